@@ -1,0 +1,103 @@
+"""Access tokens of version 1.0, the kind that Azure Resource Manager takes.
+
+The claims are described in https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference;
+which of them are there, and their values, follow tokens of the real service.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import jwt
+
+from sandbox.clock import Clock
+from sandbox.entra.keys import SigningKey, base64url
+
+ALGORITHM = "RS256"
+CLIENT_SECRET = "1"  # appidacr: the application proved itself with a secret …
+CLIENT_CERTIFICATE = "2"  # … or with a certificate, as a managed identity does behind the scenes
+
+_BACKDATING = 300  # seconds; Entra dates a token back so that a verifier whose clock is slow accepts it
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedToken:
+    """A token and its times.
+
+    Attributes:
+        token: The signed token. A secret: never logged or shown, therefore not in the repr.
+        expires_on: When it stops being valid, seconds since 1970.
+        not_before: When it began to be valid, seconds since 1970.
+        expires_in: How long it is valid as of its issue, in seconds: one less than the lifetime, as Entra has
+            it, so that a client that adds it to its own clock does not come out late.
+    """
+
+    token: str = field(repr=False)
+    expires_on: int
+    not_before: int
+    expires_in: int
+
+
+def issuer_of(tenant_id: str) -> str:
+    """Return the ``iss`` of a tenant's version 1.0 tokens."""
+    return f"https://sts.windows.net/{tenant_id}/"
+
+
+class TokenIssuer:
+    """Signs tokens for the applications and managed identities of one tenant."""
+
+    def __init__(self, key: SigningKey, tenant_id: str, clock: Clock) -> None:
+        self._key = key
+        self._tenant_id = tenant_id
+        self._clock = clock
+        self._header = {"typ": "JWT", "x5t": key.kid, "kid": key.kid}
+
+    def for_application(
+        self,
+        *,
+        audience: str,
+        client_id: str,
+        object_id: str,
+        lifetime: timedelta,
+        appidacr: str = CLIENT_SECRET,
+        idtyp: str = "app",
+        xms_mirid: str | None = None,
+        xms_az_rid: str | None = None,
+    ) -> IssuedToken:
+        """Sign a token for a service principal acting for itself.
+
+        Args:
+            audience: The resource it is for, as the caller wrote it (with or without a final slash).
+            client_id: The application's id.
+            object_id: The service principal's id; what roles are assigned to.
+            lifetime: How long it is valid from now.
+            appidacr: How the application proved itself.
+            idtyp: The kind of subject.
+            xms_mirid: For a managed identity, its resource id.
+            xms_az_rid: For a managed identity, the id of the resource whose metadata service asked.
+        """
+        now = int(self._clock.now().timestamp())
+        begin, end = now - _BACKDATING, now + int(lifetime.total_seconds())
+        issuer = issuer_of(self._tenant_id)
+        claims: dict[str, object] = {
+            "aud": audience,
+            "iss": issuer,
+            "iat": begin,
+            "nbf": begin,
+            "exp": end,
+            "appid": client_id,
+            "appidacr": appidacr,
+            "idp": issuer,
+            "idtyp": idtyp,
+            "oid": object_id,
+            "sub": object_id,
+            "tid": self._tenant_id,
+            "uti": base64url(secrets.token_bytes(16)),
+            "ver": "1.0",
+        }
+        resources = {"xms_mirid": xms_mirid, "xms_az_rid": xms_az_rid}
+        claims |= {name: value for name, value in resources.items() if value is not None}
+        token = jwt.encode(claims, self._key.private, algorithm=ALGORITHM, headers=self._header)
+        return IssuedToken(token, expires_on=end, not_before=begin, expires_in=end - now - 1)

@@ -1,0 +1,206 @@
+"""Whether an access token is ours, for us and for now.
+
+InvalidToken
+    Malformed, forged, or from somebody else; the caller gets one answer for all of these.
+├── ExpiredToken
+├── NotYetValid
+└── WrongAudience
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
+
+import jwt
+
+from sandbox.clock import Clock
+from sandbox.entra.keys import SigningKey
+from sandbox.entra.tokens import ALGORITHM, issuer_of
+
+MANAGEMENT_AUDIENCES = (  # in the order in which Resource Manager lists them when it refuses another
+    "https://management.core.windows.net/",
+    "https://management.core.windows.net",
+    "https://management.azure.com/",
+    "https://management.azure.com",
+)
+MAXIMUM_LENGTH = 16 * 1024  # characters; a real token has about 1,500
+CACHE_SIZE = 4096  # tokens
+
+# Python's base64 decoder skips characters that do not belong there; a signed token has none.
+_COMPACT_FORM = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
+
+# Times, ids and audience are checked below, against the sandbox's clock and with a reason for each.
+_SIGNATURE_ONLY: Any = {
+    "verify_signature": True,
+    "verify_exp": False,
+    "verify_nbf": False,
+    "verify_iat": False,
+    "verify_aud": False,
+    "verify_iss": False,
+    "verify_sub": False,
+    "verify_jti": False,
+}
+
+
+class InvalidToken(Exception):
+    """The token is malformed or forged, or another tenant or issuer made it."""
+
+
+class ExpiredToken(InvalidToken):
+    """The token's time is over.
+
+    Attributes:
+        expiry: When it ended, aware, UTC.
+        now: The time it was looked at, aware, UTC.
+    """
+
+    def __init__(self, expiry: datetime, now: datetime) -> None:
+        super().__init__(f"expired at {expiry:%Y-%m-%dT%H:%M:%SZ}")
+        self.expiry = expiry
+        self.now = now
+
+
+class NotYetValid(InvalidToken):
+    """The token's time has not come."""
+
+
+class WrongAudience(InvalidToken):
+    """The token is for another resource.
+
+    Attributes:
+        audience: The resource it is for.
+    """
+
+    def __init__(self, audience: str) -> None:
+        super().__init__(f"made for {audience!r}")
+        self.audience = audience
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a token that was verified says.
+
+    Attributes:
+        object_id: The principal that roles are assigned to.
+        client_id: The application's id.
+        tenant_id: The tenant's id.
+        audience: The resource the token is for.
+        not_before: When it begins to be valid, seconds since 1970.
+        expires_on: When it stops being valid, seconds since 1970.
+        raw: All claims, read-only.
+    """
+
+    object_id: str
+    client_id: str
+    tenant_id: str
+    audience: str
+    not_before: int
+    expires_on: int
+    raw: Mapping[str, object]
+
+
+class TokenValidator:
+    """Verifies the tokens of one tenant for one resource, and remembers those it has verified.
+
+    Every request brings its token along, and checking a signature costs more than serving the request. What
+    was verified is kept, under a digest of the whole token; the times are looked at each time.
+    """
+
+    def __init__(
+        self, key: SigningKey, tenant_id: str, clock: Clock, audiences: Iterable[str] = MANAGEMENT_AUDIENCES
+    ) -> None:
+        """Accept tokens that ``key`` signed for one of ``audiences``, each with or without a final slash."""
+        self._key = key
+        self._tenant_id = tenant_id
+        self._issuer = issuer_of(tenant_id)
+        self._clock = clock
+        self._audiences = frozenset(_without_slash(audience) for audience in audiences)
+        self._verified: OrderedDict[bytes, Claims] = OrderedDict()
+
+    def validate(self, token: str) -> Claims:
+        """Return the token's claims.
+
+        Raises:
+            ExpiredToken: Its time is over.
+            NotYetValid: Its time has not come.
+            WrongAudience: It is for another resource.
+            InvalidToken: It is malformed or forged, or another tenant or issuer made it.
+        """
+        digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+        claims = self._verified.get(digest)
+        if claims is None:
+            claims = self._verify(token)
+            self._remember(digest, claims)
+        else:
+            self._verified.move_to_end(digest)
+        self._check_times(claims)
+        return claims
+
+    def _remember(self, digest: bytes, claims: Claims) -> None:
+        self._verified[digest] = claims
+        if len(self._verified) > CACHE_SIZE:
+            self._verified.popitem(last=False)
+
+    def _verify(self, token: str) -> Claims:
+        claims = _read(self._signed_claims(token))
+        if claims.tenant_id != self._tenant_id or claims.raw["iss"] != self._issuer:
+            raise InvalidToken("another tenant's")
+        if _without_slash(claims.audience) not in self._audiences:
+            raise WrongAudience(claims.audience)
+        return claims
+
+    def _signed_claims(self, token: str) -> dict[str, object]:
+        if len(token) > MAXIMUM_LENGTH or not _COMPACT_FORM.fullmatch(token):
+            raise InvalidToken("malformed")
+        try:
+            if jwt.get_unverified_header(token).get("kid") != self._key.kid:
+                raise InvalidToken("signed by an unknown key")
+            # The algorithm is fixed here: what the token's own header says about it decides nothing.
+            return jwt.decode(token, self._key.public, algorithms=[ALGORITHM], options=_SIGNATURE_ONLY)
+        except (jwt.PyJWTError, RecursionError) as error:
+            raise InvalidToken("malformed or forged") from error
+
+    def _check_times(self, claims: Claims) -> None:
+        now = self._clock.now()
+        seconds = now.timestamp()
+        if seconds >= claims.expires_on:
+            raise ExpiredToken(datetime.fromtimestamp(claims.expires_on, UTC), now)
+        if seconds < claims.not_before:
+            raise NotYetValid("not valid yet")
+
+
+def _read(raw: dict[str, object]) -> Claims:
+    return Claims(
+        object_id=_text(raw, "oid"),
+        client_id=_text(raw, "appid"),
+        tenant_id=_text(raw, "tid"),
+        audience=_text(raw, "aud"),
+        not_before=_seconds(raw, "nbf"),
+        expires_on=_seconds(raw, "exp"),
+        raw=MappingProxyType(raw | {"iss": _text(raw, "iss")}),
+    )
+
+
+def _text(raw: Mapping[str, object], name: str) -> str:
+    value = raw.get(name)
+    if not isinstance(value, str) or not value:
+        raise InvalidToken(f"no {name}")
+    return value
+
+
+def _seconds(raw: Mapping[str, object], name: str) -> int:
+    value = raw.get(name)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise InvalidToken(f"no {name}")
+    return value
+
+
+def _without_slash(audience: str) -> str:
+    return audience.removesuffix("/")

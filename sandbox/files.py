@@ -1,0 +1,38 @@
+"""Files that only their owner may read."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file that only its owner may read, all of it or nothing.
+
+    A reader, or a start after a crash, sees the old content or the new, never a part of one.
+
+    Args:
+        path: Where the file goes; its folder must exist.
+        content: The whole content.
+
+    Raises:
+        OSError: The folder is missing, full or not writable.
+    """
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # created with mode 0600
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def is_private(path: Path) -> bool:
+    """Say whether nobody but its owner can open a file (Windows: always, its folder's rules decide there)."""
+    return sys.platform == "win32" or path.stat().st_mode & 0o077 == 0
