@@ -1,0 +1,149 @@
+"""What surrounds every operation of Resource Manager: who asks, for what, and may they; and the headers of an answer."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+from sandbox import errors
+from sandbox.call import Call
+from sandbox.clock import timestamp
+from sandbox.cloud import Cloud
+from sandbox.directory import Caller
+from sandbox.entra.validation import MANAGEMENT_AUDIENCES, ExpiredToken, InvalidToken, WrongAudience
+from sandbox.errors import AzureError
+from sandbox.http import Answer, Request
+from sandbox.routing import Match, Operation, Router
+from sandbox.throttle import Throttle, quota_kind
+
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_ALWAYS = {
+    "Cache-Control": "no-cache",
+    "Pragma": "no-cache",
+    "Expires": "-1",
+    "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class ResourceManager:
+    """Answers the requests to ``https://management.azure.com``."""
+
+    def __init__(self, cloud: Cloud, router: Router) -> None:
+        self._cloud = cloud
+        self._router = router
+        self._throttle = Throttle()
+
+    def handle(self, request: Request) -> Answer:
+        """Return the answer of the operation the request is for; raises AzureError where it is refused."""
+        caller = self._authenticate(request)
+        quota = self._count(caller, request)
+        try:
+            operation, call = self._admit(caller, request)
+        except AzureError as error:
+            error.headers.setdefault("x-ms-failure-cause", "gateway")
+            error.headers.update(quota)
+            raise
+        try:
+            answer = operation.handler(call)
+        except AzureError as error:
+            error.headers.update(quota)
+            raise
+        answer.headers.update(quota)
+        return answer
+
+    def _authenticate(self, request: Request) -> Caller:
+        tenant_id = self._cloud.world.tenant_id
+        header = request.headers.get("Authorization", "")
+        if not header:
+            raise errors.authentication_failed(tenant_id)
+        kind, _, token = header.partition(" ")
+        if kind.casefold() != "bearer":
+            raise errors.invalid_authentication_token(tenant_id)
+        try:
+            claims = self._cloud.validator.validate(token.strip())
+        except ExpiredToken as error:
+            now = self._cloud.clock.now()
+            raise errors.expired_authentication_token(
+                tenant_id, timestamp(error.expiry), timestamp(now)
+            ) from error
+        except WrongAudience as error:
+            raise errors.invalid_audience(tenant_id, error.audience, MANAGEMENT_AUDIENCES) from error
+        except InvalidToken as error:
+            raise errors.invalid_authentication_token(tenant_id) from error
+        return Caller(claims.object_id, claims.client_id)
+
+    def _count(self, caller: Caller, request: Request) -> dict[str, str]:
+        kind = quota_kind(request.method)
+        left = self._throttle.take(caller.object_id, kind, self._cloud.clock.now())
+        if left < 0 and self._cloud.temper.enforces_quotas:
+            raise errors.throttled(1)
+        return {f"x-ms-ratelimit-remaining-subscription-{kind}": str(max(left, 0))}
+
+    def _admit(self, caller: Caller, request: Request) -> tuple[Operation, Call]:
+        version = request.parameter("api-version")
+        if not version:
+            raise errors.missing_api_version()
+        match = self._router.match(request.path)
+        if match is None:
+            raise self._unknown(request.path, version)
+        operation = match.operations.get(request.method)
+        if operation is None:
+            raise errors.method_not_allowed(request.method, request.path, match.operations)
+        self._check_version(operation, version)
+        self._check_subscription(match)
+        self._authorize(caller, operation, match.scope)
+        self._check_group(operation, match)
+        call = Call(self._cloud, caller, request, match.parameters, match.scope, operation.action, version)
+        return operation, call
+
+    def _unknown(self, path: str, version: str) -> AzureError:
+        segments = path.strip("/").split("/")
+        folded = [segment.casefold() for segment in segments]
+        if "providers" not in folded[:-1]:
+            return errors.path_not_found(path)
+        at = len(folded) - 1 - folded[::-1].index("providers")
+        namespace = segments[at + 1]
+        if self._router.knows(namespace):
+            return errors.invalid_resource_type(namespace, version)
+        return errors.invalid_namespace(namespace)
+
+    def _check_version(self, operation: Operation, version: str) -> None:
+        if version.casefold() in operation.versions:
+            return
+        if "/" not in operation.type or operation.type.startswith("Microsoft.Resources/"):
+            raise errors.invalid_api_version(version, operation.versions)
+        raise errors.no_registered_provider("", version, operation.type.partition("/")[2], operation.versions, ())
+
+    def _check_subscription(self, match: Match) -> None:
+        folded = match.scope.casefold().split("/")
+        subscription = match.scope.split("/")[2] if folded[1:2] == ["subscriptions"] and len(folded) > 2 else None
+        if subscription is None or subscription.casefold() == self._cloud.world.subscription_id:
+            return
+        if not _GUID.fullmatch(subscription):
+            raise errors.invalid_subscription_id(subscription)
+        raise errors.subscription_not_found(subscription)
+
+    def _authorize(self, caller: Caller, operation: Operation, scope: str) -> None:
+        if operation.action is None or (operation.filtered and self._cloud.gate.reaches_into(caller, scope)):
+            return
+        self._cloud.gate.require(caller, operation.action, scope)
+
+    def _check_group(self, operation: Operation, match: Match) -> None:
+        if not operation.in_group:
+            return
+        group = match.parameters["resource_group"]
+        if self._cloud.store.get(self._cloud.world.group(group)) is None:
+            raise errors.resource_group_not_found(group)
+
+
+def dress(answer: Answer, request: Request, region: str, now: str) -> None:
+    """Add the headers that every answer of Resource Manager has."""
+    request_id = str(uuid.uuid4())
+    correlation = request.headers.get("x-ms-correlation-request-id", request_id)
+    answer.headers.update(_ALWAYS)
+    answer.headers["x-ms-request-id"] = request_id
+    answer.headers["x-ms-correlation-request-id"] = correlation
+    answer.headers["x-ms-routing-request-id"] = f"{region}:{now}:{request_id}"
+    if request.headers.get("x-ms-return-client-request-id", "").casefold() == "true":
+        answer.headers["x-ms-client-request-id"] = request.headers.get("x-ms-client-request-id", "")

@@ -1,0 +1,127 @@
+"""Lists: a page at a time, only what the caller may read, and a link to the rest.
+
+The link's ``$skipToken`` is the id of the page's last element, so a list's cost does not grow with what comes before.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from sandbox import errors
+from sandbox.call import Call
+from sandbox.http import Answer
+from sandbox.store import Resource
+
+PAGE_SIZE = 1000
+Condition = Callable[[Resource], bool]
+_COMPARISON = re.compile(r"\s*(\w+)\s+eq\s+'((?:[^']|'')*)'\s*(?:and\s+|$)", re.IGNORECASE)
+
+
+def list_resources(
+    call: Call,
+    under: str,
+    type_: str | None,
+    show: Callable[[Resource], dict[str, Any]] = lambda resource: resource.body,
+    keep: Condition = lambda resource: True,
+) -> Answer:
+    """Answer one page of the resources of ``type_`` (None: of all types) below the id ``under``.
+
+    ``keep`` picks from them; ``show`` makes what is shown of each. With an operation declared ``filtered`` the page
+    has what the caller may read.
+    """
+    size = _page_size(call)
+    found = call.cloud.store.list(under, type_, after=_skip_token(call), limit=size + 1)
+    page = found[:size]
+    kept = [resource for resource in page if keep(resource)]
+    if call.action is not None:
+        kept = call.cloud.gate.visible(call.caller, call.action, call.scope, kept)
+    body: dict[str, Any] = {"value": [show(resource) for resource in kept]}
+    if len(found) > size:
+        body["nextLink"] = _next_link(call, page[-1].id)
+    return Answer(200, body)
+
+
+def read_filter(call: Call) -> dict[str, str]:
+    """Return the comparisons of ``$filter``, names in lower case: ``{"resourcetype": "…"}``.
+
+    Only ``name eq 'value'``, joined by ``and``, is understood; anything else is refused.
+    """
+    text = call.query("$filter")
+    if not text:
+        return {}
+    comparisons: dict[str, str] = {}
+    at = 0
+    while at < len(text):
+        found = _COMPARISON.match(text, at)
+        if found is None:
+            raise invalid_filter(text)
+        comparisons[found[1].casefold()] = found[2].replace("''", "'")
+        at = found.end()
+    return comparisons
+
+
+def invalid_filter(text: str) -> errors.AzureError:
+    """Return the refusal of a ``$filter`` that is not understood."""
+    return errors.AzureError(400, "InvalidFilterInQueryString", f"Invalid $filter '{text}' specified in the query string.")
+
+
+def resource_condition(call: Call, names: tuple[str, ...]) -> Condition:
+    """Return what ``$filter`` asks of a resource; refuses comparisons of other names than ``names``."""
+    wanted = read_filter(call)
+    if not set(wanted) <= set(names):
+        raise invalid_filter(call.query("$filter") or "")
+
+    def keep(resource: Resource) -> bool:
+        tags = {key.casefold(): value for key, value in (resource.body.get("tags") or {}).items()}
+        actual = {
+            "resourcetype": resource.type,
+            "name": str(resource.body["name"]),
+            "location": str(resource.body.get("location", "")),
+            "resourcegroup": resource.id.split("/")[4] if resource.id.count("/") > 3 else "",
+        }
+        for name, value in wanted.items():
+            if name == "tagname":
+                if value.casefold() not in tags:
+                    return False
+            elif name == "tagvalue":
+                if tags.get(wanted.get("tagname", "").casefold()) != value:
+                    return False
+            elif actual[name].casefold() != value.casefold():
+                return False
+        return True
+
+    return keep
+
+
+def _page_size(call: Call) -> int:
+    top = call.query("$top")
+    if top is None:
+        return PAGE_SIZE
+    if not top.isascii() or not top.isdigit() or int(top) < 1:
+        raise errors.invalid_parameter(
+            f"The value '{top}' of the query parameter '$top' is not a positive number.", "InvalidTopParameter"
+        )
+    return min(int(top), PAGE_SIZE)
+
+
+def _skip_token(call: Call) -> str:
+    token = call.query("$skipToken")
+    if not token:
+        return ""
+    try:
+        return base64.urlsafe_b64decode(token.encode()).decode()
+    except (binascii.Error, UnicodeError) as error:
+        raise errors.invalid_parameter(
+            "The skip token is invalid or has expired.", "InvalidSkipToken"
+        ) from error
+
+
+def _next_link(call: Call, last_id: str) -> str:
+    token = base64.urlsafe_b64encode(last_id.encode()).decode()
+    kept = [(name, value) for name, value in call.request.query if name.casefold() != "$skiptoken"]
+    return f"{call.request.base_url}{quote(call.request.path)}?{urlencode([*kept, ('$skipToken', token)])}"

@@ -1,0 +1,147 @@
+"""What Azure has no word for: the sandbox's own provider, ``Sandbox.Local``, behind the same gate as all others.
+
+It tells where a virtual machine's metadata service listens, why a request is or is not allowed, and adds
+principals, for which Azure has Microsoft Graph.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sandbox import errors
+from sandbox.arm import versions
+from sandbox.call import Call
+from sandbox.directory import Principal, new_secret
+from sandbox.http import Answer
+from sandbox.rbac.folding import fold
+from sandbox.rbac.scopes import canonical
+from sandbox.routing import Operations
+
+_VM_TYPE = "Microsoft.Compute/virtualMachines"
+_VM = "/subscriptions/{subscription}/resourceGroups/{resource_group}/providers/" + _VM_TYPE + "/{name}"
+_PRINCIPAL_NAME = re.compile(r"[\w .@-]{1,120}")
+
+operations = Operations("Sandbox.Local/services", versions.SANDBOX)
+
+
+@operations.operation("GET", _VM + "/providers/Sandbox.Local/metadataService", action=_VM_TYPE + "/read")
+def get_metadata_service(call: Call) -> Answer:
+    """Answer the address at which this machine's metadata service can be reached from the host."""
+    machine = call.cloud.store.get(call.scope)
+    if machine is None:
+        raise errors.resource_not_found(_VM_TYPE, call["name"], call["resource_group"])
+    endpoint = call.cloud.metadata_endpoints.get(canonical(machine.id))
+    if endpoint is None:
+        raise errors.conflict(
+            "VirtualMachineNotRunning",
+            f"The virtual machine '{machine.body['name']}' is not running, so it has no metadata service. Start it.",
+        )
+    return Answer(200, _metadata_service(machine.id, endpoint))
+
+
+@operations.operation(
+    "GET",
+    "/subscriptions/{subscription}/providers/Sandbox.Local/metadataServices",
+    action=_VM_TYPE + "/read",
+    filtered=True,
+)
+def list_metadata_services(call: Call) -> Answer:
+    """Answer the metadata services of the running machines that the caller may read."""
+    machines = call.cloud.store.list(call.scope, _VM_TYPE)
+    seen = call.cloud.gate.visible(call.caller, _VM_TYPE + "/read", call.scope, machines)
+    endpoints = call.cloud.metadata_endpoints
+    value = [
+        _metadata_service(machine.id, endpoints[canonical(machine.id)])
+        for machine in seen
+        if canonical(machine.id) in endpoints
+    ]
+    return Answer(200, {"value": value})
+
+
+@operations.operation(
+    "POST", "{scope}/providers/Sandbox.Local/explain", action=None
+)
+def explain(call: Call) -> Answer:
+    """Answer why a principal may or may not do something at the scope: ``{"principalId", "action", "isDataAction"}``.
+
+    Whoever asks about others needs the right to read role assignments there.
+    """
+    body = call.json()
+    principal_id, action = body.get("principalId", call.caller.object_id), body.get("action")
+    if not isinstance(principal_id, str) or not isinstance(action, str):
+        raise errors.invalid_request_content("The properties 'principalId' and 'action' must be strings.")
+    if fold(principal_id) != fold(call.caller.object_id):
+        call.require("Microsoft.Authorization/roleAssignments/read", call["scope"])
+    decision = call.cloud.gate.decide(principal_id, action, call["scope"], data=body.get("isDataAction") is True)
+    return Answer(
+        200,
+        {
+            "allowed": decision.allowed,
+            "principalId": decision.principal_id,
+            "action": decision.action,
+            "scope": decision.scope,
+            "why": decision.why(),
+            "considered": [
+                {
+                    "roleAssignmentId": entry.assignment_id,
+                    "roleName": entry.role_name,
+                    "scope": entry.scope,
+                    "scopeApplies": entry.scope_applies,
+                    "allowedBy": entry.allowed_by,
+                    "removedBy": entry.removed_by,
+                }
+                for entry in decision.considered
+            ],
+        },
+    )
+
+
+@operations.operation(
+    "PUT",
+    "/subscriptions/{subscription}/providers/Sandbox.Local/principals/{name}",
+    action="Sandbox.Local/principals/write",
+)
+def put_principal(call: Call) -> Answer:
+    """Add a service principal; the answer is the only place where its secret is ever shown."""
+    name, directory = call["name"], call.cloud.directory
+    if not _PRINCIPAL_NAME.fullmatch(name):
+        raise errors.invalid_parameter(
+            f"The principal name '{name}' is not valid: 1 to 120 letters, digits, spaces and the characters . _ @ -"
+        )
+    if directory.by_name(name):
+        raise errors.conflict("PrincipalExists", f"There is a principal named '{name}' already.")
+    ids, secret = call.cloud.ids, new_secret()
+    principal = Principal(
+        object_id=ids.guid("principal", name, "object"),
+        client_id=ids.guid("principal", name, "client"),
+        name=name,
+        kind="Application",
+        resource_id=None,
+    )
+    directory.add(principal, secret)
+    return Answer(201, {**_principal(principal), "clientSecret": secret})
+
+
+@operations.operation(
+    "GET",
+    "/subscriptions/{subscription}/providers/Sandbox.Local/principals",
+    action="Sandbox.Local/principals/read",
+)
+def list_principals(call: Call) -> Answer:
+    """Answer the tenant's principals."""
+    return Answer(200, {"value": [_principal(principal) for principal in call.cloud.directory.all()]})
+
+
+def _metadata_service(machine_id: str, endpoint: str) -> dict[str, Any]:
+    return {"id": f"{machine_id}/providers/Sandbox.Local/metadataService", "properties": {"endpoint": endpoint}}
+
+
+def _principal(principal: Principal) -> dict[str, Any]:
+    return {
+        "name": principal.name,
+        "clientId": principal.client_id,
+        "objectId": principal.object_id,
+        "kind": principal.kind,
+        "resourceId": principal.resource_id,
+    }

@@ -1,0 +1,62 @@
+"""One call of one operation: what the operation gets to work with."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sandbox import errors
+from sandbox.http import Request
+
+if TYPE_CHECKING:
+    from sandbox.cloud import Cloud
+    from sandbox.directory import Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An authenticated, authorized request.
+
+    ``parameters`` are the values in the path by the names of the template; ``scope`` is the path as far as the
+    resource the call is about, in the caller's case; ``action`` is what the gate has let the caller do there.
+    """
+
+    cloud: Cloud
+    caller: Caller
+    request: Request
+    parameters: dict[str, str]
+    scope: str
+    action: str | None
+    api_version: str
+
+    def __getitem__(self, name: str) -> str:
+        """Return the value of the path parameter ``name``."""
+        return self.parameters[name]
+
+    def query(self, name: str) -> str | None:
+        """Return the first value of a query parameter, or None; names compare without regard to case."""
+        return self.request.parameter(name)
+
+    def json(self, *, required: bool = True) -> dict[str, Any]:
+        """Return the body, a JSON object; raises InvalidRequestContent where it is none.
+
+        An empty body is an error if ``required``, else an empty object.
+        """
+        if not self.request.body.strip() and not required:
+            return {}
+        try:
+            value = json.loads(self.request.body)
+        except (ValueError, RecursionError) as error:
+            raise errors.invalid_request_content(
+                f"The request content was invalid and could not be deserialized: '{type(error).__name__}'."
+            ) from error
+        if not isinstance(value, dict):
+            raise errors.invalid_request_content(
+                "The request content was invalid and could not be deserialized: a JSON object is expected."
+            )
+        return value
+
+    def require(self, action: str, scope: str) -> None:
+        """Refuse the call unless the caller may do ``action`` on ``scope`` too."""
+        self.cloud.gate.require(self.caller, action, scope)

@@ -1,0 +1,81 @@
+"""The services that operations work with, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sandbox.assignments import RoleAssignments
+from sandbox.clock import Clock
+from sandbox.directory import Directory
+from sandbox.entra.keys import SigningKey
+from sandbox.entra.tokens import TokenIssuer
+from sandbox.entra.validation import TokenValidator
+from sandbox.gate import Gate
+from sandbox.ids import Ids
+from sandbox.long_operations import LongOperations
+from sandbox.rbac.roles import RoleDefinition
+from sandbox.roles import Roles
+from sandbox.store import Store
+from sandbox.temper import Temper
+from sandbox.world import World
+
+@dataclass
+class Cloud:
+    """One tenant with everything in it.
+
+    ``metadata_endpoints`` maps the canonical id of each running virtual machine to the address of its metadata
+    service; the server keeps it. ``machines_changed`` is set by operations that start, stop or remove a machine, and
+    tells the server to look.
+    """
+
+    store: Store
+    clock: Clock
+    ids: Ids
+    temper: Temper
+    world: World
+    directory: Directory
+    assignments: RoleAssignments
+    roles: Roles
+    gate: Gate
+    long_operations: LongOperations
+    issuer: TokenIssuer
+    validator: TokenValidator
+    metadata_endpoints: dict[str, str] = field(default_factory=dict)
+    machines_changed: bool = True
+
+    def close(self) -> None:
+        """Close the store."""
+        self.store.close()
+
+
+def build_cloud(
+    database: Path | str,
+    *,
+    seed: int,
+    clock: Clock,
+    temper: Temper,
+    key: SigningKey,
+    roles: Mapping[str, RoleDefinition],
+) -> Cloud:
+    """Put a cloud together over the SQLite file ``database``; an empty one has nothing in it yet."""
+    store = Store(database)
+    ids = Ids(seed)
+    world = World(ids)
+    assignments = RoleAssignments(store)
+    known_roles = Roles(store, roles)
+    return Cloud(
+        store=store,
+        clock=clock,
+        ids=ids,
+        temper=temper,
+        world=world,
+        directory=Directory(store),
+        assignments=assignments,
+        roles=known_roles,
+        gate=Gate(assignments, known_roles, clock),
+        long_operations=LongOperations(store, clock, ids),
+        issuer=TokenIssuer(key, world.tenant_id, clock),
+        validator=TokenValidator(key, world.tenant_id, clock),
+    )

@@ -1,0 +1,79 @@
+"""The one authorization gate: every request passes it, and it can say why it opened or stayed shut."""
+
+from __future__ import annotations
+
+from sandbox import errors
+from sandbox.assignments import RoleAssignments
+from sandbox.clock import Clock
+from sandbox.directory import Caller
+from sandbox.rbac import decisions, scopes
+from sandbox.roles import Roles
+from sandbox.store import Resource
+
+
+class Gate:
+    """Decides by the role assignments in force."""
+
+    def __init__(self, assignments: RoleAssignments, roles: Roles, clock: Clock) -> None:
+        self._assignments = assignments
+        self._roles = roles
+        self._clock = clock
+
+    def allows(self, principal_id: str, action: str, scope: str) -> bool:
+        """Tell whether ``principal_id`` may do ``action`` on ``scope``."""
+        return decisions.is_allowed(
+            principal_id=principal_id,
+            action=action,
+            scope=scope,
+            assignments=self._assignments.in_force(principal_id, scopes.ancestors(scope), self._clock.now()),
+            roles=self._roles.by_id,
+        )
+
+    def decide(self, principal_id: str, action: str, scope: str, *, data: bool = False) -> decisions.Decision:
+        """Return the decision with everything that was weighed, the principal's other assignments included."""
+        now = self._clock.now()
+        at_or_above = self._assignments.in_force(principal_id, scopes.ancestors(scope), now)
+        elsewhere = [
+            assignment
+            for assignment in self._assignments.in_force_below(principal_id, "/", now)
+            if assignment not in at_or_above
+        ]
+        return decisions.decide(
+            principal_id=principal_id,
+            action=action,
+            scope=scope,
+            assignments=[*at_or_above, *elsewhere],
+            roles=self._roles.by_id,
+            data=data,
+        )
+
+    def require(self, caller: Caller, action: str, scope: str) -> None:
+        """Raise ARM's 403 unless ``caller`` may do ``action`` on ``scope``."""
+        if not self.allows(caller.object_id, action, scope):
+            raise errors.authorization_failed(caller.client_id, caller.object_id, action, scope)
+
+    def require_linked(
+        self, caller: Caller, action: str, scope: str, linked_action: str, linked_scope: str
+    ) -> None:
+        """Raise ARM's 403 for what a permitted request points to, unless ``caller`` may use that as well."""
+        if not self.allows(caller.object_id, linked_action, linked_scope):
+            raise errors.linked_authorization_failed(
+                caller.client_id, caller.object_id, action, scope, linked_action, linked_scope
+            )
+
+    def visible(self, caller: Caller, action: str, scope: str, found: list[Resource]) -> list[Resource]:
+        """Return those of ``found``, all below ``scope``, on which ``caller`` may do ``action``.
+
+        A right at ``scope`` reaches everything below, since a role can only add; so most lists need one decision.
+        """
+        if self.allows(caller.object_id, action, scope):
+            return found
+        return [resource for resource in found if self.allows(caller.object_id, action, resource.id)]
+
+    def reaches_into(self, caller: Caller, scope: str) -> bool:
+        """Tell whether ``caller`` has any role at, above or below ``scope``: enough to see that it exists."""
+        now = self._clock.now()
+        return bool(
+            self._assignments.in_force(caller.object_id, scopes.ancestors(scope), now)
+            or self._assignments.in_force_below(caller.object_id, scope, now)
+        )

@@ -1,0 +1,60 @@
+"""A request and an answer, free of any web framework, so that operations are plain functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request, read to its end.
+
+    ``path`` is percent-decoded and keeps the caller's case; ``host`` is the ``Host`` header as sent, port and all;
+    ``query`` holds the decoded pairs in their order; ``headers`` looks names up without regard to case.
+    """
+
+    method: str
+    scheme: str
+    host: str
+    path: str
+    query: tuple[tuple[str, str], ...]
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+    @property
+    def hostname(self) -> str:
+        """The host without its port, in lower case."""
+        if self.host.startswith("["):
+            return self.host.partition("]")[0].lower() + "]"
+        return self.host.partition(":")[0].lower()
+
+    @property
+    def base_url(self) -> str:
+        """The address the caller used, for links in the answer: ``https://localhost:8443``."""
+        return f"{self.scheme}://{self.host}"
+
+    def parameters(self, name: str) -> list[str]:
+        """Return all values of the query parameter ``name``; names compare without regard to case."""
+        folded = name.casefold()
+        return [value for key, value in self.query if key.casefold() == folded]
+
+    def parameter(self, name: str) -> str | None:
+        """Return the first value of the query parameter ``name``, or None."""
+        return next(iter(self.parameters(name)), None)
+
+
+def parse_query(raw: str) -> tuple[tuple[str, str], ...]:
+    """Return the decoded pairs of the query string ``raw``, blank values kept."""
+    return tuple(parse_qsl(raw, keep_blank_values=True, errors="replace"))
+
+
+@dataclass(slots=True)
+class Answer:
+    """What goes back: ``body`` is any JSON value, or None for a body of no bytes."""
+
+    status: int
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
