@@ -1,0 +1,56 @@
+# Works with GNU make 3.81, the one macOS has.
+
+# The Python that makes .venv; `make clean` first to change it.
+PYTHON ?= python3
+# Extra words for `make lock`, such as --upgrade or --upgrade-package=aiohttp
+LOCK ?=
+
+VENV := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help install tutorial lab test lint notebooks bench lock clean
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: ## make .venv with the locked packages; done already, it does nothing
+	@$(PYTHON) install.py
+
+tutorial: install ## run the whole tutorial and save the notebooks under output/
+	@$(VENV) -m workshop run
+
+lab: install ## open the first notebook in JupyterLab, with the sandbox running
+	@$(VENV) -m workshop lab
+
+# Every stage runs, whatever the one before it found; one that fails fails the whole.
+test: install ## lint, all tests, and the notebooks against their saved outputs
+	@status=0; \
+	$(MAKE) --no-print-directory lint || status=1; \
+	$(VENV) -m pytest -p tests.fresh_sandbox --nbval notebooks || status=1; \
+	$(VENV) -m pytest -n auto tests || status=1; \
+	exit $$status
+
+lint: install ## check style, format and types
+	@status=0; \
+	$(VENV) -m ruff check . || status=1; \
+	$(VENV) -m ruff format --check . || status=1; \
+	$(VENV) -m mypy || status=1; \
+	exit $$status
+
+notebooks: install ## run the notebooks again and save their outputs in place
+	@$(VENV) -m workshop save
+
+bench: install ## measure, side by side with the alternatives
+	@$(VENV) -m benchmarks
+
+# The second file is the first without its hashes: conda hands pip the lock and the editable project in one file,
+# and pip refuses an editable install beside hashes.
+lock: install ## resolve pyproject.toml into requirements.txt and requirements-conda.txt
+	@$(VENV) -m uv pip compile --no-config --quiet --universal --python-version 3.11 \
+	    --extra batch --extra dev --generate-hashes --no-emit-index-url --no-annotate \
+	    --custom-compile-command "make lock" $(LOCK) pyproject.toml --output-file requirements.txt
+	@sed -e '/ --hash=/d' -e 's/ *\\$$//' requirements.txt > requirements-conda.txt
+
+clean: ## remove .venv, output/ and caches; the sandbox's own data stay
+	rm -rf .venv .venv.lock output .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
