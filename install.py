@@ -4,7 +4,7 @@ Linux, macOS and Windows, nothing but Python's standard library:
 
     python3 install.py
 
-`make install` is the same. Older Pythons must be able to read this file too, to say that they are too old.
+`make install` is the same. Pythons from 3.7 on must be able to read this file, to say that they are too old.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 OLDEST = (3, 11)
 NEWEST_TRIED = (3, 14)
 ROOT = Path(__file__).resolve().parent
+LOCK = "requirements.txt"
+INPUTS = (LOCK, "pyproject.toml")
 ON_WINDOWS = os.name == "nt"
 
 
@@ -37,13 +39,13 @@ class InstallError(Exception):
 class Project:
     """A checkout of this repository: its lock, its `.venv` and the stamp that says what is in it.
 
-    The stamp says "installing" before anything else is done, and "complete" or "failed" when all is done: so an
-    environment whose making was cut short, in the middle of whatever file, is told from a sound one.
+    The stamp says "installing" before anything else is done, and "complete" or "failed" when all is done: so
+    an environment whose making was cut short, in the middle of whatever file, is told from a sound one.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.lock = root / "requirements.txt"
+        self.lock = root / LOCK
         self.venv = root / ".venv"
         self.stamp = self.venv / "installed.json"
         self.turn = root / ".venv.lock"
@@ -51,12 +53,10 @@ class Project:
         self.python = programs / ("python.exe" if ON_WINDOWS else "python")
         self.uv = programs / ("uv.exe" if ON_WINDOWS else "uv")
 
-    def inputs(self) -> str:
-        """SHA-256 of the two files that say what `.venv` must hold."""
-        digest = hashlib.sha256()
-        for path in (self.lock, self.root / "pyproject.toml"):
-            digest.update(path.read_bytes())
-        return digest.hexdigest()
+    def inputs(self) -> dict[str, str]:
+        """What `.venv` must hold, as SHA-256 of the files that say it, and where it must be."""
+        digests = {name: hashlib.sha256((self.root / name).read_bytes()).hexdigest() for name in INPUTS}
+        return dict(digests, venv=str(self.venv))
 
     def stamped(self) -> dict[str, str]:
         """What the stamp says; nothing where there is none."""
@@ -68,13 +68,18 @@ class Project:
 
     def write_stamp(self, state: str) -> None:
         """Say that `.venv` is being made ("installing"), made ("complete") or lacks something ("failed")."""
-        content = {"state": state, "inputs": self.inputs(), "venv": str(self.venv)}
-        self.stamp.write_text(json.dumps(content), encoding="utf-8")
+        written = self.stamp.with_suffix(".new")
+        written.write_text(json.dumps(dict(self.inputs(), state=state)), encoding="utf-8")
+        written.replace(self.stamp)
 
     def is_complete(self) -> bool:
         """Whether `.venv` holds exactly what the lock says, at the place it was made for, and runs."""
-        expected = {"state": "complete", "inputs": self.inputs(), "venv": str(self.venv)}
-        return self.stamped() == expected and is_usable(self.python)
+        return self.stamped() == dict(self.inputs(), state="complete") and is_usable(self.python)
+
+    def has_locked_packages(self) -> bool:
+        """Whether at most the link to the project is out of date, which needs no package index to mend."""
+        stamped = self.stamped()
+        return stamped.get("state") == "complete" and stamped.get(LOCK) == self.inputs()[LOCK]
 
     def is_to_be_remade(self) -> bool:
         """Whether `.venv` is there but beyond repair: half made, moved from elsewhere, or its Python gone.
@@ -181,36 +186,44 @@ class Installer:
         if project.is_to_be_remade():
             say("Removing a .venv that was moved, broken or never finished")
             remove(project.venv)
-        if not project.venv.exists():
+        if not project.has_locked_packages():
             self.make_environment()
-        project.write_stamp("installing")
-        try:
             self.fill_environment()
-        except InstallError:
-            project.write_stamp("failed")
-            raise
+        say("Linking the project into it")
+        self.uv("install", "--no-deps", "--no-build-isolation", "--editable", project.root)
         project.write_stamp("complete")
 
     def make_environment(self) -> None:
-        """Make `.venv`, without pip, stamped as unfinished from the first moment on."""
+        """Make `.venv`, without pip, or take the one there; stamped as unfinished from the first on."""
+        project = self.project
+        if project.venv.exists():
+            project.write_stamp("installing")
+            return
         say("Making .venv with Python {}.{}.{}".format(*sys.version_info))
-        self.project.venv.mkdir()
-        self.project.write_stamp("installing")
+        project.venv.mkdir()
+        project.write_stamp("installing")
         try:
             import venv
         except ImportError as error:
             raise InstallError(no_pip()) from error
-        venv.EnvBuilder(symlinks=not ON_WINDOWS).create(self.project.venv)
+        venv.EnvBuilder(symlinks=not ON_WINDOWS).create(project.venv)
 
     def fill_environment(self) -> None:
-        """Bring `.venv` to what the lock says, and link the project into it."""
-        pip = self.pip()
-        say("Fetching the installer, uv")
-        self.install_uv(pip)
-        self.share_index(pip)
-        say("Installing the locked packages")
-        self.uv("sync", "--require-hashes", self.project.lock)
-        self.uv("install", "--no-deps", "--no-build-isolation", "--editable", self.project.root)
+        """Bring `.venv` to what the lock says.
+
+        Raises:
+            InstallError: As its steps; `.venv` is sound then, and the next run goes on with it.
+        """
+        try:
+            pip = self.pip()
+            say("Fetching the installer, uv")
+            self.install_uv(pip)
+            self.share_index(pip)
+            say("Installing the locked packages")
+            self.uv("sync", "--require-hashes", self.project.lock)
+        except InstallError:
+            self.project.write_stamp("failed")
+            raise
 
     def pip(self) -> list[str]:
         """The command that runs pip on `.venv`: its own, or that of the Python that runs this.
@@ -220,7 +233,7 @@ class Installer:
         """
         python = str(self.project.python)
         own = [python, "-m", "pip"]
-        if self.succeeds(*own, "--version") or self.succeeds(python, "-m", "ensurepip"):
+        if self.succeeds(*own, "--version") or self.succeeds(python, "-m", "ensurepip", "--default-pip"):
             return own
         outer = [sys.executable, "-m", "pip", "--python", python]
         if self.succeeds(*outer, "--version"):
