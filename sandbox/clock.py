@@ -37,6 +37,21 @@ class FrozenClock:
         self._now += timedelta(seconds=seconds)
 
 
+class ShiftedClock:
+    """The machine's own time, moved forward on demand: for tests with clients that look at their own clock."""
+
+    def __init__(self) -> None:
+        self._shift = timedelta()
+
+    def now(self) -> datetime:
+        """Return the machine's time and what was added to it."""
+        return datetime.now(UTC) + self._shift
+
+    def advance(self, seconds: float) -> None:
+        """Move forward by ``seconds``."""
+        self._shift += timedelta(seconds=seconds)
+
+
 def timestamp(moment: datetime) -> str:
     """Return ``moment`` as ARM writes it: ISO 8601 with seven fractional digits and a ``Z``."""
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06d}0Z"

@@ -21,6 +21,7 @@ from sandbox.store import Store
 from sandbox.temper import Temper
 from sandbox.world import World
 
+
 @dataclass
 class Cloud:
     """One tenant with everything in it.

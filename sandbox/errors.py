@@ -163,6 +163,15 @@ def invalid_resource_type(namespace: str, version: str) -> AzureError:
     )
 
 
+def wrong_host(host: str) -> AzureError:
+    """A ``Host`` header that names none of Azure's hosts: a page of somebody's, rebound to this address, perhaps."""
+    return AzureError(
+        421,
+        "MisdirectedRequest",
+        f"The host '{host}' is not served here. Call https://localhost or https://management.azure.com.",
+    )
+
+
 def path_not_found(path: str) -> AzureError:
     """A path that is no resource id at all."""
     return AzureError(404, "NotFound", f"The path '{path}' is not an operation of Azure Resource Manager.")

@@ -52,9 +52,7 @@ class Gate:
         if not self.allows(caller.object_id, action, scope):
             raise errors.authorization_failed(caller.client_id, caller.object_id, action, scope)
 
-    def require_linked(
-        self, caller: Caller, action: str, scope: str, linked_action: str, linked_scope: str
-    ) -> None:
+    def require_linked(self, caller: Caller, action: str, scope: str, linked_action: str, linked_scope: str) -> None:
         """Raise ARM's 403 for what a permitted request points to, unless ``caller`` may use that as well."""
         if not self.allows(caller.object_id, linked_action, linked_scope):
             raise errors.linked_authorization_failed(

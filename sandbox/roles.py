@@ -21,9 +21,7 @@ class Roles:
 
     def refresh(self) -> None:
         """Read the custom roles again; to be called after each change of one, and after a rollback."""
-        custom = (
-            role_from_body(resource) for resource in self._store.list("/", CUSTOM_ROLE_TYPE)
-        )
+        custom = (role_from_body(resource) for resource in self._store.list("/", CUSTOM_ROLE_TYPE))
         self.by_id = {**self._built_in, **{role.id: role for role in custom}}
 
 

@@ -60,9 +60,7 @@ class Operations:
         """Declare the decorated function as the operation behind ``method`` and ``template``."""
 
         def declare(handler: Handler) -> Handler:
-            self._operations.append(
-                Operation(method, template, handler, action, self._versions, self._type, filtered)
-            )
+            self._operations.append(Operation(method, template, handler, action, self._versions, self._type, filtered))
             return handler
 
         return declare

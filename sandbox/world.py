@@ -15,6 +15,7 @@ RESOURCE_GROUP = "myResourceGroupVM"
 OTHER_RESOURCE_GROUP = "contosoPayroll"
 VM_NAME = "myVM"
 LOCATION = "eastus"
+LOCAL_API_VERSION = "2024-05-28"  # of the provider Sandbox.Local
 
 LOCATIONS = MappingProxyType(
     {

@@ -1,1 +1,30 @@
-"""Azure Resource Manager: one module for each resource provider, and the envelope around them."""
+"""Azure Resource Manager: one module for each kind of resource, and the envelope around them."""
+
+from __future__ import annotations
+
+from sandbox.arm import (
+    local,
+    providers,
+    resource_groups,
+    role_assignments,
+    role_definitions,
+    subscriptions,
+)
+from sandbox.cloud import Cloud
+from sandbox.routing import Operation
+
+_MODULES = (
+    subscriptions,
+    providers,
+    resource_groups,
+    role_definitions,
+    role_assignments,
+    local,
+)
+OPERATIONS: tuple[Operation, ...] = tuple(operation for module in _MODULES for operation in module.operations)
+
+
+def declare_effects(cloud: Cloud) -> None:
+    """Say what completes each kind of long-running operation."""
+    for module in (providers, resource_groups):
+        module.declare_effects(cloud)

@@ -1,4 +1,4 @@
-"""What surrounds every operation of Resource Manager: who asks, for what, and may they; and the headers of an answer."""
+"""What surrounds every operation of Resource Manager: who asks, for what, may they; and an answer's headers."""
 
 from __future__ import annotations
 
@@ -64,9 +64,7 @@ class ResourceManager:
             claims = self._cloud.validator.validate(token.strip())
         except ExpiredToken as error:
             now = self._cloud.clock.now()
-            raise errors.expired_authentication_token(
-                tenant_id, timestamp(error.expiry), timestamp(now)
-            ) from error
+            raise errors.expired_authentication_token(tenant_id, timestamp(error.expiry), timestamp(now)) from error
         except WrongAudience as error:
             raise errors.invalid_audience(tenant_id, error.audience, MANAGEMENT_AUDIENCES) from error
         except InvalidToken as error:

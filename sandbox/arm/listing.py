@@ -67,7 +67,9 @@ def read_filter(call: Call) -> dict[str, str]:
 
 def invalid_filter(text: str) -> errors.AzureError:
     """Return the refusal of a ``$filter`` that is not understood."""
-    return errors.AzureError(400, "InvalidFilterInQueryString", f"Invalid $filter '{text}' specified in the query string.")
+    return errors.AzureError(
+        400, "InvalidFilterInQueryString", f"Invalid $filter '{text}' specified in the query string."
+    )
 
 
 def resource_condition(call: Call, names: tuple[str, ...]) -> Condition:
@@ -116,9 +118,7 @@ def _skip_token(call: Call) -> str:
     try:
         return base64.urlsafe_b64decode(token.encode()).decode()
     except (binascii.Error, UnicodeError) as error:
-        raise errors.invalid_parameter(
-            "The skip token is invalid or has expired.", "InvalidSkipToken"
-        ) from error
+        raise errors.invalid_parameter("The skip token is invalid or has expired.", "InvalidSkipToken") from error
 
 
 def _next_link(call: Call, last_id: str) -> str:

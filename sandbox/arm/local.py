@@ -59,9 +59,7 @@ def list_metadata_services(call: Call) -> Answer:
     return Answer(200, {"value": value})
 
 
-@operations.operation(
-    "POST", "{scope}/providers/Sandbox.Local/explain", action=None
-)
+@operations.operation("POST", "{scope}/providers/Sandbox.Local/explain", action=None)
 def explain(call: Call) -> Answer:
     """Answer why a principal may or may not do something at the scope: ``{"principalId", "action", "isDataAction"}``.
 

@@ -98,7 +98,10 @@ def poll_delete(call: Call) -> Answer:
 
 
 @operations.operation(
-    "GET", "/subscriptions/{subscription}/resources", action="Microsoft.Resources/subscriptions/resources/read", filtered=True
+    "GET",
+    "/subscriptions/{subscription}/resources",
+    action="Microsoft.Resources/subscriptions/resources/read",
+    filtered=True,
 )
 def list_all(call: Call) -> Answer:
     """Answer the resources in the subscription that the caller may read."""

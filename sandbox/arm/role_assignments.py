@@ -45,9 +45,7 @@ def get_assignment(call: Call) -> Answer:
     """Answer one assignment."""
     found = call.cloud.assignments.get(call.scope)
     if found is None:
-        raise errors.AzureError(
-            404, "RoleAssignmentNotFound", f"The role assignment '{call['name']}' is not found."
-        )
+        raise errors.AzureError(404, "RoleAssignmentNotFound", f"The role assignment '{call['name']}' is not found.")
     return Answer(200, found.body)
 
 
@@ -79,9 +77,7 @@ def delete_assignment(call: Call) -> Answer:
     if existing is None:
         return Answer(204)
     now = call.cloud.clock.now()
-    call.cloud.assignments.delete(
-        existing.id, now + timedelta(seconds=call.cloud.temper.seconds("revoke.effect"))
-    )
+    call.cloud.assignments.delete(existing.id, now + timedelta(seconds=call.cloud.temper.seconds("revoke.effect")))
     call.cloud.assignments.forget_ended(now)
     return Answer(200, existing.body)
 

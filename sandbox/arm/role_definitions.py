@@ -15,10 +15,11 @@ from sandbox.http import Answer
 from sandbox.rbac import scopes
 from sandbox.rbac.folding import fold
 from sandbox.rbac.roles import Permission, RoleDefinition
-from sandbox.roles import CUSTOM_ROLE_TYPE as TYPE
+from sandbox.roles import CUSTOM_ROLE_TYPE
 from sandbox.routing import Operations
 from sandbox.store import Resource
 
+TYPE = CUSTOM_ROLE_TYPE
 _COLLECTION = "{scope}/providers/Microsoft.Authorization/roleDefinitions"
 _READ = "Microsoft.Authorization/roleDefinitions/read"
 
@@ -86,7 +87,9 @@ def delete_definition(call: Call) -> Answer:
         raise errors.conflict("RoleDefinitionIsBuiltIn", f"The built-in role '{role.name}' cannot be deleted.")
     if call.cloud.assignments.uses_role(role.id):
         raise errors.AzureError(
-            400, "RoleDefinitionHasAssignments", "There are existing role assignments referencing role (code: BadRequest)."
+            400,
+            "RoleDefinitionHasAssignments",
+            "There are existing role assignments referencing role (code: BadRequest).",
         )
     body = show(role, call)
     call.cloud.store.delete(f"{call.cloud.world.subscription}/providers/{TYPE}/{role.id}")
@@ -156,7 +159,9 @@ def _guid(name: str) -> str:
         return str(uuid.UUID(name))
     except ValueError as error:
         raise errors.AzureError(
-            400, "InvalidRoleDefinitionId", f"The role definition ID '{name}' is not valid. The role definition ID must be a GUID."
+            400,
+            "InvalidRoleDefinitionId",
+            f"The role definition ID '{name}' is not valid. The role definition ID must be a GUID.",
         ) from error
 
 
@@ -199,5 +204,5 @@ def _check_name_is_free(call: Call, name: str, role_name: str) -> None:
         if fold(role.name) == fold(role_name) and role.id != name:
             raise errors.conflict(
                 "RoleDefinitionWithSameNameExists",
-                f"A custom role with the same name already exists in this directory. Use a different name: '{role_name}'.",
+                f"A custom role with the same name already exists in this directory. Use another name than '{role_name}'.",
             )

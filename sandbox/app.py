@@ -1,0 +1,79 @@
+"""Which service a request is for, and what becomes of its changes: kept before the answer leaves, or not at all."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sqlite3
+from contextlib import nullcontext
+
+from sandbox import errors, world
+from sandbox.arm import OPERATIONS, declare_effects
+from sandbox.arm.cloud_metadata import answer_cloud_metadata
+from sandbox.arm.envelope import ResourceManager, dress
+from sandbox.cloud import Cloud
+from sandbox.entra.endpoints import Entra
+from sandbox.errors import AzureError
+from sandbox.http import Answer, Request
+from sandbox.routing import Router
+
+_log = logging.getLogger(__name__)
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_ARM = frozenset({"management.azure.com"})
+_ENTRA = frozenset({"login.microsoftonline.com", "login.windows.net", "sts.windows.net"})
+_ENTRA_PATH = re.compile(r"/[^/]+/(oauth2|discovery|v2\.0|\.well-known)(/|$)", re.IGNORECASE)
+_ARM_ROOTS = frozenset({"subscriptions", "providers", "tenants"})
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class App:
+    """Resource Manager and Entra behind one TLS listener, told apart by host name, or on loopback by path."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._resource_manager = ResourceManager(cloud, Router(OPERATIONS))
+        self._entra = Entra(cloud)
+        declare_effects(cloud)
+
+    def handle(self, request: Request) -> Answer:
+        """Answer ``request``; whatever it changes is committed on return. Never raises."""
+        try:
+            answer = self._answer(request)
+        except sqlite3.Error as error:
+            _log.exception("the state could not be read or written")
+            message = f"The sandbox's state could not be read or written: {error}. Nothing was changed."
+            answer = AzureError(503, "ServiceUnavailable", message).answer()
+        except Exception:
+            _log.exception("%s %s failed", request.method, request.path)
+            answer = AzureError(500, "InternalServerError", "The sandbox failed; its log says why.").answer()
+        now = self._cloud.clock.now()
+        dress(answer, request, world.LOCATION.upper(), f"{now:%Y%m%dT%H%M%SZ}")
+        return answer
+
+    def settle(self) -> None:
+        """Carry out what long-running operations have come due."""
+        if self._cloud.long_operations.is_due():
+            with self._cloud.store.transaction():
+                self._cloud.long_operations.settle()
+
+    def _answer(self, request: Request) -> Answer:
+        self.settle()
+        kept = nullcontext() if request.method in _READS else self._cloud.store.transaction()
+        try:
+            with kept:
+                return self._dispatch(request)
+        except AzureError as error:
+            return error.answer()
+
+    def _dispatch(self, request: Request) -> Answer:
+        host = request.hostname
+        if host in _ENTRA or (host in _LOOPBACK and _is_entra_path(request.path)):
+            return self._entra.handle(request)
+        if host not in _ARM and host not in _LOOPBACK:
+            raise errors.wrong_host(host)
+        return answer_cloud_metadata(request) or self._resource_manager.handle(request)
+
+
+def _is_entra_path(path: str) -> bool:
+    return bool(_ENTRA_PATH.match(path)) and path.split("/")[1].casefold() not in _ARM_ROOTS

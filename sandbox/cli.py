@@ -1,0 +1,200 @@
+"""``python -m sandbox``: start, stop and ask the embedded Azure."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+
+from sandbox import process
+from sandbox.client import OperatorClient, RefusedError
+from sandbox.environment import FORMATS, environment
+from sandbox.state import Runtime, Settings, StateDirectory, StateError, read_runtime, state_directory
+from sandbox.temper import TEMPERS
+
+_NOT_RUNNING = "The sandbox is not running. Start it: python -m sandbox start"
+
+
+class _Failure(Exception):
+    """The command cannot do what it should; the message says why."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit status."""
+    options = _parser().parse_args(arguments)
+    state = state_directory(options.data)
+    try:
+        return int(options.run(state, options))
+    except (_Failure, StateError, process.StartError, RefusedError, OSError) as error:
+        print(f"sandbox: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m sandbox",
+        description="A local Azure on loopback: Resource Manager, Entra and a metadata service for each machine.",
+    )
+    parser.add_argument(
+        "--data", metavar="DIR", help="the state directory (default: $AZURE_SANDBOX_DIR, else a folder of the user's)"
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    start = commands.add_parser("start", help="start the sandbox in the background, unless it runs")
+    _add_settings(start)
+    start.set_defaults(run=_start)
+
+    serve = commands.add_parser("serve", help="be the sandbox, in the foreground, until interrupted")
+    _add_settings(serve)
+    serve.set_defaults(run=_serve)
+
+    stop = commands.add_parser("stop", help="stop the sandbox; its state stays")
+    stop.set_defaults(run=_stop)
+
+    status = commands.add_parser("status", help="say whether it runs and where (exit status 3 if it does not)")
+    status.add_argument("--json", action="store_true", help="as JSON")
+    status.set_defaults(run=_status)
+
+    reset = commands.add_parser("reset", help="go back to the seeded world; addresses and the operator's secret stay")
+    reset.set_defaults(run=_reset)
+
+    env = commands.add_parser("env", help="print the environment variables that point Azure's clients here")
+    env.add_argument("--vm", metavar="NAME", help="the machine whose metadata service to use (name or id)")
+    env.add_argument("--format", choices=sorted(FORMATS), default="sh", help="for which shell (default: sh)")
+    env.set_defaults(run=_env)
+
+    logs = commands.add_parser("logs", help="print the last lines of the log")
+    logs.add_argument("--lines", type=int, default=50, metavar="N", help="how many (default: 50)")
+    logs.set_defaults(run=_logs)
+
+    principal = commands.add_parser("principal", help="service principals of the tenant")
+    actions = principal.add_subparsers(required=True, metavar="ACTION")
+    add = actions.add_parser("add", help="add one and print its ids and its secret, once")
+    add.add_argument("name", metavar="NAME")
+    add.add_argument("--json", action="store_true", help="as JSON")
+    add.set_defaults(run=_add_principal)
+    listing = actions.add_parser("list", help="list them")
+    listing.set_defaults(run=_list_principals)
+
+    explain = commands.add_parser("explain", help="say why a principal may or may not do something")
+    explain.add_argument("principal", metavar="OBJECT_ID")
+    explain.add_argument("action", metavar="ACTION", help="such as Microsoft.Compute/virtualMachines/read")
+    explain.add_argument("scope", metavar="SCOPE", help="a resource id")
+    explain.set_defaults(run=_explain)
+    return parser
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=int, default=0, metavar="N", help="where to listen (default: a free port)")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="what all ids derive from (default: 1)")
+    parser.add_argument("--temper", choices=sorted(TEMPERS), default="instant", help="how long things take")
+    parser.add_argument("--roles", metavar="FILE", help="more roles: the output of 'az role definition list'")
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    return Settings(options.seed, options.temper, options.roles)
+
+
+def _start(state: StateDirectory, options: argparse.Namespace) -> int:
+    runtime, now = process.start(state, _settings(options), options.port)
+    print(f"The sandbox {'is ready' if now else 'runs already'}: https://localhost:{runtime.port}")
+    if not now and runtime.settings != _settings(options):
+        print("It was started with other settings, which stay until it is stopped.")
+    return 0
+
+
+def _serve(state: StateDirectory, options: argparse.Namespace) -> int:
+    status = process.serve(state, _settings(options), options.port)
+    return status
+
+
+def _stop(state: StateDirectory, options: argparse.Namespace) -> int:
+    print("The sandbox has stopped." if process.stop(state) else "The sandbox was not running.")
+    return 0
+
+
+def _status(state: StateDirectory, options: argparse.Namespace) -> int:
+    runtime = process.running(state)
+    if options.json:
+        print(json.dumps(_described(state, runtime), indent=2))
+    elif runtime is None:
+        print(_NOT_RUNNING)
+    else:
+        for name, value in _described(state, runtime).items():
+            print(f"{name:10} {value}")
+    return 3 if runtime is None else 0
+
+
+def _described(state: StateDirectory, runtime: Runtime | None) -> dict[str, object]:
+    if runtime is None:
+        return {"running": False, "data": str(state.path)}
+    return {
+        "running": True,
+        "endpoint": f"https://localhost:{runtime.port}",
+        "process": runtime.pid,
+        "seed": runtime.settings.seed,
+        "temper": runtime.settings.temper,
+        "data": str(state.path),
+    }
+
+
+def _reset(state: StateDirectory, options: argparse.Namespace) -> int:
+    was_running = process.stop(state)
+    state.forget_state()
+    if was_running:
+        last = read_runtime(state)
+        process.start(state, last.settings if last else Settings())
+    print("The sandbox is back in the state it was first started with.")
+    return 0
+
+
+def _client(state: StateDirectory) -> OperatorClient:
+    runtime = process.running(state)
+    if runtime is None:
+        raise _Failure(_NOT_RUNNING)
+    return OperatorClient(state, runtime)
+
+
+def _env(state: StateDirectory, options: argparse.Namespace) -> int:
+    runtime = process.running(state)
+    if runtime is None:
+        raise _Failure(_NOT_RUNNING)
+    variables = environment(state, runtime, OperatorClient(state, runtime), options.vm)
+    print(FORMATS[options.format](variables))
+    return 0
+
+
+def _logs(state: StateDirectory, options: argparse.Namespace) -> int:
+    if not state.log.exists():
+        raise _Failure(f"There is no log yet in {state.path}.")
+    lines = state.log.read_text("utf-8", "replace").splitlines()
+    print("\n".join(lines[-max(options.lines, 0) :] if options.lines else []))
+    return 0
+
+
+def _add_principal(state: StateDirectory, options: argparse.Namespace) -> int:
+    client = _client(state)
+    added = client.arm("PUT", f"{client.world.subscription}/providers/Sandbox.Local/principals/{options.name}")
+    shown = {name: added[name] for name in ("name", "clientId", "objectId", "clientSecret")}
+    if options.json:
+        print(json.dumps(shown, indent=2))
+    else:
+        for name, value in shown.items():
+            print(f"{name:13} {value}")
+        print("The secret is not shown again.")
+    return 0
+
+
+def _list_principals(state: StateDirectory, options: argparse.Namespace) -> int:
+    client = _client(state)
+    for found in client.arm("GET", f"{client.world.subscription}/providers/Sandbox.Local/principals")["value"]:
+        print(f"{found['objectId']}  {found['clientId']}  {found['kind']:16} {found['name']}")
+    return 0
+
+
+def _explain(state: StateDirectory, options: argparse.Namespace) -> int:
+    body = {"principalId": options.principal, "action": options.action}
+    decision = _client(state).arm("POST", f"{options.scope.rstrip('/')}/providers/Sandbox.Local/explain", body)
+    print(decision["why"])
+    return 0

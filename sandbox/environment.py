@@ -1,0 +1,82 @@
+"""The environment variables that point Azure's own clients at the sandbox."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sandbox import world
+from sandbox.client import OperatorClient, RefusedError
+from sandbox.rbac.scopes import canonical
+from sandbox.state import Runtime, StateDirectory
+
+_UNPROXIED = "127.0.0.1,localhost,169.254.169.254,management.azure.com,login.microsoftonline.com"
+
+
+def environment(state: StateDirectory, runtime: Runtime, client: OperatorClient, vm: str | None) -> dict[str, str]:
+    """Return the variables; ``vm`` names the machine whose metadata service they point to.
+
+    Without a name it is the seeded machine's, as long as that runs.
+
+    Raises:
+        RefusedError: No such machine is running, or several have that name.
+    """
+    endpoint = f"https://localhost:{runtime.port}"
+    authority = str(state.path / "ca.pem")
+    variables = {
+        "AZURE_TENANT_ID": client.world.tenant_id,
+        "AZURE_CLIENT_ID": client.world.operator_client_id,
+        "AZURE_CLIENT_SECRET": client.secret,
+        "AZURE_AUTHORITY_HOST": endpoint,
+        "AZURE_RESOURCE_MANAGER_ENDPOINT": endpoint,
+        "AZURE_SUBSCRIPTION_ID": client.world.subscription_id,
+        "REQUESTS_CA_BUNDLE": authority,
+        "SSL_CERT_FILE": authority,
+        "NODE_EXTRA_CA_CERTS": authority,
+        "NO_PROXY": _UNPROXIED,
+        "no_proxy": _UNPROXIED,
+    }
+    metadata = _metadata_service(client, vm)
+    if metadata is not None:
+        variables["AZURE_POD_IDENTITY_AUTHORITY_HOST"] = metadata
+    return variables
+
+
+def _metadata_service(client: OperatorClient, vm: str | None) -> str | None:
+    path = f"{client.world.subscription}/providers/Sandbox.Local/metadataServices"
+    services = {
+        canonical(service["id"].partition("/providers/Sandbox.Local/")[0]): service["properties"]["endpoint"]
+        for service in client.arm("GET", path)["value"]
+    }
+    if vm is None:
+        seeded = f"{client.world.group(world.RESOURCE_GROUP)}/providers/Microsoft.Compute/virtualMachines/"
+        return services.get(canonical(seeded + world.VM_NAME))
+    wanted = canonical(vm)
+    found = [key for key in services if key == wanted or key.endswith(f"/virtualmachines{wanted}")]
+    if not found:
+        running = ", ".join(sorted(key.rpartition("/")[2] for key in services)) or "none"
+        raise RefusedError(f"No virtual machine '{vm}' is running. Running are: {running}.")
+    if len(found) > 1:
+        raise RefusedError(f"Several machines are named '{vm}'. Give one's id: {', '.join(sorted(found))}")
+    return str(services[found[0]])
+
+
+def _sh(variables: Mapping[str, str]) -> str:
+    return "\n".join(f"export {name}=" + _quoted(value, "'\\''") for name, value in variables.items())
+
+
+def _powershell(variables: Mapping[str, str]) -> str:
+    return "\n".join(f"$env:{name} = " + _quoted(value, "''") for name, value in variables.items())
+
+
+def _quoted(value: str, quote: str) -> str:
+    """Return ``value`` in single quotes; ``quote`` is how the shell writes one inside."""
+    return "'" + value.replace("'", quote) + "'"
+
+
+def _json(variables: Mapping[str, Any]) -> str:
+    return json.dumps(variables, indent=2)
+
+
+FORMATS: Mapping[str, Callable[[Mapping[str, str]], str]] = {"sh": _sh, "powershell": _powershell, "json": _json}

@@ -1,0 +1,131 @@
+"""Sockets: from aiohttp's requests to ours and back, over TLS or plain HTTP, on loopback only."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import ssl
+import time
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+
+from sandbox import errors
+from sandbox.http import Answer, Request, parse_query
+
+HOST = "127.0.0.1"
+MAXIMUM_BODY = 4 * 1024 * 1024  # bytes; ARM's limit
+_SHUTDOWN = 1.0  # seconds that open connections get to finish
+
+_log = logging.getLogger("sandbox.access")
+
+Handle = Callable[[Request], Answer]
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class Listener:
+    """One socket and what answers on it."""
+
+    def __init__(self, handle: Handle, *, server_name: str, tls: ssl.SSLContext | None = None) -> None:
+        self._handle = handle
+        self._tls = tls
+        self._server_name = server_name
+        self._scheme = "https" if tls else "http"
+        self._runner = web.ServerRunner(_Server(self._serve), shutdown_timeout=_SHUTDOWN)
+        self.after_each: Callable[[], Any] | None = None
+        self.port = 0
+
+    async def start(self, port: int) -> None:
+        """Listen on ``port``, or on a free one if it is 0.
+
+        Raises:
+            OSError: The port is taken.
+        """
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, HOST, port, ssl_context=self._tls, reuse_address=True)
+        try:
+            await site.start()
+        except OSError:
+            await self._runner.cleanup()
+            raise
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Stop listening; what is being answered gets a moment to finish."""
+        await self._runner.cleanup()
+
+    async def _serve(self, raw: web.BaseRequest) -> web.StreamResponse:
+        began = time.perf_counter()
+        request, too_large = await self._read(raw)
+        answer = errors.request_too_large(MAXIMUM_BODY).answer() if too_large else self._handle(request)
+        if self.after_each is not None:
+            waiting = self.after_each()
+            if waiting is not None:
+                await waiting
+        _log.info(
+            "%s %s %s %d %.1f ms",
+            self._server_name,
+            request.method,
+            request.path,
+            answer.status,
+            (time.perf_counter() - began) * 1000,
+        )
+        return _response(answer, self._server_name)
+
+    async def _read(self, raw: web.BaseRequest) -> tuple[Request, bool]:
+        body, too_large = b"", False
+        if raw.body_exists:
+            chunks = bytearray()
+            async for chunk in raw.content.iter_any():
+                chunks += chunk
+                if len(chunks) > MAXIMUM_BODY:
+                    too_large = True
+                    break
+            body = bytes(chunks)
+        url = raw.rel_url
+        request = Request(
+            raw.method, self._scheme, raw.host, url.path, parse_query(url.raw_query_string), raw.headers, body
+        )
+        return request, too_large
+
+
+def _response(answer: Answer, server_name: str) -> web.Response:
+    headers = {"Server": server_name, **answer.headers}
+    body = answer.body
+    if body is None:
+        return web.Response(status=answer.status, headers=headers)
+    if isinstance(body, str):
+        headers.setdefault("Content-Type", "text/plain; charset=utf-8")
+        return web.Response(status=answer.status, headers=headers, body=body.encode())
+    headers.setdefault("Content-Type", "application/json; charset=utf-8")
+    return web.Response(status=answer.status, headers=headers, body=_encode(body).encode("utf-8", "replace"))
+
+
+class _Protocol(web.RequestHandler):
+    """Says what is wrong with bytes that are no HTTP request in the same shape as all other refusals."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        code = "BadRequest" if status < 500 else "InternalServerError"
+        if status >= 500:
+            _log.error("the server failed", exc_info=exc)
+        refusal = errors.AzureError(
+            status, code, "The request is no valid HTTP request." if status < 500 else "Failed."
+        )
+        response = _response(refusal.answer(), "sandbox")
+        response.force_close()
+        return response
+
+
+class _Server(web.Server):
+    """Makes a protocol of ours for each connection."""
+
+    def __call__(self) -> _Protocol:
+        return _Protocol(self, loop=asyncio.get_running_loop())

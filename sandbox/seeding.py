@@ -1,0 +1,72 @@
+"""Fills an empty store with the world it starts with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from sandbox import world
+from sandbox.arm.resource_groups import new_group
+from sandbox.arm.role_assignments import TYPE as ASSIGNMENT_TYPE
+from sandbox.assignments import RoleAssignment
+from sandbox.clock import timestamp
+from sandbox.cloud import Cloud
+from sandbox.directory import Principal, new_secret
+from sandbox.files import write_private
+
+OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"  # the GUID of the built-in role Owner, the same in every tenant
+_SEEDED = "seeded"
+
+
+def ensure_seeded(cloud: Cloud, operator_secret: str) -> None:
+    """Make the seeded world in a store that has none; the operator signs in with ``operator_secret``."""
+    with cloud.store.transaction():
+        if cloud.store.setting(_SEEDED) is None:
+            _add_operator(cloud, operator_secret)
+            new_group(cloud, world.RESOURCE_GROUP, world.LOCATION)
+            new_group(cloud, world.OTHER_RESOURCE_GROUP, world.LOCATION)
+            cloud.store.set_setting(_SEEDED, "yes")
+        cloud.directory.set_secret(cloud.world.operator_client_id, operator_secret)
+
+
+def ensure_operator_secret(file: Path) -> str:
+    """Return the operator's secret, generated at the first start and kept for the ones after.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    try:
+        secret = json.loads(file.read_bytes())["clientSecret"]
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        secret = new_secret()
+        write_private(file, json.dumps({"clientSecret": secret}).encode())
+    return str(secret)
+
+
+def _add_operator(cloud: Cloud, secret: str) -> None:
+    seeded = cloud.world
+    operator = Principal(seeded.operator_object_id, seeded.operator_client_id, world.OPERATOR_NAME, "Application", None)
+    cloud.directory.add(operator, secret)
+    now = cloud.clock.now()
+    name = cloud.ids.guid("world", "operator is owner")
+    properties = {
+        "roleDefinitionId": f"{seeded.subscription}/providers/Microsoft.Authorization/roleDefinitions/{OWNER}",
+        "principalId": seeded.operator_object_id,
+        "principalType": "ServicePrincipal",
+        "scope": seeded.subscription,
+        "condition": None,
+        "conditionVersion": None,
+        "createdOn": timestamp(now),
+        "updatedOn": timestamp(now),
+        "createdBy": "",
+        "updatedBy": "",
+        "delegatedManagedIdentityResourceId": None,
+        "description": None,
+    }
+    body = {
+        "properties": properties,
+        "id": f"{seeded.subscription}/providers/{ASSIGNMENT_TYPE}/{name}",
+        "type": ASSIGNMENT_TYPE,
+        "name": name,
+    }
+    cloud.assignments.put(RoleAssignment(body), now)

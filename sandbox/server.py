@@ -1,0 +1,132 @@
+"""The sandbox as a server: one TLS listener, and one for the metadata service of each running machine."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sandbox.app import App
+from sandbox.arm.virtual_machines import running_machines
+from sandbox.clock import Clock, SystemClock
+from sandbox.cloud import Cloud, build_cloud
+from sandbox.entra.keys import ensure_signing_key
+from sandbox.imds.service import MetadataService
+from sandbox.listeners import HOST, Listener
+from sandbox.rbac.roles import RoleDefinition, builtin_roles, load_roles
+from sandbox.rbac.scopes import canonical
+from sandbox.seeding import ensure_operator_secret, ensure_seeded
+from sandbox.state import Runtime, Settings, StateDirectory, read_runtime
+from sandbox.temper import TEMPERS
+from sandbox.tls import ensure_certificates, server_context
+
+_log = logging.getLogger(__name__)
+_TICK = 0.2  # seconds between looks at what has come due
+
+
+@dataclass
+class SandboxServer:
+    """A sandbox over a state directory.
+
+    ``runtime`` says, once started, where it listens. A test makes one in its own loop, with a clock of its own and
+    port 0; the command line makes one in a background process.
+    """
+
+    state: StateDirectory
+    settings: Settings = field(default_factory=Settings)
+    port: int = 0
+    clock: Clock = field(default_factory=SystemClock)
+
+    async def start(self) -> None:
+        """Listen; everything is ready on return.
+
+        Raises:
+            OSError: The port is taken or the state directory cannot be written.
+            ValueError: The file of role definitions cannot be used.
+        """
+        self.state.make()
+        last = read_runtime(self.state)
+        self.runtime = Runtime(0, 0, self.settings, last.metadata if last else {})
+        self.cloud = self._open_cloud()
+        self._app = App(self.cloud)
+        ensure_seeded(self.cloud, ensure_operator_secret(self.state.operator))
+        certificates = ensure_certificates(self.state.path, SystemClock())
+        self._front = Listener(self._app.handle, server_name="Sandbox", tls=server_context(certificates))
+        self._front.after_each = self._follow_machines
+        self._machines: dict[str, Listener] = {}
+        self._following = asyncio.Lock()
+        await _start_on(self._front, self.port or (last.port if last else 0), must=self.port != 0)
+        self.runtime.port = self._front.port
+        await self._reconcile()
+        self._ticker = asyncio.create_task(self._tick())
+        gc.collect()
+        gc.freeze()  # what start-up made stays; the collector need not look at it again
+
+    async def stop(self) -> None:
+        """Close every listener, then the state."""
+        self._ticker.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._ticker
+        await asyncio.gather(self._front.stop(), *(listener.stop() for listener in self._machines.values()))
+        self.cloud.close()
+
+    def _open_cloud(self) -> Cloud:
+        roles: Mapping[str, RoleDefinition] = builtin_roles()
+        if self.settings.roles is not None:
+            roles = {**roles, **load_roles(Path(self.settings.roles))}
+        return build_cloud(
+            self.state.database,
+            seed=self.settings.seed,
+            clock=self.clock,
+            temper=TEMPERS[self.settings.temper],
+            key=ensure_signing_key(self.state.path),
+            roles=roles,
+        )
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK)
+            try:
+                self._app.settle()
+                await self._reconcile()
+            except Exception:
+                _log.exception("what has come due could not be carried out; it is tried again")
+
+    def _follow_machines(self) -> Awaitable[None] | None:
+        """After a request that started, stopped or removed a machine: have its listener there before the answer."""
+        return self._reconcile() if self.cloud.machines_changed else None
+
+    async def _reconcile(self) -> None:
+        async with self._following:
+            if not self.cloud.machines_changed:
+                return
+            self.cloud.machines_changed = False
+            running = {canonical(machine_id): machine_id for machine_id in running_machines(self.cloud)}
+            for key in self._machines.keys() - running.keys():
+                await self._machines.pop(key).stop()
+                del self.cloud.metadata_endpoints[key]
+            for key in running.keys() - self._machines.keys():
+                await self._listen_for(key, running[key])
+            self.runtime.write(self.state)
+
+    async def _listen_for(self, key: str, machine_id: str) -> None:
+        service = MetadataService(self.cloud, machine_id)
+        listener = Listener(service.handle, server_name="IMDS/150.870.65.1854")
+        await _start_on(listener, self.runtime.metadata.get(key, 0), must=False)
+        self._machines[key] = listener
+        self.runtime.metadata[key] = listener.port
+        self.cloud.metadata_endpoints[key] = f"http://{HOST}:{listener.port}"
+
+
+async def _start_on(listener: Listener, port: int, *, must: bool) -> None:
+    """Listen on ``port``, so that addresses outlive a restart; on a free one if it is taken, unless it ``must`` be."""
+    try:
+        await listener.start(port)
+    except OSError:
+        if must or not port:
+            raise
+        await listener.start(0)

@@ -1,0 +1,42 @@
+"""Fixtures that every test may ask for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox.clock import SystemClock
+from sandbox.entra.keys import ensure_signing_key
+from sandbox.tls import ensure_certificates
+from tests.support.sandbox import RunningSandbox, running_sandbox
+
+_AZURE_VARIABLES = ("AZURE_", "MSI_", "IDENTITY_", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
+
+
+@pytest.fixture(autouse=True)
+def no_azure_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep the user's own sign-ins, proxies and sandbox out of every test."""
+    for name in list(os.environ):
+        if name.startswith(_AZURE_VARIABLES):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AZURE_SANDBOX_DIR", str(tmp_path / "default-sandbox"))
+    monkeypatch.setenv("AZURE_CONFIG_DIR", str(tmp_path / "azure-config"))
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with keys and certificates, made once: making them is slow and no test is about it."""
+    folder = tmp_path_factory.mktemp("keys")
+    ensure_certificates(folder, SystemClock())
+    ensure_signing_key(folder)
+    return folder
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path, keys: Path) -> Iterator[RunningSandbox]:
+    """A fresh sandbox with the seeded world."""
+    with running_sandbox(tmp_path / "sandbox", keys_from=keys) as found:
+        yield found

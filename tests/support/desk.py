@@ -1,0 +1,100 @@
+"""Resource Manager without sockets: requests go in, answers come out, and the clock stands still until it is moved."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from requests.structures import CaseInsensitiveDict
+
+from sandbox import world
+from sandbox.app import App
+from sandbox.arm.resource_groups import new_group
+from sandbox.assignments import RoleAssignment
+from sandbox.clock import FrozenClock
+from sandbox.cloud import Cloud, build_cloud
+from sandbox.directory import Caller
+from sandbox.entra.keys import SigningKey
+from sandbox.http import Answer, Request, parse_query
+from sandbox.rbac.roles import builtin_roles
+from sandbox.temper import INSTANT, Temper
+
+OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
+AUDIENCE = "https://management.azure.com/"
+
+
+class Desk:
+    """A tenant in memory with the seeded groups, and an owner who asks unless somebody else is named."""
+
+    def __init__(self, key: SigningKey, temper: Temper = INSTANT) -> None:
+        self.clock = FrozenClock()
+        self.cloud: Cloud = build_cloud(
+            ":memory:", seed=1, clock=self.clock, temper=temper, key=key, roles=builtin_roles()
+        )
+        self._app = App(self.cloud)
+        self.owner = self.caller("owner")
+        self.grant(self.owner, OWNER, self.cloud.world.subscription)
+        self.do(lambda: new_group(self.cloud, world.RESOURCE_GROUP, world.LOCATION))
+        self.do(lambda: new_group(self.cloud, world.OTHER_RESOURCE_GROUP, world.LOCATION))
+        self.group = self.cloud.world.group(world.RESOURCE_GROUP)
+        self.subscription = self.cloud.world.subscription
+
+    def caller(self, name: str) -> Caller:
+        """Somebody to ask as, without any role."""
+        return Caller(self.cloud.ids.guid("test", name, "object"), self.cloud.ids.guid("test", name, "client"))
+
+    def grant(self, caller: Caller, role: str, scope: str) -> None:
+        """Let ``caller`` have the role with this GUID, at once."""
+        name = self.cloud.ids.guid("test", caller.object_id, role, scope)
+        body = {
+            "id": f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}",
+            "properties": {
+                "scope": scope,
+                "principalId": caller.object_id,
+                "roleDefinitionId": f"/providers/Microsoft.Authorization/roleDefinitions/{role}",
+            },
+        }
+        self.do(lambda: self.cloud.assignments.put(RoleAssignment(body), self.clock.now()))
+
+    def do(self, change: Callable[[], Any]) -> None:
+        """Make a change behind Resource Manager's back."""
+        with self.cloud.store.transaction():
+            change()
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        version: str,
+        caller: Caller | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Answer:
+        """One request; ``path`` may be a whole URL, with a query of its own."""
+        path, _, query = path.removeprefix("https://localhost").partition("?")
+        asker = caller or self.owner
+        token = self.cloud.issuer.for_application(
+            audience=AUDIENCE,
+            client_id=asker.client_id,
+            object_id=asker.object_id,
+            lifetime=timedelta(hours=1),
+        ).token
+        pairs = parse_query(query)
+        if all(name != "api-version" for name, _ in pairs):
+            pairs += (("api-version", version),)
+        content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        given = CaseInsensitiveDict({"Authorization": f"Bearer {token}", **(headers or {})})
+        return self._app.handle(Request(method, "https", "localhost", path, pairs, given, content))
+
+
+def code(answer: Answer) -> str:
+    """The code of a refusal."""
+    return str(answer.body["error"]["code"])
+
+
+def message(answer: Answer) -> str:
+    """The message of a refusal."""
+    return str(answer.body["error"]["message"])

@@ -1,0 +1,123 @@
+"""A sandbox in the test's own process: real sockets, real TLS, a clock that can be moved."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import requests
+from azure.identity import ClientSecretCredential
+
+from sandbox import world
+from sandbox.clock import ShiftedClock
+from sandbox.directory import Principal, new_secret
+from sandbox.rbac.scopes import canonical
+from sandbox.seeding import ensure_operator_secret
+from sandbox.server import SandboxServer
+from sandbox.state import Settings, StateDirectory
+
+Client = TypeVar("Client")
+LOCAL_API_VERSION = world.LOCAL_API_VERSION
+
+
+class RunningSandbox:
+    """The sandbox under test, and ways to reach it."""
+
+    def __init__(self, server: SandboxServer, loop: asyncio.AbstractEventLoop, clock: ShiftedClock) -> None:
+        self.server = server
+        self.clock = clock
+        self._loop = loop
+        self.cloud = server.cloud
+        self.world = server.cloud.world
+        self.endpoint = f"https://localhost:{server.runtime.port}"
+        self.ca = str(server.state.path / "ca.pem")
+        self.secret = ensure_operator_secret(server.state.operator)
+        self.session = requests.Session()
+        self.session.verify = self.ca
+        self.session.trust_env = False
+
+    def credential(self, client_id: str | None = None, secret: str | None = None) -> ClientSecretCredential:
+        """The operator's credential, or another application's."""
+        return ClientSecretCredential(
+            self.world.tenant_id,
+            client_id or self.world.operator_client_id,
+            secret or self.secret,
+            authority=self.endpoint,
+            disable_instance_discovery=True,
+            connection_verify=self.ca,
+        )
+
+    def client(self, kind: type[Client], credential: Any = None, **options: Any) -> Client:
+        """A management client of the Azure SDK for Python."""
+        return kind(
+            credential or self.credential(),
+            self.world.subscription_id,
+            base_url=self.endpoint,
+            credential_scopes=["https://management.azure.com/.default"],
+            connection_verify=self.ca,
+            **options,
+        )
+
+    def add_principal(self, name: str) -> tuple[Principal, str]:
+        """Add an application without any role; return it and its secret."""
+        ids, secret = self.cloud.ids, new_secret()
+        principal = Principal(ids.guid("test", name, "o"), ids.guid("test", name, "c"), name, "Application", None)
+        self.on_loop(lambda: self.cloud.directory.add(principal, secret))
+        return principal, secret
+
+    def token(self, client_id: str | None = None, secret: str | None = None) -> str:
+        """A token for Resource Manager."""
+        return self.credential(client_id, secret).get_token("https://management.azure.com/.default").token
+
+    def arm(
+        self, method: str, path: str, body: Any = None, *, token: str | None = None, version: str = "2022-04-01"
+    ) -> requests.Response:
+        """One raw request to Resource Manager, as the operator if no ``token`` is given."""
+        headers = {"Authorization": f"Bearer {token or self.token()}"}
+        url = f"{self.endpoint}{path}{'&' if '?' in path else '?'}api-version={version}"
+        return self.session.request(method, url, json=body, headers=headers)
+
+    def metadata_endpoint(self, vm: str = world.VM_NAME, group: str = world.RESOURCE_GROUP) -> str:
+        """The address of a machine's metadata service."""
+        machine = f"{self.world.group(group)}/providers/Microsoft.Compute/virtualMachines/{vm}"
+        return self.cloud.metadata_endpoints[canonical(machine)]
+
+    def on_loop(self, function: Any) -> Any:
+        """Call ``function`` on the server's thread, where the store lives."""
+
+        async def call() -> Any:
+            return function()
+
+        return asyncio.run_coroutine_threadsafe(call(), self._loop).result(10)
+
+
+@contextmanager
+def running_sandbox(
+    folder: Path, *, settings: Settings | None = None, keys_from: Path | None = None
+) -> Iterator[RunningSandbox]:
+    """Run a sandbox over ``folder`` until the block ends; keys and certificates come from ``keys_from``."""
+    state = StateDirectory(folder)
+    state.make()
+    if keys_from is not None:
+        for file in keys_from.glob("*.pem"):
+            shutil.copy2(file, folder)
+    clock = ShiftedClock()
+    server = SandboxServer(state, settings or Settings(), clock=clock)
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    try:
+        asyncio.run_coroutine_threadsafe(server.start(), loop).result(30)
+        try:
+            yield RunningSandbox(server, loop, clock)
+        finally:
+            asyncio.run_coroutine_threadsafe(server.stop(), loop).result(30)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
