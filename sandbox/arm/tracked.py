@@ -1,0 +1,38 @@
+"""What the resources of all providers have in common: they are in a group, in a place, and there or not."""
+
+from __future__ import annotations
+
+from sandbox import errors
+from sandbox.call import Call
+from sandbox.store import Resource
+
+
+def group_name(call: Call) -> str:
+    """Return the name of the request's resource group in the case it was made with."""
+    group = call.cloud.store.get(call.cloud.world.group(call["resource_group"]))
+    return call["resource_group"] if group is None else str(group.body["name"])
+
+
+def find(call: Call, resource_type: str) -> Resource | None:
+    """Return the resource at the request's scope, or None."""
+    found = call.cloud.store.get(call.scope)
+    return None if found is None or found.type != resource_type else found
+
+
+def existing(call: Call, resource_type: str) -> Resource:
+    """Return the resource at the request's scope; raises ResourceNotFound where there is none."""
+    found = find(call, resource_type)
+    if found is None:
+        raise errors.resource_not_found(resource_type, call["name"], call["resource_group"])
+    return found
+
+
+def check_same_location(call: Call, resource: Resource, location: str) -> None:
+    """Refuse a request that would put an existing resource elsewhere."""
+    if resource.body["location"] != location:
+        raise errors.conflict(
+            "InvalidResourceLocation",
+            f"The resource '{resource.body['name']}' already exists in location "
+            f"'{resource.body['location']}' in resource group '{group_name(call)}'. A resource with the same "
+            f"name cannot be created in location '{location}'. Please select a new resource name.",
+        )
