@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from sandbox.arm import (
+    federated_credentials,
     local,
+    managed_identity,
     providers,
     resource_groups,
     role_assignments,
     role_definitions,
     subscriptions,
+    system_identities,
 )
 from sandbox.cloud import Cloud
 from sandbox.routing import Operation
@@ -19,6 +22,9 @@ _MODULES = (
     resource_groups,
     role_definitions,
     role_assignments,
+    managed_identity,
+    federated_credentials,
+    system_identities,
     local,
 )
 OPERATIONS: tuple[Operation, ...] = tuple(operation for module in _MODULES for operation in module.operations)
