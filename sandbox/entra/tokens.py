@@ -54,6 +54,10 @@ class TokenIssuer:
         self._clock = clock
         self._header = {"typ": "JWT", "x5t": key.kid, "kid": key.kid}
 
+    def jwks(self) -> dict[str, list[dict[str, object]]]:
+        """Return the public keys that verify what is signed here (RFC 7517)."""
+        return self._key.jwks()
+
     def for_application(
         self,
         *,

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +22,7 @@ import jwt
 from sandbox.clock import Clock
 from sandbox.entra.keys import SigningKey
 from sandbox.entra.tokens import ALGORITHM, issuer_of
+from sandbox.recent import Recent
 
 MANAGEMENT_AUDIENCES = (  # in the order in which Resource Manager lists them when it refuses another
     "https://management.core.windows.net/",
@@ -116,13 +116,21 @@ class TokenValidator:
     def __init__(
         self, key: SigningKey, tenant_id: str, clock: Clock, audiences: Iterable[str] = MANAGEMENT_AUDIENCES
     ) -> None:
-        """Accept tokens that ``key`` signed for one of ``audiences``, each with or without a final slash."""
+        """Accept tokens that ``key`` signed for one of ``audiences``."""
         self._key = key
         self._tenant_id = tenant_id
         self._issuer = issuer_of(tenant_id)
         self._clock = clock
-        self._audiences = frozenset(_without_slash(audience) for audience in audiences)
-        self._verified: OrderedDict[bytes, Claims] = OrderedDict()
+        self._audiences = {_without_slash(audience) for audience in audiences}
+        self._verified: Recent[bytes, Claims] = Recent(CACHE_SIZE)
+
+    def accept(self, audience: str) -> None:
+        """Accept tokens for ``audience`` too: the server's own address, known once it listens."""
+        self._audiences.add(_without_slash(audience))
+
+    def accepts(self, audience: str) -> bool:
+        """Tell whether tokens for ``audience`` are accepted; a final slash does not matter."""
+        return _without_slash(audience) in self._audiences
 
     def validate(self, token: str) -> Claims:
         """Return the token's claims.
@@ -137,22 +145,15 @@ class TokenValidator:
         claims = self._verified.get(digest)
         if claims is None:
             claims = self._verify(token)
-            self._remember(digest, claims)
-        else:
-            self._verified.move_to_end(digest)
+            self._verified.put(digest, claims)
         self._check_times(claims)
         return claims
-
-    def _remember(self, digest: bytes, claims: Claims) -> None:
-        self._verified[digest] = claims
-        if len(self._verified) > CACHE_SIZE:
-            self._verified.popitem(last=False)
 
     def _verify(self, token: str) -> Claims:
         claims = _read(self._signed_claims(token))
         if claims.tenant_id != self._tenant_id or claims.raw["iss"] != self._issuer:
             raise InvalidToken("another tenant's")
-        if _without_slash(claims.audience) not in self._audiences:
+        if not self.accepts(claims.audience):
             raise WrongAudience(claims.audience)
         return claims
 

@@ -1,0 +1,147 @@
+"""The token endpoint: an application proves itself with its secret and gets a token (RFC 6749, 4.4)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections import Counter
+from collections.abc import Mapping
+from datetime import timedelta
+from urllib.parse import parse_qsl, unquote_plus
+
+from sandbox import world
+from sandbox.cloud import Cloud
+from sandbox.directory import Principal
+from sandbox.entra import errors
+from sandbox.entra.resources import is_resource
+from sandbox.entra.tokens import IssuedToken
+from sandbox.http import Answer, Request
+
+LIFETIME = timedelta(hours=1)
+MAXIMUM_BODY = 64 * 1024  # bytes
+MAXIMUM_FIELDS = 64
+
+_GRANT = "client_credentials"
+_DEFAULT = "/.default"
+_ABOUT_A_USER = frozenset({"openid", "profile", "offline_access", "email"})  # mean nothing for an application
+
+
+def answer_v2(cloud: Cloud, request: Request) -> Answer:
+    """Answer ``/oauth2/v2.0/token``: the resource is named by ``scope``, numbers are numbers.
+
+    Raises:
+        EntraError: The request is malformed, proves nothing, or asks for what is not there.
+    """
+    form = _read_form(request)
+    _check_grant(form)
+    resource = _resource_in(_require(form, "scope"))
+    token = _sign_in(cloud, form, resource)
+    return Answer(
+        200,
+        {
+            "token_type": "Bearer",
+            "expires_in": token.expires_in,
+            "ext_expires_in": token.expires_in,
+            "access_token": token.token,
+        },
+    )
+
+
+def answer_v1(cloud: Cloud, request: Request) -> Answer:
+    """Answer ``/oauth2/token``: the resource is named by ``resource``, numbers are strings.
+
+    Raises:
+        EntraError: The request is malformed, proves nothing, or asks for what is not there.
+    """
+    form = _read_form(request)
+    _check_grant(form)
+    resource = _require(form, "resource")
+    token = _sign_in(cloud, form, resource)
+    return Answer(
+        200,
+        {
+            "token_type": "Bearer",
+            "expires_in": str(token.expires_in),
+            "ext_expires_in": str(token.expires_in),
+            "expires_on": str(token.expires_on),
+            "not_before": str(token.not_before),
+            "resource": resource,
+            "access_token": token.token,
+        },
+    )
+
+
+def _read_form(request: Request) -> Mapping[str, str]:
+    """Return the body's fields that have a value; an application may prove itself in the header instead."""
+    if len(request.body) > MAXIMUM_BODY:
+        raise errors.malformed_request()
+    try:
+        pairs = parse_qsl(request.body.decode(), errors="strict", max_num_fields=MAXIMUM_FIELDS)
+    except ValueError as error:  # too many fields, or not UTF-8
+        raise errors.malformed_request() from error
+    for name, times in Counter(name for name, _ in pairs).items():
+        if times > 1:
+            raise errors.duplicate_parameter(name)
+    return _from_header(request) | dict(pairs)
+
+
+def _from_header(request: Request) -> dict[str, str]:
+    kind, _, encoded = request.headers.get("Authorization", "").partition(" ")
+    if kind.casefold() != "basic":
+        return {}
+    try:
+        client_id, _, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise errors.malformed_request() from error
+    return {"client_id": unquote_plus(client_id), "client_secret": unquote_plus(secret)}
+
+
+def _check_grant(form: Mapping[str, str]) -> None:
+    grant = _require(form, "grant_type")
+    if grant != _GRANT:
+        raise errors.unsupported_grant(grant)
+    _require(form, "client_id")
+
+
+def _sign_in(cloud: Cloud, form: Mapping[str, str], resource: str) -> IssuedToken:
+    application = _authenticate(cloud, form)
+    if not is_resource(resource, cloud.validator):
+        raise errors.unknown_resource(resource, world.TENANT_NAME)
+    return cloud.issuer.for_application(
+        audience=resource,
+        client_id=application.client_id,
+        object_id=application.object_id,
+        lifetime=LIFETIME,
+    )
+
+
+def _authenticate(cloud: Cloud, form: Mapping[str, str]) -> Principal:
+    client_id, secret = form["client_id"], form.get("client_secret")
+    application = cloud.directory.by_client_id(client_id)
+    if application is None:
+        raise errors.unknown_application(client_id, world.TENANT_NAME)
+    if not secret:
+        raise errors.unknown_certificate() if "client_assertion" in form else errors.missing_credential()
+    if not cloud.directory.verify_secret(client_id, secret):
+        raise errors.invalid_secret(client_id)
+    return application
+
+
+def _resource_in(scope: str) -> str:
+    """Return the resource: of ``https://management.azure.com/.default``, what stands before ``/.default``."""
+    names = [name for name in scope.split() if name not in _ABOUT_A_USER]
+    if not names:
+        raise errors.invalid_scope(scope)
+    if not all(name.endswith(_DEFAULT) for name in names):
+        raise errors.scope_without_default(scope)
+    resources = {name.removesuffix(_DEFAULT) for name in names}
+    if len(resources) > 1:
+        raise errors.several_resources(scope)
+    return resources.pop()
+
+
+def _require(form: Mapping[str, str], name: str) -> str:
+    value = form.get(name)
+    if not value:
+        raise errors.missing_parameter(name)
+    return value
