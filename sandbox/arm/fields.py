@@ -1,0 +1,95 @@
+"""Reads the nested objects of a request's body, and refuses what has the wrong JSON type by naming where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sandbox import errors
+
+_DEEPEST = 60  # levels of a body; no resource type has as many
+
+
+class Fields:
+    """The members of one JSON object, at ``path`` in the body; null counts as missing."""
+
+    def __init__(self, value: object, path: str) -> None:
+        if not isinstance(value, dict):
+            raise errors.invalid_request_content(f"The property '{path}' must be an object.")
+        self._value: dict[str, Any] = value
+        self.path = path
+
+    def __contains__(self, name: str) -> bool:
+        return self._value.get(name) is not None
+
+    def names(self) -> Iterable[str]:
+        """Return the names of the members, those that are null left out."""
+        return [name for name in self._value if name in self]
+
+    def object(self, name: str) -> Fields:
+        """Return the object ``name``, an empty one where it is missing."""
+        return Fields(self._value[name] if name in self else {}, self._at(name))
+
+    def objects(self, name: str) -> list[Fields]:
+        """Return the list of objects ``name``, an empty one where it is missing."""
+        found = self._value[name] if name in self else []
+        if not isinstance(found, list):
+            raise self._wrong(name, "a list of objects")
+        return [Fields(value, f"{self._at(name)}[{number}]") for number, value in enumerate(found)]
+
+    def texts(self, name: str) -> list[str]:
+        """Return the list of strings ``name``, an empty one where it is missing."""
+        found = self._value[name] if name in self else []
+        if not isinstance(found, list) or not all(isinstance(value, str) for value in found):
+            raise self._wrong(name, "a list of strings")
+        return found
+
+    def text(self, name: str, allowed: Iterable[str] = ()) -> str | None:
+        """Return the string ``name``, or None; with ``allowed``, one of those in their case."""
+        found = self._value.get(name)
+        if found is None:
+            return None
+        if not isinstance(found, str):
+            raise self._wrong(name, "a string")
+        choices = {choice.casefold(): choice for choice in allowed}
+        if choices and found.casefold() not in choices:
+            raise self._wrong(name, f"one of {', '.join(choices.values())}")
+        return choices.get(found.casefold(), found)
+
+    def flag(self, name: str) -> bool | None:
+        """Return the boolean ``name``, or None."""
+        found = self._value.get(name)
+        if found is not None and not isinstance(found, bool):
+            raise self._wrong(name, "true or false")
+        return found
+
+    def number(self, name: str, low: int, high: int) -> int | None:
+        """Return the whole number ``name`` from ``low`` to ``high``, or None."""
+        found = self._value.get(name)
+        if found is None:
+            return None
+        if not isinstance(found, int) or isinstance(found, bool) or not low <= found <= high:
+            raise self._wrong(name, f"a whole number from {low} to {high}")
+        return found
+
+    def plain(self) -> dict[str, Any]:
+        """Return a copy of the object without what is null, at every depth."""
+        copied: dict[str, Any] = without_nulls(self._value)
+        return copied
+
+    def _at(self, name: str) -> str:
+        return f"{self.path}.{name}" if self.path else name
+
+    def _wrong(self, name: str, what: str) -> errors.AzureError:
+        return errors.invalid_request_content(f"The property '{self._at(name)}' must be {what}.")
+
+
+def without_nulls(value: Any, depth: int = 0) -> Any:
+    """Return a copy of a JSON value without the members that are null; refuses one that is nested too deep."""
+    if depth > _DEEPEST:
+        raise errors.invalid_request_content(f"The request content is nested more than {_DEEPEST} levels deep.")
+    if isinstance(value, dict):
+        return {name: without_nulls(member, depth + 1) for name, member in value.items() if member is not None}
+    if isinstance(value, list):
+        return [without_nulls(member, depth + 1) for member in value]
+    return value
