@@ -104,7 +104,14 @@ def _response(answer: Answer, server_name: str) -> web.Response:
 
 
 class _Protocol(web.RequestHandler):
-    """Says what is wrong with bytes that are no HTTP request in the same shape as all other refusals."""
+    """One connection: refuses bytes that are no HTTP request in the same shape as all else, and ends when told to."""
+
+    async def shutdown(self, timeout: float | None = 15.0) -> None:
+        """Close the connection without waiting for an idle client to say good-bye in TLS."""
+        transport = self.transport
+        await super().shutdown(timeout)
+        if transport is not None:
+            transport.abort()
 
     def handle_error(
         self,

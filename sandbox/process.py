@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -106,6 +107,8 @@ async def _serve(state: StateDirectory, settings: Settings, port: int) -> int:
     _on_signals(stopped)
     server.runtime.pid = os.getpid()
     server.runtime.write(state)
+    gc.collect()
+    gc.freeze()  # what start-up made stays; the collector need not look at it again
     print(_READY, flush=True)
     await stopped.wait()
     await server.stop()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
@@ -63,8 +62,6 @@ class SandboxServer:
         self.runtime.port = self._front.port
         await self._reconcile()
         self._ticker = asyncio.create_task(self._tick())
-        gc.collect()
-        gc.freeze()  # what start-up made stays; the collector need not look at it again
 
     async def stop(self) -> None:
         """Close every listener, then the state."""

@@ -116,7 +116,7 @@ def _skip_token(call: Call) -> str:
     if not token:
         return ""
     try:
-        return base64.urlsafe_b64decode(token.encode()).decode()
+        return base64.b64decode(token.encode(), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeError) as error:
         raise errors.invalid_parameter("The skip token is invalid or has expired.", "InvalidSkipToken") from error
 

@@ -81,10 +81,10 @@ def delete_definition(call: Call) -> Answer:
     if role is None:
         call.require("Microsoft.Authorization/roleDefinitions/delete", call["scope"])
         return Answer(204)
-    for scope in role.assignable_scopes:
-        call.require("Microsoft.Authorization/roleDefinitions/delete", scope)
     if role.kind == "BuiltInRole":
         raise errors.conflict("RoleDefinitionIsBuiltIn", f"The built-in role '{role.name}' cannot be deleted.")
+    for scope in role.assignable_scopes:
+        call.require("Microsoft.Authorization/roleDefinitions/delete", scope)
     if call.cloud.assignments.uses_role(role.id):
         raise errors.AzureError(
             400,

@@ -1,0 +1,76 @@
+"""The sandbox's own provider: behind the same gate as Azure's."""
+
+import requests
+
+from sandbox.world import LOCAL_API_VERSION
+from tests.support.sandbox import RunningSandbox
+
+
+def local(
+    sandbox: RunningSandbox, method: str, path: str, body: object = None, token: str | None = None
+) -> requests.Response:
+    return sandbox.arm(method, path, body, token=token, version=LOCAL_API_VERSION)
+
+
+def vm(sandbox: RunningSandbox, name: str = "myVM") -> str:
+    return f"{sandbox.world.group('myResourceGroupVM')}/providers/Microsoft.Compute/virtualMachines/{name}"
+
+
+def test_a_machines_metadata_service_is_told_to_who_may_read_the_machine(sandbox: RunningSandbox) -> None:
+    path = f"{vm(sandbox)}/providers/Sandbox.Local/metadataService"
+    endpoint = local(sandbox, "GET", path).json()["properties"]["endpoint"]
+    assert endpoint == sandbox.metadata_endpoint()
+    assert sandbox.session.get(f"{endpoint}/metadata/instance").status_code == 400
+    principal, secret = sandbox.add_principal("stranger")
+    refused = local(sandbox, "GET", path, token=sandbox.token(principal.client_id, secret))
+    assert refused.status_code == 403
+
+
+def test_a_machine_that_is_not_there_has_none(sandbox: RunningSandbox) -> None:
+    response = local(sandbox, "GET", f"{vm(sandbox, 'absent')}/providers/Sandbox.Local/metadataService")
+    assert (response.status_code, response.json()["error"]["code"]) == (404, "ResourceNotFound")
+
+
+def test_a_principal_is_added_once_and_its_secret_works(sandbox: RunningSandbox) -> None:
+    path = f"{sandbox.world.subscription}/providers/Sandbox.Local/principals/learner-1"
+    added = local(sandbox, "PUT", path)
+    assert added.status_code == 201
+    body = added.json()
+    assert sandbox.token(body["clientId"], body["clientSecret"])
+    again = local(sandbox, "PUT", path)
+    assert (again.status_code, again.json()["error"]["code"]) == (409, "PrincipalExists")
+    listed = local(sandbox, "GET", path.rpartition("/")[0]).json()["value"]
+    assert {entry["name"] for entry in listed} >= {"operator", "learner-1"}
+    assert all("clientSecret" not in entry for entry in listed)
+
+
+def test_only_who_may_add_principals_adds_them(sandbox: RunningSandbox) -> None:
+    principal, secret = sandbox.add_principal("stranger")
+    path = f"{sandbox.world.subscription}/providers/Sandbox.Local/principals/friend"
+    assert local(sandbox, "PUT", path, token=sandbox.token(principal.client_id, secret)).status_code == 403
+
+
+def test_a_decision_says_why(sandbox: RunningSandbox) -> None:
+    group = sandbox.world.group("myResourceGroupVM")
+    action = "Microsoft.Resources/subscriptions/resourceGroups/read"
+    mine = local(sandbox, "POST", f"{group}/providers/Sandbox.Local/explain", {"action": action}).json()
+    assert mine["allowed"] is True
+    assert [(entry["roleName"], entry["allowedBy"]) for entry in mine["considered"]] == [("Owner", "*")]
+    principal, secret = sandbox.add_principal("stranger")
+    theirs = local(
+        sandbox,
+        "POST",
+        f"{group}/providers/Sandbox.Local/explain",
+        {"action": action, "principalId": principal.object_id},
+    ).json()
+    assert theirs["allowed"] is False and "No role is assigned" in theirs["why"]
+    token = sandbox.token(principal.client_id, secret)
+    own = local(sandbox, "POST", f"{group}/providers/Sandbox.Local/explain", {"action": action}, token)
+    assert own.json()["allowed"] is False
+    others = {"action": action, "principalId": sandbox.world.operator_object_id}
+    assert local(sandbox, "POST", f"{group}/providers/Sandbox.Local/explain", others, token).status_code == 403
+
+
+def test_a_question_that_is_none_is_refused(sandbox: RunningSandbox) -> None:
+    response = local(sandbox, "POST", f"{sandbox.world.subscription}/providers/Sandbox.Local/explain", {"action": 5})
+    assert response.json()["error"]["code"] == "InvalidRequestContent"

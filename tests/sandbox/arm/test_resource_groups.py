@@ -1,0 +1,119 @@
+"""Resource groups and lists, through the SDK's client and raw HTTP."""
+
+import pytest
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.mgmt.resource.resources import ResourceManagementClient
+from azure.mgmt.resource.resources.models import ResourceGroup, ResourceGroupPatchable
+
+from tests.support.sandbox import RunningSandbox
+
+
+def groups_of(sandbox: RunningSandbox) -> ResourceManagementClient:
+    return sandbox.client(ResourceManagementClient, polling_interval=0)
+
+
+def test_a_group_is_made_read_changed_and_deleted(sandbox: RunningSandbox) -> None:
+    client = groups_of(sandbox)
+    made = client.resource_groups.create_or_update("contoso-web", ResourceGroup(location="West US 2"))
+    assert (made.name, made.location, made.tags) == ("contoso-web", "westus2", None)
+    assert made.properties.provisioning_state == "Succeeded"
+    changed = client.resource_groups.update("CONTOSO-web", ResourceGroupPatchable(tags={"team": "web"}))
+    assert (changed.name, changed.tags) == ("contoso-web", {"team": "web"})
+    assert client.resource_groups.check_existence("contoso-web")
+    client.resource_groups.begin_delete("contoso-web").result()
+    assert not client.resource_groups.check_existence("contoso-web")
+
+
+def test_put_answers_201_then_200(sandbox: RunningSandbox) -> None:
+    path = sandbox.world.group("twice")
+    statuses = [sandbox.arm("PUT", path, {"location": "eastus"}, version="2024-07-01").status_code for _ in range(2)]
+    assert statuses == [201, 200]
+
+
+def test_a_group_stays_where_it_is(sandbox: RunningSandbox) -> None:
+    response = sandbox.arm(
+        "PUT", sandbox.world.group("myResourceGroupVM"), {"location": "westus"}, version="2024-07-01"
+    )
+    assert (response.status_code, response.json()["error"]["code"]) == (409, "InvalidResourceGroupLocation")
+
+
+def test_deletion_answers_202_and_then_200_with_nothing(sandbox: RunningSandbox) -> None:
+    response = sandbox.arm("DELETE", sandbox.world.group("contosoPayroll"), version="2024-07-01")
+    assert response.status_code == 202 and response.content == b""
+    location = response.headers["Location"]
+    assert "/operationresults/" in location
+    polled = sandbox.session.get(location, headers={"Authorization": f"Bearer {sandbox.token()}"})
+    assert (polled.status_code, polled.content) == (200, b"")
+
+
+def test_deleting_a_group_takes_everything_in_it_along(sandbox: RunningSandbox) -> None:
+    from azure.mgmt.msi import ManagedServiceIdentityClient
+    from azure.mgmt.msi.models import Identity
+
+    identities = sandbox.client(ManagedServiceIdentityClient).user_assigned_identities
+    made = identities.create_or_update("contosoPayroll", "ID1", Identity(location="eastus"))
+    groups_of(sandbox).resource_groups.begin_delete("contosoPayroll").result()
+    with pytest.raises(ResourceNotFoundError, match="ResourceGroupNotFound"):
+        identities.get("contosoPayroll", "ID1")
+    assert sandbox.on_loop(lambda: sandbox.cloud.directory.by_object_id(made.principal_id)) is None
+
+
+def test_lists_come_in_pages_and_lose_nothing(sandbox: RunningSandbox) -> None:
+    client = groups_of(sandbox)
+    for number in range(5):
+        client.resource_groups.create_or_update(f"page-{number}", ResourceGroup(location="eastus"))
+    listed = [group.name for group in client.resource_groups.list(top=2)]
+    assert listed == ["contosoPayroll", "myResourceGroupVM", *(f"page-{number}" for number in range(5))]
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("$filter=tagName eq 'team'", ["a", "b"]),
+        ("$filter=tagName eq 'team' and tagValue eq 'red'", ["a"]),
+        ("$filter=tagName eq 'nothing'", []),
+    ],
+)
+def test_lists_can_be_filtered_by_tag(sandbox: RunningSandbox, query: str, names: list[str]) -> None:
+    for name, team in (("a", "red"), ("b", "blue")):
+        body = {"location": "eastus", "tags": {"team": team}}
+        sandbox.arm("PUT", sandbox.world.group(name), body, version="2024-07-01")
+    response = sandbox.arm("GET", f"{sandbox.world.subscription}/resourcegroups?{query}", version="2024-07-01")
+    assert [group["name"] for group in response.json()["value"]] == names
+
+
+@pytest.mark.parametrize("query", ["$filter=nonsense", "$filter=name like 'x'", "$top=0", "$top=x", "$skipToken=%FF"])
+def test_a_query_that_is_not_understood_is_refused(sandbox: RunningSandbox, query: str) -> None:
+    response = sandbox.arm("GET", f"{sandbox.world.subscription}/resourcegroups?{query}", version="2024-07-01")
+    assert response.status_code == 400 and response.json()["error"]["code"].startswith("Invalid")
+
+
+def test_resources_are_listed_without_groups_roles_and_children(sandbox: RunningSandbox) -> None:
+    client = groups_of(sandbox)
+    kinds = {resource.type for resource in client.resources.list_by_resource_group("myResourceGroupVM")}
+    assert "Microsoft.Compute/virtualMachines" in kinds
+    assert not kinds & {"Microsoft.Resources/resourceGroups", "Microsoft.Network/virtualNetworks/subnets"}
+    only = client.resources.list(filter="resourceType eq 'Microsoft.Compute/virtualMachines'")
+    assert [resource.name for resource in only] == ["myVM"]
+
+
+def test_each_caller_sees_only_what_they_may_read(sandbox: RunningSandbox) -> None:
+    from azure.mgmt.authorization import AuthorizationManagementClient
+    from azure.mgmt.authorization.models import RoleAssignmentCreateParameters
+
+    principal, secret = sandbox.add_principal("reader-of-one")
+    stranger = sandbox.client(ResourceManagementClient, sandbox.credential(principal.client_id, secret))
+    with pytest.raises(HttpResponseError, match="AuthorizationFailed"):
+        list(stranger.resource_groups.list())
+    reader = f"{sandbox.world.subscription}/providers/Microsoft.Authorization/roleDefinitions/"
+    sandbox.client(AuthorizationManagementClient).role_assignments.create(
+        sandbox.world.group("contosoPayroll"),
+        "11111111-2222-3333-4444-555555555555",
+        RoleAssignmentCreateParameters(
+            role_definition_id=reader + "acdd72a7-3385-48ef-bd42-f606fba81ae7", principal_id=principal.object_id
+        ),
+    )
+    assert [group.name for group in stranger.resource_groups.list()] == ["contosoPayroll"]
+    assert [resource.name for resource in stranger.resources.list()] == []
+    with pytest.raises(HttpResponseError, match="AuthorizationFailed"):
+        stranger.resource_groups.get("myResourceGroupVM")

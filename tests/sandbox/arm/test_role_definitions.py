@@ -1,0 +1,102 @@
+"""Role definitions through the SDK's client: found by name, and custom roles that count."""
+
+import uuid
+from typing import Any
+
+import pytest
+from azure.mgmt.authorization import AuthorizationManagementClient
+
+from tests.support.sandbox import RunningSandbox
+
+ROLE = "99999999-8888-7777-6666-555555555555"
+
+
+def path(sandbox: RunningSandbox, name: str = ROLE) -> str:
+    return f"{sandbox.world.subscription}/providers/Microsoft.Authorization/roleDefinitions/{name}"
+
+
+def custom(sandbox: RunningSandbox, **changes: Any) -> dict[str, Any]:
+    properties = {
+        "roleName": "Group Reader",
+        "description": "Reads groups.",
+        "assignableScopes": [sandbox.world.subscription],
+        "permissions": [{"actions": ["Microsoft.Resources/subscriptions/resourceGroups/read"], "notActions": []}],
+    }
+    return {"properties": {**properties, **changes}}
+
+
+@pytest.mark.parametrize("name", ["Reader", "reader", "READER"])
+def test_a_role_is_found_by_name_in_any_case(sandbox: RunningSandbox, name: str) -> None:
+    client = sandbox.client(AuthorizationManagementClient)
+    found = list(client.role_definitions.list(sandbox.world.group("myResourceGroupVM"), filter=f"roleName eq '{name}'"))
+    assert [role.role_name for role in found] == ["Reader"]
+    assert found[0].id == path(sandbox, "acdd72a7-3385-48ef-bd42-f606fba81ae7")
+    assert [permission.actions for permission in found[0].permissions] == [["*/read"]]
+
+
+def test_reader_is_answered_as_azure_answers_it(sandbox: RunningSandbox) -> None:
+    response = sandbox.arm("GET", path(sandbox, "ACDD72A7-3385-48EF-BD42-F606FBA81AE7"))
+    properties = response.json()["properties"]
+    assert list(properties) == [
+        "roleName",
+        "type",
+        "description",
+        "assignableScopes",
+        "permissions",
+        "createdOn",
+        "updatedOn",
+        "createdBy",
+        "updatedBy",
+    ]
+    assert (properties["createdOn"], properties["updatedOn"]) == (
+        "2015-02-02T21:55:09.8806423Z",
+        "2021-11-11T20:13:47.8628684Z",
+    )
+
+
+def test_a_custom_role_can_be_assigned_and_counts(sandbox: RunningSandbox) -> None:
+    assert sandbox.arm("PUT", path(sandbox), custom(sandbox)).status_code == 201
+    principal, secret = sandbox.add_principal("app")
+    group = sandbox.world.group("myResourceGroupVM")
+    grant = f"{group}/providers/Microsoft.Authorization/roleAssignments/{uuid.UUID(int=1)}"
+    body = {"properties": {"roleDefinitionId": path(sandbox), "principalId": principal.object_id}}
+    assert sandbox.arm("PUT", grant, body).status_code == 201
+    token = sandbox.token(principal.client_id, secret)
+    assert sandbox.arm("GET", group, token=token, version="2024-07-01").status_code == 200
+    machine = f"{group}/providers/Microsoft.Compute/virtualMachines/myVM"
+    assert sandbox.arm("GET", machine, token=token, version="2024-07-01").status_code == 403
+    in_use = sandbox.arm("DELETE", path(sandbox))
+    assert (in_use.status_code, in_use.json()["error"]["code"]) == (400, "RoleDefinitionHasAssignments")
+    sandbox.arm("DELETE", grant)
+    assert sandbox.arm("DELETE", path(sandbox)).status_code == 200
+    assert sandbox.arm("DELETE", path(sandbox)).status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "code"),
+    [
+        ({"roleName": ""}, 400, "InvalidRequestContent"),
+        ({"roleName": "Reader"}, 409, "RoleDefinitionWithSameNameExists"),
+        ({"assignableScopes": []}, 400, "InvalidAssignableScopes"),
+        ({"assignableScopes": ["/"]}, 400, "InvalidAssignableScopes"),
+        ({"permissions": "all"}, 400, "InvalidRequestContent"),
+        ({"permissions": [{"actions": [5]}]}, 400, "InvalidRequestContent"),
+    ],
+)
+def test_a_custom_role_that_makes_no_sense_is_refused(
+    sandbox: RunningSandbox, changes: dict[str, Any], status: int, code: str
+) -> None:
+    response = sandbox.arm("PUT", path(sandbox), custom(sandbox, **changes))
+    assert (response.status_code, response.json()["error"]["code"]) == (status, code)
+
+
+def test_a_built_in_role_stays_as_it_is(sandbox: RunningSandbox) -> None:
+    reader = path(sandbox, "acdd72a7-3385-48ef-bd42-f606fba81ae7")
+    for method, body in (("PUT", custom(sandbox)), ("DELETE", None)):
+        response = sandbox.arm(method, reader, body)
+        assert (response.status_code, response.json()["error"]["code"]) == (409, "RoleDefinitionIsBuiltIn")
+
+
+def test_an_unknown_role_is_not_found(sandbox: RunningSandbox) -> None:
+    response = sandbox.arm("GET", path(sandbox, str(uuid.UUID(int=3))))
+    assert (response.status_code, response.json()["error"]["code"]) == (404, "RoleDefinitionDoesNotExist")

@@ -1,0 +1,211 @@
+"""``python -m sandbox`` as its users type it: real processes, a state directory of its own for each test."""
+
+import json
+import os
+import re
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def run(data: Path) -> Iterator[Run]:
+    def command(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "sandbox", "--data", str(data), *words], capture_output=True, text=True, timeout=60
+        )
+        if check:
+            assert done.returncode == 0, done.stderr
+        return done
+
+    yield command
+    command("stop", check=False)
+
+
+def variables(printed: str) -> dict[str, str]:
+    found = dict(re.findall(r"^export (\w+)='(.*)'$", printed, re.MULTILINE))
+    assert len(found) == len(printed.strip().splitlines())
+    return found
+
+
+def test_it_starts_once_and_stops_once(run: Run) -> None:
+    assert run("status", check=False).returncode == 3
+    first = run("start").stdout
+    assert re.fullmatch(r"The sandbox is ready: https://localhost:\d+\n", first)
+    assert run("start").stdout == first.replace("is ready", "runs already")
+    assert json.loads(run("status", "--json").stdout)["running"] is True
+    assert run("stop").stdout == "The sandbox has stopped.\n"
+    assert run("stop").stdout == "The sandbox was not running.\n"
+    assert run("status", check=False).returncode == 3
+
+
+def test_addresses_and_secret_outlive_a_restart(run: Run) -> None:
+    run("start")
+    before = run("env").stdout
+    run("stop")
+    run("start")
+    assert run("env").stdout == before
+
+
+def test_reset_goes_back_to_the_seeded_world_and_keeps_the_addresses(run: Run) -> None:
+    run("start")
+    before = run("env").stdout
+    run("principal", "add", "learner")
+    run("reset")
+    assert run("env").stdout == before
+    assert "learner" not in run("principal", "list").stdout
+
+
+def test_env_names_all_that_clients_look_for(run: Run, data: Path) -> None:
+    run("start", "--seed", "5")
+    found = variables(run("env").stdout)
+    assert set(found) >= {
+        "AZURE_TENANT_ID",
+        "AZURE_CLIENT_ID",
+        "AZURE_CLIENT_SECRET",
+        "AZURE_AUTHORITY_HOST",
+        "AZURE_RESOURCE_MANAGER_ENDPOINT",
+        "AZURE_SUBSCRIPTION_ID",
+        "REQUESTS_CA_BUNDLE",
+        "SSL_CERT_FILE",
+        "AZURE_POD_IDENTITY_AUTHORITY_HOST",
+        "NO_PROXY",
+    }
+    assert Path(found["REQUESTS_CA_BUNDLE"]).is_relative_to(data)
+    assert json.loads(run("env", "--format", "json").stdout) == found
+    assert f"$env:AZURE_TENANT_ID = '{found['AZURE_TENANT_ID']}'" in run("env", "--format", "powershell").stdout
+    assert run("env", "--vm", "MYVM").stdout == run("env").stdout
+
+
+def test_the_same_seed_gives_the_same_ids_and_another_seed_others(run: Run, tmp_path: Path) -> None:
+    def ids(folder: str, seed: str) -> str:
+        other = [sys.executable, "-m", "sandbox", "--data", str(tmp_path / folder)]
+        subprocess.run([*other, "start", "--seed", seed], check=True, capture_output=True)
+        printed = subprocess.run([*other, "env"], check=True, capture_output=True, text=True).stdout
+        subprocess.run([*other, "stop"], check=True, capture_output=True)
+        return variables(printed)["AZURE_SUBSCRIPTION_ID"]
+
+    assert ids("a", "1") == ids("b", "1") != ids("c", "2")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("env",), "The sandbox is not running. Start it: python -m sandbox start"),
+        (("principal", "add", "x"), "The sandbox is not running"),
+        (("logs",), "There is no log yet"),
+    ],
+)
+def test_without_a_running_sandbox_the_error_says_what_to_do(run: Run, words: tuple[str, ...], said: str) -> None:
+    done = run(*words, check=False)
+    assert done.returncode == 1 and said in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_machine_that_does_not_run_is_named_with_those_that_do(run: Run) -> None:
+    run("start")
+    done = run("env", "--vm", "nope", check=False)
+    assert done.returncode == 1 and "No virtual machine 'nope' is running. Running are: myvm." in done.stderr
+
+
+def test_a_port_that_is_taken_is_said(run: Run, tmp_path: Path) -> None:
+    run("start")
+    port = json.loads(run("status", "--json").stdout)["endpoint"].rpartition(":")[2]
+    other = [sys.executable, "-m", "sandbox", "--data", str(tmp_path / "other"), "start", "--port", port]
+    done = subprocess.run(other, capture_output=True, text=True)
+    assert done.returncode == 1 and "could not start" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_role_file_that_is_none_is_said(run: Run, tmp_path: Path) -> None:
+    broken = tmp_path / "roles.json"
+    broken.write_text("{}")
+    done = run("start", "--roles", str(broken), check=False)
+    assert done.returncode == 1 and "must be a JSON list of role definitions" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="permissions do not bind this user")
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    folder = tmp_path / "locked"
+    folder.mkdir(mode=0o500)
+    command = [sys.executable, "-m", "sandbox", "--data", str(folder / "state"), "start"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1 and "cannot be used" in done.stderr
+
+
+def test_a_file_in_the_place_of_the_folder_is_said(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("in the way")
+    command = [sys.executable, "-m", "sandbox", "--data", str(tmp_path / "state"), "start"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1 and "cannot be used" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files have no such permissions there")
+def test_the_state_is_its_owners_alone(run: Run, data: Path) -> None:
+    run("start")
+    assert stat.S_IMODE(data.stat().st_mode) == 0o700
+    for name in ("operator.json", "server-key.pem"):
+        assert stat.S_IMODE((data / name).stat().st_mode) == 0o600
+
+
+def test_a_killed_sandbox_starts_again(run: Run) -> None:
+    run("start")
+    before = run("env").stdout
+    process_id = json.loads(run("status", "--json").stdout)["process"]
+    os.kill(process_id, signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
+    deadline = 50
+    while run("status", check=False).returncode == 0 and deadline:
+        deadline -= 1
+    assert "is ready" in run("start").stdout
+    assert run("env").stdout == before
+
+
+def test_two_starts_at_once_end_in_one_sandbox(run: Run, data: Path) -> None:
+    command = [sys.executable, "-m", "sandbox", "--data", str(data), "start"]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [each.communicate(timeout=60)[0] for each in both]
+    assert [each.returncode for each in both] == [0, 0]
+    assert said[0].rpartition(" ")[2] == said[1].rpartition(" ")[2]
+
+
+def test_a_principal_gets_its_secret_once(run: Run) -> None:
+    run("start")
+    added = json.loads(run("principal", "add", "learner-1", "--json").stdout)
+    assert set(added) == {"name", "clientId", "objectId", "clientSecret"}
+    assert added["clientId"] in run("principal", "list").stdout
+    assert added["clientSecret"] not in run("principal", "list").stdout
+    again = run("principal", "add", "learner-1", check=False)
+    assert again.returncode == 1 and "There is a principal named 'learner-1' already." in again.stderr
+
+
+def test_a_decision_is_explained(run: Run) -> None:
+    run("start")
+    subscription = f"/subscriptions/{variables(run('env').stdout)['AZURE_SUBSCRIPTION_ID']}"
+    learner = json.loads(run("principal", "add", "learner", "--json").stdout)["objectId"]
+    said = run("explain", learner, "Microsoft.Compute/virtualMachines/read", subscription).stdout
+    assert "may not" in said and "No role is assigned to it." in said
+
+
+def test_the_log_tells_of_requests_and_of_no_secret(run: Run) -> None:
+    run("start")
+    secret = variables(run("env").stdout)["AZURE_CLIENT_SECRET"]
+    log = run("logs", "--lines", "1000").stdout
+    assert "/oauth2/v2.0/token 200" in log
+    assert secret not in log and "eyJ" not in log
+
+
+def test_every_command_has_a_help_text(run: Run) -> None:
+    top = run("--help").stdout
+    for command in ("start", "serve", "stop", "status", "reset", "env", "logs", "principal", "explain"):
+        assert command in top
+        assert "usage: python -m sandbox" in run(command, "--help").stdout

@@ -1,0 +1,83 @@
+"""What the store keeps, finds and forgets."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sandbox.store import Resource, Store
+
+
+def resource(resource_id: str, kind: str = "Microsoft.Test/things") -> Resource:
+    return Resource({"id": resource_id, "type": kind, "name": resource_id.rpartition("/")[2]})
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "state.db")
+
+
+def test_ids_compare_without_case_and_are_shown_as_they_were_put(store: Store) -> None:
+    store.put(resource("/subscriptions/S/resourceGroups/RG1"))
+    found = store.get("/SUBSCRIPTIONS/s/RESOURCEGROUPS/rg1/")
+    assert found is not None and found.id == "/subscriptions/S/resourceGroups/RG1"
+
+
+def test_what_is_below_goes_along_and_neighbours_stay(store: Store) -> None:
+    for name in ("/a/rg1", "/a/rg1/x", "/a/rg1/x/y", "/a/rg10", "/a/rg1-b", "/a/rg1.c"):
+        store.put(resource(name))
+    store.delete("/a/RG1")
+    assert [found.id for found in store.list("/")] == ["/a/rg1-b", "/a/rg1.c", "/a/rg10"]
+
+
+def test_a_failed_transaction_leaves_nothing(store: Store) -> None:
+    with pytest.raises(KeyError), store.transaction():
+        store.put(resource("/a"))
+        raise KeyError
+    assert store.get("/a") is None
+
+
+def test_another_store_on_the_same_file_sees_what_was_committed(store: Store, tmp_path: Path) -> None:
+    with store.transaction():
+        store.put(resource("/a"))
+        store.set_setting("name", "value")
+    other = Store(tmp_path / "state.db")
+    assert other.get("/a") is not None and other.setting("name") == "value"
+    other.close()
+
+
+def test_counters_count_each_for_itself(store: Store) -> None:
+    assert [store.count("a"), store.count("b"), store.count("a")] == [1, 1, 2]
+
+
+ids = st.lists(st.from_regex(r"(/[a-cA-C0-9._-]{1,3}){1,4}", fullmatch=True), max_size=12)
+
+
+@given(ids, st.integers(1, 5))
+def test_pages_together_are_the_whole_list(names: list[str], size: int) -> None:
+    store = Store(":memory:")
+    for name in names:
+        store.put(resource(name))
+    whole = [found.id for found in store.list("/")]
+    paged: list[str] = []
+    while page := store.list("/", after=paged[-1] if paged else "", limit=size):
+        paged += [found.id for found in page]
+    assert paged == whole
+    assert {name.casefold() for name in whole} == {name.casefold() for name in names}
+    store.close()
+
+
+@given(ids, st.from_regex(r"(/[a-c0-9._-]{1,2}){1,2}", fullmatch=True))
+def test_below_is_by_segment(names: list[str], under: str) -> None:
+    store = Store(":memory:")
+    for name in names:
+        store.put(resource(name))
+    found = {item.id.casefold() for item in store.list(under)}
+    expected = {
+        name.casefold()
+        for name in names
+        if name.casefold().split("/")[: len(under.split("/"))] == under.split("/") and name.casefold() != under
+    }
+    assert found == expected
+    store.close()
