@@ -1,0 +1,87 @@
+"""A small project in a temporary folder that install.py installs for real."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+# what builds the project, and uv, which installs it
+SMALLEST_LOCK = ("hatchling", "packaging", "pathspec", "pluggy", "trove-classifiers", "uv")
+
+
+def must_reach_index(printed: str) -> None:
+    """Skip the test where pip says that there is no network; not in CI, where there must be one."""
+    if "Failed to establish a new connection" in printed and "CI" not in os.environ:
+        pytest.skip("no package index can be reached")
+
+
+class Checkout:
+    """A folder with the repository's install.py and pyproject.toml, and a lock of six packages out of its own."""
+
+    def __init__(self, folder: Path, installer: ModuleType) -> None:
+        self.folder = folder
+        self.installer = installer
+        folder.mkdir()
+        for name in ("install.py", "pyproject.toml", "LICENSE"):
+            shutil.copy(ROOT / name, folder)
+        lock = (ROOT / "requirements.txt").read_text()
+        entries = [installer.locked(lock, name) for name in SMALLEST_LOCK]
+        (folder / "requirements.txt").write_text("".join(entries))
+        for package in ("helpers", "sandbox", "workshop"):
+            (folder / package).mkdir()
+            (folder / package / "__init__.py").write_text(f"here = {str(folder)!r}\n")
+
+    def project(self) -> Any:
+        """What install.py thinks of the folder, read anew."""
+        return self.installer.Project(self.folder)
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """This process's environment, without the marks of the environment that runs the tests, and some more."""
+        marks = {"VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME"}
+        return {name: value for name, value in os.environ.items() if name not in marks} | more
+
+    def start(self, **more: str) -> subprocess.Popen[str]:
+        """Start install.py, as its own process."""
+        command = [sys.executable, "install.py"]
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "stdin": subprocess.DEVNULL}
+        return subprocess.Popen(command, cwd=self.folder, env=self.environment(**more), text=True, **streams)
+
+    def install(self, **more: str) -> tuple[int, str]:
+        """Run install.py to its end: its exit status and all that it printed."""
+        process = self.start(**more)
+        printed, _ = process.communicate(timeout=120)
+        return process.returncode, printed
+
+    def must_install(self, **more: str) -> str:
+        """Run install.py, which must succeed; without a network, and not in CI, the test is skipped."""
+        status, printed = self.install(**more)
+        must_reach_index(printed)
+        assert status == 0, printed
+        return printed
+
+    def python(self, code: str) -> str:
+        """What a program prints that runs in the new environment, from another folder."""
+        program = [self.project().python, "-c", code]
+        return subprocess.run(
+            program, cwd=self.folder.parent, env=self.environment(), capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    def has_module(self, name: str) -> bool:
+        """Whether the new environment can import a module of this name."""
+        return self.python(f"import importlib.util as u; print(u.find_spec({name!r}) is not None)") == "True"
+
+    def provisioners(self) -> list[str]:
+        """The kernel provisioners that Jupyter finds in the new environment."""
+        group = "jupyter_client.kernel_provisioners"
+        return self.python(f"import importlib.metadata as m; print(*m.entry_points(group={group!r}).names)").split()
+
+    def is_installed(self) -> bool:
+        """Whether the project can be imported from any folder, and Jupyter finds its provisioner."""
+        here = self.python("import sandbox; print(sandbox.here)")
+        return here == str(self.folder) and "warm-provisioner" in self.provisioners()

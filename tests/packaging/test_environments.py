@@ -1,0 +1,103 @@
+"""What conda and Binder do with their environment files, as far as it can be done without them."""
+
+import shutil
+import subprocess
+import sys
+import tomllib
+import venv
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+from tests.packaging.checkout import ROOT, must_reach_index
+
+# run by the new environment's Python, from a folder of no meaning, with the pins as arguments
+LOOK = """
+import importlib.metadata as metadata, sys
+import helpers, sandbox, workshop
+[found] = metadata.entry_points(group="jupyter_client.kernel_provisioners", name="warm-provisioner")
+print(found.load().__name__)
+pins = [pin.split("==") for pin in sys.argv[1:]]
+print([pin for pin in pins if metadata.version(pin[0]) != pin[1]])
+"""
+
+
+def read(name: str) -> dict[str, object]:
+    """An environment file."""
+    return yaml.safe_load((ROOT / name).read_text())
+
+
+def pip_lines(name: str) -> list[str]:
+    """What conda hands to pip from an environment file, a line each."""
+    [lines] = [entry["pip"] for entry in read(name)["dependencies"] if isinstance(entry, dict)]
+    return lines
+
+
+def paths(name: str) -> list[Path]:
+    """The files and folders that an environment file names; they are taken from the file's own folder."""
+    return [(ROOT / name).parent.joinpath(line.split()[1]).resolve() for line in pip_lines(name)]
+
+
+def test_binder_differs_in_paths_only() -> None:
+    root, binder = read("environment.yml"), read("binder/environment.yml")
+    pip, binder_pip = root["dependencies"].pop(), binder["dependencies"].pop()
+    assert root == binder
+    assert [line.split()[0] for line in pip["pip"]] == [line.split()[0] for line in binder_pip["pip"]]
+    assert paths("environment.yml") == paths("binder/environment.yml")
+
+
+def test_lock_and_project_are_named() -> None:
+    assert [line.split()[0] for line in pip_lines("environment.yml")] == ["-r", "-e"]
+    assert paths("environment.yml") == [ROOT / "requirements-conda.txt", ROOT]
+
+
+def test_python_is_one_the_project_takes() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    [python] = [line for line in read("environment.yml")["dependencies"] if str(line).startswith("python=")]
+    assert SpecifierSet(project["requires-python"]).contains(python.removeprefix("python="))
+    assert read("environment.yml")["name"] == project["name"]
+
+
+def pins_for_this_machine() -> list[str]:
+    """Each `name==version` of the lock that is meant for this system and Python."""
+    lines = (ROOT / "requirements-conda.txt").read_text().splitlines()
+    pins = [Requirement(line) for line in lines if not line.startswith("#")]
+    return [f"{pin.name}{pin.specifier}" for pin in pins if pin.marker is None or pin.marker.evaluate()]
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A copy of what the environment files need of the repository, since conda writes beside them."""
+    clone = tmp_path / "a clone"
+    (clone / "binder").mkdir(parents=True)
+    for name in ("environment.yml", "binder/environment.yml", "requirements-conda.txt", "pyproject.toml", "LICENSE"):
+        shutil.copy(ROOT / name, clone / name)
+    for package in ("helpers", "sandbox", "workshop"):
+        shutil.copytree(ROOT / package, clone / package, ignore=shutil.ignore_patterns("__pycache__"))
+    return clone
+
+
+def install_as_conda_does(python: Path, environment: Path, lines: list[str]) -> None:
+    """Hand an environment file's lines to pip as conda does: in one file beside it, from its folder."""
+    handed = environment.parent / "condaenv.test.requirements.txt"
+    handed.write_text("\n".join(lines))
+    command = [python, "-m", "pip", "install", "-U", "-r", handed, "--exists-action=b"]
+    pip = subprocess.run(command, cwd=environment.parent, capture_output=True, text=True, check=False)
+    must_reach_index(pip.stdout + pip.stderr)
+    assert pip.returncode == 0, pip.stderr
+
+
+@pytest.mark.slow
+def test_pip_installs_what_conda_hands_it(clone: Path, tmp_path: Path) -> None:
+    """All of it, for real, for the root's file; then once more for Binder's, which finds it installed."""
+    folder = tmp_path / "conda"
+    venv.EnvBuilder(with_pip=True, symlinks=sys.platform != "win32").create(folder)
+    python = folder / ("Scripts" if sys.platform == "win32" else "bin") / "python"
+    for name in ("environment.yml", "binder/environment.yml"):
+        install_as_conda_does(python, clone / name, pip_lines(name))
+        look = [python, "-c", LOOK, *pins_for_this_machine()]
+        seen = subprocess.run(look, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert seen.stdout.split("\n") == ["WarmProvisioner", "[]", ""], seen.stderr

@@ -1,0 +1,227 @@
+"""install.py: real environments, a real package index, real kills."""
+
+import ast
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import venv
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tests.packaging.checkout import ROOT, Checkout
+
+NOBODY_LISTENS = "http://127.0.0.1:9/simple"
+OFFLINE = {
+    "PIP_INDEX_URL": NOBODY_LISTENS,
+    "PIP_CONFIG_FILE": os.devnull,
+    "PIP_FIND_LINKS": "",
+    "UV_DEFAULT_INDEX": NOBODY_LISTENS,
+}
+
+
+def make_environment(checkout: Checkout, state: str | None) -> None:
+    """Make an empty environment where install.py does, as if install.py had left it in this state."""
+    folder = checkout.folder / ".venv"
+    venv.EnvBuilder(symlinks=sys.platform != "win32").create(folder)
+    if state is not None:
+        checkout.project().write_stamp(state)
+
+
+class TestJudgement:
+    """What is done about the `.venv` that is there."""
+
+    def test_nothing_there(self, checkout: Checkout) -> None:
+        project = checkout.project()
+        assert not project.is_complete()
+        assert not project.is_to_be_remade()
+
+    def test_complete(self, checkout: Checkout) -> None:
+        make_environment(checkout, "complete")
+        assert checkout.project().is_complete()
+        assert not checkout.project().is_to_be_remade()
+
+    @pytest.mark.parametrize(("state", "remade"), [("installing", True), ("failed", False), (None, False)])
+    def test_incomplete(self, checkout: Checkout, state: str | None, remade: bool) -> None:
+        make_environment(checkout, state)
+        project = checkout.project()
+        assert not project.is_complete()
+        assert not project.has_locked_packages()
+        assert project.is_to_be_remade() is remade
+
+    @pytest.mark.parametrize(("changed", "locked"), [("pyproject.toml", True), ("requirements.txt", False)])
+    def test_inputs_changed(self, checkout: Checkout, changed: str, locked: bool) -> None:
+        make_environment(checkout, "complete")
+        with (checkout.folder / changed).open("a") as file:
+            file.write("# another line\n")
+        project = checkout.project()
+        assert not project.is_complete()
+        assert project.has_locked_packages() is locked
+        assert not project.is_to_be_remade()
+
+    def test_moved(self, checkout: Checkout) -> None:
+        make_environment(checkout, "complete")
+        checkout.folder = checkout.folder.rename(checkout.folder.with_name("elsewhere"))
+        assert not checkout.project().is_complete()
+        assert checkout.project().is_to_be_remade()
+
+    def test_python_gone(self, checkout: Checkout) -> None:
+        make_environment(checkout, "complete")
+        checkout.project().python.unlink()
+        assert not checkout.project().is_complete()
+        assert checkout.project().is_to_be_remade()
+
+    def test_stamp_unreadable(self, checkout: Checkout) -> None:
+        make_environment(checkout, "complete")
+        checkout.project().stamp.write_text('{"state": "comp')
+        assert not checkout.project().is_complete()
+
+
+class TestSentences:
+    """What people with an unfit Python read."""
+
+    def test_older_pythons_can_read_the_file(self) -> None:
+        ast.parse((ROOT / "install.py").read_text(), feature_version=(3, 7))
+
+    def test_too_old(self, installer: ModuleType) -> None:
+        sentence = installer.too_old((3, 9, 6))
+        assert "Python 3.9.6" in sentence
+        assert "Python 3.11 or newer" in sentence
+        assert "PYTHON=" in sentence
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="older Pythons are looked for by their Unix names")
+    def test_run_by_an_older_python(self, checkout: Checkout) -> None:
+        older = older_python()
+        if older is None:
+            pytest.skip("no Python 3.7 to 3.10 here")
+        alone = checkout.environment(PATH=str(checkout.folder))
+        run = subprocess.run(
+            [older, "install.py"], cwd=checkout.folder, env=alone, capture_output=True, text=True, check=False
+        )
+        assert run.returncode == 1
+        assert "Python 3.11 or newer is needed" in run.stderr
+        assert not (checkout.folder / ".venv").exists()
+
+    def test_neither_ensurepip_nor_pip(self, checkout: Checkout, tmp_path: Path) -> None:
+        status, printed = checkout.install(PYTHONPATH=str(hide(tmp_path, "ensurepip", "pip")))
+        assert status == 1
+        assert f"sudo apt install python3.{sys.version_info[1]}-venv" in printed
+        assert "Traceback" not in printed
+
+    def test_no_package_index(self, checkout: Checkout) -> None:
+        status, printed = checkout.install(**OFFLINE)
+        assert status == 1
+        assert "could not reach the package index" in printed
+        assert "Traceback" not in printed
+        assert checkout.project().stamped()["state"] == "failed"
+
+
+class TestLockEntry:
+    """The installer's own version and hashes come out of the lock."""
+
+    def test_is_whole(self, installer: ModuleType) -> None:
+        first, *hashes = installer.locked((ROOT / "requirements.txt").read_text(), "uv").splitlines()
+        assert first.startswith("uv==")
+        assert len(hashes) > 5
+        assert all(line.strip().startswith("--hash=sha256:") for line in hashes)
+        assert not hashes[-1].endswith("\\")
+
+    def test_is_missing(self, installer: ModuleType) -> None:
+        with pytest.raises(installer.InstallError, match="names no uv"):
+            installer.locked("uvicorn==1.0 \\\n    --hash=sha256:00\n", "uv")
+
+
+def older_python() -> str | None:
+    """A Python too old for install.py, if this machine has one."""
+    for minor in range(10, 6, -1):
+        found = shutil.which(f"python3.{minor}")
+        show = [found or "", "-c", "import sys; print(sys.executable)"]
+        if found and (run := subprocess.run(show, capture_output=True, text=True, check=False)).returncode == 0:
+            return run.stdout.strip()
+    return None
+
+
+def hide(folder: Path, *modules: str) -> Path:
+    """A folder for PYTHONPATH that makes modules look as if they were not installed."""
+    hiding = folder / "hiding"
+    hiding.mkdir()
+    for name in modules:
+        (hiding / f"{name}.py").write_text(f"raise ModuleNotFoundError('No module named {name}')\n")
+    return hiding
+
+
+class TestInstallation:
+    """Real installations."""
+
+    def test_from_nothing_and_again(self, checkout: Checkout) -> None:
+        """The second and third run need no package index: nothing to do, and the project's own file changed."""
+        checkout.must_install()
+        assert checkout.is_installed()
+        stamp = checkout.project().stamp.stat()
+        assert "Installed already" in checkout.must_install(**OFFLINE)
+        assert checkout.project().stamp.stat() == stamp
+        pyproject = checkout.folder / "pyproject.toml"
+        pyproject.write_text(pyproject.read_text().replace("warm-provisioner =", "warmer-provisioner ="))
+        assert "Installing the locked packages" not in checkout.must_install(**OFFLINE)
+        assert not checkout.is_installed()
+        assert "warmer-provisioner" in checkout.provisioners()
+
+    def test_lock_changes(self, checkout: Checkout, installer: ModuleType) -> None:
+        """What left the lock leaves the environment; what has another hash than the lock's does not enter it."""
+        lock = checkout.folder / "requirements.txt"
+        small = lock.read_text()
+        six = installer.locked((ROOT / "requirements.txt").read_text(), "six")
+        lock.write_text(small + six)
+        checkout.must_install()
+        assert checkout.has_module("six")
+        lock.write_text(small)
+        checkout.must_install()
+        assert not checkout.has_module("six")
+        lock.write_text(small + re.sub(r"[0-9a-f]{64}", "0" * 64, six))
+        status, printed = checkout.install()
+        assert status == 1
+        assert "six" in printed
+        assert not checkout.project().is_complete()
+        assert not checkout.has_module("six")
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+    @pytest.mark.parametrize("moment", ["Making .venv", "Installing the locked"])
+    def test_killed_and_run_again(self, checkout: Checkout, moment: str) -> None:
+        process = checkout.start()
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith(moment):
+                process.send_signal(signal.SIGKILL)
+                break
+        process.wait(timeout=60)
+        process.stdout.close()
+        assert not checkout.project().is_complete()
+        checkout.must_install()
+        assert checkout.is_installed()
+
+    def test_two_at_once(self, checkout: Checkout) -> None:
+        processes = [checkout.start(), checkout.start()]
+        printed = [process.communicate(timeout=120)[0] for process in processes]
+        assert [process.returncode for process in processes] == [0, 0], printed
+        assert sum("Making .venv" in text for text in printed) == 1
+        assert checkout.is_installed()
+
+    def test_environment_of_the_user(self, checkout: Checkout, tmp_path: Path) -> None:
+        """It is taken as it is; and with neither pip nor ensurepip in it, the pip outside of it does."""
+        make_environment(checkout, None)
+        kept = checkout.folder / ".venv" / "kept"
+        kept.touch()
+        checkout.must_install(PYTHONPATH=str(hide(tmp_path, "ensurepip")))
+        assert kept.exists()
+        assert checkout.is_installed()
+
+
+def test_stamp_holds_no_more_than_it_must(checkout: Checkout) -> None:
+    make_environment(checkout, "complete")
+    content = json.loads(checkout.project().stamp.read_text())
+    assert set(content) == {"requirements.txt", "pyproject.toml", "venv", "state"}
