@@ -6,6 +6,9 @@ PYTHON ?= python3
 LOCK ?=
 
 VENV := .venv/bin/python
+LINT = $(VENV) -m ruff check . || status=1; \
+       $(VENV) -m ruff format --check . || status=1; \
+       $(VENV) -m mypy || status=1;
 
 .DEFAULT_GOAL := help
 .PHONY: help install tutorial lab test lint notebooks bench lock clean
@@ -25,17 +28,13 @@ lab: install ## open the first notebook in JupyterLab, with the sandbox running
 # Every stage runs, whatever the one before it found; one that fails fails the whole.
 test: install ## lint, all tests, and the notebooks against their saved outputs
 	@status=0; \
-	$(MAKE) --no-print-directory lint || status=1; \
+	$(LINT) \
 	$(VENV) -m pytest -p tests.fresh_sandbox --nbval notebooks || status=1; \
 	$(VENV) -m pytest -n auto tests || status=1; \
 	exit $$status
 
 lint: install ## check style, format and types
-	@status=0; \
-	$(VENV) -m ruff check . || status=1; \
-	$(VENV) -m ruff format --check . || status=1; \
-	$(VENV) -m mypy || status=1; \
-	exit $$status
+	@status=0; $(LINT) exit $$status
 
 notebooks: install ## run the notebooks again and save their outputs in place
 	@$(VENV) -m workshop save
@@ -53,4 +52,4 @@ lock: install ## resolve pyproject.toml into requirements.txt and requirements-c
 
 clean: ## remove .venv, output/ and caches; the sandbox's own data stay
 	rm -rf .venv .venv.lock output .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find . -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
+	find . \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
