@@ -1,0 +1,144 @@
+"""Azure's refusals in words: what it said, and what to do about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
+
+from helpers.show import Table, show
+
+_AADSTS = re.compile(r"AADSTS\d+")
+
+# What a service's own code, or the beginning of its own sentence, asks the reader to do.
+_ADVICE: Mapping[str, str] = {
+    "AuthorizationFailed": "Grant whoever asks a role that has this action, at this scope or above it. "
+    "A new grant can take up to 10 minutes; the token need not be renewed for it.",
+    "LinkedAuthorizationFailed": "The sign-in may change the machine but not use the identity: "
+    "it needs the role Managed Identity Operator on the identity as well.",
+    "AuthenticationFailed": "Send the header 'Authorization: Bearer …' with an access token.",
+    "InvalidAuthenticationToken": "Get a new token; this one was changed, cut short or issued by somebody else.",
+    "InvalidAuthenticationTokenAudience": "A token is good for one service only. "
+    "Ask for one whose resource is https://management.azure.com/.",
+    "ExpiredAuthenticationToken": "The token's time is over. Get a new one.",
+    "ResourceGroupNotFound": "Check the group's name and the subscription; 00_prerequisites makes a missing group.",
+    "ResourceNotFound": "Check its name; run the notebook that makes it.",
+    "SubscriptionNotFound": "Check subscription_id in the parameters, and who is signed in.",
+    "FailedIdentityOperation": "The identity is not there (any more). Run 01_create_identity, then try again.",
+    "PrincipalNotFound": "The directory does not know the principal yet. "
+    "Send principalType 'ServicePrincipal' with the assignment, and pass the principal id, not the client id.",
+    "InvalidRoleAssignmentId": "The name of a role assignment is a GUID. Derive it with uuid5 as 03_grant_access does.",
+    "RoleAssignmentExists": "Nothing: this principal holds this role here already, under another name.",
+    "RoleAssignmentUpdateNotPermitted": "An assignment of this name belongs to another principal, role or scope. "
+    "Keep the principal id in the name, or delete the old assignment.",
+    "MissingSubscriptionRegistration": "Register the resource provider that the message names: az provider register.",
+    "Identity not found": "The machine does not have this identity. Check the client id, and that 02_assign_identity "
+    "has run; an assignment can take a minute to reach the machine.",
+    "Multiple user assigned identities exist": "Say which identity is meant: add client_id to the request.",
+    "Required metadata header not specified": "Send the header 'Metadata: true'.",
+    "AADSTS7000215": "The client secret is wrong. Mind that it is the secret's value, not its id.",
+    "AADSTS700016": "The tenant does not know this client id. Check both.",
+}
+_BY_STATUS: Mapping[int, str] = {
+    401: "Get a new token for https://management.azure.com/ and send it as 'Authorization: Bearer …'.",
+    403: "Ask for a role that allows this, at this scope or above it.",
+    404: "Check the names, and that the notebook that makes it has run.",
+    409: "What is there already differs from what was asked for, or is being changed. Look at it first.",
+    429: "Too many requests. Wait as long as the header Retry-After says.",
+}
+_SDK_HIDES_IMDS = (
+    "The SDK does not repeat what the metadata service said. Ask it directly, as the first half of 04_get_token does, "
+    "and read its own words. Usual reasons: this is not the machine, or the machine does not have the identity."
+)
+_UNKNOWN = "Read the service's message; its documentation explains the code."
+
+
+class TutorialError(RuntimeError):
+    """Something the learner can put right; the message says how."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A refusal in words.
+
+    Attributes:
+        status: The HTTP status, or None if nothing answered.
+        code: The service's name for the error.
+        message: What the service said, word for word.
+        advice: What to do about it.
+    """
+
+    status: int | None
+    code: str
+    message: str
+    advice: str
+
+    def _table(self) -> Table:
+        said = " ".join(filter(None, (str(self.status or ""), self.code)))
+        return show({"Answer": said, "In the service's words": self.message, "What to do": self.advice})
+
+    def __repr__(self) -> str:
+        return repr(self._table())
+
+    def _repr_html_(self) -> str:
+        return self._table()._repr_html_()
+
+
+def explain(error: requests.Response | Exception) -> Explanation:
+    """Return what ``error`` means.
+
+    Args:
+        error: An answer of ``requests`` with a status of 400 or more, or an exception of the Azure SDK.
+
+    Raises:
+        ValueError: The answer is no refusal, so there is nothing to explain.
+    """
+    if isinstance(error, requests.Response):
+        if error.ok:
+            raise ValueError(f"The answer has status {error.status_code}: that is no error.")
+        return _explanation(error.status_code, *_read_body(error))
+    if isinstance(error, ClientAuthenticationError):
+        return _explain_sign_in(error)
+    if isinstance(error, HttpResponseError):
+        code = error.error.code if error.error else None
+        message = error.error.message if error.error else None
+        return _explanation(error.status_code, code or type(error).__name__, message or error.message)
+    message = error.message if isinstance(error, AzureError) else str(error)
+    return _explanation(None, type(error).__name__, message)
+
+
+def _explain_sign_in(error: ClientAuthenticationError) -> Explanation:
+    """Explain what azure-identity raises: its name says little, so Entra's number is the code if there is one."""
+    found = _AADSTS.search(error.message)
+    return _explanation(error.status_code, found[0] if found else type(error).__name__, error.message)
+
+
+def _explanation(status: int | None, code: str, message: str) -> Explanation:
+    return Explanation(status, code, message.strip(), _advice(status, code, message))
+
+
+def _advice(status: int | None, code: str, message: str) -> str:
+    for known, advice in _ADVICE.items():
+        if code == known or message.startswith(known):
+            return advice
+    if "IMDS" in message:
+        return _SDK_HIDES_IMDS
+    return _BY_STATUS.get(status or 0, _UNKNOWN)
+
+
+def _read_body(response: requests.Response) -> tuple[str, str]:
+    """Return code and message: of Resource Manager's shape, or of the one that Entra and the metadata service share."""
+    try:
+        body: Any = response.json()
+    except requests.JSONDecodeError:
+        return response.reason or "", response.text
+    error = body.get("error") if isinstance(body, dict) else None
+    if isinstance(error, dict):
+        return str(error.get("code", "")), str(error.get("message", ""))
+    if isinstance(error, str):
+        return error, str(body.get("error_description", error))
+    return response.reason or "", response.text

@@ -1,0 +1,114 @@
+"""Compact tables of Azure's objects, in HTML for the browser and in plain text for everything else."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from html import escape
+from typing import Any
+
+_SECRET_NAME = re.compile(r"(secret|password|token|assertion|authorization)$", re.IGNORECASE)
+_TOKEN = re.compile(r"\beyJ[\w-]{8,}[\w.-]*")
+_HIDDEN = "(received, not shown)"
+_CELL = 'style="text-align:left;vertical-align:top;overflow-wrap:anywhere"'  # long ids wrap; colours are the theme's
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text under headings; one object is a row for each of its fields, without headings."""
+
+    rows: tuple[tuple[str, ...], ...]
+    headings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        lines = [self.headings, *self.rows] if self.headings else list(self.rows)
+        if not lines:
+            return "(nothing)"
+        widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+        between = "  " if self.headings else " : "
+        text = [
+            between.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+        ]
+        if self.headings:
+            text.insert(1, between.join("-" * width for width in widths))
+        return "\n".join(text)
+
+    def _repr_html_(self) -> str:
+        if not self.rows:
+            return "<em>(nothing)</em>"
+        head = "".join(f'<th scope="col" {_CELL}>{escape(cell)}</th>' for cell in self.headings)
+        lines = [f"<thead><tr>{head}</tr></thead>"] if head else []
+        for first, *others in self.rows:
+            cells = "".join(f"<td {_CELL}>{escape(cell)}</td>" for cell in others)
+            lines.append(f'<tr><th scope="row" {_CELL}>{escape(first)}</th>{cells}</tr>')
+        return "<table>\n" + "\n".join(lines) + "\n</table>"
+
+
+def show(what: Any, *fields: str) -> Table:
+    """Return a table of one object or of several.
+
+    Values that are secrets, by their name or because they look like a token, are left out.
+
+    Args:
+        what: A mapping, an object of the Azure SDK, or an iterable of them.
+        fields: Which fields, in which order; ``"identity.type"`` looks into a field. All, if none is named.
+
+    Raises:
+        AttributeError: An object has no such field.
+    """
+    if isinstance(what, Mapping) or not isinstance(what, Iterable):
+        return Table(tuple(_record(what, fields).items()))
+    records = [_record(each, fields) for each in what]
+    headings = tuple(dict.fromkeys(name for record in records for name in record))
+    return Table(tuple(tuple(record.get(name, "") for name in headings) for record in records), headings)
+
+
+def _record(what: Any, fields: Sequence[str]) -> dict[str, str]:
+    if fields:
+        values = {field: _look_up(what, field) for field in fields}
+    else:
+        values = dict(what) if isinstance(what, Mapping) else what.as_dict()
+    return {str(name): _text(name, value) for name, value in values.items()}
+
+
+def _look_up(what: Any, path: str) -> Any:
+    value = what
+    for name in path.split("."):
+        if value is None:
+            return None
+        value = value.get(name) if type(value) is dict else getattr(value, name)
+    return value
+
+
+def _text(name: object, value: Any) -> str:
+    """Return the value as text, and nothing of it if it is a secret."""
+    if value and _SECRET_NAME.search(str(name)):
+        return _HIDDEN
+    return _TOKEN.sub(_HIDDEN, _plain(value))
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, Enum):
+        return str(value.value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if hasattr(value, "as_dict"):
+        value = value.as_dict()
+    if isinstance(value, (dict, list, tuple)):
+        return json.dumps(_without_secrets(value), ensure_ascii=False, default=_plain)
+    return str(value)
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            name: _HIDDEN if inner and _SECRET_NAME.search(str(name)) else _without_secrets(inner)
+            for name, inner in value.items()
+        }
+    return [_without_secrets(inner) for inner in value] if isinstance(value, (list, tuple)) else value
