@@ -229,7 +229,7 @@ class Installer:
         """The command that runs pip on `.venv`: its own, or that of the Python that runs this.
 
         Raises:
-            InstallError: There is neither, and ensurepip is missing too.
+            InstallError: There is neither, nor anything to install pip from.
         """
         python = str(self.project.python)
         own = [python, "-m", "pip"]
@@ -238,7 +238,21 @@ class Installer:
         outer = [sys.executable, "-m", "pip", "--python", python]
         if self.succeeds(*outer, "--version"):
             return outer
+        if self.debian_gives_pip(python):
+            return own
         raise InstallError(no_pip())
+
+    def debian_gives_pip(self, python: str) -> bool:
+        """Put the pip of Debian's package into `.venv`: Debian's and Ubuntu's python3 comes without ensurepip.
+
+        The package is downloaded and unpacked, not installed, which needs no root.
+        """
+        fetch = 'cd "$0" && apt-get download python3-pip-whl && dpkg-deb --extract *.deb .'
+        with tempfile.TemporaryDirectory() as folder:
+            if not shutil.which("apt-get") or not self.succeeds("sh", "-c", fetch, folder):
+                return False
+            wheels = list(Path(folder, "usr/share/python-wheels").glob("pip-*.whl"))
+            return any(self.succeeds(python, wheel / "pip", "install", "--no-index", wheel) for wheel in wheels)
 
     def install_uv(self, pip: list[str]) -> None:
         """Install the locked uv with pip, its hash checked."""
@@ -298,8 +312,7 @@ def remove(venv: Path) -> None:
         else:
             shutil.rmtree(venv)
     except PermissionError as error:
-        advice = "leave the environment first (deactivate)"
-        raise InstallError(f"cannot remove {error.filename}: {advice}") from error
+        raise InstallError(f"cannot remove {error.filename}: leave the environment first (deactivate)") from error
 
 
 def say(text: str) -> None:

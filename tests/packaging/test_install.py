@@ -107,8 +107,9 @@ class TestSentences:
         assert "Python 3.11 or newer is needed" in run.stderr
         assert not (checkout.folder / ".venv").exists()
 
-    def test_neither_ensurepip_nor_pip(self, checkout: Checkout, tmp_path: Path) -> None:
-        status, printed = checkout.install(PYTHONPATH=str(hide(tmp_path, "ensurepip", "pip")))
+    def test_nothing_to_install_pip_from(self, checkout: Checkout, tmp_path: Path) -> None:
+        hidden = str(hide(tmp_path, "ensurepip", "pip"))
+        status, printed = checkout.install(PYTHONPATH=hidden, PATH=str(checkout.folder))
         assert status == 1
         assert f"sudo apt install python3.{sys.version_info[1]}-venv" in printed
         assert "Traceback" not in printed
@@ -162,9 +163,9 @@ class TestInstallation:
         """The second and third run need no package index: nothing to do, and the project's own file changed."""
         checkout.must_install()
         assert checkout.is_installed()
-        stamp = checkout.project().stamp.stat()
+        stamped = checkout.project().stamp.stat().st_mtime_ns
         assert "Installed already" in checkout.must_install(**OFFLINE)
-        assert checkout.project().stamp.stat() == stamp
+        assert checkout.project().stamp.stat().st_mtime_ns == stamped
         pyproject = checkout.folder / "pyproject.toml"
         pyproject.write_text(pyproject.read_text().replace("warm-provisioner =", "warmer-provisioner ="))
         assert "Installing the locked packages" not in checkout.must_install(**OFFLINE)
@@ -219,6 +220,19 @@ class TestInstallation:
         checkout.must_install(PYTHONPATH=str(hide(tmp_path, "ensurepip")))
         assert kept.exists()
         assert checkout.is_installed()
+
+
+def test_pip_comes_from_debian(checkout: Checkout, tmp_path: Path) -> None:
+    """The way for a Debian whose python3 has neither ensurepip nor pip, for real."""
+    fetch = ["apt-get", "download", "python3-pip-whl"]
+    if not shutil.which("apt-get") or subprocess.run(fetch, cwd=tmp_path, capture_output=True, check=False).returncode:
+        pytest.skip("no apt-get that knows python3-pip-whl here")
+    make_environment(checkout, "installing")
+    with checkout.installer.one_at_a_time(checkout.project().turn) as turn:
+        installer = checkout.installer.Installer(checkout.project(), turn)
+        assert not checkout.has_module("pip")
+        assert installer.debian_gives_pip(str(checkout.project().python))
+    assert checkout.python("import pip; print(pip.__name__)") == "pip"
 
 
 def test_stamp_holds_no_more_than_it_must(checkout: Checkout) -> None:
