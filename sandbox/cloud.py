@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sandbox.assignments import RoleAssignments
 from sandbox.clock import Clock
+from sandbox.compute_quota import ComputeQuota
 from sandbox.directory import Directory
 from sandbox.entra.keys import SigningKey
 from sandbox.entra.tokens import TokenIssuer
@@ -45,6 +46,7 @@ class Cloud:
     validator: TokenValidator
     metadata_endpoints: dict[str, str] = field(default_factory=dict)
     machines_changed: bool = True
+    compute_quota: ComputeQuota = field(default_factory=ComputeQuota)
 
     def close(self) -> None:
         """Close the store."""

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from sandbox.arm import (
+    compute,
     federated_credentials,
     local,
     managed_identity,
+    network,
+    network_accessories,
+    network_interfaces,
     providers,
     resource_groups,
     role_assignments,
     role_definitions,
+    subnets,
     subscriptions,
     system_identities,
+    virtual_machines,
+    virtual_networks,
+    vm_power,
+    vm_states,
 )
 from sandbox.cloud import Cloud
 from sandbox.routing import Operation
@@ -25,6 +34,14 @@ _MODULES = (
     managed_identity,
     federated_credentials,
     system_identities,
+    network,
+    virtual_networks,
+    subnets,
+    network_interfaces,
+    network_accessories,
+    compute,
+    virtual_machines,
+    vm_power,
     local,
 )
 OPERATIONS: tuple[Operation, ...] = tuple(operation for module in _MODULES for operation in module.operations)
@@ -32,5 +49,5 @@ OPERATIONS: tuple[Operation, ...] = tuple(operation for module in _MODULES for o
 
 def declare_effects(cloud: Cloud) -> None:
     """Say what completes each kind of long-running operation."""
-    for module in (providers, resource_groups):
+    for module in (providers, resource_groups, network, vm_states):
         module.declare_effects(cloud)

@@ -77,6 +77,10 @@ class Fields:
         copied: dict[str, Any] = without_nulls(self._value)
         return copied
 
+    def completed(self, **values: Any) -> dict[str, Any]:
+        """Return ``values`` and after them, as they are, the members that are not among them."""
+        return {**values, **{name: member for name, member in self.plain().items() if name not in values}}
+
     def _at(self, name: str) -> str:
         return f"{self.path}.{name}" if self.path else name
 
