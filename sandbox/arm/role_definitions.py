@@ -180,6 +180,11 @@ def _properties(body: dict[str, Any]) -> dict[str, Any]:
     permissions = given.get("permissions")
     if not isinstance(permissions, list) or not all(isinstance(entry, dict) for entry in permissions):
         raise errors.invalid_request_content("The role definition's 'permissions' must be a list of objects.")
+    if any(entry.get("condition") for entry in permissions):
+        raise errors.invalid_parameter(
+            "The sandbox does not evaluate conditions on permissions, and refuses what it would not enforce.",
+            "ConditionNotSupported",
+        )
     return {
         "roleName": name,
         "type": "CustomRole",

@@ -81,6 +81,7 @@ def test_a_custom_role_can_be_assigned_and_counts(sandbox: RunningSandbox) -> No
         ({"assignableScopes": ["/"]}, 400, "InvalidAssignableScopes"),
         ({"permissions": "all"}, 400, "InvalidRequestContent"),
         ({"permissions": [{"actions": [5]}]}, 400, "InvalidRequestContent"),
+        ({"permissions": [{"actions": ["*"], "condition": "@x"}]}, 400, "ConditionNotSupported"),
     ],
 )
 def test_a_custom_role_that_makes_no_sense_is_refused(
