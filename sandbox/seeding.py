@@ -8,6 +8,7 @@ from pathlib import Path
 from sandbox import world
 from sandbox.arm.resource_groups import new_group
 from sandbox.arm.role_assignments import TYPE as ASSIGNMENT_TYPE
+from sandbox.arm.virtual_machines import new_virtual_machine
 from sandbox.assignments import RoleAssignment
 from sandbox.clock import timestamp
 from sandbox.cloud import Cloud
@@ -25,6 +26,7 @@ def ensure_seeded(cloud: Cloud, operator_secret: str) -> None:
             _add_operator(cloud, operator_secret)
             new_group(cloud, world.RESOURCE_GROUP, world.LOCATION)
             new_group(cloud, world.OTHER_RESOURCE_GROUP, world.LOCATION)
+            new_virtual_machine(cloud, world.RESOURCE_GROUP, world.VM_NAME, world.LOCATION)
             cloud.store.set_setting(_SEEDED, "yes")
         cloud.directory.set_secret(cloud.world.operator_client_id, operator_secret)
 

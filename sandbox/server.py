@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.app import App
-from sandbox.arm.virtual_machines import running_machines
+from sandbox.arm.vm_states import running_machines
 from sandbox.clock import Clock, SystemClock
 from sandbox.cloud import Cloud, build_cloud
 from sandbox.entra.keys import ensure_signing_key
