@@ -104,3 +104,30 @@ def test_pip_installs_what_conda_hands_it(clone: Path, tmp_path: Path) -> None:
         look = [python, "-c", LOOK, *pins_for_this_machine()]
         seen = subprocess.run(look, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert seen.stdout.split("\n") == ["WarmProvisioner", "[]", ""], seen.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Binder runs Linux")
+def test_binder_starts_the_sandbox_before_the_command(tmp_path: Path) -> None:
+    environment = os.environ | {
+        "AZURE_SANDBOX_DIR": str(tmp_path),
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+    }
+    try:
+        seen = subprocess.run(
+            [ROOT / "binder" / "start", "sh", "-c", 'test -n "$AZURE_CLIENT_SECRET" && python -m sandbox status'],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert seen.returncode == 0, seen.stderr
+    finally:
+        subprocess.run([sys.executable, "-m", "sandbox", "stop"], env=environment, capture_output=True, check=True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no executable bit")
+@pytest.mark.parametrize("script", ["binder/start", ".ci/run"])
+def test_scripts_can_be_run(script: str) -> None:
+    assert os.access(ROOT / script, os.X_OK)
+    subprocess.run(["bash", "-n", ROOT / script], check=True)

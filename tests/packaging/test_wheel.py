@@ -1,0 +1,23 @@
+"""The project as a wheel: all that the packages need is in it, and nothing else."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from tests.packaging.checkout import ROOT
+
+PACKAGES = ("helpers", "sandbox", "workshop")
+
+
+def test_wheel_holds_every_file_of_the_packages(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "uv", "build", "--wheel", "--no-build-isolation", "--offline", "--no-config"]
+    where = ["--python", sys.executable, "--out-dir", tmp_path, ROOT]
+    built = subprocess.run([*build, *where], capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    [wheel] = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        held = {name for name in archive.namelist() if ".dist-info/" not in name}
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *PACKAGES]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert held == {name for name in listed if (ROOT / name).exists()}
