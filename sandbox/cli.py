@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from sandbox import process
 from sandbox.client import OperatorClient, RefusedError
 from sandbox.environment import FORMATS, environment
+from sandbox.guest import command as guest_command
 from sandbox.state import Runtime, Settings, StateDirectory, StateError, read_runtime, state_directory
 from sandbox.temper import TEMPERS
 
@@ -82,6 +83,8 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("action", metavar="ACTION", help="such as Microsoft.Compute/virtualMachines/read")
     explain.add_argument("scope", metavar="SCOPE", help="a resource id")
     explain.set_defaults(run=_explain)
+
+    guest_command.add_parser(commands)
     return parser
 
 

@@ -43,23 +43,38 @@ def environment(state: StateDirectory, runtime: Runtime, client: OperatorClient,
     return variables
 
 
-def _metadata_service(client: OperatorClient, vm: str | None) -> str | None:
-    path = f"{client.world.subscription}/providers/Sandbox.Local/metadataServices"
-    services = {
-        canonical(service["id"].partition("/providers/Sandbox.Local/")[0]): service["properties"]["endpoint"]
-        for service in client.arm("GET", path)["value"]
-    }
-    if vm is None:
-        seeded = f"{client.world.group(world.RESOURCE_GROUP)}/providers/Microsoft.Compute/virtualMachines/"
-        return services.get(canonical(seeded + world.VM_NAME))
+def running_machine(client: OperatorClient, vm: str) -> tuple[str, str]:
+    """Return the id of the running machine with the name or id ``vm``, and the address of its metadata service.
+
+    Raises:
+        RefusedError: No such machine is running, or several have that name.
+    """
+    services = _metadata_services(client)
     wanted = canonical(vm)
     found = [key for key in services if key == wanted or key.endswith(f"/virtualmachines{wanted}")]
     if not found:
-        running = ", ".join(sorted(key.rpartition("/")[2] for key in services)) or "none"
+        running = ", ".join(sorted(machine_id.rpartition("/")[2] for machine_id, _ in services.values())) or "none"
         raise RefusedError(f"No virtual machine '{vm}' is running. Running are: {running}.")
     if len(found) > 1:
         raise RefusedError(f"Several machines are named '{vm}'. Give one's id: {', '.join(sorted(found))}")
-    return str(services[found[0]])
+    return services[found[0]]
+
+
+def _metadata_service(client: OperatorClient, vm: str | None) -> str | None:
+    if vm is not None:
+        return running_machine(client, vm)[1]
+    seeded = f"{client.world.group(world.RESOURCE_GROUP)}/providers/Microsoft.Compute/virtualMachines/{world.VM_NAME}"
+    return _metadata_services(client).get(canonical(seeded), (seeded, None))[1]
+
+
+def _metadata_services(client: OperatorClient) -> dict[str, tuple[str, str]]:
+    """Return the id and the address of each running machine by its canonical id."""
+    path = f"{client.world.subscription}/providers/Sandbox.Local/metadataServices"
+    machines = (
+        (service["id"].partition("/providers/Sandbox.Local/")[0], service["properties"]["endpoint"])
+        for service in client.arm("GET", path)["value"]
+    )
+    return {canonical(machine_id): (machine_id, endpoint) for machine_id, endpoint in machines}
 
 
 def _sh(variables: Mapping[str, str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -47,6 +48,11 @@ class StateDirectory:
         return self.path / "sandbox.lock"
 
     @property
+    def machines(self) -> Path:
+        """The folders that the insides of machines have for their own."""
+        return self.path / "machines"
+
+    @property
     def log(self) -> Path:
         """What the sandbox has to say."""
         return self.path / "sandbox.log"
@@ -67,7 +73,9 @@ class StateDirectory:
             raise StateError(self._unusable("it is read-only"))
 
     def forget_state(self) -> None:
-        """Delete the database; keys, certificates, the operator's secret and the ports stay."""
+        """Delete the database and the machines' folders; keys, certificates, the secret and the ports stay."""
+        if self.machines.exists():
+            shutil.rmtree(self.machines)
         for suffix in ("", "-wal", "-shm"):
             self.database.with_name(self.database.name + suffix).unlink(missing_ok=True)
 

@@ -1,0 +1,82 @@
+"""The machine's own folder: what its inside has in the place of the host's files, and keeps between shells."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.files import write_private
+from sandbox.guest.network import AZURE_ADDRESS
+from sandbox.rbac.scopes import canonical
+from sandbox.state import StateDirectory
+from sandbox.tls import HOST_NAMES
+
+_HOSTS = Path("/etc/hosts")
+_NAME_SERVICES = Path("/etc/nsswitch.conf")
+_NAME_CACHE = Path("/var/run/nscd")
+_BUNDLES = (
+    Path("/etc/ssl/certs/ca-certificates.crt"),  # Debian, Alpine, Arch
+    Path("/etc/pki/tls/certs/ca-bundle.crt"),  # Fedora, RHEL, Azure Linux
+    Path("/etc/ssl/ca-bundle.pem"),  # SUSE
+    Path("/etc/ssl/cert.pem"),  # OpenSSL's own default
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MachineFolder:
+    """The folder of one machine below the state directory, in whose place its inside sees it.
+
+    So the operator's secret and the sandbox's database cannot be opened by path from in there.
+    """
+
+    state: StateDirectory
+    path: Path
+
+    @property
+    def place(self) -> Path:
+        """Where the inside sees it."""
+        return self.state.path
+
+    def replacements(self) -> Iterator[tuple[str, Path]]:
+        """Yield what is shown in the place of which of the system's files: the name in this folder, and the file."""
+        yield "hosts", _HOSTS
+        if _NAME_SERVICES.exists():
+            yield "nsswitch.conf", _NAME_SERVICES
+        if _NAME_CACHE.is_dir():
+            yield "nscd", _NAME_CACHE
+        for file in dict.fromkeys(bundle.resolve() for bundle in _BUNDLES if bundle.exists()):
+            yield "ca-bundle.pem", file
+
+
+def machine_folder(state: StateDirectory, machine_id: str) -> MachineFolder:
+    """Return the machine's folder, made or brought up to date.
+
+    Raises:
+        OSError: The state directory cannot be written, or the system's own files cannot be read.
+    """
+    name = machine_id.rpartition("/")[2]
+    digest = hashlib.sha256(canonical(machine_id).encode()).hexdigest()[:12]
+    folder = state.machines / f"{name}-{digest}"
+    for path in (folder, folder / "azure", folder / "nscd"):
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    authority = (state.path / "ca.pem").read_bytes()
+    bundle = next((file.read_bytes() for file in _BUNDLES if file.exists()), b"")
+    write_private(folder / "ca.pem", authority)
+    write_private(folder / "ca-bundle.pem", bundle + authority)
+    write_private(folder / "hosts", _hosts(name).encode())
+    if _NAME_SERVICES.exists():
+        write_private(folder / "nsswitch.conf", _name_services(_NAME_SERVICES.read_text("utf-8")).encode())
+    return MachineFolder(state, folder)
+
+
+def _hosts(name: str) -> str:
+    azure = " ".join(host for host in HOST_NAMES if host != "localhost")
+    return f"127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {name}\n{AZURE_ADDRESS} {azure}\n"
+
+
+def _name_services(host: str) -> str:
+    """Return the host's settings, with names of hosts looked up in the file only: no name server can be reached."""
+    return re.sub(r"^hosts:.*$", "hosts: files", host, flags=re.MULTILINE)
