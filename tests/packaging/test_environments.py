@@ -96,8 +96,12 @@ def install_as_conda_does(python: Path, environment: Path, lines: list[str], *mo
 def test_pip_installs_what_conda_hands_it(clone: Path, tmp_path: Path) -> None:
     """All of it, for real, for the root's file; then Binder's, which must find all of that installed already."""
     folder = tmp_path / "conda"
-    venv.EnvBuilder(with_pip=True, symlinks=sys.platform != "win32").create(folder)
+    venv.EnvBuilder(symlinks=sys.platform != "win32").create(folder)
     python = folder / ("Scripts" if sys.platform == "win32" else "bin") / "python"
+    newest_pip = [sys.executable, "-m", "uv", "pip", "install", "--python", python, "pip"]  # as conda has it
+    given = subprocess.run(newest_pip, capture_output=True, text=True, check=False)
+    must_reach_index(given.stderr)
+    assert given.returncode == 0, given.stderr
     offline = ["--no-index", "--no-build-isolation"]
     for name, more in (("environment.yml", []), ("binder/environment.yml", offline)):
         install_as_conda_does(python, clone / name, pip_lines(name), *more)

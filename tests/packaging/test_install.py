@@ -14,7 +14,7 @@ from types import ModuleType
 
 import pytest
 
-from tests.packaging.checkout import ROOT, Checkout
+from tests.packaging.checkout import ROOT, Checkout, must_reach_index
 
 NOBODY_LISTENS = "http://127.0.0.1:9/simple"
 OFFLINE = {
@@ -208,6 +208,7 @@ class TestInstallation:
     def test_two_at_once(self, checkout: Checkout) -> None:
         processes = [checkout.start(), checkout.start()]
         printed = [process.communicate(timeout=120)[0] for process in processes]
+        must_reach_index(printed[0])
         assert [process.returncode for process in processes] == [0, 0], printed
         assert sum("Making .venv" in text for text in printed) == 1
         assert checkout.is_installed()
