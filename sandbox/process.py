@@ -8,6 +8,7 @@ import gc
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +23,8 @@ from sandbox.state import Runtime, Settings, StateDirectory, read_runtime
 _READY = "ready"
 _START_LIMIT = 30.0  # seconds
 _STOP_LIMIT = 10.0  # seconds
+_CONNECT_LIMIT = 2.0  # seconds
+_LOCK_LIMIT = 1.0  # seconds that the lock of a process that was killed may take to be free
 _ALREADY_RUNNING = 3  # exit status of a server that found the lock taken
 _LOG_SIZE = 5 * 1024 * 1024  # bytes
 
@@ -39,7 +42,7 @@ def running(state: StateDirectory) -> Runtime | None:
         with FileLock(state.lock, timeout=0):
             return None
     except Timeout:
-        return runtime
+        return runtime if _answers(runtime.port) else None
 
 
 def start(state: StateDirectory, settings: Settings, port: int = 0) -> tuple[Runtime, bool]:
@@ -81,7 +84,7 @@ def stop(state: StateDirectory) -> bool:
 def serve(state: StateDirectory, settings: Settings, port: int) -> int:
     """Be the sandbox until told to stop; print one line on standard output when ready. Returns the exit status."""
     state.make()
-    lock = FileLock(state.lock, timeout=0)
+    lock = FileLock(state.lock, timeout=_LOCK_LIMIT)
     try:
         lock.acquire()
     except Timeout:
@@ -115,6 +118,15 @@ async def _serve(state: StateDirectory, settings: Settings, port: int) -> int:
     server.runtime.pid = 0
     server.runtime.write(state)
     return 0
+
+
+def _answers(port: int) -> bool:
+    """Tell whether anything listens: the lock of a process that was just killed may be held a moment longer."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=_CONNECT_LIMIT).close()
+    except OSError:
+        return False
+    return True
 
 
 def _on_signals(stopped: asyncio.Event) -> None:

@@ -1,11 +1,9 @@
 """``kill -9`` at random moments under load: what was answered is there afterwards."""
 
-import json
 import os
 import random
 import signal
 import sqlite3
-import subprocess
 import sys
 import threading
 import time
@@ -13,6 +11,11 @@ from pathlib import Path
 
 import pytest
 import requests
+
+from sandbox import process
+from sandbox.client import OperatorClient
+from sandbox.environment import environment
+from sandbox.state import Settings, StateDirectory
 
 ROUNDS = 20
 
@@ -25,14 +28,11 @@ class Writer(threading.Thread):
     def __init__(self, sandbox: dict[str, str], number: int, round_: int) -> None:
         super().__init__(daemon=True)
         self._sandbox = sandbox
+        self._session = signed_in(sandbox)
         self._prefix = f"r{round_}w{number}"
         self.expected: dict[str, bool] = {}
 
     def run(self) -> None:
-        session = requests.Session()
-        session.trust_env = False
-        session.verify = self._sandbox["REQUESTS_CA_BUNDLE"]
-        session.headers["Authorization"] = f"Bearer {token(self._sandbox, session)}"
         for count in range(10_000):
             group = f"{subscription(self._sandbox)}/resourceGroups/{self._prefix}-{count}"
             identity = f"{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/ID1"
@@ -46,7 +46,7 @@ class Writer(threading.Thread):
                     self.expected.pop(identity, None)
                 try:
                     url = f"{self._sandbox['AZURE_RESOURCE_MANAGER_ENDPOINT']}{path}?api-version={version}"
-                    response = session.request(method, url, json=body, timeout=5)
+                    response = self._session.request(method, url, json=body, timeout=5)
                 except requests.RequestException:
                     return
                 assert response.status_code in (200, 201, 202), response.text
@@ -59,7 +59,10 @@ def subscription(sandbox: dict[str, str]) -> str:
     return f"/subscriptions/{sandbox['AZURE_SUBSCRIPTION_ID']}"
 
 
-def token(sandbox: dict[str, str], session: requests.Session) -> str:
+def signed_in(sandbox: dict[str, str]) -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False
+    session.verify = sandbox["REQUESTS_CA_BUNDLE"]
     form = {
         "grant_type": "client_credentials",
         "client_id": sandbox["AZURE_CLIENT_ID"],
@@ -67,46 +70,39 @@ def token(sandbox: dict[str, str], session: requests.Session) -> str:
         "scope": "https://management.azure.com/.default",
     }
     url = f"{sandbox['AZURE_AUTHORITY_HOST']}/{sandbox['AZURE_TENANT_ID']}/oauth2/v2.0/token"
-    return str(session.post(url, data=form, timeout=5).json()["access_token"])
+    session.headers["Authorization"] = f"Bearer {session.post(url, data=form, timeout=5).json()['access_token']}"
+    return session
 
 
 def test_nothing_that_was_answered_is_lost(tmp_path: Path) -> None:
-    def command(*words: str) -> str:
-        line = [sys.executable, "-m", "sandbox", "--data", str(tmp_path / "state"), *words]
-        return subprocess.run(line, check=True, capture_output=True, text=True, timeout=60).stdout
-
+    state = StateDirectory(tmp_path / "state")
     chance = random.Random(20240528)
     expected: dict[str, bool] = {}
     for round_ in range(ROUNDS):
-        command("start")
-        sandbox = json.loads(command("env", "--format", "json"))
-        process_id = json.loads(command("status", "--json"))["process"]
+        runtime, _ = process.start(state, Settings())
+        sandbox = environment(state, runtime, OperatorClient(state, runtime), None)
         writers = [Writer(sandbox, number, round_) for number in range(2)]
         for writer in writers:
             writer.start()
         time.sleep(chance.uniform(0.05, 0.4))
-        os.kill(process_id, signal.SIGKILL)
+        os.kill(runtime.pid, signal.SIGKILL)
         for writer in writers:
             writer.join(20)
             assert not writer.is_alive()
             expected |= writer.expected
     try:
-        command("start")
-        sandbox = json.loads(command("env", "--format", "json"))
+        runtime, _ = process.start(state, Settings())
         assert sum(expected.values()) > ROUNDS, "the load was too small to show anything"
-        _check(sandbox, expected)
+        _check(environment(state, runtime, OperatorClient(state, runtime), None), expected)
     finally:
-        command("stop")
-    state = sqlite3.connect(tmp_path / "state" / "state.db")
-    assert state.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    state.close()
+        process.stop(state)
+    database = sqlite3.connect(state.database)
+    assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    database.close()
 
 
 def _check(sandbox: dict[str, str], expected: dict[str, bool]) -> None:
-    session = requests.Session()
-    session.trust_env = False
-    session.verify = sandbox["REQUESTS_CA_BUNDLE"]
-    session.headers["Authorization"] = f"Bearer {token(sandbox, session)}"
+    session = signed_in(sandbox)
     for path, there in expected.items():
         version = "2024-11-30" if "ManagedIdentity" in path else "2024-07-01"
         url = f"{sandbox['AZURE_RESOURCE_MANAGER_ENDPOINT']}{path}?api-version={version}"

@@ -63,7 +63,7 @@ def test_a_decision_says_why(sandbox: RunningSandbox) -> None:
         f"{group}/providers/Sandbox.Local/explain",
         {"action": action, "principalId": principal.object_id},
     ).json()
-    assert theirs["allowed"] is False and "No role is assigned" in theirs["why"]
+    assert theirs["allowed"] is False and "No role assignment was found" in theirs["why"]
     token = sandbox.token(principal.client_id, secret)
     own = local(sandbox, "POST", f"{group}/providers/Sandbox.Local/explain", {"action": action}, token)
     assert own.json()["allowed"] is False
