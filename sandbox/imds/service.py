@@ -1,0 +1,104 @@
+"""What is asked of a machine's metadata service, and whether it may be."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import uuid
+
+from sandbox.cloud import Cloud
+from sandbox.http import Answer, Request
+from sandbox.imds import errors
+from sandbox.imds.errors import MetadataError
+from sandbox.imds.instance import answer_instance
+from sandbox.imds.rate import Rate
+from sandbox.imds.tokens import Tokens
+from sandbox.imds.versions import API_VERSIONS, FIRST_WITH_IDENTITY, FIRST_WITH_INSTANCE, NEWEST
+from sandbox.store import Resource
+
+SERVER = "IMDS/150.870.65.1854"  # the real service's; Azure's clients check that it begins with IMDS
+REQUESTS_A_SECOND = 20
+
+_log = logging.getLogger(__name__)
+_HOSTS = frozenset({"169.254.169.254", "127.0.0.1", "[::1]", "localhost"})
+_IDENTITY = "/metadata/identity"
+_INSTANCE = "/metadata/instance"
+
+
+class MetadataService:
+    """Answers the requests to ``http://169.254.169.254`` from inside one machine.
+
+    Quotas are in force where the temper has them. The real service also limits how many requests it has at once, to
+    5; here each is answered before the next is read.
+    """
+
+    def __init__(self, cloud: Cloud, machine_id: str) -> None:
+        self._cloud = cloud
+        self._machine_id = machine_id
+        self._tokens = Tokens(cloud)
+        self._rate = Rate(REQUESTS_A_SECOND, 1.0)
+
+    def handle(self, request: Request) -> Answer:
+        """Return the answer; a refusal is one, in the shape of the endpoint that was asked."""
+        path = request.path.casefold().rstrip("/")
+        try:
+            self._admit(request)
+            answer = self._answer(request, path)
+        except MetadataError as error:
+            answer = error.answer(identity=f"{path}/".startswith(f"{_IDENTITY}/"))
+        except sqlite3.Error:
+            _log.exception("the state could not be read")
+            answer = Answer(503, {"error": "Service unavailable"})
+        answer.headers |= {"Server": SERVER, "x-ms-request-id": str(uuid.uuid4())}
+        return answer
+
+    def _admit(self, request: Request) -> None:
+        if request.hostname not in _HOSTS:
+            raise errors.wrong_host(request.hostname)
+        if "X-Forwarded-For" in request.headers:
+            raise errors.forwarded()
+        if request.headers.get("Metadata") != "true":
+            raise errors.no_metadata_header()
+        now = self._cloud.clock.now().timestamp()
+        if self._cloud.temper.enforces_quotas and not self._rate.admits(now):
+            raise errors.too_many_requests()
+
+    def _answer(self, request: Request, path: str) -> Answer:
+        is_instance = f"{path}/".startswith(f"{_INSTANCE}/")
+        if not is_instance and path not in {"/metadata/versions", f"{_IDENTITY}/oauth2/token", f"{_IDENTITY}/info"}:
+            raise errors.not_found()
+        if request.method != "GET":
+            raise errors.wrong_method()
+        _refuse_duplicates(request)
+        if path == "/metadata/versions":
+            return Answer(200, {"apiVersions": list(API_VERSIONS)})
+        version = _read_version(request, FIRST_WITH_INSTANCE if is_instance else FIRST_WITH_IDENTITY)
+        machine = self._machine()
+        if is_instance:
+            return answer_instance(self._cloud, machine, request, path.removeprefix(_INSTANCE), version)
+        if path == f"{_IDENTITY}/info":
+            return Answer(200, {"tenantId": self._cloud.world.tenant_id})
+        return self._tokens.answer(machine, request)
+
+    def _machine(self) -> Resource:
+        machine = self._cloud.store.get(self._machine_id)
+        if machine is None:  # deleted a moment ago
+            raise errors.not_found()
+        return machine
+
+
+def _refuse_duplicates(request: Request) -> None:
+    seen: set[str] = set()
+    for name, _ in request.query:
+        if name.casefold() in seen:
+            raise errors.duplicate_parameter(name)
+        seen.add(name.casefold())
+
+
+def _read_version(request: Request, first: str) -> str:
+    version = request.parameter("api-version")
+    if not version:
+        raise errors.no_version(NEWEST)
+    if version not in API_VERSIONS or version < first:
+        raise errors.unknown_version(NEWEST)
+    return version

@@ -1,0 +1,87 @@
+"""A virtual machine, seen from the desk of its owner and from its own inside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import requests
+
+from sandbox import world
+from sandbox.arm.virtual_machines import new_virtual_machine
+from sandbox.directory import Principal
+from sandbox.entra.keys import SigningKey
+from sandbox.imds.service import MetadataService
+from sandbox.temper import Temper
+from tests.support.desk import Desk
+
+COMPUTE = "2024-07-01"
+IDENTITY = "2023-01-31"
+TOKEN = "/metadata/identity/oauth2/token"
+ARM = "https://management.azure.com/"
+
+
+class Machine:
+    """A machine without identities, and its metadata service behind real HTTP."""
+
+    def __init__(self, key: SigningKey, serve: Callable[..., str], http: requests.Session, temper: Temper) -> None:
+        self.desk = Desk(key, temper)
+        self.cloud = self.desk.cloud
+        self.clock = self.desk.clock
+        self.desk.do(lambda: new_virtual_machine(self.cloud, world.RESOURCE_GROUP, "myVM", world.LOCATION))
+        self.id = f"{self.desk.group}/providers/Microsoft.Compute/virtualMachines/myVM"
+        self.address = serve(MetadataService(self.cloud, self.id).handle)
+        self._http = http
+
+    def identity(self, name: str) -> Principal:
+        """Make a user-assigned identity."""
+        path = f"{self.desk.group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}"
+        made = self.desk.ask("PUT", path, {"location": "eastus"}, version=IDENTITY)
+        assert made.status in {200, 201}
+        found = self.cloud.directory.by_object_id(made.body["properties"]["principalId"])
+        assert found is not None
+        return found
+
+    def delete(self, identity: Principal) -> None:
+        """Delete an identity."""
+        assert self.desk.ask("DELETE", identity.resource_id or "", version=IDENTITY).status == 200
+
+    def assign(self, *identities: Principal, system: bool = False) -> None:
+        """Let the machine have just these identities."""
+        self.patch({"identity": {"type": "None"}})
+        halves = ["SystemAssigned"] * system + ["UserAssigned"] * bool(identities)
+        block: dict[str, Any] = {"type": ", ".join(halves) or "None"}
+        if identities:
+            block["userAssignedIdentities"] = {identity.resource_id: {} for identity in identities}
+        self.patch({"identity": block})
+
+    def patch(self, body: dict[str, Any]) -> None:
+        """Change the machine."""
+        answer = self.desk.ask("PATCH", self.id, body, version=COMPUTE)
+        assert answer.status == 200, answer.body
+
+    @property
+    def system(self) -> Principal:
+        """The machine's own identity."""
+        body = self.desk.ask("GET", self.id, version=COMPUTE).body
+        found = self.cloud.directory.by_object_id(body["identity"]["principalId"])
+        assert found is not None
+        return found
+
+    def get(self, path: str, **query: str) -> requests.Response:
+        """Ask the metadata service from inside."""
+        return self.send("GET", path, headers={"Metadata": "true"}, params=query)
+
+    def send(self, method: str, path: str, **options: Any) -> requests.Response:
+        """Ask the metadata service anything."""
+        return self._http.request(method, self.address + path, timeout=10, **options)
+
+    def token(self, **query: str) -> requests.Response:
+        """Ask for a token for Resource Manager, unless another resource is named."""
+        return self.get(TOKEN, **({"api-version": "2018-02-01", "resource": ARM} | query))
+
+    def object_id(self, **query: str) -> str:
+        """Whose token is given."""
+        answer = self.token(**query)
+        assert answer.status_code == 200, answer.text
+        return self.cloud.validator.validate(answer.json()["access_token"]).object_id
