@@ -86,6 +86,7 @@ def test_nothing_that_was_answered_is_lost(tmp_path: Path) -> None:
             writer.start()
         time.sleep(chance.uniform(0.05, 0.4))
         os.kill(runtime.pid, signal.SIGKILL)
+        os.waitpid(runtime.pid, 0)
         for writer in writers:
             writer.join(20)
             assert not writer.is_alive()
