@@ -1,0 +1,1 @@
+"""Runs the notebooks for people: one run, a batch, a class."""

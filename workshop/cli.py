@@ -1,0 +1,154 @@
+"""``python -m workshop``: run the notebooks, save them with their outputs, open them in JupyterLab."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Never
+
+from workshop.errors import WorkshopError
+from workshop.imports import import_papermill
+from workshop.kernels import KernelKind, default_kind, warm_up
+from workshop.parameters import from_file, from_options
+from workshop.places import NOTEBOOKS
+from workshop.series import find_series, select
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from workshop.run import Result
+
+_INTERRUPTED = 130  # exit status, as shells have it for Ctrl-C
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit status: 0, 1 if something failed, 2 if it could not be done at all."""
+    options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return int(options.run(options))
+    except WorkshopError as error:
+        print(f"workshop: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print("workshop: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+
+
+def _interrupt(number: int, frame: FrameType | None) -> Never:
+    """End as with Ctrl-C, so that the sandbox and the kernels end too."""
+    raise KeyboardInterrupt
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m workshop", description="Run the notebooks, save them with their outputs, or open them."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_run(commands.add_parser("run", help="execute the notebooks in order and save them with a page of each"))
+    _add_save(commands.add_parser("save", help="execute the notebooks and save their outputs in place"))
+    _add_lab(commands.add_parser("lab", help="open the first notebook in JupyterLab, with the sandbox running"))
+    return parser
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--param", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the notebooks; repeatable"
+    )
+    parser.add_argument(
+        "--params", type=Path, metavar="FILE", help="parameters from a YAML or JSON file; --param goes before it"
+    )
+    parser.add_argument("--from", dest="first", metavar="NN", help="the notebook to begin with, such as 03")
+    parser.add_argument("--to", dest="last", metavar="NN", help="the notebook to end with")
+    parser.add_argument(
+        "--output", type=Path, default=Path("output"), metavar="DIR", help="where to save (default: output)"
+    )
+    parser.add_argument(
+        "--sandbox",
+        choices=("fresh", "running"),
+        default="fresh",
+        help="a fresh sandbox that is gone afterwards, or your own that is running (default: fresh)",
+    )
+    _add_notebooks(parser)
+    _add_kernel(parser)
+    parser.set_defaults(run=_run)
+
+
+def _add_save(parser: argparse.ArgumentParser) -> None:
+    _add_notebooks(parser)
+    _add_kernel(parser)
+    parser.set_defaults(run=_save)
+
+
+def _add_lab(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=int, metavar="N", help="JupyterLab's port (default: 8888 or the next free one)")
+    parser.add_argument("words", nargs="*", metavar="WORD", help="after --: anything else for JupyterLab")
+    parser.set_defaults(run=_lab)
+
+
+def _add_notebooks(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--notebooks", type=Path, default=NOTEBOOKS, metavar="DIR", help="where they are (default: this project's)"
+    )
+
+
+def _add_kernel(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--kernel",
+        type=KernelKind,
+        choices=list(KernelKind),
+        default=default_kind(),
+        help="warm: forked from a process that has the imports done; stock: started anew (default here: %(default)s)",
+    )
+
+
+def _run(options: argparse.Namespace) -> int:
+    notebooks = select(find_series(options.notebooks), options.first, options.last)
+    given = {**(from_file(options.params) if options.params else {}), **from_options(options.param)}
+    warm_up(options.kernel)
+    import_papermill()
+    from rich.console import Console
+
+    from workshop.plan import make_plan
+    from workshop.progress import progress_on
+    from workshop.run import SandboxChoice, run
+
+    console = Console()
+    plan = make_plan(notebooks, given)
+    result = run(plan, options.output, SandboxChoice(options.sandbox), options.kernel, progress_on(console))
+    return _tell(result, console)
+
+
+def _tell(result: Result, console: Console) -> int:
+    if result.account:
+        console.print(f"\n{result.account}", style="red", markup=False, highlight=False)
+    elif result.summary:
+        width = max(map(len, result.summary))
+        lines = [f"{name:{width}}  {value}" for name, value in result.summary.items()]
+        console.print("", *lines, sep="\n", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"\nThe executed notebooks: {result.index}", markup=False, highlight=False, soft_wrap=True)
+    return _INTERRUPTED if result.interrupted else int(bool(result.account))
+
+
+def _save(options: argparse.Namespace) -> int:
+    warm_up(options.kernel)
+    import_papermill()
+    from rich.console import Console
+
+    from workshop.progress import progress_on
+    from workshop.save import save
+
+    console = Console()
+    changed = save(find_series(options.notebooks), options.kernel, progress_on(console))
+    console.print(f"Saved, {len(changed) or 'none'} changed{': ' if changed else ''}{', '.join(changed)}.")
+    return 0
+
+
+def _lab(options: argparse.Namespace) -> int:
+    from workshop.lab import lab
+
+    return lab(options.port, options.words)

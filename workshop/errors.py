@@ -1,0 +1,32 @@
+"""What can go wrong while running notebooks for people, in sentences for the person at the keyboard.
+
+WorkshopError            exit status 1
+├── UsageError           exit status 2: what was asked for cannot be done, and nothing was started
+└── SandboxError         the embedded sandbox did not start, stop or answer
+"""
+
+from __future__ import annotations
+
+
+class WorkshopError(Exception):
+    """The command cannot do what it should; the message says why."""
+
+    exit_status = 1
+
+
+class UsageError(WorkshopError):
+    """What was asked for cannot be done; nothing has been started or written.
+
+    Args:
+        problems: one sentence each.
+    """
+
+    exit_status = 2
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class SandboxError(WorkshopError):
+    """The embedded sandbox did not start, stop or answer."""

@@ -1,0 +1,154 @@
+"""One notebook, executed by papermill in a kernel of its own."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from workshop.kernels import KernelKind, kernel_manager
+from workshop.parameters import Value
+from workshop.series import Notebook
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What stopped a notebook.
+
+    Attributes:
+        cell_id: the cell's id; empty if none was being executed.
+        number: the number in its ``In [ ]``; None if none was being executed.
+        source: the cell's.
+        error: the exception's name and message.
+        traceback: its traceback in plain text, with the message at its end.
+        interrupted: whether it was the user who stopped it.
+    """
+
+    cell_id: str
+    number: int | None
+    source: str
+    error: str
+    traceback: str
+    interrupted: bool = False
+
+
+@dataclass(frozen=True)
+class Execution:
+    """A notebook as it is after its cells were executed, all or up to the one that failed."""
+
+    notebook: Notebook
+    node: NotebookNode
+    failure: Failure | None
+    seconds: float
+
+
+@dataclass
+class _Observed:
+    """What nbclient's hooks tell of a notebook while it runs.
+
+    Attributes:
+        on_cell: is told how many cells of code are executed.
+        node: the notebook; papermill's own copy of it once the kernel has started, with the outputs.
+        cell: the one that was begun last.
+    """
+
+    on_cell: Callable[[int], None]
+    node: NotebookNode
+    cell: NotebookNode | None = None
+
+    def notebook_starts(self, notebook: NotebookNode) -> None:
+        self.node = notebook
+
+    def cell_starts(self, cell: NotebookNode, cell_index: int) -> None:
+        if is_code(cell):
+            self.cell = cell
+
+    def cell_ended(self, cell: NotebookNode, **_: Any) -> None:
+        self.on_cell(self.number_of(cell))
+
+    def number_of(self, cell: NotebookNode) -> int:
+        """The number in the cell's ``In [ ]``: kernels count what they execute."""
+        return next(place for place, other in enumerate(code_cells(self.node), 1) if other is cell)
+
+
+def is_code(cell: NotebookNode) -> bool:
+    """Say whether a cell holds something to execute."""
+    return bool(cell.cell_type == "code" and cell.source.strip())
+
+
+def code_cells(node: NotebookNode) -> list[NotebookNode]:
+    """Return the cells of a notebook that are executed, in order."""
+    return [cell for cell in node.cells if is_code(cell)]
+
+
+def execute(
+    notebook: Notebook,
+    node: NotebookNode,
+    parameters: Mapping[str, Value],
+    environment: Mapping[str, str],
+    kind: KernelKind,
+    on_cell: Callable[[int], None] = lambda done: None,
+) -> Execution:
+    """Execute a notebook in a fresh kernel that is started in the notebook's folder.
+
+    Args:
+        notebook: which.
+        node: its content; left as it is.
+        parameters: checked values for some of the notebook's parameters.
+        environment: all of the kernel's environment variables.
+        kind: of kernel.
+        on_cell: is told after each cell of code how many are executed.
+
+    Returns:
+        The outcome; a notebook that failed is one.
+    """
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from papermill import PapermillExecutionError, execute_notebook  # type: ignore[import-untyped]
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    observed = _Observed(on_cell, node)
+    started = time.monotonic()
+    failure = None
+    try:
+        execute_notebook(
+            node,
+            None,
+            parameters=dict(parameters),
+            kernel_name="python3",
+            language="python",
+            progress_bar=False,
+            kernel_manager_class=kernel_manager(kind, environment),
+            resources={"metadata": {"path": str(notebook.path.parent)}},
+            record_timing=False,
+            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # what matters to people is in the outputs
+            coalesce_streams=True,
+            on_notebook_start=observed.notebook_starts,
+            on_cell_start=observed.cell_starts,
+            on_cell_executed=observed.cell_ended,
+        )
+    except PapermillExecutionError as error:
+        failure = _failure(observed, f"{error.ename}: {error.evalue}", "\n".join(error.traceback))
+    except (DeadKernelError, CellTimeoutError, RuntimeError, OSError) as error:
+        failure = _failure(observed, f"{type(error).__name__}: {error}", str(error))
+    except KeyboardInterrupt:
+        failure = replace(_failure(observed, "Interrupted", ""), interrupted=True)
+    return Execution(notebook, observed.node, failure, time.monotonic() - started)
+
+
+def _failure(observed: _Observed, error: str, traceback: str) -> Failure:
+    cell = observed.cell
+    return Failure(
+        cell_id=cell["id"] if cell else "",
+        number=observed.number_of(cell) if cell else None,
+        source=cell.source if cell else "",
+        error=_ANSI.sub("", error),
+        traceback=_ANSI.sub("", traceback),
+    )

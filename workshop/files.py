@@ -1,0 +1,90 @@
+"""Reading notebooks, and writing files whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workshop.errors import UsageError
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+
+def read_notebook(path: Path) -> NotebookNode:
+    """Read a notebook, brought to version 4.5 of the format.
+
+    Raises:
+        UsageError: It is missing, unreadable or no notebook.
+    """
+    import nbformat
+
+    try:
+        content = nbformat.reader.reads(path.read_text("utf-8"))  # type: ignore[no-untyped-call]
+        notebook: NotebookNode = nbformat.convert(content, 4)  # type: ignore[no-untyped-call]
+        notebook.nbformat_minor = 5
+        _name_cells(notebook)
+        nbformat.validate(notebook)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is not in UTF-8.") from None
+    except Exception as error:  # besides its own errors, nbformat raises what odd JSON leads to
+        raise UsageError(f"{path} is not a Jupyter notebook: {str(error).splitlines()[0]}") from error
+    return notebook
+
+
+def _name_cells(notebook: NotebookNode) -> None:
+    """Give cells that have no id of their own one that is the same at every reading."""
+    seen: set[str] = set()
+    for place, cell in enumerate(notebook.cells):
+        if cell.get("id", "") in {"", *seen}:
+            cell["id"] = f"cell-{place}"
+        seen.add(cell["id"])
+
+
+def notebook_text(notebook: NotebookNode) -> str:
+    """Return what a notebook's file holds: the same text for the same notebook."""
+    import nbformat
+
+    text: str = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
+    return text.rstrip("\n") + "\n"
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file: a reader, or whoever comes after a crash, finds the old content or the new.
+
+    Raises:
+        OSError: The folder is missing, full or not writable.
+    """
+    staged = stage(path, text)
+    try:
+        staged.replace(path)
+    except BaseException:
+        staged.unlink(missing_ok=True)
+        raise
+
+
+def stage(path: Path, text: str) -> Path:
+    """Write what is to become ``path`` beside it, with the rights it has or would normally get.
+
+    Returns:
+        The file, to be renamed.
+
+    Raises:
+        OSError: The folder is missing, full or not writable; nothing is left behind.
+    """
+    staged = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        with staged.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            staged.chmod(path.stat().st_mode & 0o777)
+    except BaseException:
+        staged.unlink(missing_ok=True)
+        raise
+    return staged

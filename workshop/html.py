@@ -1,0 +1,149 @@
+"""Readable pages of executed notebooks: one file each, nothing fetched from anywhere."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from workshop.execution import Failure
+
+if TYPE_CHECKING:
+    from nbconvert import HTMLExporter
+    from nbformat import NotebookNode
+
+_TEMPLATES = Path(__file__).resolve().parent / "templates"
+_HEADING = re.compile(r"^# +(.+?)\s*$", re.MULTILINE)
+_SVG_IN_BASE64 = re.compile(r"data:image/svg\+xml;base64,([A-Za-z0-9+/=\s]+)")
+_NOTEBOOK_LINK = re.compile(r'href="(?:\./)?(\w+)\.ipynb(?=["#])')
+
+
+@dataclass(frozen=True)
+class Page:
+    """What surrounds a notebook on its page.
+
+    Attributes:
+        name: of the notebook, and of the page without its ending.
+        title: of the page.
+        previous: name of the notebook before it, or None.
+        next: name of the one after it, or None.
+        failure: what stopped the notebook, if anything did.
+        style: the style sheet.
+    """
+
+    name: str
+    title: str
+    previous: str | None
+    next: str | None
+    failure: Failure | None
+    style: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """A notebook in the table of a run. ``state`` is ``completed``, ``failed`` or ``skipped``."""
+
+    name: str
+    title: str
+    state: str
+    cells: int
+    seconds: float
+    saved: bool
+
+
+def title_of(node: NotebookNode, name: str) -> str:
+    """Return the first heading of a notebook, or ``name`` if it has none."""
+    for cell in node.cells:
+        if cell.cell_type == "markdown" and (heading := _HEADING.search(cell.source)):
+            return heading.group(1)
+    return name
+
+
+def notebook_page(
+    node: NotebookNode, names: Sequence[str], name: str, folder: Path, failure: Failure | None = None
+) -> str:
+    """Return the page of an executed notebook.
+
+    Args:
+        node: the notebook, clean.
+        names: of all notebooks that get a page, in order.
+        name: of this one.
+        folder: where the pictures are that its text refers to.
+        failure: what stopped it, if anything did.
+    """
+    place = names.index(name)
+    page = Page(
+        name=name,
+        title=title_of(node, name),
+        previous=names[place - 1] if place > 0 else None,
+        next=names[place + 1] if place + 1 < len(names) else None,
+        failure=failure,
+        style=_style(),
+    )
+    html, _ = _exporter().from_notebook_node(
+        node, resources={"metadata": {"name": name, "path": str(folder)}, "page": page}
+    )
+    return _link_pages(_percent_encode_svg(html), names)
+
+
+def index_page(rows: Sequence[Row], summary: Mapping[str, str], failure: str) -> str:
+    """Return the page that lists the notebooks of a run.
+
+    Args:
+        rows: the notebooks, in order.
+        summary: what the run made, by name.
+        failure: the account of what failed; empty if nothing did.
+    """
+    from jinja2 import Environment, FileSystemLoader
+
+    environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True)
+    from markupsafe import Markup
+
+    return environment.get_template("index.html.j2").render(
+        rows=rows, summary=summary, failure=failure, style=Markup(_own_style())
+    )
+
+
+@cache
+def _exporter() -> HTMLExporter:
+    from nbconvert import HTMLExporter
+
+    return HTMLExporter(  # type: ignore[no-untyped-call]
+        template_name="notebook", extra_template_basedirs=[str(_TEMPLATES)], embed_images=True, anchor_link_text=""
+    )
+
+
+@cache
+def _own_style() -> str:
+    return (_TEMPLATES / "style.css").read_text("utf-8")
+
+
+@cache
+def _style() -> str:
+    """The style sheet with the colours of code, for light and for dark."""
+    from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
+
+    light, dark = (HtmlFormatter(style=style).get_style_defs(".highlight") for style in ("default", "github-dark"))
+    own_background = ".highlight, .highlight pre { background: none; }"
+    return f"{_own_style()}{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n{own_background}"
+
+
+def _percent_encode_svg(html: str) -> str:
+    """Embed drawings as text: smaller, and nothing in them can look like a token by chance."""
+
+    def encoded(match: re.Match[str]) -> str:
+        return "data:image/svg+xml," + quote(base64.b64decode(match.group(1)), safe=" =:/")
+
+    return _SVG_IN_BASE64.sub(encoded, html)
+
+
+def _link_pages(html: str, names: Sequence[str]) -> str:
+    """Let links to notebooks that have a page lead to it."""
+    return _NOTEBOOK_LINK.sub(
+        lambda match: f'href="{match.group(1)}.html' if match.group(1) in names else match.group(), html
+    )
