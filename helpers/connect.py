@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,10 @@ _TARGETS = {"sandbox": "the sandbox on this computer", "azure": "Azure"}
 _SLOW_CLI = 60  # seconds; the default of 10 is too short for a cold Azure CLI
 _ANSWER_LIMIT = 60  # seconds
 _SHOWN = 10  # subscriptions
+
+
+# A notebook shows a refusal where it is explained; the same as a warning beside it would only be noise.
+logging.getLogger("azure").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True)

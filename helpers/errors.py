@@ -36,12 +36,15 @@ _ADVICE: Mapping[str, str] = {
     "RoleAssignmentUpdateNotPermitted": "An assignment of this name belongs to another principal, role or scope. "
     "Keep the principal id in the name, or delete the old assignment.",
     "MissingSubscriptionRegistration": "Register the resource provider that the message names: az provider register.",
+    "AADSTS7000215": "The client secret is wrong. Mind that it is the secret's value, not its id.",
+    "AADSTS700016": "The tenant does not know this client id. Check both.",
+}
+# What the metadata service says: its codes say little, so its sentences are known, also inside what the SDK reports.
+_IMDS_ADVICE: Mapping[str, str] = {
     "Identity not found": "The machine does not have this identity. Check the client id, and that 02_assign_identity "
     "has run; an assignment can take a minute to reach the machine.",
     "Multiple user assigned identities exist": "Say which identity is meant: add client_id to the request.",
     "Required metadata header not specified": "Send the header 'Metadata: true'.",
-    "AADSTS7000215": "The client secret is wrong. Mind that it is the secret's value, not its id.",
-    "AADSTS700016": "The tenant does not know this client id. Check both.",
 }
 _BY_STATUS: Mapping[int, str] = {
     401: "Get a new token for https://management.azure.com/ and send it as 'Authorization: Bearer …'.",
@@ -50,9 +53,9 @@ _BY_STATUS: Mapping[int, str] = {
     409: "What is there already differs from what was asked for, or is being changed. Look at it first.",
     429: "Too many requests. Wait as long as the header Retry-After says.",
 }
-_SDK_HIDES_IMDS = (
-    "The SDK does not repeat what the metadata service said. Ask it directly, as the first half of 04_get_token does, "
-    "and read its own words. Usual reasons: this is not the machine, or the machine does not have the identity."
+_NO_IMDS = (
+    "Only a virtual machine has a metadata service. On one, ask it directly, as the first half of 04_get_token does: "
+    "it says in its own words what is wrong."
 )
 _UNKNOWN = "Read the service's message; its documentation explains the code."
 
@@ -122,11 +125,13 @@ def _explanation(status: int | None, code: str, message: str) -> Explanation:
 
 
 def _advice(status: int | None, code: str, message: str) -> str:
-    for known, advice in _ADVICE.items():
-        if code == known or message.startswith(known):
+    if code in _ADVICE:
+        return _ADVICE[code]
+    for sentence, advice in _IMDS_ADVICE.items():
+        if sentence in message:
             return advice
     if "IMDS" in message:
-        return _SDK_HIDES_IMDS
+        return _NO_IMDS
     return _BY_STATUS.get(status or 0, _UNKNOWN)
 
 

@@ -54,7 +54,7 @@ def ensure_not_granted(azure: Azure, identity: Identity, scope: str) -> None:
         if held.description == grant_note(str(identity.name)):
             client.role_assignments.delete_by_id(held.id)
             print(f"{identity.name} had a role from an earlier run: took it away, to begin without access.")
-        elif allows(client.role_definitions.get_by_id(held.role_definition_id).permissions, _READ_GROUP):
+        elif allows(_definition_of(client, held, scope).permissions or (), _READ_GROUP):
             raise TutorialError(
                 f"{identity.name} can read the group already: somebody gave it a role at {held.scope}. This notebook "
                 "shows what happens without one. Choose another identity_name, or take that role away."
@@ -70,6 +70,12 @@ def _definition(client: AuthorizationManagementClient, scope: str, role: str) ->
     if found is not None:
         return found
     raise TutorialError(f"There is no role named '{role}'. 'az role definition list --query [].roleName' lists them.")
+
+
+def _definition_of(client: AuthorizationManagementClient, held: RoleAssignment, scope: str) -> RoleDefinition:
+    """Return the definition of a held role: asked for at ``scope``, which is where the right to read it is sure."""
+    definition: RoleDefinition = client.role_definitions.get(scope, str(held.role_definition_id).rpartition("/")[2])
+    return definition
 
 
 def _held(client: AuthorizationManagementClient, identity: Identity, scope: str) -> list[RoleAssignment]:

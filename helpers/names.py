@@ -45,7 +45,7 @@ _RULES: Mapping[str, _Rule] = {
         re.compile(r"[a-z][a-z0-9]{1,49}"),
         "is a region's short name in small letters and digits, such as eastus",
     ),
-    "role": _Rule("A role", re.compile(r"\S(.{0,510}\S)?"), "is the name of a role, such as Reader"),
+    "role": _Rule("A role", re.compile(r"\S(.{0,510}\S)?"), "is given by its name, such as Reader"),
 }
 
 

@@ -11,9 +11,12 @@ from enum import Enum
 from html import escape
 from typing import Any
 
-_SECRET_NAME = re.compile(r"(secret|password|token|assertion|authorization)$", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"(secret|password|(access|refresh|id)_?token|client_?assertion)$|^(token|authorization)$", re.IGNORECASE
+)
 _TOKEN = re.compile(r"\beyJ[\w-]{8,}[\w.-]*")
 _HIDDEN = "(received, not shown)"
+_NONE = "–"
 _CELL = 'style="text-align:left;vertical-align:top;overflow-wrap:anywhere"'  # long ids wrap; colours are the theme's
 
 
@@ -93,20 +96,22 @@ def _text(name: object, value: Any) -> str:
 
 def _plain(value: Any) -> str:
     if value is None:
-        return ""
+        return _NONE
     if isinstance(value, Enum):
         return str(value.value)
     if isinstance(value, datetime):
         return value.isoformat()
-    if hasattr(value, "as_dict"):
-        value = value.as_dict()
-    if isinstance(value, (dict, list, tuple)):
-        return json.dumps(_without_secrets(value), ensure_ascii=False, default=_plain)
-    return str(value)
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return ", ".join(value)
+    value = _without_secrets(value)
+    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, (dict, list)) else str(value)
 
 
 def _without_secrets(value: Any) -> Any:
-    if isinstance(value, dict):
+    """Return objects of the SDK as plain ones, without their secrets."""
+    if hasattr(value, "as_dict"):
+        value = value.as_dict()
+    if isinstance(value, Mapping):
         return {
             name: _HIDDEN if inner and _SECRET_NAME.search(str(name)) else _without_secrets(inner)
             for name, inner in value.items()

@@ -37,7 +37,7 @@ def wait_until(
     began = time.monotonic()
     pause = _FIRST_PAUSE
     waited = False
-    reason = "the answer was not yet the one hoped for"
+    reason = ""
     while True:
         try:
             answer = ask()
@@ -48,6 +48,8 @@ def wait_until(
                 if waited:
                     print(f"\rWaited for {what}: {time.monotonic() - began:.0f} s")
                 return answer
+            status = getattr(answer, "status_code", None)
+            reason = f"the last answer had the status {status}" if status else "the last answer would not do"
         elapsed = time.monotonic() - began
         if elapsed >= timeout:
             raise TimeoutError(
