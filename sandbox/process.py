@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 from dataclasses import replace
-from logging.handlers import RotatingFileHandler
 
 from filelock import FileLock, Timeout
 
@@ -139,9 +138,15 @@ def _on_signals(stopped: asyncio.Event) -> None:
 
 
 def _log_to(state: StateDirectory) -> None:
-    handler = RotatingFileHandler(state.log, maxBytes=_LOG_SIZE, backupCount=1, encoding="utf-8")
+    """Log into the state directory. What was said before goes aside once it is long: at a start, since to look at the
+    file's size with each line would cost more than to write it.
+    """
+    if state.log.exists() and state.log.stat().st_size > _LOG_SIZE:
+        state.log.replace(state.log.with_suffix(".log.1"))
+    handler = logging.FileHandler(state.log, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # no line has them
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)  # the listeners write lines of their own
 
 
