@@ -36,13 +36,14 @@ def _from_within(machine: Resource, since: str) -> dict[str, Any]:
     """Return what the agent inside the machine reports."""
     properties = machine.properties
     os_type = properties["storageProfile"]["osDisk"]["osType"]
-    image = find_image(properties["storageProfile"].get("imageReference", {}))
+    reference = properties["storageProfile"].get("imageReference", {})
+    image = find_image(reference)
+    system = {"osName": image.os_name, "osVersion": image.os_version} if "publisher" in reference else {}
     ready = _status("ProvisioningState/succeeded", "Ready", since)
     ready["message"] = "GuestAgent is running and accepting new configurations."
     return {
         "computerName": properties.get("osProfile", {}).get("computerName", machine.body["name"]),
-        "osName": image.os_name,
-        "osVersion": image.os_version,
+        **system,
         "vmAgent": {"vmAgentVersion": _AGENT_VERSION[os_type], "statuses": [ready], "extensionHandlers": []},
     }
 
