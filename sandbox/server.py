@@ -14,7 +14,7 @@ from sandbox.arm.vm_states import running_machines
 from sandbox.clock import Clock, SystemClock
 from sandbox.cloud import Cloud, build_cloud
 from sandbox.entra.keys import ensure_signing_key
-from sandbox.imds.service import MetadataService
+from sandbox.imds.service import SERVER, MetadataService
 from sandbox.listeners import HOST, Listener
 from sandbox.rbac.roles import RoleDefinition, builtin_roles, load_roles
 from sandbox.rbac.scopes import canonical
@@ -60,6 +60,7 @@ class SandboxServer:
         self._following = asyncio.Lock()
         await _start_on(self._front, self.port or (last.port if last else 0), must=self.port != 0)
         self.runtime.port = self._front.port
+        self.cloud.validator.accept(f"https://localhost:{self._front.port}")
         await self._reconcile()
         self._ticker = asyncio.create_task(self._tick())
 
@@ -112,7 +113,7 @@ class SandboxServer:
 
     async def _listen_for(self, key: str, machine_id: str) -> None:
         service = MetadataService(self.cloud, machine_id)
-        listener = Listener(service.handle, server_name="IMDS/150.870.65.1854")
+        listener = Listener(service.handle, server_name=SERVER)
         await _start_on(listener, self.runtime.metadata.get(key, 0), must=False)
         self._machines[key] = listener
         self.runtime.metadata[key] = listener.port

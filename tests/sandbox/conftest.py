@@ -58,21 +58,12 @@ def _served(handle: Handle, certificates: Certificates | None) -> Iterator[str]:
         await listener.start(0)
         return listener
 
-    async def stop() -> None:
-        server = listener._runner.server
-        while server and server.connections:  # a client that keeps one open is hung up on
-            for connection in server.connections:
-                if connection.transport is not None:
-                    connection.transport.abort()
-            await asyncio.sleep(0)
-        await listener.stop()
-
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     listener = asyncio.run_coroutine_threadsafe(start(), loop).result(10)
     yield f"http{'s' if tls else ''}://localhost:{listener.port}"
-    asyncio.run_coroutine_threadsafe(stop(), loop).result(10)
+    asyncio.run_coroutine_threadsafe(listener.stop(), loop).result(10)
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     loop.close()

@@ -154,16 +154,12 @@ def certificate_for(
     made.ca_pem.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
     made.chain_pem.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     made.key_pem.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return made
 
 
-@pytest.mark.parametrize(
-    ("name", "accepted"), [("localhost", True), ("www.example.com", False), ("azure.com", False)]
-)
+@pytest.mark.parametrize(("name", "accepted"), [("localhost", True), ("www.example.com", False), ("azure.com", False)])
 def test_the_authority_vouches_for_its_own_names_only(tmp_path: Path, name: str, accepted: bool) -> None:
     signer = ec.generate_private_key(ec.SECP256R1())
     authority = tls._authority(signer, SystemClock().now())
