@@ -1,0 +1,109 @@
+"""Kernels to run code in, and processes to watch, for the tests of warm kernels."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.manager import KernelManager
+
+from workshop.warm.process import WarmProcess
+from workshop.warm.provisioner import WarmProvisioner
+
+DEADLINE = 30.0
+
+
+class CellFailedError(Exception):
+    """A cell raised; the arguments are the exception's name, its text and the traceback's lines."""
+
+
+class Kernel:
+    """A kernel under Jupyter's stock manager and client."""
+
+    def __init__(self, manager: KernelManager, client: BlockingKernelClient) -> None:
+        self.manager = manager
+        self.client = client
+
+    @property
+    def process(self) -> WarmProcess | subprocess.Popen[bytes]:
+        process: WarmProcess | subprocess.Popen[bytes] = self.manager.provisioner.process  # type: ignore[union-attr]
+        return process
+
+    @property
+    def warm(self) -> bool:
+        return isinstance(self.process, WarmProcess)
+
+    def run(self, code: str) -> str:
+        """What the code writes, and the value of its last line as text."""
+        written: list[str] = []
+
+        def keep(message: dict[str, Any]) -> None:
+            content = message["content"]
+            written.append(content.get("text") or content.get("data", {}).get("text/plain", ""))
+
+        content = self.client.execute_interactive(code, output_hook=keep, timeout=DEADLINE)["content"]
+        if content["status"] != "ok":
+            raise CellFailedError(content["ename"], content["evalue"], content["traceback"])
+        return "".join(written).strip()
+
+    def close(self) -> None:
+        self.client.stop_channels()
+        if self.manager.has_kernel:
+            self.manager.shutdown_kernel()
+        self.manager.context.destroy()
+
+
+def start(preload: list[str] | None = None, *, stock: bool = False, **options: Any) -> Kernel:
+    """Start a kernel by the warm provisioner, or as any Jupyter does if ``stock``."""
+    manager = KernelManager(kernel_name="python3")
+    if not stock:
+        manager.provisioner = WarmProvisioner(
+            kernel_id="", kernel_spec=manager.kernel_spec, parent=manager, **({"preload": preload} if preload else {})
+        )
+    env = dict(options.pop("env", os.environ))
+    env.pop("PYTEST_CURRENT_TEST", None)  # makes ipykernel leave file descriptors alone
+    manager.start_kernel(env=env, extra_arguments=["--HistoryManager.hist_file=:memory:"], **options)
+    client = manager.client()
+    client.start_channels()
+    kernel = Kernel(manager, client)
+    try:
+        client.wait_for_ready(timeout=DEADLINE)
+    except BaseException:
+        kernel.close()
+        raise
+    return kernel
+
+
+def running(pid: int) -> bool:
+    """Whether there is such a process, a zombie not counted."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
+def eventually(true: Callable[[], bool]) -> bool:
+    """Whether it becomes true before the deadline."""
+    deadline = time.monotonic() + DEADLINE
+    while not true():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def descriptors(pid: int) -> dict[int, str]:
+    """Open file descriptors of a process, and what each is."""
+    found = {}
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            found[int(entry.name)] = str(entry.readlink())
+        except FileNotFoundError:
+            continue
+    return found

@@ -1,0 +1,127 @@
+"""The kernel manager and client that notebooks are run with: warm kernels, and no waiting for the clock."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from queue import Empty
+from typing import Any
+
+from jupyter_client.asynchronous.client import AsyncKernelClient
+from jupyter_client.kernelspec import NATIVE_KERNEL_NAME
+from jupyter_client.manager import AsyncKernelManager
+from traitlets import DottedObjectName, Type
+
+from workshop.warm.launch import interpreter_of
+from workshop.warm.owner import WarmStartError
+from workshop.warm.pool import pool
+from workshop.warm.preload import NOTEBOOK_MODULES
+from workshop.warm.provisioner import WarmProvisioner
+
+_SOCKET_PATH_LIMIT = 107  # bytes in a Unix socket's path on Linux: unix(7)
+_LOOK = 1.0  # seconds between two looks whether a kernel that does not answer still lives
+
+
+class WarmKernelClient(AsyncKernelClient):
+    """Connects to a kernel."""
+
+    async def wait_for_ready(self, timeout: float | None = None) -> None:
+        """Wait until the kernel answers on both of its channels.
+
+        The base class waits until nothing more comes for 0.2 s. Here the kernel's own "idle" after its answer
+        says that nothing more is to come.
+
+        Args:
+            timeout: seconds.
+
+        Raises:
+            RuntimeError: the kernel died, or did not answer in time.
+        """
+        deadline = time.monotonic() + (float("inf") if timeout is None else timeout)
+        while not await self._answers():
+            if not await self.is_alive():
+                raise RuntimeError("Kernel died before replying to kernel_info")
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"Kernel didn't respond in {timeout} seconds")
+
+    async def _answers(self) -> bool:
+        """Whether the kernel answers one request, and says on IOPub that it is done with it."""
+        request = self.kernel_info()
+        try:
+            reply = await self._recv_reply(request, timeout=_LOOK)
+            while True:
+                message = await self.get_iopub_msg(timeout=_LOOK)
+                idle = message["content"].get("execution_state") == "idle"
+                if idle and message["parent_header"].get("msg_id") == request:
+                    self._handle_kernel_info_reply(reply)
+                    return True
+        except (Empty, TimeoutError):  # not up yet, or IOPub was connected too late
+            return False
+
+
+class WarmKernelManager(AsyncKernelManager):
+    """Starts kernels of any name by the warm provisioner, unless their kernelspec names another.
+
+    On Linux, kernels are reached over Unix sockets in a folder of this process: no ports to race for.
+    """
+
+    client_class = DottedObjectName("workshop.warm.manager.WarmKernelClient", config=True)
+    client_factory = Type(klass="workshop.warm.manager.WarmKernelClient", config=True)
+
+    async def start_kernel(self, **kwargs: Any) -> None:  # type: ignore[override]
+        """Start a kernel; arguments as in the base class."""
+        if self.provisioner is None and self.kernel_spec is not None:
+            self.kernel_id = self.kernel_id or kwargs.pop("kernel_id", str(uuid.uuid4()))
+            if not self.kernel_spec.metadata.get("kernel_provisioner"):
+                self.provisioner = WarmProvisioner(kernel_id=self.kernel_id, kernel_spec=self.kernel_spec, parent=self)
+            self._prefer_unix_sockets()
+        await super().start_kernel(**kwargs)
+
+    def _prefer_unix_sockets(self) -> None:
+        if sys.platform != "linux" or self.connection_file:
+            return
+        address = _runtime_folder(os.getpid()) / self.kernel_id[:8]
+        if len(os.fsencode(address)) + len("-5") <= _SOCKET_PATH_LIMIT:
+            self.transport = "ipc"
+            self.ip = str(address)
+            self.connection_file = f"{address}.json"
+
+
+@cache
+def _runtime_folder(pid: int) -> Path:
+    """A folder for the connection files and sockets of the process ``pid``, which is this one, private to it."""
+    folder = Path(tempfile.mkdtemp(prefix="warm-"))
+
+    def remove() -> None:
+        if os.getpid() == pid:  # not in a process forked from this one
+            shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(remove)
+    return folder
+
+
+def warm_up(kernel_name: str = NATIVE_KERNEL_NAME, modules: Sequence[str] = NOTEBOOK_MODULES) -> None:
+    """Start the imports for the kernels to come, without waiting for them.
+
+    For a runner to call first, while it still has other things to do. Not needed, and without effect where no
+    warm kernels are to be had.
+
+    Args:
+        kernel_name: of the kernelspec the notebooks will ask for.
+        modules: to import beforehand.
+
+    Raises:
+        jupyter_client.kernelspec.NoSuchKernel: there is no such kernelspec.
+    """
+    command = WarmKernelManager(kernel_name=kernel_name).format_kernel_cmd()
+    with contextlib.suppress(WarmStartError):  # the launch will say why
+        pool.warm_up((interpreter_of(command), tuple(modules)), os.environ)
