@@ -1,0 +1,1 @@
+"""Measurements, side by side with the alternatives in one run: ``make bench``."""
