@@ -62,8 +62,13 @@ def declare_effects(cloud: Cloud) -> None:
             resource.properties["provisioningState"] = "Succeeded"
             cloud.store.put(resource)
 
+    def deleted(resource_id: str) -> None:
+        resource = cloud.store.get(resource_id)
+        if resource is not None and resource.properties["provisioningState"] == "Deleting":
+            cloud.store.delete(resource_id)
+
     cloud.long_operations.on("network.write", written)
-    cloud.long_operations.on("network.delete", cloud.store.delete)
+    cloud.long_operations.on("network.delete", deleted)
 
 
 def declare_reads(owner: Operations, type_: str, show: Show) -> None:

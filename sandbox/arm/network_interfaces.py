@@ -24,8 +24,10 @@ _INTERFACE = network.GROUP + TYPE + "/{name}"
 operations = Operations(TYPE, versions.NETWORK)
 
 
-def show(_: Cloud, found: Resource) -> dict[str, Any]:
-    """Return an interface as it is shown."""
+def show(cloud: Cloud, found: Resource) -> dict[str, Any]:
+    """Return an interface as it is shown: free, once its machine is gone."""
+    if owner_of(cloud, found) is None:
+        _release(found)
     return found.body
 
 
@@ -47,9 +49,15 @@ def delete_interface(call: Call) -> Answer:
     found = find(call, TYPE)
     if found is None:
         return Answer(204)
-    if "virtualMachine" in found.properties:
+    if owner_of(call.cloud, found) is not None:
         raise in_use(found)
     return network.accept_delete(call, found, found.body["location"])
+
+
+def owner_of(cloud: Cloud, interface: Resource) -> str | None:
+    """Return the id of the machine that has an interface; None if there is none, or it went with its group."""
+    reference = interface.properties.get("virtualMachine")
+    return None if reference is None or cloud.store.get(reference["id"]) is None else str(reference["id"])
 
 
 def in_use(interface: Resource) -> errors.AzureError:
@@ -73,8 +81,7 @@ def attach(cloud: Cloud, interface: Resource, machine_id: str, *, primary: bool)
 
 def detach(cloud: Cloud, interface: Resource) -> None:
     """Disconnect an interface from its machine."""
-    for name in ("virtualMachine", "macAddress", "primary"):
-        interface.properties.pop(name, None)
+    _release(interface)
     network.keep(cloud, interface)
 
 
@@ -85,6 +92,11 @@ def new_network_interface(cloud: Cloud, group: str, name: str, location: str, su
     _fill(cloud, found, Fields({"ipConfigurations": [configuration]}, "properties"))
     network.keep(cloud, found)
     return found
+
+
+def _release(interface: Resource) -> None:
+    for name in ("virtualMachine", "macAddress", "primary"):
+        interface.properties.pop(name, None)
 
 
 def _check_references(call: Call, found: Resource, given: Fields) -> None:

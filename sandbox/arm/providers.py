@@ -24,7 +24,13 @@ _TYPES: dict[str, dict[str, frozenset[str]]] = {
         "userAssignedIdentities/federatedIdentityCredentials": versions.MANAGED_IDENTITY,
         "identities": versions.MANAGED_IDENTITY,
     },
-    "Microsoft.Network": {"virtualNetworks": versions.NETWORK, "networkInterfaces": versions.NETWORK},
+    "Microsoft.Network": {
+        "virtualNetworks": versions.NETWORK,
+        "virtualNetworks/subnets": versions.NETWORK,
+        "networkInterfaces": versions.NETWORK,
+        "publicIPAddresses": versions.NETWORK,
+        "networkSecurityGroups": versions.NETWORK,
+    },
     "Microsoft.Resources": {"subscriptions": versions.SUBSCRIPTIONS, "resourceGroups": versions.RESOURCES},
 }
 

@@ -25,6 +25,7 @@ from sandbox.http import Answer
 from sandbox.rbac.scopes import canonical
 from sandbox.routing import Operations
 from sandbox.store import Resource
+from sandbox.world import location_name
 
 __all__ = ["new_virtual_machine", "operations", "running_machines"]
 
@@ -94,6 +95,23 @@ def list_machines(call: Call) -> Answer:
     """Answer the machines that the caller may read, of a group or of the subscription."""
     quota = compute.count(call, compute_quota.LIST)
     answer = list_resources(call, call.scope, TYPE)
+    answer.headers |= quota
+    return answer
+
+
+@operations.operation(
+    "GET", f"{_SUBSCRIPTION}/providers/Microsoft.Compute/locations/{{location}}/virtualMachines", action=TYPE + "/read"
+)
+def list_in_location(call: Call) -> Answer:
+    """Answer the machines in one region."""
+    quota = compute.count(call, compute_quota.LIST)
+    location = location_name(call["location"])
+    answer = list_resources(
+        call,
+        call.cloud.world.subscription,
+        TYPE,
+        keep=lambda machine: machine.body["location"] == location,
+    )
     answer.headers |= quota
     return answer
 

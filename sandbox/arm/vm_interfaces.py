@@ -24,8 +24,8 @@ def check_interfaces(call: Call, machine: Resource) -> None:
         found = network.referenced(call.cloud, interface_id, network.INTERFACE, machine.id)
         if found.body["location"] != machine.body["location"]:
             raise network.invalid_reference(interface_id, machine.id)
-        owner = found.properties.get("virtualMachine")
-        if owner is not None and canonical(owner["id"]) != canonical(machine.id):
+        owner = network_interfaces.owner_of(call.cloud, found)
+        if owner is not None and canonical(owner) != canonical(machine.id):
             raise network_interfaces.in_use(found)
 
 

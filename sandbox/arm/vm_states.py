@@ -69,8 +69,8 @@ def declare_effects(cloud: Cloud) -> None:
 
     def deleted(machine_id: str) -> None:
         machine = store.get(machine_id)
-        if machine is not None:
-            delete_now(cloud, machine)
+        if machine is not None and machine.properties["provisioningState"] == "Deleting":
+            _delete(cloud, machine)
 
     for what, effect in (("create", created), ("update", updated), ("delete", deleted)):
         cloud.long_operations.on(f"vm.{what}", effect)
@@ -97,8 +97,7 @@ def succeed(cloud: Cloud, machine: Resource) -> None:
     cloud.store.put(machine)
 
 
-def delete_now(cloud: Cloud, machine: Resource) -> None:
-    """Delete a machine with its own identity and what else is to go along."""
+def _delete(cloud: Cloud, machine: Resource) -> None:
     disconnect(cloud, machine)
     forget_system_identity(cloud, machine)
     cloud.store.delete(machine.id)

@@ -161,6 +161,17 @@ def test_a_machine_that_is_being_made_or_deleted_refuses_other_writes(slow: Mach
     assert slow.ask("GET", slow.path()).status == 200
 
 
+def test_a_second_deletion_does_not_reach_the_next_machine_of_that_name(slow: Machines) -> None:
+    slow.ask("DELETE", slow.path())
+    slow.desk.clock.advance(29)
+    slow.ask("DELETE", slow.path())
+    slow.desk.clock.advance(1)
+    interface = f"{slow.network}/networkInterfaces/myVMVMNic"
+    assert slow.put(slow.body(interface), "myVM").status == 201
+    slow.desk.clock.advance(60)
+    assert slow.get()["properties"]["provisioningState"] == "Succeeded"
+
+
 # --- quotas --------------------------------------------------------------------------------------------------------
 
 

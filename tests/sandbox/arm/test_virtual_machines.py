@@ -388,6 +388,15 @@ def test_lists_show_what_the_caller_may_read(machines: Machines) -> None:
         assert [found["name"] for found in seen] == ["vm2"]
 
 
+def test_a_region_lists_its_machines(machines: Machines) -> None:
+    def names(location: str) -> list[str]:
+        path = f"{machines.desk.subscription}/providers/Microsoft.Compute/locations/{location}/virtualMachines"
+        return [found["name"] for found in machines.ask("GET", path).body["value"]]
+
+    assert names("eastus") == names("East US") == ["myVM"]
+    assert names("westus") == names("atlantis") == []
+
+
 def test_deleting(machines: Machines) -> None:
     machines.desk.cloud.machines_changed = False
     answer = machines.ask("DELETE", machines.path())
@@ -406,6 +415,18 @@ def test_a_group_takes_its_machines_along(machines: Machines) -> None:
     machines.desk.ask("DELETE", machines.desk.group, version="2025-04-01")
     assert running_machines(machines.desk.cloud) == []
     assert machines.desk.cloud.directory.by_object_id(object_id) is None
+
+
+def test_an_interface_elsewhere_is_free_once_its_machines_group_is_gone(machines: Machines) -> None:
+    desk = machines.desk
+    group = desk.cloud.world.group("machines-only")
+    desk.ask("PUT", group, {"location": "eastus"}, version="2025-04-01")
+    interface = machines.interface("nic2")
+    path = f"{group}/providers/Microsoft.Compute/virtualMachines/vm2"
+    assert machines.ask("PUT", path, machines.body(interface)).status == 201
+    desk.ask("DELETE", group, version="2025-04-01")
+    assert "virtualMachine" not in machines.ask("GET", interface, version=NETWORK).body["properties"]
+    assert machines.put(machines.body(interface)).status == 201
 
 
 def test_every_operation_wants_a_role(machines: Machines) -> None:
