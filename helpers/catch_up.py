@@ -18,9 +18,20 @@ from azure.mgmt.resource.resources import ResourceManagementClient
 from azure.mgmt.resource.resources.models import ResourceGroup
 
 from helpers.connect import Azure
+from helpers.grants import ensure_granted, ensure_not_granted
 from helpers.machine import attached, make_vm, with_identity
 from helpers.marks import MADE_BY
 from helpers.names import check_names
+
+__all__ = [
+    "ensure_assigned",
+    "ensure_granted",
+    "ensure_group",
+    "ensure_identity",
+    "ensure_not_granted",
+    "ensure_vm",
+    "find",
+]
 
 Found = TypeVar("Found")
 
