@@ -46,7 +46,7 @@ class Call:
         if not self.request.body.strip() and not required:
             return {}
         try:
-            value = json.loads(self.request.body)
+            value = json.loads(self.request.body, parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
             raise errors.invalid_request_content(
                 f"The request content was invalid and could not be deserialized: '{type(error).__name__}'."
@@ -60,3 +60,7 @@ class Call:
     def require(self, action: str, scope: str) -> None:
         """Refuse the call unless the caller may do ``action`` on ``scope`` too."""
         self.cloud.gate.require(self.caller, action, scope)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")  # Python reads NaN and Infinity, and would write them back

@@ -100,6 +100,7 @@ def linked_authorization_failed(
         f"The client '{client}' with object id '{object_id}' has permission to perform action '{action}' on scope "
         f"'{scope}'; however, it does not have permission to perform action '{linked_action}' on the linked "
         f"scope(s) '{linked_scope}' or the linked scope(s) are invalid.",
+        {"x-ms-failure-cause": "gateway"},
     )
 
 
@@ -232,6 +233,7 @@ def resource_not_found(kind: str, name: str, group: str) -> AzureError:
         404,
         "ResourceNotFound",
         f"The Resource '{kind}/{name}' under resource group '{group}' was not found. {_TROUBLESHOOTING}",
+        {"x-ms-failure-cause": "gateway"},
     )
 
 

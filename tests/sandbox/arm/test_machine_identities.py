@@ -126,6 +126,7 @@ def test_who_may_write_the_machine_may_not_yet_use_the_identity(machines: Machin
     desk.grant(caller, VM_CONTRIBUTOR, machines.path())
     refused = machines.patch(user_assigned(identity), caller=caller)
     assert (refused.status, code(refused)) == (403, "LinkedAuthorizationFailed")
+    assert refused.headers["x-ms-failure-cause"] == "gateway"
     assert message(refused) == (
         f"The client '{caller.client_id}' with object id '{caller.object_id}' has permission to perform action "
         f"'Microsoft.Compute/virtualMachines/write' on scope '{machines.path()}'; however, it does not have permission "
