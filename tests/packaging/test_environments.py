@@ -118,7 +118,7 @@ def test_binder_starts_the_sandbox_before_the_command(tmp_path: Path) -> None:
     }
     try:
         seen = subprocess.run(
-            [ROOT / "binder" / "start", "sh", "-c", 'test -n "$AZURE_CLIENT_SECRET" && python -m sandbox status'],
+            [ROOT / "binder" / "start", "sh", "-c", 'test -z "$AZURE_CLIENT_SECRET" && python -m sandbox status'],
             cwd=ROOT,
             env=environment,
             capture_output=True,
