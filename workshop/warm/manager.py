@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import os
 import shutil
 import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from queue import Empty
 from typing import Any
 
 from jupyter_client.asynchronous.client import AsyncKernelClient
-from jupyter_client.kernelspec import NATIVE_KERNEL_NAME
 from jupyter_client.manager import AsyncKernelManager
 from traitlets import DottedObjectName, Type
 
-from workshop.warm.launch import interpreter_of
-from workshop.warm.owner import WarmStartError
-from workshop.warm.pool import pool
-from workshop.warm.preload import NOTEBOOK_MODULES
 from workshop.warm.provisioner import WarmProvisioner
 
 _SOCKET_PATH_LIMIT = 107  # bytes in a Unix socket's path on Linux: unix(7)
@@ -107,21 +100,3 @@ def _runtime_folder(pid: int) -> Path:
 
     atexit.register(remove)
     return folder
-
-
-def warm_up(kernel_name: str = NATIVE_KERNEL_NAME, modules: Sequence[str] = NOTEBOOK_MODULES) -> None:
-    """Start the imports for the kernels to come, without waiting for them.
-
-    For a runner to call first, while it still has other things to do. Not needed, and without effect where no
-    warm kernels are to be had.
-
-    Args:
-        kernel_name: of the kernelspec the notebooks will ask for.
-        modules: to import beforehand.
-
-    Raises:
-        jupyter_client.kernelspec.NoSuchKernel: there is no such kernelspec.
-    """
-    command = WarmKernelManager(kernel_name=kernel_name).format_kernel_cmd()
-    with contextlib.suppress(WarmStartError):  # the launch will say why
-        pool.warm_up((interpreter_of(command), tuple(modules)), os.environ)

@@ -12,7 +12,7 @@ from tests.workshop.warm.kernels import Kernel, eventually, running, start
 from workshop.warm.pool import pool
 
 if sys.platform != "linux":
-    collect_ignore_glob = ["test_isolation.py", "test_life.py", "test_zygote.py", "test_notebooks.py"]
+    collect_ignore = [f"test_{what}.py" for what in ("isolation", "life", "zygote", "notebooks", "jupyter_server")]
 
 Start = Callable[..., Kernel]
 

@@ -12,13 +12,13 @@ import pytest
 from tests.workshop.warm.conftest import Start
 from tests.workshop.warm.kernels import start
 from workshop.warm import launch, pool
-from workshop.warm.manager import warm_up
 from workshop.warm.owner import WarmStartError
 
 
 def test_without_fork_kernels_are_normal(kernel: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "fork", raising=False)
-    warm_up()
+    with pytest.raises(WarmStartError):
+        pool.pool.warm_up(((sys.executable,), ()), os.environ)
     normal = kernel()
     assert not normal.warm
     assert normal.run("1 + 1") == "2"

@@ -54,6 +54,14 @@ def test_what_the_notebooks_import_is_there_already(kernel: Start) -> None:
     assert kernel().run(f"import sys; [name for name in {installed} if name not in sys.modules]") == "[]"
 
 
+def test_warmed_up_it_is_the_one_that_kernels_come_from(kernel: Start, own_pool: pool.Pool) -> None:
+    recipe = ((sys.executable,), ("json",))
+    own_pool.warm_up(recipe, os.environ)
+    own_pool.warm_up(recipe, os.environ)
+    (zygote,) = own_pool.pids()
+    assert zygote_of(kernel(["json"]).process) == zygote
+
+
 def test_its_death_is_its_kernels_death_and_the_next_launch_starts_another(kernel: Start) -> None:
     first = kernel()
     process, zygote = first.process, zygote_of(first.process)
