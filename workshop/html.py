@@ -7,9 +7,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from html import unescape
+from mimetypes import guess_type
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from workshop.execution import Failure
 
@@ -19,7 +21,10 @@ if TYPE_CHECKING:
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 _HEADING = re.compile(r"^# +(.+?)\s*$", re.MULTILINE)
+_MARKUP = re.compile(r"[*`]")
+_SVG = "image/svg+xml"
 _SVG_IN_BASE64 = re.compile(r"data:image/svg\+xml;base64,([A-Za-z0-9+/=\s]+)")
+_PICTURE_FILE = re.compile(r'(<img\b[^>]*?\bsrc=)"(?![a-z]+:|//)([^"]+)"')
 _NOTEBOOK_LINK = re.compile(r'href="(?:\./)?(\w+)\.ipynb(?=["#])')
 
 
@@ -57,10 +62,10 @@ class Row:
 
 
 def title_of(node: NotebookNode, name: str) -> str:
-    """Return the first heading of a notebook, or ``name`` if it has none."""
+    """Return the first heading of a notebook as plain text, or ``name`` if it has none."""
     for cell in node.cells:
         if cell.cell_type == "markdown" and (heading := _HEADING.search(cell.source)):
-            return heading.group(1)
+            return _MARKUP.sub("", heading.group(1)).rstrip("# ")
     return name
 
 
@@ -88,7 +93,7 @@ def notebook_page(
     html, _ = _exporter().from_notebook_node(
         node, resources={"metadata": {"name": name, "path": str(folder)}, "page": page}
     )
-    return _link_pages(_percent_encode_svg(html), names)
+    return _link_pages(_embed_pictures(_percent_encode_svg(html), folder), names)
 
 
 def index_page(rows: Sequence[Row], summary: Mapping[str, str], failure: str) -> str:
@@ -113,8 +118,9 @@ def index_page(rows: Sequence[Row], summary: Mapping[str, str], failure: str) ->
 def _exporter() -> HTMLExporter:
     from nbconvert import HTMLExporter
 
+    # Not embed_images: it ends what begins in one piece of HTML in the text and ends in another, such as <details>.
     return HTMLExporter(  # type: ignore[no-untyped-call]
-        template_name="notebook", extra_template_basedirs=[str(_TEMPLATES)], embed_images=True, anchor_link_text=""
+        template_name="notebook", extra_template_basedirs=[str(_TEMPLATES)], anchor_link_text=""
     )
 
 
@@ -134,12 +140,28 @@ def _style() -> str:
 
 
 def _percent_encode_svg(html: str) -> str:
-    """Embed drawings as text: smaller, and nothing in them can look like a token by chance."""
+    """Embed the drawings of outputs as text."""
+    return _SVG_IN_BASE64.sub(lambda match: _embedded(base64.b64decode(match.group(1)), _SVG), html)
 
-    def encoded(match: re.Match[str]) -> str:
-        return "data:image/svg+xml," + quote(base64.b64decode(match.group(1)), safe=" =:/")
 
-    return _SVG_IN_BASE64.sub(encoded, html)
+def _embed_pictures(html: str, folder: Path) -> str:
+    """Put the pictures that are files in ``folder`` into the page."""
+
+    def embedded(match: re.Match[str]) -> str:
+        path = folder / unquote(unescape(match.group(2)))
+        kind = guess_type(path.name)[0] or ""
+        if not kind.startswith("image/") or not path.is_file():
+            return match.group()
+        return f'{match.group(1)}"{_embedded(path.read_bytes(), kind)}"'
+
+    return _PICTURE_FILE.sub(embedded, html)
+
+
+def _embedded(picture: bytes, kind: str) -> str:
+    """Drawings go in as text: smaller, and nothing in them can look like a token by chance."""
+    if kind == _SVG:
+        return f"data:{_SVG},{quote(picture, safe=' =:/')}"
+    return f"data:{kind};base64,{base64.b64encode(picture).decode()}"
 
 
 def _link_pages(html: str, names: Sequence[str]) -> str:

@@ -1,0 +1,92 @@
+"""A pytest plugin for nbval: the notebooks run in order against a fresh sandbox, and are compared for real.
+
+    python -m pytest -p tests.fresh_sandbox --nbval notebooks
+
+Nothing is left out of the comparison: a cell that was saved without having been executed, or that is marked to be
+skipped or ignored, fails. Where only some notebooks are asked for, those before them are executed first, so that
+each finds what it found when its outputs were saved.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Mapping
+from pathlib import Path
+
+import pytest
+from nbval.plugin import IPyNbCell
+
+from workshop.execution import execute
+from workshop.files import read_notebook
+from workshop.kernels import default_kind
+from workshop.report import account_of
+from workshop.sandbox_process import FreshSandbox, kernel_environment
+from workshop.series import Notebook, find_series
+
+_SANDBOX = pytest.StashKey[FreshSandbox]()
+_DONE = pytest.StashKey[set[Path]]()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the notebooks in their order, which is that of their names."""
+    cells = [item for item in items if isinstance(item, IPyNbCell)]
+    if cells and os.environ.get("PYTEST_XDIST_WORKER"):
+        raise pytest.UsageError("The cells of a notebook need each other: run nbval without -n.")
+    places = {path: place for place, path in enumerate(sorted({cell.path for cell in cells}))}
+    cells.sort(key=lambda cell: places[cell.path])
+    items[:] = [item for item in items if not isinstance(item, IPyNbCell)] + cells
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """Keep a fresh sandbox while the notebooks run, and point their kernels to it."""
+    if session.config.option.collectonly or not any(isinstance(item, IPyNbCell) for item in session.items):
+        return (yield)
+    with FreshSandbox() as sandbox:
+        session.config.stash[_SANDBOX] = sandbox
+        session.config.stash[_DONE] = set()
+        before = dict(os.environ)
+        _become(kernel_environment(sandbox.environment))
+        try:
+            return (yield)
+        finally:
+            _become(before)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Refuse cells that would not be compared; before a notebook's first cell, execute the notebooks before it."""
+    if not isinstance(item, IPyNbCell):
+        return
+    cell = item.cell
+    if cell.source.strip() and cell.execution_count is None:
+        pytest.fail(
+            "This cell was saved without having been executed: save the notebooks with 'make notebooks'.", False
+        )
+    if item.options["skip"] or not item.options["check"]:
+        pytest.fail("This cell is marked not to be compared: make its output the same at every run instead.", False)
+    _catch_up(item.config, item.path)
+
+
+def _catch_up(config: pytest.Config, path: Path) -> None:
+    done = config.stash[_DONE]
+    if path in done:
+        return
+    for notebook in find_series(path.parent):
+        if notebook.path == path:
+            break
+        if notebook.path not in done:
+            _execute(notebook, dict(os.environ))
+            done.add(notebook.path)
+    done.add(path)
+
+
+def _execute(notebook: Notebook, environment: Mapping[str, str]) -> None:
+    execution = execute(notebook, read_notebook(notebook.path), {}, environment, default_kind())
+    if execution.failure is not None:
+        pytest.fail(account_of(notebook.name, execution.failure), False)
+
+
+def _become(environment: Mapping[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(environment)

@@ -1,0 +1,93 @@
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from nbformat import NotebookNode
+
+from tests.workshop.notebooks import code, markdown, notebook, text_of
+from workshop.execution import Execution, execute
+from workshop.kernels import KernelKind, default_kind
+from workshop.parameters import Value
+from workshop.series import Notebook
+
+pytestmark = pytest.mark.parametrize("kind", [KernelKind.STOCK, KernelKind.WARM])
+
+
+@pytest.fixture(autouse=True)
+def where_there_is_fork(kind: KernelKind) -> None:
+    if kind is KernelKind.WARM and default_kind() is not KernelKind.WARM:
+        pytest.skip("warm kernels need Linux")
+
+
+def run(
+    node: NotebookNode, folder: Path, kind: KernelKind, parameters: dict[str, Value] | None = None, **environment: str
+) -> tuple[Execution, list[int]]:
+    counts: list[int] = []
+    execution = execute(
+        Notebook(folder / "00_test.ipynb"), node, parameters or {}, {**os.environ, **environment}, kind, counts.append
+    )
+    return execution, counts
+
+
+def test_a_notebook_runs_in_its_folder_with_its_environment_and_parameters(tmp_path: Path, kind: KernelKind) -> None:
+    odd = 'a "b" \\n \n {x} \' é'
+    node = notebook(
+        markdown("# Title"),
+        "import os\nprint(os.getcwd(), os.environ['COLOUR'], 'COLOUR' in os.environ)",
+        "identity_name",
+    )
+    execution, counts = run(node, tmp_path, kind, {"identity_name": odd}, COLOUR="red")
+    assert execution.failure is None
+    assert counts == [1, 2, 3, 4]
+    assert f"{tmp_path} red True" in text_of(execution.node)
+    assert execution.node.cells[-1].outputs[0].data["text/plain"] == repr(odd)
+    assert [cell.execution_count for cell in execution.node.cells if cell.cell_type == "code"] == [1, 2, 3, 4]
+    assert "COLOUR" not in os.environ
+    assert node.cells[-1].outputs == []
+
+
+def test_each_notebook_has_a_kernel_of_its_own(tmp_path: Path, kind: KernelKind) -> None:
+    run(notebook("left_over = 1"), tmp_path, kind)
+    execution, _ = run(notebook("'left_over' in globals()"), tmp_path, kind)
+    assert "False" in text_of(execution.node)
+
+
+def test_a_failure_names_the_cell_and_ends_the_notebook(tmp_path: Path, kind: KernelKind) -> None:
+    node = notebook("", markdown("between"), "def divide(x):\n    return 1 / x", "divide(0)", "print('never')")
+    execution, counts = run(node, tmp_path, kind, {"identity_name": "ID2"})
+    failure = execution.failure
+    assert failure is not None
+    assert failure.cell_id == "c4"
+    assert failure.number == 4 == next(c for c in execution.node.cells if c["id"] == "c4").execution_count
+    assert failure.source == "divide(0)"
+    assert failure.error == "ZeroDivisionError: division by zero"
+    assert "return 1 / x" in failure.traceback
+    assert "\x1b" not in failure.traceback
+    assert not failure.interrupted
+    assert "never" not in text_of(execution.node)
+    assert counts[-1] == 4
+
+
+def test_a_dead_kernel_is_a_failure_of_the_cell_that_killed_it(tmp_path: Path, kind: KernelKind) -> None:
+    execution, _ = run(notebook("1", "import os\nos._exit(7)", "2"), tmp_path, kind)
+    assert execution.failure is not None
+    assert execution.failure.cell_id == "c2"
+    assert execution.failure.number == 3
+    assert execution.failure.error.startswith("DeadKernelError")
+
+
+def test_an_expected_exception_that_is_tagged_still_fails_as_papermill_has_it(tmp_path: Path, kind: KernelKind) -> None:
+    execution, _ = run(notebook(code("1 / 0", "raises-exception")), tmp_path, kind)
+    assert execution.failure is not None
+    assert execution.failure.error.startswith("ZeroDivisionError")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a Unix signal")
+def test_ctrl_c_keeps_what_has_been_executed(tmp_path: Path, kind: KernelKind) -> None:
+    interrupt = f"import os, signal, time\nos.kill({os.getpid()}, signal.SIGINT)\ntime.sleep(60)"
+    execution, _ = run(notebook("print('kept')", interrupt), tmp_path, kind)
+    assert execution.failure is not None
+    assert execution.failure.interrupted
+    assert execution.failure.cell_id == "c2"
+    assert "kept" in text_of(execution.node)

@@ -1,0 +1,150 @@
+import base64
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+
+from tests.workshop.notebooks import code, markdown, notebook
+from workshop.execution import Failure
+from workshop.html import Row, index_page, notebook_page, title_of
+
+DRAWING = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><title>Who asks whom</title><path d="M0 0"/></svg>'
+TEXT = """\
+# Get a *token*
+
+![You ask the service](images/drawing.svg)
+
+[On](01_next.ipynb), [there](01_next.ipynb#part), [elsewhere](09_other.ipynb)
+
+```powershell
+Get-AzVM -Name myVM
+```
+
+<details>
+<summary>The same with the Azure CLI</summary>
+
+```bash
+az vm show
+```
+
+</details>
+
+| Field | Meaning |
+| ----- | ------- |
+| oid | principal id |
+"""
+NAMES = ["00_first", "01_next"]
+
+
+class Loads(HTMLParser):
+    """Collects what a browser would fetch."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            fetched = name in {"src", "srcset", "data", "poster", "background"} or (tag == "link" and name == "href")
+            if fetched and not (value or "").startswith("data:"):
+                self.found.append(f"{tag} {name}={value}")
+
+
+def node() -> NotebookNode:
+    solution = code("answer = 42", "solution")
+    solution.metadata["jupyter"] = {"source_hidden": True}
+    made = notebook(markdown(TEXT), "print(1 < 2)", solution)
+    made.cells[2].outputs = [
+        nbformat.v4.new_output("stream", name="stdout", text="1 < 2\n"),
+        nbformat.v4.new_output("display_data", {"text/html": "<table><tr><td>cell</td></tr></table>"}),
+        nbformat.v4.new_output("display_data", {"image/svg+xml": DRAWING}),
+        nbformat.v4.new_output("error", ename="E", evalue="<why>", traceback=["\x1b[31mE\x1b[0m: <why>"]),
+    ]
+    return made
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> str:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "drawing.svg").write_text(DRAWING)
+    return notebook_page(node(), NAMES, "00_first", tmp_path)
+
+
+def test_a_page_needs_nothing_else(page: str) -> None:
+    assert Loads(page).found == []
+    assert not re.search(r"@import|url\((?!['\"]?data:)", page)
+    assert "<script" not in page
+    assert len(page) < 50_000
+
+
+def test_drawings_are_embedded_as_text(page: str) -> None:
+    assert page.count("data:image/svg+xml,%3Csvg") == 2
+    assert base64.b64encode(DRAWING.encode())[:40].decode() not in page
+    assert 'alt="You ask the service"' in page
+
+
+def test_pictures_of_other_kinds_are_embedded_and_other_files_are_not(tmp_path: Path) -> None:
+    (tmp_path / "a dot.png").write_bytes(b"png")
+    (tmp_path / "notes.txt").write_text("secret")
+    text = '![dot](a%20dot.png)\n\n<img alt="dot" src="a dot.png"> <img alt="text" src="notes.txt">'
+    page = notebook_page(notebook(markdown(text)), ["00_a"], "00_a", tmp_path)
+    assert page.count(f'src="data:image/png;base64,{base64.b64encode(b"png").decode()}"') == 2
+    assert 'src="notes.txt"' in page
+
+
+def test_a_page_reads_as_the_notebook_does(page: str) -> None:
+    assert "<title>Get a token</title>" in page
+    assert "1 &lt; 2" in page
+    assert "<td>cell</td>" in page
+    assert '<span class="ansi-red-fg">E</span>: &lt;why&gt;' in page
+    folded = re.search(r"<details>\n<summary>The same with the Azure CLI</summary>(.*?)</details>", page, re.DOTALL)
+    assert folded
+    assert "az<" in folded.group(1)
+    assert "<td>principal id</td>" in page
+    assert re.search(r"<details[^>]*>\s*<summary>A solution</summary>", page)
+    assert page.index("<summary>A solution") < page.index("answer")
+
+
+def test_links_lead_to_pages_where_there_are_some(page: str) -> None:
+    assert '<a href="01_next.html">On</a>' in page
+    assert '<a href="01_next.html#part">there</a>' in page
+    assert '<a href="09_other.ipynb">elsewhere</a>' in page
+    assert 'rel="next"' in page
+    assert 'rel="prev"' not in page
+
+
+def test_a_page_says_what_failed(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "drawing.svg").write_text(DRAWING)
+    failure = Failure("c2", 2, "print(1 < 2)", "ValueError: <why>", "")
+    page = notebook_page(node(), NAMES, "01_next", tmp_path, failure)
+    assert '<a href="#cell-id=c2">In [2]</a>' in page
+    assert 'id="cell-id=c2"' in page
+    assert "ValueError: &lt;why&gt;" in page
+
+
+def test_the_index_escapes_what_it_shows() -> None:
+    rows = [
+        Row("00_a", "A <b>", "completed", 3, 1.25, saved=True),
+        Row("01_b", "B", "failed", 2, 0.5, saved=True),
+        Row("02_c", "C", "skipped", 0, 0.0, saved=False),
+    ]
+    page = index_page(rows, {"Identity": "<ID1>"}, "ValueError: <why>")
+    assert '<a href="00_a.html">00_a</a>' in page
+    assert "A &lt;b&gt;" in page
+    assert "&lt;ID1&gt;" in page
+    assert "ValueError: &lt;why&gt;" in page
+    assert 'href="02_c.html"' not in page
+    assert Loads(page).found == []
+
+
+@pytest.mark.parametrize(
+    ("source", "title"),
+    [("# Title\n\ntext", "Title"), ("text\n# *Two* `words` #\n", "Two words"), ("## Second", "name"), ("#no", "name")],
+)
+def test_titles_are_first_headings(source: str, title: str) -> None:
+    assert title_of(notebook(markdown(source)), "name") == title
