@@ -40,6 +40,7 @@ notebooks: install ## run the notebooks again and save their outputs in place
 	@$(VENV) -m workshop save
 
 bench: install ## measure, side by side with the alternatives
+	@$(VENV) -m uv pip install --quiet --constraint requirements.txt --editable '.[bench]'
 	@$(VENV) -m benchmarks
 
 # The second file is the first without its hashes: conda hands pip the lock and the editable project in one file,

@@ -22,7 +22,7 @@ REPEATS = 5
 _READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
 
 
-def measure() -> Table:
+def measure() -> list[Table]:
     """Fill a sandbox step by step; the ratio is to the first step of its kind."""
     table = Table("Growth", ("what", "how many", "ms", "ratio"))
     with tempfile.TemporaryDirectory() as folder, sandbox(Path(folder) / "sandbox") as running:
@@ -30,7 +30,7 @@ def measure() -> Table:
         _steps(table, "GET of a group, role assignments", ASSIGNMENTS, _assign, _time_get, running, session)
         _steps(table, "first page of a list, identities", IDENTITIES, _add_identity, _time_page, running, session)
         table.add("resident memory, MB", "empty and full", f"{running.memory():.0f}", "")
-    return table
+    return [table]
 
 
 def _steps(
@@ -86,4 +86,4 @@ def _median(running: RunningSandbox, session: requests.Session, url: str) -> flo
 
 
 if __name__ == "__main__":
-    print(measure())
+    print(*measure(), sep="\n")

@@ -17,7 +17,7 @@ _SIGNED = (
 )
 
 
-def measure(seconds: float = SECONDS) -> Table:
+def measure(seconds: float = SECONDS) -> list[Table]:
     """Load the three servers in turn, at each number of connections; ratios are to the sandbox."""
     table = Table(
         "Requests a second",
@@ -33,7 +33,7 @@ def measure(seconds: float = SECONDS) -> Table:
                 table.add(connections, "sandbox: GET of a group", *_figures(ours), "")
                 table.add(connections, "hello-world, same server and TLS", *_figures(bare), f"{ours.rate / bare.rate:.0%}")
                 table.add(connections, "moto: GetCallerIdentity", *_figures(other), f"{ours.rate / other.rate:.1f}x")
-    return table
+    return [table]
 
 
 async def _get_group(running: RunningSandbox, connections: int, seconds: float) -> Load:
@@ -53,4 +53,4 @@ def _figures(load: Load) -> tuple[str, str, str]:
 
 
 if __name__ == "__main__":
-    print(measure())
+    print(*measure(), sep="\n")

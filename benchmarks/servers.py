@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,15 +121,17 @@ def hello_world(folder: Path) -> Iterator[str]:
 @contextmanager
 def moto() -> Iterator[str]:
     """Run moto's server; yields its URL."""
-    with _server(_MOTO) as port:
+    # In an environment of its own: its locked-down dependencies and the project's do not go together.
+    python = [sys.executable, "-m", "uv", "run", "--quiet", "--no-project", "--with", "moto[server]==5.*", "python"]
+    with _server(_MOTO, python=python) as port:
         url = f"http://127.0.0.1:{port}/"
         yield url
 
 
 @contextmanager
-def _server(program: str, *arguments: str) -> Iterator[int]:
+def _server(program: str, *arguments: str, python: Sequence[str] = (sys.executable,)) -> Iterator[int]:
     environment = {**os.environ, "AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none"}
-    command = [sys.executable, "-c", program, *arguments]
+    command = [*python, "-c", program, *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     assert process.stdout is not None
     try:

@@ -13,7 +13,7 @@ from benchmarks.servers import sandbox, sandbox_command
 TIMES = 5
 
 
-def measure() -> Table:
+def measure() -> list[Table]:
     """Start fresh sandboxes, then the same one again; medians."""
     table = Table("Start", ("what", "median s", "resident MB"))
     with tempfile.TemporaryDirectory() as folder:
@@ -24,7 +24,7 @@ def measure() -> Table:
             memory = running.memory()
     table.add("a new state directory, keys and all", f"{statistics.median(fresh):.2f}", f"{memory:.0f}")
     table.add("an existing one", f"{statistics.median(again):.2f}", f"{memory:.0f}")
-    return table
+    return [table]
 
 
 def _time_start(data: Path) -> float:
@@ -36,4 +36,4 @@ def _time_start(data: Path) -> float:
 
 
 if __name__ == "__main__":
-    print(measure())
+    print(*measure(), sep="\n")
