@@ -14,6 +14,7 @@ from sandbox.arm.envelope import ResourceManager, dress
 from sandbox.cloud import Cloud
 from sandbox.entra.endpoints import Entra
 from sandbox.errors import AzureError
+from sandbox.graph.service import Graph
 from sandbox.http import Answer, Request
 from sandbox.routing import Router
 
@@ -21,19 +22,22 @@ _log = logging.getLogger(__name__)
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _ARM = frozenset({"management.azure.com"})
+_GRAPH = frozenset({"graph.microsoft.com"})
 _ENTRA = frozenset({"login.microsoftonline.com", "login.windows.net", "sts.windows.net"})
 _ENTRA_PATH = re.compile(r"/[^/]+/(oauth2|discovery|v2\.0|\.well-known)(/|$)", re.IGNORECASE)
 _ARM_ROOTS = frozenset({"subscriptions", "providers", "tenants"})
+_GRAPH_PATH = re.compile(r"/(v1\.0|beta)(/|$)", re.IGNORECASE)
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class App:
-    """Resource Manager and Entra behind one TLS listener, told apart by host name, or on loopback by path."""
+    """Resource Manager, Entra and Graph behind one TLS listener: told apart by host name, or on loopback by path."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._resource_manager = ResourceManager(cloud, Router(OPERATIONS))
         self._entra = Entra(cloud)
+        self._graph = Graph(cloud)
         declare_effects(cloud)
 
     def handle(self, request: Request) -> Answer:
@@ -70,6 +74,8 @@ class App:
         host = request.hostname
         if host in _ENTRA or (host in _LOOPBACK and _is_entra_path(request.path)):
             return self._entra.handle(request)
+        if host in _GRAPH or (host in _LOOPBACK and _GRAPH_PATH.match(request.path)):
+            return self._graph.handle(request)
         if host not in _ARM and host not in _LOOPBACK:
             raise errors.wrong_host(host)
         return answer_cloud_metadata(request) or self._resource_manager.handle(request)

@@ -12,7 +12,7 @@ from sandbox.compute_quota import ComputeQuota
 from sandbox.directory import Directory
 from sandbox.entra.keys import SigningKey
 from sandbox.entra.tokens import TokenIssuer
-from sandbox.entra.validation import TokenValidator
+from sandbox.entra.validation import GRAPH_AUDIENCES, TokenValidator
 from sandbox.gate import Gate
 from sandbox.ids import Ids
 from sandbox.long_operations import LongOperations
@@ -44,6 +44,7 @@ class Cloud:
     long_operations: LongOperations
     issuer: TokenIssuer
     validator: TokenValidator
+    graph_validator: TokenValidator
     metadata_endpoints: dict[str, str] = field(default_factory=dict)
     machines_changed: bool = True
     compute_quota: ComputeQuota = field(default_factory=ComputeQuota)
@@ -81,4 +82,5 @@ def build_cloud(
         long_operations=LongOperations(store, clock, ids),
         issuer=TokenIssuer(key, world.tenant_id, clock),
         validator=TokenValidator(key, world.tenant_id, clock),
+        graph_validator=TokenValidator(key, world.tenant_id, clock, GRAPH_AUDIENCES),
     )

@@ -60,7 +60,8 @@ class SandboxServer:
         self._following = asyncio.Lock()
         await _start_on(self._front, self.port or (last.port if last else 0), must=self.port != 0)
         self.runtime.port = self._front.port
-        self.cloud.validator.accept(f"https://localhost:{self._front.port}")
+        for validator in (self.cloud.validator, self.cloud.graph_validator):
+            validator.accept(f"https://localhost:{self._front.port}")
         await self._reconcile()
         self._ticker = asyncio.create_task(self._tick())
 

@@ -6,12 +6,12 @@ audience" possible.
 
 from __future__ import annotations
 
-from sandbox.entra.validation import MANAGEMENT_AUDIENCES, TokenValidator
+from sandbox.entra.validation import GRAPH_AUDIENCES, MANAGEMENT_AUDIENCES, TokenValidator
 
 _IN_EVERY_TENANT = frozenset(
     {
         *(audience.removesuffix("/") for audience in MANAGEMENT_AUDIENCES),
-        "https://graph.microsoft.com",
+        *GRAPH_AUDIENCES,
         "https://graph.windows.net",
         "https://vault.azure.net",
         "https://storage.azure.com",

@@ -13,6 +13,7 @@ from sandbox import world
 from sandbox.cloud import Cloud
 from sandbox.directory import Principal
 from sandbox.entra import errors
+from sandbox.entra.permissions import app_roles
 from sandbox.entra.resources import is_resource
 from sandbox.entra.tokens import IssuedToken
 from sandbox.http import Answer, Request
@@ -112,6 +113,7 @@ def _sign_in(cloud: Cloud, form: Mapping[str, str], resource: str) -> IssuedToke
         client_id=application.client_id,
         object_id=application.object_id,
         lifetime=LIFETIME,
+        roles=app_roles(cloud, application.object_id) if cloud.graph_validator.accepts(resource) else (),
     )
 
 

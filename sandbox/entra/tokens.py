@@ -7,6 +7,7 @@ which of them are there, and their values, follow tokens of the real service.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -67,6 +68,7 @@ class TokenIssuer:
         lifetime: timedelta,
         appidacr: str = CLIENT_SECRET,
         idtyp: str = "app",
+        roles: Sequence[str] = (),
         xms_mirid: str | None = None,
         xms_az_rid: str | None = None,
     ) -> IssuedToken:
@@ -79,6 +81,7 @@ class TokenIssuer:
             lifetime: How long it is valid from now.
             appidacr: How the application proved itself.
             idtyp: The kind of subject.
+            roles: The application permissions it has been granted on the resource.
             xms_mirid: For a managed identity, its resource id.
             xms_az_rid: For a managed identity, the id of the resource whose metadata service asked.
         """
@@ -103,5 +106,7 @@ class TokenIssuer:
         }
         resources = {"xms_mirid": xms_mirid, "xms_az_rid": xms_az_rid}
         claims |= {name: value for name, value in resources.items() if value is not None}
+        if roles:
+            claims["roles"] = list(roles)
         token = jwt.encode(claims, self._key.private, algorithm=ALGORITHM, headers=self._header)
         return IssuedToken(token, expires_on=end, not_before=begin, expires_in=end - now - 1)

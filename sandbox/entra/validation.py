@@ -30,6 +30,7 @@ MANAGEMENT_AUDIENCES = (  # in the order in which Resource Manager lists them wh
     "https://management.azure.com/",
     "https://management.azure.com",
 )
+GRAPH_AUDIENCES = ("https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000")
 MAXIMUM_LENGTH = 16 * 1024  # characters; a real token has about 1,500
 CACHE_SIZE = 4096  # tokens
 
