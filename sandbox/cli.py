@@ -93,10 +93,11 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="what all ids derive from (default: 1)")
     parser.add_argument("--temper", choices=sorted(TEMPERS), default="instant", help="how long things take")
     parser.add_argument("--roles", metavar="FILE", help="more roles: the output of 'az role definition list'")
+    guest_command.add_settings(parser)
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    return Settings(options.seed, options.temper, options.roles)
+    return Settings(options.seed, options.temper, options.roles, options.allow_run_command, options.run_command_limit)
 
 
 def _start(state: StateDirectory, options: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ from sandbox.entra.keys import SigningKey
 from sandbox.entra.tokens import TokenIssuer
 from sandbox.entra.validation import GRAPH_AUDIENCES, TokenValidator
 from sandbox.gate import Gate
+from sandbox.guest.scripts import Scripts
 from sandbox.ids import Ids
 from sandbox.long_operations import LongOperations
 from sandbox.rbac.roles import RoleDefinition
@@ -28,7 +29,8 @@ class Cloud:
     """One tenant with everything in it.
 
     ``metadata_endpoints`` maps the canonical id of each running virtual machine to the address of its metadata
-    service; the server keeps it. ``machines_changed`` is set by operations that start, stop or remove a machine, and
+    service; the server keeps it. ``scripts`` runs those of Run Command, and is None where that is not allowed.
+    ``machines_changed`` is set by operations that start, stop or remove a machine, and
     tells the server to look.
     """
 
@@ -45,6 +47,7 @@ class Cloud:
     issuer: TokenIssuer
     validator: TokenValidator
     graph_validator: TokenValidator
+    scripts: Scripts | None = None
     metadata_endpoints: dict[str, str] = field(default_factory=dict)
     machines_changed: bool = True
     compute_quota: ComputeQuota = field(default_factory=ComputeQuota)

@@ -6,9 +6,11 @@ server's tick), so state depends on the clock alone, and a restart in the middle
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from sandbox.clock import Clock
 from sandbox.ids import Ids
@@ -19,12 +21,17 @@ Effect = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class LongOperation:
-    """One long-running operation: ``ended`` is None while it is in progress."""
+    """One long-running operation: ``ended`` is None while it is in progress.
+
+    ``outcome`` is what it came to, where there is more to tell than that it succeeded: ``{"output": …}`` or
+    ``{"error": {"code", "message"}}``.
+    """
 
     id: str
     started: datetime
     ended: datetime | None
     target: str
+    outcome: dict[str, Any]
 
 
 class LongOperations:
@@ -58,6 +65,21 @@ class LongOperations:
             self._next_due = min(self._next_due or now + seconds, now + seconds)
         return operation_id
 
+    def finish(self, operation_id: str, outcome: dict[str, Any]) -> None:
+        """End an operation now, before it is due, with its outcome; its effect does not take place.
+
+        One that has ended already stays as it is.
+        """
+        ended = self._store.connection.execute(
+            "UPDATE long_operations SET done = 1, due = ? WHERE id = ? AND done = 0",
+            (self._clock.now().timestamp(), operation_id),
+        )
+        if ended.rowcount:
+            self._store.connection.execute(
+                "INSERT INTO long_operation_outcomes VALUES (?, ?)", (operation_id, json.dumps(outcome))
+            )
+            self._next_due = self._earliest()
+
     def is_due(self) -> bool:
         """Tell whether ``settle`` has anything to do."""
         return self._next_due is not None and self._next_due <= self._clock.now().timestamp()
@@ -75,12 +97,14 @@ class LongOperations:
     def get(self, operation_id: str) -> LongOperation | None:
         """Return the operation with this id, or None."""
         row = self._store.connection.execute(
-            "SELECT id, started, due, done, target FROM long_operations WHERE id = ?", (operation_id.lower(),)
+            "SELECT id, started, due, done, target, outcome FROM long_operations"
+            " LEFT JOIN long_operation_outcomes USING (id) WHERE id = ?",
+            (operation_id.lower(),),
         ).fetchone()
         if row is None:
             return None
         ended = datetime.fromtimestamp(row[2], UTC) if row[3] else None
-        return LongOperation(row[0], datetime.fromtimestamp(row[1], UTC), ended, row[4])
+        return LongOperation(row[0], datetime.fromtimestamp(row[1], UTC), ended, row[4], json.loads(row[5] or "{}"))
 
     def _complete(self, operation_id: str, effect: str, target: str) -> None:
         self._effects[effect](target)

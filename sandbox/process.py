@@ -155,6 +155,8 @@ def _spawn(state: StateDirectory, settings: Settings, port: int) -> tuple[int | 
     command = [sys.executable, "-m", "sandbox", "--data", str(state.path), "serve", "--port", str(port)]
     command += ["--seed", str(settings.seed), "--temper", settings.temper]
     command += ["--roles", settings.roles] if settings.roles else []
+    command += ["--run-command-limit", str(settings.run_command_limit)]
+    command += ["--allow-run-command"] if settings.allow_run_command else []
     if sys.platform == "win32":
         flags = subprocess.CREATE_NO_WINDOW | subprocess.DETACHED_PROCESS
     else:

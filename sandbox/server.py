@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.app import App
+from sandbox.arm.running_scripts import fail_lost_scripts
 from sandbox.arm.vm_states import running_machines
 from sandbox.clock import Clock, SystemClock
 from sandbox.cloud import Cloud, build_cloud
 from sandbox.entra.keys import ensure_signing_key
+from sandbox.guest.scripts import Scripts
 from sandbox.imds.service import SERVER, MetadataService
 from sandbox.listeners import HOST, Listener
 from sandbox.rbac.roles import RoleDefinition, builtin_roles, load_roles
@@ -53,6 +55,11 @@ class SandboxServer:
         self.cloud = self._open_cloud()
         self._app = App(self.cloud)
         ensure_seeded(self.cloud, ensure_operator_secret(self.state.operator))
+        with self.cloud.store.transaction():
+            fail_lost_scripts(self.cloud)
+        if self.settings.allow_run_command:
+            self.cloud.scripts = Scripts(self.state, self.settings.run_command_limit)
+            self.cloud.scripts.sweep()
         certificates = ensure_certificates(self.state.path, SystemClock())
         self._front = Listener(self._app.handle, server_name="Sandbox", tls=server_context(certificates))
         self._front.after_each = self._follow_machines
@@ -70,6 +77,8 @@ class SandboxServer:
         self._ticker.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._ticker
+        if self.cloud.scripts is not None:
+            await self.cloud.scripts.close()
         await asyncio.gather(self._front.stop(), *(listener.stop() for listener in self._machines.values()))
         self.cloud.close()
 

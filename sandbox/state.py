@@ -94,11 +94,13 @@ def state_directory(given: str | None) -> StateDirectory:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """With what a sandbox was started: ``restart`` and ``reset`` use them again."""
+    """With what a sandbox was started: ``restart`` and ``reset`` use them again; the limit is in seconds."""
 
     seed: int = 1
     temper: str = "instant"
     roles: str | None = None
+    allow_run_command: bool = False
+    run_command_limit: float = 90 * 60
 
 
 @dataclass(slots=True)

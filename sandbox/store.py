@@ -40,6 +40,7 @@ CREATE TABLE IF NOT EXISTS long_operations (
     id TEXT PRIMARY KEY, started REAL NOT NULL, due REAL NOT NULL, effect TEXT NOT NULL, target TEXT NOT NULL,
     done INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS long_operation_outcomes (id TEXT PRIMARY KEY, outcome TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS long_operations_pending ON long_operations (due) WHERE done = 0;
 """
 

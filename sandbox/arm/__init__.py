@@ -14,6 +14,8 @@ from sandbox.arm import (
     resource_groups,
     role_assignments,
     role_definitions,
+    run_command,
+    running_scripts,
     subnets,
     subscriptions,
     system_identities,
@@ -42,6 +44,7 @@ _MODULES = (
     compute,
     virtual_machines,
     vm_power,
+    run_command,
     local,
 )
 OPERATIONS: tuple[Operation, ...] = tuple(operation for module in _MODULES for operation in module.operations)
@@ -49,5 +52,5 @@ OPERATIONS: tuple[Operation, ...] = tuple(operation for module in _MODULES for o
 
 def declare_effects(cloud: Cloud) -> None:
     """Say what completes each kind of long-running operation."""
-    for module in (providers, resource_groups, network, vm_states):
+    for module in (providers, resource_groups, network, vm_states, running_scripts):
         module.declare_effects(cloud)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sandbox import compute_quota, errors
 from sandbox.arm import versions
@@ -11,6 +12,7 @@ from sandbox.call import Call
 from sandbox.clock import timestamp
 from sandbox.compute_quota import Policy
 from sandbox.http import Answer
+from sandbox.long_operations import LongOperation
 from sandbox.rbac.scopes import canonical
 from sandbox.routing import Operations
 from sandbox.store import Resource
@@ -32,12 +34,27 @@ def poll(call: Call) -> Answer:
     if (call.query("monitor") or "").casefold() == "true":
         if operation.ended is None:
             return Answer(202, headers={**quota, **_links(call, call["location"], operation.id), **pace(call)})
-        return Answer(200, headers=quota)
-    body = {"startTime": compute_time(operation.started)}
-    if operation.ended is not None:
-        body["endTime"] = compute_time(operation.ended)
-    body |= {"status": "Succeeded" if operation.ended else "InProgress", "name": operation.id}
-    return Answer(200, body, {**quota, **({} if operation.ended else pace(call))})
+        return _result(operation, quota)
+    return Answer(200, _status(operation), {**quota, **({} if operation.ended else pace(call))})
+
+
+def _result(operation: LongOperation, quota: dict[str, str]) -> Answer:
+    if "error" in operation.outcome:
+        return Answer(409, {"error": operation.outcome["error"]}, quota)
+    return Answer(200, operation.outcome.get("output"), quota)
+
+
+def _status(operation: LongOperation) -> dict[str, Any]:
+    body: dict[str, Any] = {"startTime": compute_time(operation.started)}
+    if operation.ended is None:
+        return body | {"status": "InProgress", "name": operation.id}
+    body["endTime"] = compute_time(operation.ended)
+    if "error" in operation.outcome:
+        return body | {"status": "Failed", "error": operation.outcome["error"], "name": operation.id}
+    body["status"] = "Succeeded"
+    if "output" in operation.outcome:
+        body["properties"] = {"output": operation.outcome["output"]}
+    return body | {"name": operation.id}
 
 
 def count(call: Call, policy: Policy, resource_id: str = "") -> dict[str, str]:
@@ -70,9 +87,15 @@ def begin(call: Call, resource: Resource, what: str, *, with_location: bool) -> 
     """
     cloud = call.cloud
     operation_id = cloud.long_operations.begin(what, resource.id, cloud.temper.seconds(what))
-    links = _links(call, resource.body["location"], operation_id)
+    headers = follow(call, resource, operation_id)
     if not with_location:
-        del links["location"]
+        del headers["location"]
+    return headers
+
+
+def follow(call: Call, resource: Resource, operation_id: str) -> dict[str, str]:
+    """Return the headers to follow an operation on ``resource`` that was begun."""
+    links = _links(call, resource.body["location"], operation_id)
     return {**links, "azure-asyncnotification": "Enabled", **pace(call)}
 
 

@@ -11,6 +11,7 @@ from sandbox import errors
 from sandbox.arm import versions
 from sandbox.arm.listing import list_resources, resource_condition
 from sandbox.arm.requests import read_location, read_tags
+from sandbox.arm.running_scripts import preempt_script
 from sandbox.call import Call
 from sandbox.cloud import Cloud
 from sandbox.http import Answer
@@ -124,6 +125,7 @@ def declare_effects(cloud: Cloud) -> None:
 
     def delete(group_id: str) -> None:
         for resource in cloud.store.list(group_id):
+            preempt_script(cloud, resource)
             if resource.internal.get("system_identity"):
                 cloud.directory.remove(resource.internal["system_identity"]["principal_id"])
             if resource.type.casefold() == "microsoft.managedidentity/userassignedidentities":

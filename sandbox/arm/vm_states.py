@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sandbox import errors
 from sandbox.arm.compute import compute_time
+from sandbox.arm.running_scripts import preempt_script
 from sandbox.arm.vm_identities import forget_system_identity
 from sandbox.arm.vm_interfaces import disconnect
 from sandbox.cloud import Cloud
@@ -32,6 +33,8 @@ def set_power(cloud: Cloud, machine: Resource, power: str) -> None:
     """Change whether a machine runs; the caller keeps it."""
     if "running" in (machine.internal.get("power"), power):
         cloud.machines_changed = True
+    if power != "running":
+        preempt_script(cloud, machine)
     machine.internal["power"] = power
 
 
@@ -98,6 +101,7 @@ def succeed(cloud: Cloud, machine: Resource) -> None:
 
 
 def _delete(cloud: Cloud, machine: Resource) -> None:
+    preempt_script(cloud, machine)
     disconnect(cloud, machine)
     forget_system_identity(cloud, machine)
     cloud.store.delete(machine.id)

@@ -12,11 +12,12 @@ from urllib.parse import urlsplit
 from sandbox import process
 from sandbox.client import OperatorClient, RefusedError
 from sandbox.environment import running_machine
-from sandbox.state import StateDirectory
+from sandbox.state import Settings, StateDirectory
 
 if TYPE_CHECKING:
     from sandbox.guest.relay import Locate, Ports
 
+_LONGEST_SCRIPT = Settings().run_command_limit
 _DESCRIPTION = """\
 Open a shell inside a virtual machine, or run one command there, with its output, its input, its signals and its exit
 status passed on.
@@ -48,6 +49,29 @@ def add_parser(commands: Any) -> None:
     shell.add_argument("vm", metavar="VM", help="the machine's name or id; it must be running")
     shell.add_argument("command", metavar="COMMAND", nargs=argparse.REMAINDER, help="default: $SHELL")
     shell.set_defaults(run=_shell)
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Add the settings of Run Command to a command that starts the sandbox."""
+    parser.add_argument(
+        "--allow-run-command",
+        action="store_true",
+        help="let those who may use Run Command run programs on this computer, as you, inside machines (Linux)",
+    )
+    parser.add_argument(
+        "--run-command-limit",
+        type=_limit,
+        default=_LONGEST_SCRIPT,
+        metavar="SECONDS",
+        help="how long a script of Run Command may take (default and most: 5400, as in Azure)",
+    )
+
+
+def _limit(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds <= _LONGEST_SCRIPT:
+        raise argparse.ArgumentTypeError(f"must be more than 0 and at most {_LONGEST_SCRIPT:.0f}")
+    return seconds
 
 
 def _shell(state: StateDirectory, options: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.files import write_private
-from sandbox.guest.network import AZURE_ADDRESS
+from sandbox.guest import addresses
 from sandbox.rbac.scopes import canonical
 from sandbox.state import StateDirectory
 from sandbox.tls import HOST_NAMES
@@ -51,6 +51,12 @@ class MachineFolder:
             yield "ca-bundle.pem", file
 
 
+def folder_path(state: StateDirectory, machine_id: str) -> Path:
+    """Return where the folder of the machine is or will be, whatever case its id is in."""
+    key = canonical(machine_id)
+    return state.machines / f"{key.rpartition('/')[2]}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+
+
 def machine_folder(state: StateDirectory, machine_id: str) -> MachineFolder:
     """Return the machine's folder, made or brought up to date.
 
@@ -58,9 +64,8 @@ def machine_folder(state: StateDirectory, machine_id: str) -> MachineFolder:
         OSError: The state directory cannot be written, or the system's own files cannot be read.
     """
     name = machine_id.rpartition("/")[2]
-    digest = hashlib.sha256(canonical(machine_id).encode()).hexdigest()[:12]
-    folder = state.machines / f"{name}-{digest}"
-    for path in (folder, folder / "azure", folder / "nscd"):
+    folder = folder_path(state, machine_id)
+    for path in (folder / "azure", folder / "nscd"):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     authority = (state.path / "ca.pem").read_bytes()
     bundle = next((file.read_bytes() for file in _BUNDLES if file.exists()), b"")
@@ -74,7 +79,7 @@ def machine_folder(state: StateDirectory, machine_id: str) -> MachineFolder:
 
 def _hosts(name: str) -> str:
     azure = " ".join(host for host in HOST_NAMES if host != "localhost")
-    return f"127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {name}\n{AZURE_ADDRESS} {azure}\n"
+    return f"127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {name}\n{addresses.AZURE} {azure}\n"
 
 
 def _name_services(host: str) -> str:

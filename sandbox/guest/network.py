@@ -6,8 +6,7 @@ import fcntl
 import socket
 import struct
 
-METADATA_ADDRESS = "169.254.169.254"
-AZURE_ADDRESS = "192.0.2.1"  # of the range kept for documentation (RFC 5737): it is nobody's
+from sandbox.guest import addresses
 
 _LOOPBACK = "lo"
 _WAITING = 128  # connections that may wait to be accepted
@@ -31,9 +30,9 @@ def listen() -> tuple[socket.socket, socket.socket]:
     """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         _bring_up(control)
-        _add_address(control, f"{_LOOPBACK}:1", METADATA_ADDRESS)
-        _add_address(control, f"{_LOOPBACK}:2", AZURE_ADDRESS)
-    return _listening(METADATA_ADDRESS, 80), _listening(AZURE_ADDRESS, 443)
+        _add_address(control, f"{_LOOPBACK}:1", addresses.METADATA)
+        _add_address(control, f"{_LOOPBACK}:2", addresses.AZURE)
+    return _listening(addresses.METADATA, 80), _listening(addresses.AZURE, 443)
 
 
 def _bring_up(control: socket.socket) -> None:

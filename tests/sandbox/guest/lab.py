@@ -24,17 +24,22 @@ GROUP = "myResourceGroupVM"
 class Lab:
     """A sandbox that was started, and what is done with it."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *flags: str) -> None:
         self.data = data
-        self.run("start")
-        state = StateDirectory(data)
+        self.run("start", *flags)
+        self.find()
+
+    def find(self) -> None:
+        """Find the sandbox that is running now."""
+        state = StateDirectory(self.data)
         runtime = running(state)
         assert runtime is not None
+        self.process = runtime.pid
         self._operator = OperatorClient(state, runtime)
         self.world = self._operator.world
         self.group = self.world.group(GROUP)
         self.endpoint = f"https://localhost:{runtime.port}"
-        self.ca = str(data / "ca.pem")
+        self.ca = str(self.data / "ca.pem")
 
     def command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "sandbox", "--data", str(self.data), *words]
@@ -66,9 +71,9 @@ class Lab:
             **options,
         )
 
-    def arm(self, method: str, path: str, body: Any = None, *, version: str = COMPUTE) -> Any:
-        """A request as the operator, followed to its end."""
-        credential = ClientSecretCredential(
+    def credential(self) -> ClientSecretCredential:
+        """The operator's."""
+        return ClientSecretCredential(
             self.world.tenant_id,
             self.world.operator_client_id,
             self._operator.secret,
@@ -76,19 +81,31 @@ class Lab:
             disable_instance_discovery=True,
             connection_verify=self.ca,
         )
-        token = credential.get_token("https://management.azure.com/.default").token
+
+    def ask(self, method: str, path: str, body: Any = None, *, version: str = COMPUTE) -> requests.Response:
+        """One request as the operator, to a path or a link."""
+        token = self.credential().get_token("https://management.azure.com/.default").token
+        url = path if path.startswith("https:") else f"{self.endpoint}{path}?api-version={version}"
         with requests.Session() as session:
             session.trust_env = False
-            session.verify = self.ca
-            session.headers["Authorization"] = f"Bearer {token}"
-            answer = session.request(
-                method, f"{self.endpoint}{path}", params={"api-version": version}, json=body, timeout=10
-            )
-            assert answer.ok, answer.text
-            link = answer.headers.get("azure-asyncoperation")
-            while link and session.get(link, timeout=10).json()["status"] == "InProgress":
-                time.sleep(0.02)
-            return answer.json() if answer.content else None
+            headers = {"Authorization": f"Bearer {token}"}
+            return session.request(method, url, json=body, headers=headers, timeout=10, verify=self.ca)
+
+    def wait(self, answer: requests.Response) -> Any:
+        """Follow the operation that an answer began; return its last status."""
+        while True:
+            found = self.ask("GET", answer.headers["azure-asyncoperation"]).json()
+            if found["status"] != "InProgress":
+                return found
+            time.sleep(0.02)
+
+    def arm(self, method: str, path: str, body: Any = None, *, version: str = COMPUTE) -> Any:
+        """A request that succeeds, followed to its end."""
+        answer = self.ask(method, path, body, version=version)
+        assert answer.ok, answer.text
+        if "azure-asyncoperation" in answer.headers:
+            assert self.wait(answer)["status"] == "Succeeded"
+        return answer.json() if answer.content else None
 
     def machine(self, name: str) -> str:
         return f"{self.group}/providers/Microsoft.Compute/virtualMachines/{name}"
@@ -111,13 +128,14 @@ class Lab:
         body = {"properties": {"roleDefinitionId": role, "principalId": principal}}
         self.arm("PUT", path, body, version="2022-04-01")
 
-    def add_linux_machine(self, name: str) -> None:
-        network = f"{self.group}/providers/Microsoft.Network"
-        subnet = f"{network}/virtualNetworks/myVMVNET/subnets/myVMSubnet"
+    def add_linux_machine(self, name: str, group: str | None = None) -> None:
+        """Add a machine to a group, by default the seeded one, with an interface in the seeded network."""
+        group = group or self.group
+        subnet = f"{self.group}/providers/Microsoft.Network/virtualNetworks/myVMVNET/subnets/myVMSubnet"
         address = {"name": "ipconfig1", "properties": {"subnet": {"id": subnet}}}
         interface = self.arm(
             "PUT",
-            f"{network}/networkInterfaces/{name}VMNic",
+            f"{group}/providers/Microsoft.Network/networkInterfaces/{name}VMNic",
             {"location": "eastus", "properties": {"ipConfigurations": [address]}},
             version=NETWORK,
         )
@@ -127,4 +145,5 @@ class Lab:
             "osProfile": {"computerName": name, "adminUsername": "azureuser", "linuxConfiguration": SSH},
             "networkProfile": {"networkInterfaces": [{"id": interface["id"]}]},
         }
-        self.arm("PUT", self.machine(name), {"location": "eastus", "properties": properties})
+        path = f"{group}/providers/Microsoft.Compute/virtualMachines/{name}"
+        self.arm("PUT", path, {"location": "eastus", "properties": properties})

@@ -10,38 +10,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.sandbox.guest.lab import Lab
+from tests.sandbox.guest.processes import PATIENCE, processes_named, wait_until
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
 ELSEWHERE = "198.51.100.7"  # of a range that is nobody's (RFC 5737): only ever asked from inside
-_PATIENCE = 20.0  # seconds
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + _PATIENCE
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
-def processes_named(mark: str) -> list[int]:
-    """The processes that have ``mark`` among their arguments."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                words = (entry / "cmdline").read_bytes().split(b"\0")
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            if mark.encode() in words:
-                found.append(int(entry.name))
-    return found
 
 
 # --- passed on ---------------------------------------------------------------------------------------------------
@@ -85,7 +63,7 @@ def test_a_signal_reaches_the_command(lab: Lab, number: signal.Signals) -> None:
     process = lab.start_inside("myVM", "sh", "-c", script)
     assert process.stdout is not None and process.stdout.readline() == "ready\n"
     process.send_signal(number)
-    assert process.communicate(timeout=_PATIENCE)[0] == "got\n"
+    assert process.communicate(timeout=PATIENCE)[0] == "got\n"
     assert process.returncode == 5
 
 
@@ -99,7 +77,7 @@ def test_a_broken_pipe_ends_a_command_as_in_any_shell(lab: Lab) -> None:
     process = subprocess.Popen(words, stdout=subprocess.PIPE)
     assert process.stdout is not None and process.stdout.readline() == b"y\n"
     process.stdout.close()
-    assert process.wait(_PATIENCE) == 128 + signal.SIGPIPE
+    assert process.wait(PATIENCE) == 128 + signal.SIGPIPE
 
 
 # --- at a terminal -----------------------------------------------------------------------------------------------
@@ -119,7 +97,7 @@ class Terminal:
 
     def read_until(self, pattern: str) -> str:
         """Read what is shown until ``pattern`` is in it; return that and what came before."""
-        end = time.monotonic() + _PATIENCE
+        end = time.monotonic() + PATIENCE
         while (found := re.search(pattern, self._shown)) is None:
             ready = select.select([self._screen], [], [], max(end - time.monotonic(), 0))[0]
             assert ready, self._shown
@@ -227,7 +205,7 @@ def test_nothing_of_it_is_seen_outside(lab: Lab) -> None:
             probe.bind(("192.0.2.1", 0))  # an address of the machine's network, and of no interface here
         assert (lab.data / "operator.json").exists()
     finally:
-        process.communicate("\n", timeout=_PATIENCE)
+        process.communicate("\n", timeout=PATIENCE)
     assert process.returncode == 0
 
 
@@ -243,7 +221,7 @@ def test_the_command_ends_when_what_serves_its_network_is_killed(lab: Lab) -> No
     process = lab.start_inside("myVM", "sh", "-c", f"echo ready; exec sleep {mark}")
     assert process.stdout is not None and process.stdout.readline() == "ready\n"
     process.kill()
-    process.communicate(timeout=_PATIENCE)
+    process.communicate(timeout=PATIENCE)
     wait_until(lambda: processes_named(mark) == [])
 
 
@@ -264,7 +242,7 @@ def test_insisting_ends_a_command_that_does_not_listen(lab: Lab) -> None:
     process = lab.start_inside("myVM", "sh", "-c", script, flags=["--end-with-parent"])
     assert process.stdout is not None and process.stdout.readline() == "ready\n"
     process.terminate()
-    process.communicate(timeout=_PATIENCE)
+    process.communicate(timeout=PATIENCE)
     assert process.returncode == 128 + signal.SIGTERM
     assert processes_named(mark) == []
 
@@ -312,5 +290,5 @@ for line in sys.stdin:
         lab.arm("POST", f"{lab.machine('batch')}/start")
         wait_until(lambda: connect() == "connected")
     finally:
-        process.communicate(timeout=_PATIENCE)
+        process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
