@@ -2,13 +2,13 @@
 
 from helpers.catch_up import find
 from helpers.cleanup import Leftovers, leftovers
-from helpers.connect import Azure, connect
+from helpers.connection import Azure, connect
 from helpers.errors import Explanation, TutorialError, explain
 from helpers.machine import without_identity
 from helpers.marks import MADE_BY, grant_note
 from helpers.names import check_names, rules
 from helpers.rights import allows
-from helpers.show import Table, show
+from helpers.tables import Table, show
 from helpers.wait import wait_until
 
 __all__ = [

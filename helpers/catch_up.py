@@ -17,7 +17,7 @@ from azure.mgmt.msi.models import Identity
 from azure.mgmt.resource.resources import ResourceManagementClient
 from azure.mgmt.resource.resources.models import ResourceGroup
 
-from helpers.connect import Azure
+from helpers.connection import Azure
 from helpers.grants import ensure_granted, ensure_not_granted
 from helpers.machine import attached, make_vm, with_identity
 from helpers.marks import MADE_BY
@@ -65,6 +65,7 @@ def ensure_vm(azure: Azure, resource_group: str, vm_name: str, location: str) ->
     machines = ComputeManagementClient(azure.credential, azure.subscription_id, **azure.client_options).virtual_machines
     vm = find(machines.get, resource_group, vm_name)
     if vm is None:
+        ensure_group(azure, resource_group, location)
         make_vm(azure, resource_group, vm_name, location)
         vm = machines.get(resource_group, vm_name)
         print(f"The virtual machine {vm_name} was not there yet: made it, as 00_prerequisites does.")
@@ -78,6 +79,7 @@ def ensure_identity(azure: Azure, resource_group: str, identity_name: str, locat
     identities = client.user_assigned_identities
     identity: Identity | None = find(identities.get, resource_group, identity_name)
     if identity is None:
+        ensure_group(azure, resource_group, location)
         made = Identity(location=location, tags=MADE_BY)
         identity = identities.create_or_update(resource_group, identity_name, made)
         print(f"The identity {identity_name} was not there yet: made it, as 01_create_identity does.")

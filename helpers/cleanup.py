@@ -15,11 +15,11 @@ from azure.mgmt.resource.resources import ResourceManagementClient
 from azure.mgmt.resource.resources.models import GenericResourceExpanded, ResourceGroup
 
 from helpers.catch_up import find
-from helpers.connect import Azure
+from helpers.connection import Azure
 from helpers.machine import attached, parts_of
 from helpers.marks import grant_note, made_here
 from helpers.names import check_names
-from helpers.show import Table, show
+from helpers.tables import Table, show
 
 
 @dataclass(frozen=True)

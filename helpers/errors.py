@@ -10,7 +10,7 @@ from typing import Any
 import requests
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 
-from helpers.show import Table, show
+from helpers.tables import Table, show
 
 _AADSTS = re.compile(r"AADSTS\d+")
 

@@ -15,7 +15,7 @@ from helpers.names import check_names
 from helpers.rights import allows
 
 if TYPE_CHECKING:
-    from helpers.connect import Azure
+    from helpers.connection import Azure
 
 _READ_GROUP = "Microsoft.Resources/subscriptions/resourceGroups/read"
 

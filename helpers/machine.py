@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from helpers.errors import TutorialError
 from helpers.marks import MADE_BY
 
 if TYPE_CHECKING:
-    from helpers.connect import Azure
+    from helpers.connection import Azure
 
 NETWORK_VERSION = "2024-05-01"
 COMPUTE_VERSION = "2024-11-01"
@@ -97,12 +98,18 @@ def _machine(vm_name: str, interface: str) -> dict[str, Any]:
             "osDisk": {"createOption": "FromImage", "osType": "Windows", "deleteOption": "Delete"},
         },
         "osProfile": {
-            "computerName": vm_name[:15].rstrip("-._"),  # Windows has no room for more
+            "computerName": _computer_name(vm_name),
             "adminUsername": "azureuser",
             "adminPassword": f"{secrets.token_urlsafe(24)}aA1-",  # nobody signs in to a machine of the sandbox
         },
         "networkProfile": {"networkInterfaces": [{"id": interface}]},
     }
+
+
+def _computer_name(vm_name: str) -> str:
+    """Return what Windows may call itself: up to 15 letters, digits and hyphens, and not digits alone."""
+    name = re.sub(r"[^A-Za-z0-9]", "-", vm_name)[:15].rstrip("-")
+    return f"vm{name[:13]}" if name.isdigit() else name
 
 
 def _user_assigned(vm: VirtualMachine) -> set[str]:

@@ -58,7 +58,7 @@ COMMANDS = (
         "New-AzRoleAssignment",
         "03_grant_access",
         "create-grant",
-        "authorization.role_assignments.create(group.id, name",
+        "role_assignments.create(group.id, name",
     ),
     Step(
         "Invoke-WebRequest -Uri 'http://169.254.169.254",

@@ -17,7 +17,7 @@ from helpers.errors import TutorialError, explain
 from helpers.names import check_names
 from helpers.sessions import ENTRA, METADATA_SERVICE, RESOURCE_MANAGER, session_to
 from helpers.settings import SandboxSettings, points_to_sandbox, sandbox_settings
-from helpers.show import Table, show
+from helpers.tables import Table, show
 
 _SCOPE = f"{RESOURCE_MANAGER}/.default"
 _TARGETS = {"sandbox": "the sandbox on this computer", "azure": "Azure"}

@@ -17,7 +17,9 @@ _SECRET_NAME = re.compile(
 _TOKEN = re.compile(r"\beyJ[\w-]{8,}[\w.-]*")
 _HIDDEN = "(received, not shown)"
 _NONE = "–"
-_CELL = 'style="text-align:left;vertical-align:top;overflow-wrap:anywhere"'  # long ids wrap; colours are the theme's
+# Colours are the theme's. Jupyter aligns to the right, and long ids would not wrap.
+_HEAD = 'style="text-align:left"'
+_CELL = 'style="text-align:left;overflow-wrap:anywhere"'
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,11 @@ class Table:
     def _repr_html_(self) -> str:
         if not self.rows:
             return "<em>(nothing)</em>"
-        head = "".join(f'<th scope="col" {_CELL}>{escape(cell)}</th>' for cell in self.headings)
+        head = "".join(f'<th scope="col" {_HEAD}>{escape(cell)}</th>' for cell in self.headings)
         lines = [f"<thead><tr>{head}</tr></thead>"] if head else []
         for first, *others in self.rows:
             cells = "".join(f"<td {_CELL}>{escape(cell)}</td>" for cell in others)
-            lines.append(f'<tr><th scope="row" {_CELL}>{escape(first)}</th>{cells}</tr>')
+            lines.append(f'<tr><th scope="row" {_HEAD}>{escape(first)}</th>{cells}</tr>')
         return "<table>\n" + "\n".join(lines) + "\n</table>"
 
 

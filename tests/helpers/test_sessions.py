@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+import requests
+
+from helpers import Azure
+from helpers.sessions import METADATA_SERVICE, keep_proxies_out, session_to
+from tests.support.sandbox import RunningSandbox
+
+GROUP = "/resourceGroups/myResourceGroupVM?api-version=2016-06-01"
+
+
+class Echo(BaseHTTPRequestHandler):
+    """Answers with what it was asked."""
+
+    def do_GET(self) -> None:
+        body = json.dumps({"path": self.path, "host": self.headers["Host"]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def echo() -> Iterator[str]:
+    server = HTTPServer(("127.0.0.1", 0), Echo)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def dead_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy for everything that swallows whatever is sent to it."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_the_literal_address_of_resource_manager_works(azure: Azure, sandbox: RunningSandbox) -> None:
+    url = f"https://management.azure.com/subscriptions/{azure.subscription_id}{GROUP}"
+    answer = azure.session().get(url, headers={"Authorization": f"Bearer {sandbox.token()}"})
+    assert answer.status_code == 200
+    assert answer.json()["name"] == "myResourceGroupVM"
+    assert answer.url == url
+
+
+def test_the_literal_address_of_entra_works(azure: Azure, sandbox: RunningSandbox) -> None:
+    base = f"https://login.microsoftonline.com/{sandbox.world.tenant_id}"
+    answer = azure.session().get(f"{base}/v2.0/.well-known/openid-configuration")
+    assert answer.json()["token_endpoint"].endswith(f"/{sandbox.world.tenant_id}/oauth2/v2.0/token")
+
+
+def test_links_in_answers_are_literal_too(azure: Azure, sandbox: RunningSandbox) -> None:
+    headers = {"Authorization": f"Bearer {sandbox.token()}"}
+    group = f"https://management.azure.com/subscriptions/{azure.subscription_id}/resourceGroups/empty"
+    session = azure.session()
+    session.put(f"{group}?api-version=2021-04-01", headers=headers, json={"location": "eastus"}).raise_for_status()
+    location = session.delete(f"{group}?api-version=2021-04-01", headers=headers).headers["Location"]
+    assert location.startswith("https://management.azure.com/")
+    assert session.get(location, headers=headers).status_code in (200, 202)
+
+
+def test_tls_verifies_the_literal_name(sandbox: RunningSandbox) -> None:
+    session = session_to({"https://example.com": sandbox.endpoint}, sandbox.ca)
+    with pytest.raises(requests.exceptions.SSLError, match=r"example\.com"):
+        session.get("https://example.com/subscriptions")
+
+
+def test_tls_trusts_the_sandboxs_authority_and_no_other(
+    sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    public = requests.certs.where()
+    session = session_to({"https://management.azure.com": sandbox.endpoint}, public)
+    with pytest.raises(requests.exceptions.SSLError):
+        session.get("https://management.azure.com/subscriptions")
+    with pytest.raises(requests.exceptions.SSLError):  # "do not verify" is not for this session to say
+        session.get("https://management.azure.com/subscriptions", verify=False)
+
+
+def test_a_name_that_only_begins_like_it_is_another_name(azure: Azure) -> None:
+    adapter = azure.session().get_adapter("https://management.azure.com.example.com/")
+    assert adapter is not azure.session().get_adapter("https://management.azure.com/")
+    assert type(adapter) is requests.adapters.HTTPAdapter
+
+
+def test_plain_http_keeps_host_and_query(echo: str) -> None:
+    session = session_to({METADATA_SERVICE: echo}, "")
+    answer = session.get("http://169.254.169.254/metadata/identity/oauth2/token?resource=https://a.b/&x=1%2F2")
+    assert answer.json() == {
+        "path": "/metadata/identity/oauth2/token?resource=https://a.b/&x=1%2F2",
+        "host": "169.254.169.254",
+    }
+
+
+@pytest.mark.usefixtures("dead_proxy")
+def test_no_proxy_catches_them(azure: Azure, echo: str) -> None:
+    assert azure.session().get("https://management.azure.com/subscriptions").status_code == 401
+    session = session_to({METADATA_SERVICE: echo}, "")
+    assert session.get(f"{METADATA_SERVICE}/x", proxies={"http": "http://127.0.0.1:9"}).ok
+
+
+@pytest.mark.usefixtures("dead_proxy")
+def test_the_sdks_clients_do_not_heed_proxies_either(azure: Azure) -> None:
+    from azure.mgmt.msi import ManagedServiceIdentityClient
+
+    client = ManagedServiceIdentityClient(azure.credential, azure.subscription_id, **azure.client_options)
+    assert list(client.user_assigned_identities.list_by_subscription()) == []
+
+
+@pytest.mark.parametrize("before", ["", "contoso.com", "contoso.com,127.0.0.1"])
+def test_addresses_are_added_to_those_that_need_no_proxy(monkeypatch: pytest.MonkeyPatch, before: str) -> None:
+    monkeypatch.setenv("NO_PROXY", before)
+    keep_proxies_out()
+    keep_proxies_out()
+    named = os.environ["NO_PROXY"].split(",")
+    assert len(named) == len(set(named))
+    assert {"169.254.169.254", "127.0.0.1", "localhost", *filter(None, before.split(","))} == set(named)
