@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import sysconfig
@@ -47,7 +48,7 @@ class Paths:
             ROOT: ".",
             **(more or {}),
         }
-        places = {str(form): name for path, name in folders.items() for form in (path, path.resolve())}
+        places = {form: name for path, name in folders.items() for form in _forms(path)}
         places |= {path.replace("\\", "\\\\"): name for path, name in places.items()}  # Windows' paths in a repr()
         self._places = {path: name for path, name in places.items() if len(Path(path).parts) > 1}
         longest_first = sorted(map(re.escape, self._places), key=len, reverse=True)
@@ -61,6 +62,14 @@ class Paths:
         """Return ``text`` with the folders' stand-ins; the file of a cell, which has a random name, is just a cell."""
         text = self._pattern.sub(lambda match: match[1] + self._places[match[2]], text)
         return _CELL_FILE.sub("<cell>", text)
+
+
+def _forms(path: Path) -> list[str]:
+    """How a folder is written: as it is, without links, and as IPython writes what is in the user's home."""
+    forms = [path, path.resolve()]
+    home = Path.home()
+    short = [f"~{os.sep}{form.relative_to(home)}" for form in forms if form.is_relative_to(home) and form != home]
+    return [*map(str, forms), *short]
 
 
 @dataclass

@@ -125,13 +125,16 @@ def _run(options: argparse.Namespace) -> int:
 
 def _tell(result: Result, console: Console) -> int:
     if result.account:
-        console.print(f"\n{result.account}", style="red", markup=False, highlight=False)
+        _print(console, f"\n{result.account}", style="red")
     elif result.summary:
         width = max(map(len, result.summary))
-        lines = [f"{name:{width}}  {value}" for name, value in result.summary.items()]
-        console.print("", *lines, sep="\n", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"\nThe executed notebooks: {result.index}", markup=False, highlight=False, soft_wrap=True)
+        _print(console, "", *(f"{name:{width}}  {value}" for name, value in result.summary.items()))
+    _print(console, f"\nThe executed notebooks: {result.index}")
     return _INTERRUPTED if result.interrupted else int(bool(result.account))
+
+
+def _print(console: Console, *lines: str, style: str | None = None) -> None:
+    console.print(*lines, sep="\n", style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def _save(options: argparse.Namespace) -> int:
@@ -144,7 +147,7 @@ def _save(options: argparse.Namespace) -> int:
 
     console = Console()
     changed = save(find_series(options.notebooks), options.kernel, progress_on(console))
-    console.print(f"Saved, {len(changed) or 'none'} changed{': ' if changed else ''}{', '.join(changed)}.")
+    _print(console, f"Saved, {len(changed) or 'none'} changed{': ' if changed else ''}{', '.join(changed)}.")
     return 0
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from workshop.kernels import KernelKind, kernel_manager
+from workshop.leash import Leash
 from workshop.parameters import Value
 from workshop.series import Notebook
 
@@ -30,6 +31,7 @@ class Failure:
         error: the exception's name and message.
         traceback: its traceback in plain text, with the message at its end.
         interrupted: whether it was the user who stopped it.
+        kernel_died: whether its kernel ended, for whatever reason.
     """
 
     cell_id: str
@@ -38,6 +40,7 @@ class Failure:
     error: str
     traceback: str
     interrupted: bool = False
+    kernel_died: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,7 @@ def execute(
     environment: Mapping[str, str],
     kind: KernelKind,
     on_cell: Callable[[int], None] = lambda done: None,
+    leash: Leash | None = None,
 ) -> Execution:
     """Execute a notebook in a fresh kernel that is started in the notebook's folder.
 
@@ -106,6 +110,7 @@ def execute(
         environment: all of the kernel's environment variables.
         kind: of kernel.
         on_cell: is told after each cell of code how many are executed.
+        leash: may end it.
 
     Returns:
         The outcome; a notebook that failed is one.
@@ -114,33 +119,42 @@ def execute(
     from papermill import PapermillExecutionError, execute_notebook  # type: ignore[import-untyped]
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
+    leash = leash or Leash()
     observed = _Observed(on_cell, node)
     started = time.monotonic()
     failure = None
     try:
-        execute_notebook(
-            node,
-            None,
-            parameters=dict(parameters),
-            kernel_name="python3",
-            language="python",
-            progress_bar=False,
-            kernel_manager_class=kernel_manager(kind, environment),
-            resources={"metadata": {"path": str(notebook.path.parent)}},
-            record_timing=False,
-            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # what matters to people is in the outputs
-            coalesce_streams=True,
-            on_notebook_start=observed.notebook_starts,
-            on_cell_start=observed.cell_starts,
-            on_cell_executed=observed.cell_ended,
-        )
+        with leash.notebook():
+            execute_notebook(
+                node,
+                None,
+                parameters=dict(parameters),
+                kernel_name="python3",
+                language="python",
+                progress_bar=False,
+                kernel_manager_class=kernel_manager(kind, environment, leash.hold),
+                resources={"metadata": {"path": str(notebook.path.parent)}},
+                record_timing=False,
+                extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # what matters to people is in the outputs
+                coalesce_streams=True,
+                on_notebook_start=observed.notebook_starts,
+                on_cell_start=observed.cell_starts,
+                on_cell_executed=observed.cell_ended,
+            )
     except PapermillExecutionError as error:
         failure = _failure(observed, f"{error.ename}: {error.evalue}", "\n".join(error.traceback))
-    except (DeadKernelError, CellTimeoutError, RuntimeError, OSError) as error:
-        failure = _failure(observed, f"{type(error).__name__}: {error}", str(error))
+    except DeadKernelError as error:
+        failure = replace(_failed(observed, error, leash), kernel_died=True)
+    except (CellTimeoutError, RuntimeError, OSError) as error:
+        failure = _failed(observed, error, leash)
     except KeyboardInterrupt:
         failure = replace(_failure(observed, "Interrupted", ""), interrupted=True)
     return Execution(notebook, observed.node, failure, time.monotonic() - started)
+
+
+def _failed(observed: _Observed, error: Exception, leash: Leash) -> Failure:
+    """A failure that is not the notebook's own."""
+    return _failure(observed, leash.reason or f"{type(error).__name__}: {error}", "" if leash.reason else str(error))
 
 
 def _failure(observed: _Observed, error: str, traceback: str) -> Failure:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -36,18 +36,24 @@ def warm_up(kind: KernelKind) -> None:
             pool.warm_up(((sys.executable,), NOTEBOOK_MODULES), os.environ)
 
 
-def kernel_manager(kind: KernelKind, environment: Mapping[str, str]) -> type[KernelManager]:
+def kernel_manager(
+    kind: KernelKind,
+    environment: Mapping[str, str],
+    on_start: Callable[[KernelManager], None] = lambda manager: None,
+) -> type[KernelManager]:
     """Return the class of kernel managers that start kernels of this kind.
 
     Args:
         kind: warm or stock.
         environment: all variables that kernels get; this process's own are left alone.
+        on_start: is told when a kernel has been started.
     """
     base = _base(kind)
 
     class Manager(base):  # type: ignore[misc,valid-type]
         async def start_kernel(self, **kwargs: Any) -> None:
             await super().start_kernel(**{**kwargs, "env": dict(environment)})
+            on_start(self)
 
     return Manager
 

@@ -128,7 +128,7 @@ def check(declarations: Sequence[Mapping[str, Parameter]], given: Mapping[str, o
     for declares, values in zip(declarations, checked, strict=True):
         for name, value in given.items():
             try:
-                if name in declares:
+                if name in declares and not _is_secret(name, value):
                     values[name] = _value(declares[name], value)
             except NotOfKindError as error:
                 problems.append(f"The parameter '{name}' {error}")
@@ -138,7 +138,7 @@ def check(declarations: Sequence[Mapping[str, Parameter]], given: Mapping[str, o
 
 
 def _refusal(name: str, value: object, known: Set[str]) -> str | None:
-    if named_like_a_secret(name) or looks_like_a_secret(value.text if isinstance(value, Text) else value):
+    if _is_secret(name, value):
         return (
             f"The parameter '{name}' looks like a secret, and parameters are saved in the notebooks: "
             "put it in an environment variable instead, such as AZURE_CLIENT_SECRET."
@@ -146,6 +146,10 @@ def _refusal(name: str, value: object, known: Set[str]) -> str | None:
     if name not in known:
         return f"There is no parameter '{name}'. The notebooks know: {', '.join(sorted(known)) or 'none'}."
     return None
+
+
+def _is_secret(name: str, value: object) -> bool:
+    return named_like_a_secret(name) or looks_like_a_secret(value.text if isinstance(value, Text) else value)
 
 
 def _value(parameter: Parameter, given: object) -> Any:

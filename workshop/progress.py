@@ -36,12 +36,8 @@ class Progress(Protocol):
         """It is done, or it failed."""
 
 
-class Lines:
-    """A line for each notebook once it has ended: for logs and pipes."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._cells: dict[str, int] = {}
+class Silent:
+    """Shows nothing."""
 
     def __enter__(self) -> Self:
         return self
@@ -50,14 +46,28 @@ class Lines:
         pass
 
     def planned(self, notebooks: Sequence[tuple[str, int]]) -> None:
-        """Remember how many cells there are."""
-        self._cells = dict(notebooks)
+        """Show nothing."""
 
     def started(self, name: str) -> None:
-        """Say nothing."""
+        """Show nothing."""
 
     def executed(self, name: str, cells: int) -> None:
-        """Say nothing."""
+        """Show nothing."""
+
+    def ended(self, name: str, seconds: float, failed: bool) -> None:
+        """Show nothing."""
+
+
+class Lines(Silent):
+    """A line for each notebook once it has ended: for logs and pipes."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._cells: dict[str, int] = {}
+
+    def planned(self, notebooks: Sequence[tuple[str, int]]) -> None:
+        """Remember how many cells there are."""
+        self._cells = dict(notebooks)
 
     def ended(self, name: str, seconds: float, failed: bool) -> None:
         """Say how it went."""
@@ -111,5 +121,5 @@ class Live:
 
 
 def progress_on(console: Console) -> Progress:
-    """Return what fits ``console``: a display in a terminal, else lines."""
-    return Live(console) if console.is_terminal else Lines(console)
+    """Return what fits ``console``: a display in a terminal that can move its cursor, else lines."""
+    return Live(console) if console.is_terminal and not console.is_dumb_terminal else Lines(console)

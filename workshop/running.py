@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from workshop.cleaning import Findings, Paths, clean
 from workshop.execution import Execution, Failure, code_cells, execute
 from workshop.kernels import KernelKind
+from workshop.leash import Leash
 from workshop.plan import Plan
 from workshop.progress import Progress
 from workshop.secrets import Secrets
@@ -44,7 +45,9 @@ class Outcome:
     seconds: float
 
 
-def outcomes(plan: Plan, environment: Mapping[str, str], kind: KernelKind, progress: Progress) -> Iterator[Outcome]:
+def outcomes(
+    plan: Plan, environment: Mapping[str, str], kind: KernelKind, progress: Progress, leash: Leash | None = None
+) -> Iterator[Outcome]:
     """Execute the notebooks in order; stop after one that fails.
 
     Args:
@@ -52,6 +55,7 @@ def outcomes(plan: Plan, environment: Mapping[str, str], kind: KernelKind, progr
         environment: the kernels' environment variables.
         kind: of kernels.
         progress: is told where the run is.
+        leash: may end it.
     """
     secrets = Secrets.of_environment(environment)
     paths = Paths({Path(environment[_DIRECTORY]): "<sandbox>"} if _DIRECTORY in environment else {})
@@ -66,6 +70,7 @@ def outcomes(plan: Plan, environment: Mapping[str, str], kind: KernelKind, progr
             environment,
             kind,
             on_cell=lambda done, name=name: progress.executed(name, done),  # type: ignore[misc]
+            leash=leash,
         )
         outcome = _cleaned(execution, secrets, paths)
         progress.ended(name, outcome.seconds, outcome.failure is not None)

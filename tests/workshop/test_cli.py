@@ -1,0 +1,194 @@
+"""The command line: what it refuses, and what it leaves behind."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tests.workshop.notebooks import markdown, notebook, write_series
+from workshop.cli import main
+from workshop.places import ROOT
+
+TOKEN = "eyJ0eXAiOiJKV1QifQ.eyJhdWQiOiJ4In0.c2lnbmF0dXJl"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_series(
+        tmp_path / "notebooks",
+        {
+            "00_first": notebook(markdown("# First"), "print('hello', identity_name)"),
+            "01_second": notebook(markdown("# Second"), "1 + 1", parameters='target: str = "azure"\ncount: int = 1'),
+            "02_third": notebook(markdown("# Third"), "2 + 2"),
+        },
+    )
+
+
+def workshop(folder: Path, *words: str, output: str = "output") -> int:
+    return main(["run", "--notebooks", str(folder), "--output", str(folder.parent / output), *words])
+
+
+def saved(folder: Path) -> list[str]:
+    return sorted(path.name for path in (folder.parent / "output").iterdir())
+
+
+def test_a_run_saves_notebooks_pages_and_an_index(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert workshop(folder, "--param", "identity_name=ID7") == 0
+    names = ["00_first", "01_second", "02_third"]
+    assert saved(folder) == sorted([f"{n}.{e}" for n in names for e in ("ipynb", "html")] + ["index.html"])
+    said = capsys.readouterr().out
+    assert [line.partition(":")[0] for line in said.splitlines()[:3]] == names
+    first = (folder.parent / "output" / "00_first.ipynb").read_text("utf-8")
+    assert "hello ID7" in first
+    assert "papermill" not in first
+    assert str(folder.parent) not in first
+    assert not re.search(r"\d{4}-\d\d-\d\dT", first)
+    nbformat.validate(nbformat.reads(first, as_version=4))
+    assert "injected-parameters" not in (folder.parent / "output" / "01_second.ipynb").read_text("utf-8")
+
+
+def test_a_part_is_run_and_what_an_earlier_run_left_goes(folder: Path) -> None:
+    assert workshop(folder) == 0
+    mine = folder.parent / "output" / "notes.txt"
+    mine.write_text("mine")
+    assert workshop(folder, "--from", "01", "--to", "second") == 0
+    assert saved(folder) == ["01_second.html", "01_second.ipynb", "index.html", "notes.txt"]
+
+
+def test_two_runs_are_the_same_bytes(folder: Path) -> None:
+    assert workshop(folder) == workshop(folder, output="again") == 0
+    for path in (folder.parent / "again").glob("*.ipynb"):
+        assert path.read_bytes() == (folder.parent / "output" / path.name).read_bytes()
+
+
+def test_a_failure_is_told_and_what_ran_is_kept(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_series(folder, {"01_second": notebook("def divide(x):\n    return 1 / x", "print('kept')\ndivide(0)")})
+    assert workshop(folder) == 1
+    assert "02_third.ipynb" not in saved(folder)
+    assert "kept" in (folder.parent / "output" / "01_second.ipynb").read_text("utf-8")
+    said = capsys.readouterr().out
+    assert "01_second failed in cell In [3] (id c2):" in said
+    assert "    print('kept')\n    divide(0)" in said
+    assert "ZeroDivisionError: division by zero" in said
+    assert "\x1b" not in said
+    index = (folder.parent / "output" / "index.html").read_text("utf-8")
+    assert "ZeroDivisionError" in index
+    assert index.count(">skipped<") == 1
+    assert "In [3]" in (folder.parent / "output" / "01_second.html").read_text("utf-8")
+
+
+def test_a_traceback_names_no_folder_of_this_machine(folder: Path) -> None:
+    write_series(folder, {"00_first": notebook("import json\njson.loads('{')")})
+    assert workshop(folder) == 1
+    for path in (folder.parent / "output").iterdir():
+        text = path.read_text("utf-8")
+        assert sys.prefix not in text
+        assert sys.base_prefix not in text
+        assert str(ROOT) not in text
+    assert "&lt;python&gt;/lib/json" in (folder.parent / "output" / "00_first.html").read_text("utf-8")
+
+
+def test_a_leak_is_a_failure_and_is_taken_out(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = "kH8_qZ-2mVxW5tRn9bLc7JdY4fGs6PaE"  # invented
+    monkeypatch.setenv("AZURE_CLIENT_SECRET", secret)
+    showing = f"token = '.'.join(['{TOKEN[:3]}', ''])[:3] + '{TOKEN[3:]}'\nprint(token)"
+    reading = (
+        "import os\nprint(os.environ['AZURE_CLIENT_SECRET'][2:20])\nraise ValueError(os.environ['AZURE_CLIENT_SECRET'])"
+    )
+    for leaking in (showing, reading):
+        write_series(folder, {"01_second": notebook(leaking)})
+        assert workshop(folder) == 1
+        said = capsys.readouterr().out
+        assert "01_second failed in cell In [2]" in said
+        assert "access token or a secret" in said
+        texts = [said, *(path.read_text("utf-8") for path in (folder.parent / "output").iterdir())]
+        assert not any(re.search(r"eyJ[A-Za-z0-9_-]{8,}", text) for text in texts)
+        assert not any(secret[2:14] in text or secret[8:20] in text for text in texts)
+        assert "[redacted]" in (folder.parent / "output" / "01_second.ipynb").read_text("utf-8")
+
+
+BAD = [
+    (["--from", "07"], "no notebook '07'"),
+    (["--from", "02", "--to", "01"], "nothing to run"),
+    (["--param", "vm=1"], "no parameter 'vm'. The notebooks know: count, identity_name, target"),
+    (["--param", "count=many"], "takes a whole number"),
+    (["--param", "identity_name"], "NAME=VALUE"),
+    (["--param", f"identity_name={TOKEN}"], "environment variable"),
+    (["--param", "client_secret=x"], "environment variable"),
+    (["--params", "missing.yaml"], "cannot be read"),
+    (["--notebooks", "missing"], "no folder"),
+    (["--output", "{notebooks}"], "choose another folder"),
+    (["--output", "{notebooks}/00_first.ipynb"], "cannot be written to"),
+    (["--output", "/proc/none"], "cannot be written to"),
+]
+
+
+@pytest.mark.parametrize(("words", "sentence"), BAD, ids=[sentence for _, sentence in BAD])
+def test_what_cannot_be_done_is_said_in_a_sentence(
+    folder: Path, words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if words[-1].startswith("/proc") and not sys.platform.startswith("linux"):
+        pytest.skip("a folder nobody can write to, on Linux")
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    assert workshop(folder, *(word.format(notebooks=folder) for word in words)) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert sentence in said.err
+    assert len(said.err.splitlines()) == 1
+    assert TOKEN[:8] not in said.err
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+    assert not (folder.parent / "output").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root writes everywhere")
+def test_a_read_only_output_folder_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = folder.parent / "output"
+    output.mkdir(mode=0o500)
+    assert workshop(folder) == 2
+    assert "cannot be written to: Permission denied." in capsys.readouterr().err
+
+
+def test_a_damaged_notebook_is_refused_before_anything_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "02_third.ipynb").write_text("{")
+    assert workshop(folder) == 2
+    assert "02_third.ipynb is not a Jupyter notebook" in capsys.readouterr().err
+    assert not (folder.parent / "output").exists()
+
+
+def test_parameters_come_from_a_file_and_options_go_before_it(folder: Path) -> None:
+    path = folder.parent / "p.json"
+    path.write_text(json.dumps({"identity_name": "ID8", "count": 5}))
+    assert workshop(folder, "--to", "01", "--params", str(path), "--param", "identity_name=ID9") == 0
+    assert "hello ID9" in (folder.parent / "output" / "00_first.ipynb").read_text("utf-8")
+    assert "count = 5" in (folder.parent / "output" / "01_second.ipynb").read_text("utf-8")
+
+
+def test_every_option_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ([], ["run"], ["save"], ["lab"]):
+        with pytest.raises(SystemExit) as left:
+            main([*command, "--help"])
+        assert left.value.code == 0
+        for option in re.findall(r"^  (--?\w[^ ]*(?: [^ ]+)?)(.*)\n(.*)", capsys.readouterr().out, re.MULTILINE):
+            assert option[1].strip() or option[2].startswith("    "), option
+
+
+def test_it_works_from_any_folder(folder: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "else where"
+    elsewhere.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-m", "workshop", "run", "--notebooks", os.path.relpath(folder, elsewhere), "--to", "00"],
+        cwd=elsewhere,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert done.returncode == 0
+    assert (elsewhere / "output" / "00_first.html").exists()

@@ -1,0 +1,167 @@
+"""The whole course, against real sandboxes."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+import requests
+
+from tests.workshop.notebooks import notebook, text_of, write_series
+from workshop.cli import main
+from workshop.errors import SandboxError
+from workshop.keeper import sandbox_command
+from workshop.places import NOTEBOOKS, ROOT
+from workshop.series import find_series
+
+ASKING = """\
+import json, os
+from urllib.request import urlopen
+import ssl
+context = ssl.create_default_context(cafile=os.environ["REQUESTS_CA_BUNDLE"])
+with urlopen(os.environ["AZURE_RESOURCE_MANAGER_ENDPOINT"] + "/metadata/endpoints?api-version=2022-09-01", context=context) as answer:
+    print(answer.status, os.environ["AZURE_SUBSCRIPTION_ID"], os.environ.get("AZURE_USERNAME"))
+print(os.environ["AZURE_SANDBOX_DIR"])
+"""
+
+
+def test_the_course_runs_and_says_what_came_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--output", str(tmp_path), "--param", "identity_name=ID7"]) == 0
+    said = capsys.readouterr().out
+    names = [found.name for found in find_series()]
+    assert sorted(path.stem for path in tmp_path.glob("*.ipynb")) == names
+    assert sorted(path.stem for path in tmp_path.glob("*.html")) == [*names, "index"]
+    summary = dict(re.findall(r"^(\w[\w ]+?)  +(\S.*)$", said, re.MULTILINE))
+    object_id = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    for label, value in {
+        "Identity": rf"ID7 \(principal id {object_id}\)",
+        "Virtual machine": "myVM",
+        "Role": "Reader",
+        "Scope": r"/subscriptions/\S+/resourceGroups/myResourceGroupVM",
+        "Token for": rf"ID7 \(object id {object_id}\)",
+        "Token good at": "https://management.azure.com/",
+        "Token lives": "24 hours",
+        "Resource group": "myResourceGroupVM in eastus",
+        "Its state": "Succeeded",
+    }.items():
+        assert re.fullmatch(value, summary[label]), label
+    assert summary["Identity"][-37:] == summary["Token for"][-37:]
+    for path in tmp_path.iterdir():
+        text = path.read_text("utf-8")
+        assert not re.search(r"eyJ[A-Za-z0-9_-]{8,}", text), path
+        assert str(ROOT) not in text, path
+        assert "azure-sandbox-" not in text, path
+    assert "ID7" in (tmp_path / "index.html").read_text("utf-8")
+
+
+def test_a_fresh_sandbox_takes_the_place_of_the_users_azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_USERNAME", "me@contoso.com")
+    monkeypatch.setenv("AZURE_SUBSCRIPTION_ID", "mine")
+    write_series(tmp_path / "nb", {"00_ask": notebook(ASKING, parameters="")})
+    assert main(["run", "--notebooks", str(tmp_path / "nb"), "--output", str(tmp_path / "o")]) == 0
+    shown = text_of(nbformat.read(tmp_path / "o" / "00_ask.ipynb", 4))
+    assert re.search(r"200 [0-9a-f-]{36} None", shown)
+    assert "<sandbox>" in shown
+
+
+def test_the_running_sandbox_is_used_and_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = tmp_path / "state"
+    monkeypatch.setenv("AZURE_SANDBOX_DIR", str(state))
+    words = ["run", "--to", "01", "--output", str(tmp_path / "o"), "--sandbox", "running"]
+    assert main(words) == 1
+    assert "not running" in capsys.readouterr().err
+    sandbox_command("--data", str(state), "start")
+    try:
+        assert main(words) == 0
+        variables = json.loads(sandbox_command("--data", str(state), "env", "--format", "json"))
+        assert "AZURE_CLIENT_SECRET" in variables
+        assert main([*words, "--from", "01"]) == 0
+        assert "is there already" in (tmp_path / "o" / "01_create_identity.ipynb").read_text("utf-8")
+    finally:
+        sandbox_command("--data", str(state), "stop")
+
+
+def test_no_sandbox_is_started_for_azure_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(self: object) -> None:
+        raise SandboxError("not here")
+
+    monkeypatch.setattr("workshop.run.FreshSandbox.__enter__", refuse)
+    monkeypatch.setenv("AZURE_CLIENT_ID", "mine")
+    cell = notebook("import os\nos.environ['AZURE_CLIENT_ID']", parameters='target: str = "sandbox"')
+    write_series(tmp_path / "nb", {"00_a": cell})
+    words = ["run", "--notebooks", str(tmp_path / "nb"), "--output", str(tmp_path / "o")]
+    assert main(words) == 1
+    assert main([*words, "--param", "target=azure"]) == 0
+    assert "mine" in (tmp_path / "o" / "00_a.ipynb").read_text("utf-8")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends Unix signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_stopped_run_leaves_no_sandbox_and_no_kernel(tmp_path: Path, number: signal.Signals) -> None:
+    marker = tmp_path / "marker"
+    waiting = f"""\
+import os, pathlib, time
+print("kept")
+pathlib.Path({str(marker)!r}).write_text(f"{{os.getpid()}} {{os.environ['AZURE_RESOURCE_MANAGER_ENDPOINT']}}")
+"""
+    write_series(tmp_path / "nb", {"00_wait": notebook(waiting, "time.sleep(600)", parameters="")})
+    runner = subprocess.Popen(
+        [sys.executable, "-m", "workshop", "run", "--notebooks", str(tmp_path / "nb"), "--output", str(tmp_path / "o")],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    wait_until(lambda: marker.exists() and " " in marker.read_text())
+    kernel, endpoint = marker.read_text().split()
+    time.sleep(0.3)
+    runner.send_signal(number)
+    said, _ = runner.communicate(timeout=30)
+    wait_until(lambda: not alive(int(kernel)))
+    wait_until(lambda: not listens(endpoint))
+    if number is not signal.SIGKILL:
+        assert runner.returncode == 130
+        assert "00_wait was stopped in cell In [2]" in said
+        assert "Traceback" not in said
+        assert "kept" in (tmp_path / "o" / "00_wait.ipynb").read_text("utf-8")
+        assert (tmp_path / "o" / "index.html").read_text("utf-8")
+
+
+def wait_until(condition: object, seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    state = Path(f"/proc/{process}/stat")
+    return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def listens(endpoint: str) -> bool:
+    try:
+        requests.get(endpoint, timeout=5)
+    except requests.exceptions.SSLError:
+        return True
+    except requests.ConnectionError:
+        return False
+    return True
+
+
+def test_the_notebooks_of_this_project_are_found() -> None:
+    assert find_series()[0].path.parent == NOTEBOOKS

@@ -1,0 +1,88 @@
+"""Ends a notebook from outside: when it takes too long, or when its run is called off."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jupyter_client.manager import KernelManager
+
+
+class Leash:
+    """Kills the kernels of notebooks that run one after the other. Usable from any thread.
+
+    Args:
+        seconds: the longest that each notebook may take; None for as long as it likes.
+    """
+
+    def __init__(self, seconds: float | None = None) -> None:
+        self.seconds = seconds
+        self._lock = threading.Lock()
+        self._manager: KernelManager | None = None
+        self._reason = ""
+        self._final = False
+
+    @property
+    def reason(self) -> str:
+        """Why the latest notebook was ended; empty if it was not."""
+        return self._reason
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether no more notebooks may run."""
+        return self._final
+
+    @contextmanager
+    def notebook(self) -> Iterator[None]:
+        """Watch over one notebook, run in the body."""
+        timer = threading.Timer(self.seconds or 0.0, self._end, [f"It took longer than {self.seconds} seconds."])
+        timer.daemon = True
+        with self._lock:
+            self._reason = self._reason if self._final else ""
+        if self.seconds is not None:
+            timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            with self._lock:
+                self._manager = None
+
+    def hold(self, manager: KernelManager) -> None:
+        """Take the notebook's kernel, which has been started."""
+        with self._lock:
+            self._manager = manager
+            if self._reason:
+                _kill(manager)
+
+    def cut(self, reason: str) -> None:
+        """End the notebook that runs, and each that is begun later.
+
+        Args:
+            reason: a sentence.
+        """
+        self._final = True
+        self._end(reason)
+
+    def _end(self, reason: str) -> None:
+        with self._lock:
+            self._reason = self._reason or reason
+            if self._manager is not None:
+                _kill(self._manager)
+
+
+def _kill(manager: KernelManager) -> None:
+    """Kill a kernel, and where there are process groups also what it has started."""
+    process = getattr(manager.provisioner, "process", None)
+    if process is None or process.poll() is not None:
+        return
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        os.killpg(process.pid, signal.SIGKILL)
