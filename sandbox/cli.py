@@ -8,8 +8,9 @@ import sys
 from collections.abc import Sequence
 
 from sandbox import process
+from sandbox.az import azure_cli_settings
 from sandbox.client import OperatorClient, RefusedError
-from sandbox.environment import FORMATS, environment
+from sandbox.environment import FORMATS, environment, running_machine
 from sandbox.guest import command as guest_command
 from sandbox.state import Runtime, Settings, StateDirectory, StateError, read_runtime, state_directory
 from sandbox.temper import TEMPERS
@@ -62,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
 
     env = commands.add_parser("env", help="print the environment variables that point Azure's clients here")
     env.add_argument("--vm", metavar="NAME", help="the machine whose metadata service to use (name or id)")
+    env.add_argument("--az", action="store_true", help="and the Azure CLI, with settings and a sign-in of its own")
     env.add_argument("--format", choices=sorted(FORMATS), default="sh", help="for which shell (default: sh)")
     env.set_defaults(run=_env)
 
@@ -164,7 +166,11 @@ def _env(state: StateDirectory, options: argparse.Namespace) -> int:
     runtime = process.running(state)
     if runtime is None:
         raise _Failure(_NOT_RUNNING)
-    variables = environment(state, runtime, OperatorClient(state, runtime), options.vm)
+    client = OperatorClient(state, runtime)
+    variables = environment(state, runtime, client, options.vm)
+    if options.az:
+        machine_id = running_machine(client, options.vm)[0] if options.vm else None
+        variables |= azure_cli_settings(state, variables["AZURE_RESOURCE_MANAGER_ENDPOINT"], machine_id)
     print(FORMATS[options.format](variables))
     return 0
 

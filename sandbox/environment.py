@@ -11,7 +11,7 @@ from sandbox.client import OperatorClient, RefusedError
 from sandbox.rbac.scopes import canonical
 from sandbox.state import Runtime, StateDirectory
 
-_UNPROXIED = "127.0.0.1,localhost,169.254.169.254,management.azure.com,login.microsoftonline.com"
+_UNPROXIED = "127.0.0.1,localhost,169.254.169.254,management.azure.com,login.microsoftonline.com,graph.microsoft.com"
 
 
 def environment(state: StateDirectory, runtime: Runtime, client: OperatorClient, vm: str | None) -> dict[str, str]:

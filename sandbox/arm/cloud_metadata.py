@@ -5,37 +5,42 @@ Answered as the public ``/metadata/endpoints`` is; the Azure CLI registers a clo
 
 from __future__ import annotations
 
+from typing import Any
+
 from sandbox.http import Answer, Request
 
+CLOUD_NAME = "Sandbox"
 _PATH = "/metadata/endpoints"
+_PUBLIC = "management.azure.com"
 
 
 def answer_cloud_metadata(request: Request) -> Answer | None:
     """Answer the cloud's addresses, or return None if that is not what is asked."""
     if request.method != "GET" or request.path.casefold().rstrip("/") != _PATH:
         return None
-    base = request.base_url
-    return Answer(
-        200,
-        {
-            "name": "Sandbox",
-            "portal": base,
-            "authentication": {
-                "loginEndpoint": f"{base}/",
-                "audiences": ["https://management.core.windows.net/", "https://management.azure.com/"],
-                "tenant": "common",
-                "identityProvider": "AAD",
-            },
-            "media": "https://rest.media.azure.net",
-            "graphAudience": "https://graph.windows.net/",
-            "graph": "https://graph.windows.net/",
-            "microsoftGraphResourceId": f"{base}/",
-            "resourceManager": f"{base}/",
-            "suffixes": {
-                "storage": "core.windows.net",
-                "keyVaultDns": "vault.azure.net",
-                "sqlServerHostname": "database.windows.net",
-                "acrLoginServer": "azurecr.io",
-            },
+    return Answer(200, cloud_metadata(None if request.hostname == _PUBLIC else request.base_url))
+
+
+def cloud_metadata(base: str | None) -> dict[str, Any]:
+    """Return the addresses of the cloud that is reached at ``base``, or (None) at Azure's own addresses."""
+    return {
+        "name": CLOUD_NAME if base else "AzureCloud",
+        "portal": base or "https://portal.azure.com",
+        "authentication": {
+            "loginEndpoint": f"{base or 'https://login.microsoftonline.com'}/",
+            "audiences": ["https://management.core.windows.net/", "https://management.azure.com/"],
+            "tenant": "common",
+            "identityProvider": "AAD",
         },
-    )
+        "media": "https://rest.media.azure.net",
+        "graphAudience": "https://graph.windows.net/",
+        "graph": "https://graph.windows.net/",
+        "microsoftGraphResourceId": f"{base or 'https://graph.microsoft.com'}/",
+        "resourceManager": f"{base or 'https://management.azure.com'}/",
+        "suffixes": {
+            "storage": "core.windows.net",
+            "keyVaultDns": "vault.azure.net",
+            "sqlServerHostname": "database.windows.net",
+            "acrLoginServer": "azurecr.io",
+        },
+    }
