@@ -31,7 +31,7 @@ class Failure:
         error: the exception's name and message.
         traceback: its traceback in plain text, with the message at its end.
         interrupted: whether it was the user who stopped it.
-        kernel_died: whether its kernel ended, for whatever reason.
+        kernel_died: whether its kernel ended without having been told to.
     """
 
     cell_id: str
@@ -144,7 +144,7 @@ def execute(
     except PapermillExecutionError as error:
         failure = _failure(observed, f"{error.ename}: {error.evalue}", "\n".join(error.traceback))
     except DeadKernelError as error:
-        failure = replace(_failed(observed, error, leash), kernel_died=True)
+        failure = replace(_failed(observed, error, leash), kernel_died=not leash.reason)
     except (CellTimeoutError, RuntimeError, OSError) as error:
         failure = _failed(observed, error, leash)
     except KeyboardInterrupt:
