@@ -1,6 +1,6 @@
 """What Azure has no word for: the sandbox's own provider, ``Sandbox.Local``, behind the same gate as all others.
 
-It tells where a virtual machine's metadata service listens, why a request is or is not allowed, and adds
+It tells where a virtual machine's metadata service listens, why a request is or is not allowed, and adds and removes
 principals, for which Azure has Microsoft Graph.
 """
 
@@ -20,6 +20,8 @@ from sandbox.routing import Operations
 
 _VM_TYPE = "Microsoft.Compute/virtualMachines"
 _VM = "/subscriptions/{subscription}/resourceGroups/{resource_group}/providers/" + _VM_TYPE + "/{name}"
+_PRINCIPALS = "Sandbox.Local/principals"
+_PRINCIPAL = "/subscriptions/{subscription}/providers/" + _PRINCIPALS + "/{name}"
 _PRINCIPAL_NAME = re.compile(r"[\w .@-]{1,120}")
 
 operations = Operations("Sandbox.Local/services", versions.SANDBOX)
@@ -95,11 +97,7 @@ def explain(call: Call) -> Answer:
     )
 
 
-@operations.operation(
-    "PUT",
-    "/subscriptions/{subscription}/providers/Sandbox.Local/principals/{name}",
-    action="Sandbox.Local/principals/write",
-)
+@operations.operation("PUT", _PRINCIPAL, action=_PRINCIPALS + "/write")
 def put_principal(call: Call) -> Answer:
     """Add a service principal; the answer is the only place where its secret is ever shown."""
     name, directory = call["name"], call.cloud.directory
@@ -110,9 +108,10 @@ def put_principal(call: Call) -> Answer:
     if directory.by_name(name):
         raise errors.conflict("PrincipalExists", f"There is a principal named '{name}' already.")
     ids, secret = call.cloud.ids, new_secret()
+    generation = call.cloud.store.count(f"generation of principal {name}")
     principal = Principal(
-        object_id=ids.guid("principal", name, "object"),
-        client_id=ids.guid("principal", name, "client"),
+        object_id=ids.guid("principal", name, "object", generation),
+        client_id=ids.guid("principal", name, "client", generation),
         name=name,
         kind="Application",
         resource_id=None,
@@ -121,14 +120,41 @@ def put_principal(call: Call) -> Answer:
     return Answer(201, {**_principal(principal), "clientSecret": secret})
 
 
-@operations.operation(
-    "GET",
-    "/subscriptions/{subscription}/providers/Sandbox.Local/principals",
-    action="Sandbox.Local/principals/read",
-)
+@operations.operation("GET", "/subscriptions/{subscription}/providers/" + _PRINCIPALS, action=_PRINCIPALS + "/read")
 def list_principals(call: Call) -> Answer:
     """Answer the tenant's principals."""
     return Answer(200, {"value": [_principal(principal) for principal in call.cloud.directory.all()]})
+
+
+@operations.operation("POST", _PRINCIPAL + "/resetSecret", action=_PRINCIPALS + "/write")
+def reset_secret(call: Call) -> Answer:
+    """Give a service principal a new secret in place of the old one; the answer is the only place that shows it."""
+    principal, secret = _application(call), new_secret()
+    if principal is None:
+        raise errors.AzureError(404, "PrincipalNotFound", f"There is no service principal named '{call['name']}'.")
+    call.cloud.directory.set_secret(principal.client_id, secret)
+    return Answer(200, {**_principal(principal), "clientSecret": secret})
+
+
+@operations.operation("DELETE", _PRINCIPAL, action=_PRINCIPALS + "/delete")
+def delete_principal(call: Call) -> Answer:
+    """Take a service principal out. Roles it was given stay assigned to nobody, as in Azure."""
+    principal = _application(call)
+    if principal is None:
+        return Answer(204)
+    call.cloud.directory.remove(principal.object_id)
+    return Answer(200)
+
+
+def _application(call: Call) -> Principal | None:
+    """Return the service principal that the path names.
+
+    Managed identities go with what they belong to; and without its operator a sandbox would be nobody's.
+    """
+    found = [each for each in call.cloud.directory.by_name(call["name"]) if each.kind == "Application"]
+    if found and found[0].object_id == call.cloud.world.operator_object_id:
+        raise errors.conflict("OperatorRequired", "The operator's secret and principal can't be changed from here.")
+    return found[0] if found else None
 
 
 def _metadata_service(machine_id: str, endpoint: str) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """The sandbox's own provider: behind the same gate as Azure's."""
 
+import pytest
 import requests
+from azure.core.exceptions import ClientAuthenticationError
 
 from sandbox.world import LOCAL_API_VERSION
 from tests.support.sandbox import RunningSandbox
@@ -42,6 +44,41 @@ def test_a_principal_is_added_once_and_its_secret_works(sandbox: RunningSandbox)
     listed = local(sandbox, "GET", path.rpartition("/")[0]).json()["value"]
     assert {entry["name"] for entry in listed} >= {"operator", "learner-1"}
     assert all("clientSecret" not in entry for entry in listed)
+
+
+def test_a_principal_gets_a_new_secret_in_place_of_the_old_one(sandbox: RunningSandbox) -> None:
+    path = f"{sandbox.world.subscription}/providers/Sandbox.Local/principals/learner-1"
+    added = local(sandbox, "PUT", path).json()
+    renewed = local(sandbox, "POST", f"{path}/resetSecret").json()
+    assert renewed["objectId"] == added["objectId"]
+    assert sandbox.token(renewed["clientId"], renewed["clientSecret"])
+    with pytest.raises(ClientAuthenticationError, match="AADSTS7000215"):
+        sandbox.token(added["clientId"], added["clientSecret"])
+    absent = local(sandbox, "POST", path.replace("learner-1", "absent/resetSecret"))
+    assert (absent.status_code, absent.json()["error"]["code"]) == (404, "PrincipalNotFound")
+
+
+def test_a_principal_is_taken_out_and_one_of_the_same_name_is_another(sandbox: RunningSandbox) -> None:
+    path = f"{sandbox.world.subscription}/providers/Sandbox.Local/principals/learner-1"
+    first = local(sandbox, "PUT", path).json()
+    assert local(sandbox, "DELETE", path).status_code == 200
+    assert local(sandbox, "DELETE", path).status_code == 204
+    with pytest.raises(ClientAuthenticationError):
+        sandbox.token(first["clientId"], first["clientSecret"])
+    second = local(sandbox, "PUT", path).json()
+    assert not {first["objectId"], first["clientId"]} & {second["objectId"], second["clientId"]}
+
+
+def test_the_operator_stays_and_so_do_managed_identities(sandbox: RunningSandbox) -> None:
+    principals = f"{sandbox.world.subscription}/providers/Sandbox.Local/principals"
+    group = sandbox.world.group("myResourceGroupVM")
+    identity = f"{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/ID1"
+    assert sandbox.arm("PUT", identity, {"location": "eastus"}, version="2024-11-30").status_code == 201
+    for method, path in (("DELETE", ""), ("POST", "/resetSecret")):
+        refused = local(sandbox, method, f"{principals}/operator{path}")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (409, "OperatorRequired")
+    assert local(sandbox, "DELETE", f"{principals}/ID1").status_code == 204
+    assert "ID1" in [entry["name"] for entry in local(sandbox, "GET", principals).json()["value"]]
 
 
 def test_only_who_may_add_principals_adds_them(sandbox: RunningSandbox) -> None:
