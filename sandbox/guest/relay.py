@@ -52,7 +52,10 @@ class Relay:
             self._metadata.lead_to(None)
 
     async def _stay_with(self, port: int) -> bool:
-        """Lead to the metadata service at ``port`` until it hangs up; return False if nobody answers there."""
+        """Lead to the metadata service at ``port`` until it hangs up; return False if nobody answers there.
+
+        What it hung up for is found out before connections are refused: it may be there again, or still.
+        """
         try:
             reader, writer = await asyncio.open_connection(_HOST, port)
         except OSError:
@@ -62,7 +65,6 @@ class Relay:
             with contextlib.suppress(ConnectionError):
                 await reader.read(1)
         finally:
-            self._metadata.lead_to(None)
             writer.close()
         return True
 

@@ -98,3 +98,29 @@ def test_the_azure_clis_folder_is_the_machines_and_kept(lab: Lab) -> None:
     lab.inside("myVM", "sh", "-c", "echo signed-in > $AZURE_CONFIG_DIR/mark")
     assert lab.inside("myVM", "sh", "-c", "cat $AZURE_CONFIG_DIR/mark").stdout == "signed-in\n"
     assert lab.inside("web", "sh", "-c", "cat $AZURE_CONFIG_DIR/mark").returncode == 1
+
+
+def test_many_requests_at_once_all_come_through(lab: Lab) -> None:
+    program = f"""
+import json
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+import requests
+local = requests.Session()
+def ask(number):
+    if number % 2:
+        return requests.get("https://management.azure.com{lab.group}?api-version=2025-04-01").status_code
+    return local.get({TOKEN_URL!r}, headers={{"Metadata": "true"}}).status_code
+with ThreadPoolExecutor(20) as pool:
+    print(json.dumps(Counter(pool.map(ask, range(200)))))
+"""
+    assert lab.python("myVM", program) == {"200": 100, "401": 100}
+
+
+def test_a_large_request_comes_through_whole(lab: Lab) -> None:
+    program = """
+import json, requests
+url = "https://management.azure.com/subscriptions?api-version=2022-12-01"
+print(json.dumps([requests.post(url, data=b"x" * size).status_code for size in (4 * 1024 * 1024, 4 * 1024 * 1024 + 1)]))
+"""
+    assert lab.python("myVM", program) == [401, 413]  # the longest that is read, and one byte more
