@@ -108,16 +108,22 @@ def _read_script(body: Fields, command: dict[str, Any]) -> Script:
     lines = body.texts("script")
     parameters = {} if lines else {known["name"]: known["defaultValue"] for known in command["parameters"]}
     text = "\n".join(lines or command["script"]) + "\n"
+    _check_text("script", text)
     if len(text.encode()) > _LONGEST_SCRIPT:
         raise errors.invalid_parameter(f"The script is longer than the {_LONGEST_SCRIPT} bytes that are allowed.")
     for given in body.objects("parameters"):
         name, value = given.text("name"), given.text("value")
         if not name or value is None:
             raise errors.invalid_parameter(f"The parameter '{given.path}' must have a name and a value.")
-        if "\0" in name + value:
-            raise errors.invalid_parameter(f"The parameter '{name}' must not hold the character NUL.")
+        _check_text(given.path, value)
         parameters[name] = value
     return Script(text, parameters, powershell=command["osType"] == "Windows")
+
+
+def _check_text(path: str, text: str) -> None:
+    """Refuse what is no text to any program: JSON can hold the character NUL, and halves of characters."""
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise errors.invalid_parameter(f"The property '{path}' must hold Unicode characters other than NUL.")
 
 
 def _check_machine(machine: Resource, command: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import shlex
 import shutil
 import sys
@@ -14,6 +15,8 @@ from pathlib import Path
 
 from sandbox.guest.folder import folder_path
 from sandbox.state import StateDirectory
+
+_log = logging.getLogger(__name__)
 
 LONGEST_OUTPUT = 4096  # bytes that are kept of each stream: the last ones, as Azure does
 _FOLDER = "run-command"  # in the machine's own
@@ -111,7 +114,8 @@ class Scripts:
             command = _write(folder, self.state.path / name, script)
             stdout, stderr = await self._execute(run, machine_id, command)
             ended = Ended((folder / _BEGUN).exists(), stdout, stderr)
-        except OSError as error:
+        except Exception as error:  # whatever it was, whoever waits for the script must learn that it has ended
+            _log.exception("a script could not be run")
             ended = Ended(False, "", str(error))
         finally:
             del self._runs[operation_id]

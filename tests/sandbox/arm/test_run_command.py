@@ -84,6 +84,9 @@ def test_a_machine_that_is_not_there_is_not_found(machines: Machines) -> None:
         {"commandId": "RunShellScript", "parameters": [{"name": "", "value": "b"}]},
         {"commandId": "RunShellScript", "parameters": [{"name": "a", "value": 7}]},
         {"commandId": "RunShellScript", "parameters": [{"name": "a", "value": "b\0c"}]},
+        {"commandId": "RunShellScript", "parameters": [{"name": "a", "value": "\ud800"}]},
+        {"commandId": "RunShellScript", "script": ["echo \ud800"]},
+        {"commandId": "RunShellScript", "script": ["echo \0"]},
         {"commandId": "RunShellScript", "script": ["x" * 256 * 1024]},
     ],
 )
