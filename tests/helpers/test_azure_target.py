@@ -8,6 +8,7 @@ request as it would leave the computer, and only then takes it to a sandbox, so 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ from tests.support.sandbox import RunningSandbox, running_sandbox
 ARM = "management.azure.com"
 ENTRA = "login.microsoftonline.com"
 METADATA = "169.254.169.254"
+RANDOM = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")  # an exercise uses uuid4
 PUBLIC = {ARM, ENTRA, METADATA}
 
 
@@ -79,7 +81,8 @@ def _seen(request: requests.PreparedRequest) -> Sent:
     body = request.body.decode() if isinstance(request.body, bytes) else str(request.body or "")
     if host == ARM and body:
         body = json.dumps(json.loads(body), sort_keys=True)
-    return Sent(parts.scheme, str(request.method), host, parts.path, tuple(sorted(parse_qsl(parts.query))), body)
+    path = RANDOM.sub("{random}", parts.path)
+    return Sent(parts.scheme, str(request.method), host, path, tuple(sorted(parse_qsl(parts.query))), body)
 
 
 def _run_all(target: str, sandbox: RunningSandbox) -> None:
