@@ -27,11 +27,15 @@ _SANDBOX = pytest.StashKey[FreshSandbox]()
 _DONE = pytest.StashKey[set[Path]]()
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse to deal the cells of a notebook out to several processes."""
+    if config.getoption("nbval") and config.getoption("numprocesses", None):
+        raise pytest.UsageError("The cells of a notebook need each other: run nbval without -n.")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the notebooks in their order, which is that of their names."""
     cells = [item for item in items if isinstance(item, IPyNbCell)]
-    if cells and os.environ.get("PYTEST_XDIST_WORKER"):
-        raise pytest.UsageError("The cells of a notebook need each other: run nbval without -n.")
     places = {path: place for place, path in enumerate(sorted({cell.path for cell in cells}))}
     cells.sort(key=lambda cell: places[cell.path])
     items[:] = [item for item in items if not isinstance(item, IPyNbCell)] + cells

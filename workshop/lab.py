@@ -63,8 +63,11 @@ def lab_command(notebook: str, port: int | None, words: Sequence[str]) -> list[s
 
 @contextlib.contextmanager
 def _left_to_the_child(number: signal.Signals) -> Iterator[None]:
-    """Let a signal from the terminal end the child alone."""
-    previous = signal.signal(number, signal.SIG_IGN)
+    """Let a signal from the terminal end the child alone.
+
+    Not by ignoring it, which the child would inherit.
+    """
+    previous = signal.signal(number, lambda *_: None)
     try:
         yield
     finally:

@@ -21,12 +21,9 @@ from workshop.places import NOTEBOOKS, ROOT
 from workshop.series import find_series
 
 ASKING = """\
-import json, os
-from urllib.request import urlopen
-import ssl
-context = ssl.create_default_context(cafile=os.environ["REQUESTS_CA_BUNDLE"])
-with urlopen(os.environ["AZURE_RESOURCE_MANAGER_ENDPOINT"] + "/metadata/endpoints?api-version=2022-09-01", context=context) as answer:
-    print(answer.status, os.environ["AZURE_SUBSCRIPTION_ID"], os.environ.get("AZURE_USERNAME"))
+import os, requests
+answer = requests.get(os.environ["AZURE_RESOURCE_MANAGER_ENDPOINT"] + "/metadata/endpoints?api-version=2022-09-01")
+print(answer.status_code, os.environ["AZURE_SUBSCRIPTION_ID"], os.environ.get("AZURE_USERNAME"))
 print(os.environ["AZURE_SANDBOX_DIR"])
 """
 

@@ -75,7 +75,7 @@ def test_a_folder_that_cannot_be_written_to_is_told(folder: Path, monkeypatch: p
             raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(WorkshopError, match="cannot be saved: .*No space left on device"):
+    with pytest.raises(WorkshopError, match=r"cannot be saved: .*No space left on device"):
         saved(folder)
     assert contents(folder) == before
 

@@ -1,0 +1,78 @@
+"""The plugin for nbval: what it starts, in what order, and that differences are found."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tests.workshop.notebooks import code, notebook, write_series
+from workshop.kernels import default_kind
+from workshop.places import ROOT
+from workshop.progress import Silent
+from workshop.save import save
+from workshop.series import find_series
+
+COUNTING = """\
+import os, pathlib
+counter = pathlib.Path(os.environ["AZURE_SANDBOX_DIR"]) / "counter"
+count = int(counter.read_text()) + 1 if counter.exists() else 1
+counter.write_text(str(count))
+count"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Notebooks with saved outputs, each of which depends on those before it."""
+    names = [f"0{place}_n" for place in range(3)]
+    folder = write_series(tmp_path_factory.mktemp("nb"), {name: notebook(COUNTING, parameters="") for name in names})
+    save(find_series(folder), default_kind(), Silent())
+    return folder
+
+
+def nbval(*paths: Path, words: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pytest", "-p", "tests.fresh_sandbox", "-p", "no:cacheprovider", "--nbval", "-q"]
+    return subprocess.run([*command, *words, *map(str, paths)], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_notebooks_run_in_order_against_one_fresh_sandbox(folder: Path) -> None:
+    done = nbval(folder / "02_n.ipynb", folder / "00_n.ipynb", folder / "01_n.ipynb")
+    assert done.returncode == 0, done.stdout
+    assert "3 passed" in done.stdout
+
+
+def test_one_notebook_finds_what_it_found_when_it_was_saved(folder: Path) -> None:
+    done = nbval(folder / "02_n.ipynb")
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout
+
+
+def test_what_is_not_compared_fails(tmp_path: Path) -> None:
+    cells = [code("1"), code("2"), code("3"), code("4", "nbval-ignore-output"), code("5\n# NBVAL_SKIP")]
+    for number, cell in enumerate(cells, 1):
+        cell.execution_count = number
+        cell.outputs = [nbformat.v4.new_output("execute_result", {"text/plain": f"{number}"}, execution_count=number)]
+    cells[1].outputs[0].data["text/plain"] = "22"
+    cells[2].execution_count = None
+    write_series(tmp_path, {"00_n": notebook(*cells, parameters="")})
+    done = nbval(tmp_path)
+    assert done.returncode == 1, done.stdout
+    assert "1 failed, 1 passed, 3 errors" in done.stdout
+    assert "Cell outputs differ" in done.stdout
+    assert done.stdout.count("saved without having been executed") == 1
+    assert done.stdout.count("marked not to be compared") == 2
+
+
+def test_cells_are_not_dealt_out_to_several_processes(folder: Path) -> None:
+    done = nbval(folder, words=("-n", "2"))
+    assert done.returncode == 4
+    assert "run nbval without -n" in done.stdout + done.stderr
+
+
+def test_without_notebooks_nothing_is_started(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(
+        "import os\ndef test_it():\n    assert 'AZURE_RESOURCE_MANAGER_ENDPOINT' not in os.environ\n"
+    )
+    done = nbval(tmp_path / "test_it.py")
+    assert done.returncode == 0, done.stdout

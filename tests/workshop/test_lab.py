@@ -1,0 +1,76 @@
+"""JupyterLab, started for real."""
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from workshop.keeper import sandbox_command
+from workshop.lab import lab_command
+
+
+def test_the_command_line() -> None:
+    words = lab_command("notebooks/00_prerequisites.ipynb", 9999, ["--no-browser"])
+    assert "--ServerApp.port=9999" in words
+    assert "--LabApp.default_url=/lab/tree/notebooks/00_prerequisites.ipynb" in words
+    assert words[-1] == "--no-browser"
+    assert not any("port" in word for word in lab_command("x.ipynb", None, []))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a Unix signal to a group")
+def test_jupyterlab_opens_the_first_notebook_and_the_sandbox_stays(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    token = secrets.token_hex(16)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    words = [f"--IdentityProvider.token={token}", "--no-browser", "--allow-root"]
+    lab = subprocess.Popen(
+        [sys.executable, "-m", "workshop", "lab", "--port", str(port), "--", *words],
+        cwd=tmp_path,
+        env={**os.environ, "AZURE_SANDBOX_DIR": str(state), "JUPYTER_CONFIG_DIR": str(tmp_path / "config")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        server = f"http://127.0.0.1:{port}"
+        sign_in = {"Authorization": f"token {token}"}
+        wait_for(f"{server}/api/status", sign_in)
+        start = requests.get(server, headers=sign_in, timeout=30)
+        assert start.url.endswith("/lab/tree/notebooks/00_prerequisites.ipynb")
+        notebook = requests.get(
+            f"{server}/api/contents/notebooks/00_prerequisites.ipynb?content=0", headers=sign_in, timeout=30
+        )
+        assert notebook.json()["type"] == "notebook"
+        os.killpg(lab.pid, signal.SIGINT)  # as a terminal does it
+        said, _ = lab.communicate(timeout=30)
+        assert lab.returncode == 0
+        assert "The sandbox is ready" in said
+        assert "JupyterLab has stopped. The sandbox still runs; to stop it: python -m sandbox stop" in said
+        assert "running" in sandbox_command("--data", str(state), "status", "--json")
+    finally:
+        if lab.poll() is None:
+            os.killpg(lab.pid, signal.SIGKILL)
+        sandbox_command("--data", str(state), "stop")
+
+
+def wait_for(url: str, headers: dict[str, str]) -> None:
+    end = time.monotonic() + 60
+    while True:
+        try:
+            if requests.get(url, headers=headers, timeout=5).ok:
+                return
+        except requests.ConnectionError:
+            pass
+        assert time.monotonic() < end
+        time.sleep(0.2)
