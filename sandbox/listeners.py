@@ -72,7 +72,7 @@ class Listener:
             answer.status,
             (time.perf_counter() - began) * 1000,
         )
-        return _response(answer, self._server_name)
+        return to_response(answer, self._server_name)
 
     async def _read(self, raw: web.BaseRequest) -> tuple[Request, bool]:
         body, too_large = b"", False
@@ -91,7 +91,8 @@ class Listener:
         return request, too_large
 
 
-def _response(answer: Answer, server_name: str) -> web.Response:
+def to_response(answer: Answer, server_name: str) -> web.Response:
+    """Return ``answer`` as it goes over the wire: JSON in UTF-8, a text as it is, or no bytes at all."""
     headers = {"Server": server_name, **answer.headers}
     body = answer.body
     if body is None:
@@ -126,7 +127,7 @@ class _Protocol(web.RequestHandler):
         refusal = errors.AzureError(
             status, code, "The request is no valid HTTP request." if status < 500 else "Failed."
         )
-        response = _response(refusal.answer(), "sandbox")
+        response = to_response(refusal.answer(), "sandbox")
         response.force_close()
         return response
 

@@ -209,5 +209,6 @@ def _check_name_is_free(call: Call, name: str, role_name: str) -> None:
         if fold(role.name) == fold(role_name) and role.id != name:
             raise errors.conflict(
                 "RoleDefinitionWithSameNameExists",
-                f"A custom role with the same name already exists in this directory. Use another name than '{role_name}'.",
+                "A custom role with the same name already exists in this directory. Use another name than "
+                f"'{role_name}'.",
             )

@@ -11,6 +11,7 @@ from typing import Any
 from sandbox import errors
 from sandbox.arm import vm_os_profile
 from sandbox.arm.fields import Fields
+from sandbox.arm.vm_members import check_members
 from sandbox.arm.vm_storage import StorageProfile, missing
 from sandbox.ids import Ids
 
@@ -29,7 +30,7 @@ _OBJECTS = (
     "scheduledEventsProfile",
     "securityProfile",
 )
-_TEXTS = ("evictionPolicy", "extensionsTimeBudget", "licenseType", "priority")
+_TEXTS = ("evictionPolicy", "extensionsTimeBudget", "licenseType", "priority")  # and userData, which is not shown
 _ELSEWHERE = (
     "availabilitySet",
     "capacityReservation",
@@ -40,9 +41,6 @@ _ELSEWHERE = (
     "proximityPlacementGroup",
     "virtualMachineScaleSet",
 )
-_PROFILES = ("hardwareProfile", "storageProfile", "osProfile", "networkProfile")
-_READ_ONLY = ("instanceView", "provisioningState", "timeCreated", "userData", "vmId")  # user data is not shown
-_KNOWN = frozenset((*_PROFILES, *_OBJECTS, *_TEXTS, *_ELSEWHERE, *_READ_ONLY))
 
 # What cannot change once a machine is there, with the name that Compute's refusal calls it by.
 _FIXED = {
@@ -72,12 +70,9 @@ def fill(ids: Ids, group: str, name: str, given: Fields) -> dict[str, Any]:
     Raises:
         AzureError: 400 where something is missing, malformed, or not offered.
     """
-    for member in given.names():
-        if member not in _KNOWN:
-            raise errors.invalid_request_content(
-                f"Could not find member '{member}' on object of type 'VirtualMachineProperties'."
-            )
-        if member in _ELSEWHERE:
+    check_members(given)
+    for member in _ELSEWHERE:
+        if member in given:
             raise errors.invalid_parameter(f"The value of parameter {member} is invalid: the sandbox has none.")
     filled: dict[str, Any] = {"hardwareProfile": _hardware(given)}
     storage, image = StorageProfile(ids, group, name).fill(

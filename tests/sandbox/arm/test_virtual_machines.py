@@ -206,8 +206,27 @@ def test_an_unknown_property_is_refused(machines: Machines) -> None:
     body = machines.body(machines.interface("nic2"))
     body["properties"]["hardwareprofil"] = {}
     answer = machines.put(body)
+    assert (answer.status, code(answer)) == (400, "BadRequest")
+    assert message(answer) == (
+        "Could not find member 'hardwareprofil' on object of type 'Properties'. Path 'properties.hardwareprofil'."
+    )
+
+
+def test_an_unknown_property_is_refused_at_any_depth(machines: Machines) -> None:
+    body = machines.body(machines.interface("nic2"), windowsConfiguration={"patchSettings": {"mode": "Manual"}})
+    answer = machines.put(body)
+    assert (answer.status, code(answer)) == (400, "BadRequest")
+    assert message(answer) == (
+        "Could not find member 'mode' on object of type 'PatchSettings'. "
+        "Path 'properties.osProfile.windowsConfiguration.patchSettings.mode'."
+    )
+
+
+def test_a_property_of_the_wrong_type_is_refused_at_any_depth(machines: Machines) -> None:
+    body = machines.body(machines.interface("nic2"), windowsConfiguration={"patchSettings": {"patchMode": {}}})
+    answer = machines.put(body)
     assert (answer.status, code(answer)) == (400, "InvalidRequestContent")
-    assert "'hardwareprofil'" in message(answer)
+    assert "'properties.osProfile.windowsConfiguration.patchSettings.patchMode' must be a string" in message(answer)
 
 
 # --- network interfaces --------------------------------------------------------------------------------------------
