@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Mapping
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,11 @@ from nbval.plugin import IPyNbCell
 
 from workshop.execution import execute
 from workshop.files import read_notebook
-from workshop.kernels import default_kind
+from workshop.kernels import KernelKind, default_kind
 from workshop.report import account_of
 from workshop.sandbox_process import FreshSandbox, kernel_environment
 from workshop.series import Notebook, find_series
+from workshop.warm.kernelspec import PROVISIONER
 
 _SANDBOX = pytest.StashKey[FreshSandbox]()
 _DONE = pytest.StashKey[set[Path]]()
@@ -50,7 +52,7 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
         session.config.stash[_SANDBOX] = sandbox
         session.config.stash[_DONE] = set()
         before = dict(os.environ)
-        _become(kernel_environment(sandbox.environment))
+        _become(kernel_environment(sandbox.environment) | _faster_kernels())
         try:
             return (yield)
         finally:
@@ -89,6 +91,12 @@ def _execute(notebook: Notebook, environment: Mapping[str, str]) -> None:
     execution = execute(notebook, read_notebook(notebook.path), {}, environment, default_kind())
     if execution.failure is not None:
         pytest.fail(account_of(notebook.name, execution.failure), False)
+
+
+def _faster_kernels() -> dict[str, str]:
+    """The variable that has Jupyter fork its kernels, where that is to be had: the same outputs in half the time."""
+    known = entry_points(group="jupyter_client.kernel_provisioners", name=PROVISIONER)
+    return {"JUPYTER_DEFAULT_PROVISIONER_NAME": PROVISIONER} if known and default_kind() is KernelKind.WARM else {}
 
 
 def _become(environment: Mapping[str, str]) -> None:
