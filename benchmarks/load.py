@@ -1,4 +1,7 @@
-"""A load of equal requests over kept-alive connections, light enough that the server is what is measured."""
+"""A load of equal requests, light enough that the server is what is measured.
+
+Connections are kept as long as the server keeps them.
+"""
 
 from __future__ import annotations
 
@@ -20,52 +23,39 @@ class Load:
 
 
 class _Connection(asyncio.Protocol):
-    """Sends the next request as soon as the answer to the last one is complete."""
+    """One connection: sends a request, and tells when its answer is complete."""
 
-    def __init__(self, request: bytes, until: float) -> None:
-        self._request = request
-        self._until = until
+    def __init__(self) -> None:
         self._buffer = bytearray()
-        self._sent = 0.0
-        self.latencies: list[float] = []
-        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._answered: asyncio.Future[bool] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._send()
+        self.transport = transport
+
+    def ask(self, request: bytes) -> asyncio.Future[bool]:
+        """Send ``request``; the result is whether the server keeps the connection after its answer."""
+        self._buffer.clear()
+        self._answered = asyncio.get_running_loop().create_future()
+        self.transport.write(request)
+        return self._answered
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
-        head = self._buffer.find(b"\r\n\r\n")
-        if head < 0 or len(self._buffer) < head + 4 + _length(self._buffer[:head]):
+        end = self._buffer.find(b"\r\n\r\n")
+        if end < 0 or self._answered is None or self._answered.done():
             return
-        if not self._buffer.startswith(b"HTTP/1.1 200"):
-            self._end(RuntimeError(bytes(self._buffer[:400]).decode(errors="replace")))
+        head = bytes(self._buffer[:end]).lower()
+        if len(self._buffer) < end + 4 + _length(head):
             return
-        now = time.perf_counter()
-        self.latencies.append(now - self._sent)
-        self._buffer.clear()
-        if now < self._until:
-            self._send()
+        if b" 200 " in head.split(b"\r\n", 1)[0]:
+            self._answered.set_result(b"\r\nconnection: close" not in head)
         else:
-            self._end(None)
+            self._answered.set_exception(RuntimeError(bytes(self._buffer[:400]).decode(errors="replace")))
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._end(error or ConnectionError("the server closed the connection"))
-
-    def _send(self) -> None:
-        self._sent = time.perf_counter()
-        self._transport.write(self._request)
-
-    def _end(self, error: Exception | None) -> None:
-        if self.ended.done():
-            return
-        if error is None:
-            self.ended.set_result(None)
-        else:
-            self.ended.set_exception(error)
-        self._transport.abort()
+        if self._answered is not None and not self._answered.done():
+            self._answered.set_exception(error or ConnectionError("the server closed the connection"))
 
 
 async def apply_load(
@@ -78,22 +68,30 @@ async def apply_load(
     """
     parts = urlsplit(url)
     tls = ssl.create_default_context(cafile=ca) if parts.scheme == "https" else None
-    loop = asyncio.get_running_loop()
-    request = _request(parts.netloc, parts.path + ("?" + parts.query if parts.query else ""), headers, body)
+    target = parts.path + (f"?{parts.query}" if parts.query else "")
+    request = _request(parts.netloc, target, headers, body)
+    latencies: list[float] = []
+
+    async def connect() -> _Connection:
+        name = parts.hostname if tls else None
+        loop = asyncio.get_running_loop()
+        _, made = await loop.create_connection(_Connection, "127.0.0.1", parts.port, ssl=tls, server_hostname=name)
+        return made
+
+    async def ask_on_and_on() -> None:
+        connection = await connect()
+        while (sent := time.perf_counter()) < until:
+            if not await connection.ask(request):
+                connection.transport.abort()
+                connection = await connect()
+            latencies.append((time.perf_counter() - sent) * 1000)
+        connection.transport.abort()
+
     began = time.perf_counter()
-    made = [
-        await loop.create_connection(
-            lambda: _Connection(request, began + seconds),
-            "127.0.0.1",
-            parts.port,
-            ssl=tls,
-            server_hostname=parts.hostname if tls else None,
-        )
-        for _ in range(connections)
-    ]
-    await asyncio.gather(*(connection.ended for _, connection in made))
+    until = began + seconds
+    await asyncio.gather(*(ask_on_and_on() for _ in range(connections)))
     took = time.perf_counter() - began
-    latencies = sorted(latency * 1000 for _, connection in made for latency in connection.latencies)
+    latencies.sort()
     return Load(len(latencies) / took, statistics.median(latencies), latencies[int(len(latencies) * 0.99)])
 
 
@@ -105,9 +103,6 @@ def _request(host: str, target: str, headers: dict[str, str], body: str | None) 
     return "\r\n".join([*lines, "", ""]).encode() + content
 
 
-def _length(head: bytearray) -> int:
-    for line in bytes(head).split(b"\r\n"):
-        name, _, value = line.partition(b":")
-        if name.lower() == b"content-length":
-            return int(value)
-    return 0
+def _length(head: bytes) -> int:
+    _, found, rest = head.partition(b"\r\ncontent-length:")
+    return int(rest.split(b"\r\n", 1)[0]) if found else 0
