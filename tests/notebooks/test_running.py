@@ -1,0 +1,214 @@
+"""The notebooks run: in order, alone, again, after a crash, with other names, as somebody with fewer rights."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.core.exceptions import HttpResponseError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from helpers import TutorialError
+from sandbox.state import Settings
+from tests.helpers.pointing import point_to, unchanged_environment
+from tests.notebooks.course import FOLDER, NAMES, book, run
+from tests.support.sandbox import RunningSandbox, running_sandbox
+
+OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
+GROUP = "myResourceGroupVM"
+MACHINE = "/providers/Microsoft.Compute/virtualMachines/myVM"
+IDENTITY = "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/ID1"
+
+
+def run_all(**parameters: str) -> None:
+    for name in NAMES:
+        run(name, **parameters)
+
+
+def get(sandbox: RunningSandbox, path: str, version: str) -> Any:
+    answer = sandbox.arm("GET", path, version=version)
+    return answer.json() if answer.ok else answer.json()["error"]["code"]
+
+
+def identity_block(sandbox: RunningSandbox) -> Any:
+    return get(sandbox, sandbox.world.group(GROUP) + MACHINE, "2024-11-01").get("identity")
+
+
+def snapshot(sandbox: RunningSandbox) -> list[Any]:
+    """Everything in the subscription that a course might leave behind, without what each write counts up."""
+    subscription = sandbox.world.subscription
+    grants = get(sandbox, f"{subscription}/providers/Microsoft.Authorization/roleAssignments", "2022-04-01")["value"]
+    groups = get(sandbox, f"{subscription}/resourceGroups", "2021-04-01")["value"]
+    resources = get(sandbox, f"{subscription}/resources", "2021-04-01")["value"]
+    return [sorted(map(str, each)) for each in (grants, groups, resources)]
+
+
+def test_in_order_and_nothing_is_left(at_sandbox: RunningSandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    before = snapshot(at_sandbox)
+    run_all()
+    assert snapshot(at_sandbox) == before
+    assert capsys.readouterr().out == ""  # nothing had to be caught up with, nothing was waited for
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_alone_and_again(at_sandbox: RunningSandbox, name: str) -> None:
+    run(name)
+    once = snapshot(at_sandbox)
+    run(name)
+    assert snapshot(at_sandbox)[1:] == once[1:]  # a grant that is made again has another date
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_catching_up_is_said(at_sandbox: RunningSandbox, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    made_before = {"00": 0, "01": 0, "02": 1, "03": 2, "04": 2, "05": 3, "06": 0}[name[:2]]
+    run(name)
+    said = [line for line in capsys.readouterr().out.splitlines() if " yet: " in line]
+    assert len(said) == made_before
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_after_a_crash_at_any_cell(at_sandbox: RunningSandbox, name: str) -> None:
+    for cell in book(name).code:
+        run(name, stop_after=cell.id)
+        run(name)
+    run("06_clean_up")
+    assert get(at_sandbox, at_sandbox.world.group(GROUP) + IDENTITY, "2024-11-30") == "ResourceNotFound"
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    resource_group=st.from_regex(r"[A-Za-z0-9_.()-]{0,89}[A-Za-z0-9_()-]", fullmatch=True),
+    vm_name=st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9-]{0,62}[A-Za-z0-9])?", fullmatch=True),
+    identity_name=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{2,127}", fullmatch=True),
+)
+def test_with_any_names_that_azure_allows(
+    at_sandbox: RunningSandbox, resource_group: str, vm_name: str, identity_name: str
+) -> None:
+    before = snapshot(at_sandbox)
+    run_all(resource_group=resource_group, vm_name=vm_name, identity_name=identity_name)
+    assert snapshot(at_sandbox) == before
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("parameter", "value", "sentence"),
+    [("identity_name", "x", "3 to 128"), ("resource_group", "ends.", "does not end with a period")],
+)
+def test_a_bad_name_is_refused_with_what_is_allowed(
+    at_sandbox: RunningSandbox, name: str, parameter: str, value: str, sentence: str
+) -> None:
+    before = snapshot(at_sandbox)
+    with pytest.raises(ValueError, match=sentence):
+        run(name, **{parameter: value})
+    assert snapshot(at_sandbox) == before
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [("vm_name", "-"), ("location", "East US"), ("role", ""), ("subscription_id", "x"), ("target", "aws")],
+)
+def test_the_first_notebook_refuses_every_bad_parameter(at_sandbox: RunningSandbox, parameter: str, value: str) -> None:
+    with pytest.raises(ValueError, match=parameter):
+        run("00_prerequisites", **{parameter: value})
+
+
+def test_with_a_role_that_may_write(at_sandbox: RunningSandbox) -> None:
+    before = snapshot(at_sandbox)
+    run_all(role="Contributor")
+    assert snapshot(at_sandbox) == before
+
+
+@pytest.mark.parametrize(
+    ("role", "sentence"), [("Raeder", "There is no role named 'Raeder'"), ("AcrPull", "AcrPull does not allow")]
+)
+def test_with_a_role_that_will_not_do(at_sandbox: RunningSandbox, role: str, sentence: str) -> None:
+    with pytest.raises(AssertionError, match=sentence):
+        run("03_grant_access", role=role)
+
+
+def test_a_machine_keeps_the_identities_that_it_had(at_sandbox: RunningSandbox) -> None:
+    group = at_sandbox.world.group(GROUP)
+    other = f"{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/contosoPayrollReader"
+    at_sandbox.arm("PUT", other, {"location": "eastus"}, version="2024-11-30").raise_for_status()
+    block = {"type": "SystemAssigned, UserAssigned", "userAssignedIdentities": {other: {}}}
+    at_sandbox.arm("PATCH", group + MACHINE, {"identity": block}, version="2024-11-01").raise_for_status()
+    before = identity_block(at_sandbox)
+    run_all()
+    assert identity_block(at_sandbox) == before
+
+
+def test_an_identity_of_that_name_that_was_there_is_used_and_left(at_sandbox: RunningSandbox) -> None:
+    path = at_sandbox.world.group(GROUP) + IDENTITY
+    mine = {"location": "westus", "tags": {"owner": "contoso"}}
+    at_sandbox.arm("PUT", path, mine, version="2024-11-30").raise_for_status()
+    before = get(at_sandbox, path, "2024-11-30")
+    run_all()
+    assert get(at_sandbox, path, "2024-11-30") == before
+
+
+def test_somebody_who_owns_one_group_only(at_sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A learner in a class: has a group with a machine, and sees nothing else of the subscription."""
+    names = {"resource_group": "class-ada", "vm_name": "vm-ada", "identity_name": "id-ada"}
+    scope = at_sandbox.world.group(names["resource_group"])
+    at_sandbox.arm("PUT", scope, {"location": "eastus"}, version="2021-04-01").raise_for_status()
+    run("00_prerequisites", **names)
+    learner, secret = at_sandbox.add_principal("ada")
+    body = {
+        "properties": {
+            "roleDefinitionId": f"{scope}/providers/Microsoft.Authorization/roleDefinitions/{OWNER}",
+            "principalId": learner.object_id,
+            "principalType": "ServicePrincipal",
+        }
+    }
+    path = f"{scope}/providers/Microsoft.Authorization/roleAssignments/00000000-0000-4000-8000-000000000001"
+    at_sandbox.arm("PUT", path, body).raise_for_status()
+    point_to(at_sandbox, monkeypatch, client_id=learner.client_id, secret=secret)
+    run_all(**names)
+    assert get(at_sandbox, scope, "2021-04-01")["name"] == "class-ada"
+    with pytest.raises(HttpResponseError, match="AuthorizationFailed"):
+        run("01_create_identity", resource_group=GROUP)
+
+
+def test_where_things_take_their_time(
+    tmp_path: Path, keys: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As on Azure: a grant takes a while to count, an identity to reach its machine. Sleeping moves the clock."""
+    with (
+        running_sandbox(tmp_path, settings=Settings(temper="realistic"), keys_from=keys) as sandbox,
+        unchanged_environment(),
+    ):
+        point_to(sandbox, monkeypatch)
+        monkeypatch.setattr(time, "sleep", sandbox.clock.advance)
+        before = snapshot(sandbox)
+        run_all()
+        assert snapshot(sandbox) == before
+    said = capsys.readouterr().out
+    assert "Waiting for the grant to take effect" in said
+    assert "Waiting for Azure to refuse" in said
+
+
+def test_a_machine_that_is_stopped_is_noticed_at_the_start(at_sandbox: RunningSandbox) -> None:
+    machine = at_sandbox.world.group(GROUP) + MACHINE
+    at_sandbox.arm("POST", f"{machine}/deallocate", version="2024-11-01").raise_for_status()
+    with pytest.raises(AssertionError, match="az vm start --resource-group myResourceGroupVM --name myVM"):
+        run("00_prerequisites")
+    with pytest.raises(TutorialError, match="not running"):
+        run("04_get_token")
+
+
+def test_stock_papermill_runs_one_alone_from_any_folder(
+    at_sandbox: RunningSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = str(FOLDER / "03_grant_access.ipynb")
+    command = [sys.executable, "-m", "papermill", source, "out.ipynb", "-p", "identity_name", "ID7", "-k", "python3"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "The identity ID7 was not there yet" in (tmp_path / "out.ipynb").read_text("utf-8")
+    path = at_sandbox.world.group(GROUP) + IDENTITY.replace("ID1", "ID7")
+    assert get(at_sandbox, path, "2024-11-30")["name"] == "ID7"
