@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sandbox.arm import (
     compute,
+    compute_catalog,
     federated_credentials,
     local,
     managed_identity,
@@ -42,6 +43,7 @@ _MODULES = (
     network_interfaces,
     network_accessories,
     compute,
+    compute_catalog,
     virtual_machines,
     vm_power,
     run_command,
