@@ -1,0 +1,80 @@
+"""The Azure CLI as it comes from the registry, in an environment of its own, and the sandbox it is pointed at."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sandbox.az import azure_cli_settings
+from sandbox.client import OperatorClient
+from sandbox.environment import environment, running_machine
+from tests.clients.environments import program, python_environment
+from tests.support.sandbox import RunningSandbox
+
+VERSION = "2.91.0"
+_LIMIT = 120  # seconds
+
+
+def azure_cli_program() -> Path:
+    """The ``az`` program; skips the test where it cannot be installed."""
+    return program(python_environment("azure-cli", f"azure-cli=={VERSION}"), "az")
+
+
+def clients_environment(sandbox: RunningSandbox, home: Path, vm: str | None = None) -> dict[str, str]:
+    """What ``env --az`` (with ``--vm``) prints, on top of this process's variables, with a home that is empty."""
+    state, runtime = sandbox.server.state, sandbox.server.runtime
+    client = OperatorClient(state, runtime)
+    machine_id = running_machine(client, vm)[0] if vm else None
+    return {
+        **os.environ,
+        "HOME": str(home),
+        "USERPROFILE": str(home),
+        **environment(state, runtime, client, vm),
+        **azure_cli_settings(state, sandbox.endpoint, machine_id),
+    }
+
+
+class AzureCli:
+    """``az`` with the variables of one sign-in."""
+
+    def __init__(self, az: Path, variables: Mapping[str, str]) -> None:
+        self.az = az
+        self.variables = variables
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command, whatever comes of it."""
+        return subprocess.run(
+            [str(self.az), *words],
+            env=dict(self.variables),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_LIMIT,
+        )
+
+    def __call__(self, *words: str) -> Any:
+        """Run a command that works; return the JSON value it prints, or None."""
+        done = self.run(*words, "--output", "json")
+        assert done.returncode == 0, f"az {' '.join(words)}: {done.stderr}"
+        return json.loads(done.stdout) if done.stdout.strip() else None
+
+    def refused(self, *words: str) -> str:
+        """Run a command that fails; return what it says, every run of white space as one blank."""
+        done = self.run(*words)
+        assert done.returncode not in (0, None), f"az {' '.join(words)} was not refused: {done.stdout}"
+        assert "Traceback" not in done.stderr, done.stderr
+        return " ".join(done.stderr.split())
+
+    def sign_in(self) -> Any:
+        """Sign in with the secret in the variables; return the subscriptions."""
+        v = self.variables
+        return self(
+            "login",
+            "--service-principal",
+            *("--username", v["AZURE_CLIENT_ID"], "--password", v["AZURE_CLIENT_SECRET"]),
+            *("--tenant", v["AZURE_TENANT_ID"]),
+        )

@@ -1,0 +1,37 @@
+"""A sandbox for each module, and the clients that are pointed at it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.clients.azure_cli import AzureCli, azure_cli_program, clients_environment
+from tests.support.sandbox import RunningSandbox, running_sandbox
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory, keys: Path) -> Iterator[RunningSandbox]:
+    """One for all tests of a module: each keeps to a resource group of its own."""
+    with running_sandbox(tmp_path_factory.mktemp("sandbox") / "state", keys_from=keys) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def az_program() -> Path:
+    return azure_cli_program()
+
+
+@pytest.fixture(scope="module")
+def az(sandbox: RunningSandbox, az_program: Path, tmp_path_factory: pytest.TempPathFactory) -> AzureCli:
+    """The operator's Azure CLI, signed in."""
+    cli = AzureCli(az_program, clients_environment(sandbox, tmp_path_factory.mktemp("home")))
+    cli.sign_in()
+    return cli
+
+
+@pytest.fixture
+def az_on(sandbox: RunningSandbox, az_program: Path, tmp_path: Path) -> Callable[[str], AzureCli]:
+    """``az_on(vm)``: the Azure CLI of a machine, not signed in."""
+    return lambda vm: AzureCli(az_program, clients_environment(sandbox, tmp_path, vm))

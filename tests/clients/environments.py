@@ -1,0 +1,78 @@
+"""Environments for programs that are not the project's own: made once, kept beside the tests, shared by all workers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+CACHE = Path(__file__).parent / ".cache"
+REQUIRED = "TESTS_REQUIRE_CLIENTS"  # set where a client that cannot be installed is a failure, not a skip
+_LIMIT = 900  # seconds that one installation may take
+
+
+def python_environment(name: str, *requirements: str) -> Path:
+    """Return the folder of a Python environment with ``requirements``, and skip the test if it cannot be made."""
+    return _made(name, [sys.version, *requirements], lambda folder: _install_python(folder, requirements))
+
+
+def node_environment(name: str, lock: Path) -> Path:
+    """Return the folder of the packages that ``lock``, a package-lock.json, names; skip if they cannot be had."""
+    npm = shutil.which("npm")
+    if npm is None or shutil.which("node") is None:
+        _give_up(f"{name}: node and npm are not installed")
+    return _made(name, [lock.read_text()], lambda folder: _install_node(folder, str(npm), lock.parent))
+
+
+def _made(name: str, contents: Sequence[str], install: Callable[[Path], None]) -> Path:
+    digest = hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:12]
+    folder = CACHE / f"{name}-{digest}"
+    complete = folder / "complete"
+    CACHE.mkdir(exist_ok=True)
+    with FileLock(CACHE / f"{name}.lock"):
+        if not complete.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            install(folder)
+            complete.touch()
+    return folder
+
+
+def _install_python(folder: Path, requirements: Sequence[str]) -> None:
+    uv = [sys.executable, "-m", "uv", "--no-config", "--quiet"]
+    _run(folder, *uv, "venv", "--python", sys.executable, "--allow-existing", str(folder))
+    _run(folder, *uv, "pip", "install", "--python", str(program(folder, "python")), *requirements)
+
+
+def _install_node(folder: Path, npm: str, source: Path) -> None:
+    for file in ("package.json", "package-lock.json"):
+        shutil.copy(source / file, folder)
+    _run(folder, npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=folder)
+
+
+def _run(folder: Path, *command: str, cwd: Path | None = None) -> None:
+    try:
+        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=_LIMIT)
+    except subprocess.TimeoutExpired:
+        _give_up(f"{folder.name} was not installed within {_LIMIT} seconds")
+    if done.returncode:
+        _give_up(f"{folder.name} cannot be installed: {done.stderr.strip()[-300:]}")
+
+
+def program(folder: Path, name: str) -> Path:
+    """Return the path of a program in a Python environment."""
+    return folder / ("Scripts" if sys.platform == "win32" else "bin") / name
+
+
+def _give_up(why: str) -> None:
+    if os.environ.get(REQUIRED):
+        pytest.fail(why)
+    pytest.skip(why)
