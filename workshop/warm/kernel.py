@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import ctypes
 import importlib.machinery
 import os
 import sys
@@ -149,11 +150,12 @@ def _run(channel: Wire, arguments: list[str]) -> int:
 def _exit(status: int) -> Never:
     """Exit in Python's order (threads, exit functions, streams), less the clearing of every module.
 
-    That would write to, and so copy, all the memory shared with the zygote.
+    That would write to, and so copy, all the memory shared with the zygote: as much time again as a short notebook.
     """
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.flush()
+    ctypes.CDLL(None).fflush(None)  # what libraries in C have written
     os._exit(status)

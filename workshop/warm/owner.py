@@ -17,7 +17,7 @@ from workshop.warm.preload import Report, stamps
 from workshop.warm.process import WarmProcess
 from workshop.warm.wire import Wire
 
-START_TIMEOUT = 60.0  # seconds for the imports; two are usual, a cold disk or a busy machine take longer
+START_TIMEOUT = 30.0  # seconds for the imports; two are usual, a cold disk or a busy machine take longer
 FORK_TIMEOUT = 15.0  # seconds until a forked kernel listens; 0.05 is usual
 
 # What the interpreter, the loader and the C library read as a process starts.
@@ -91,6 +91,7 @@ class Zygote:
             self._process.kill()
             raise WarmStartError(f"the imports took more than {START_TIMEOUT:.0f} s") from slow
         if message is None:
+            self._process.kill()  # ended already, or of no use
             raise WarmStartError(f"the warm process ended with {self._process.wait()}: {self._last_words()}")
         report = cast(Report, message)
         if report["problem"]:

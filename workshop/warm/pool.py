@@ -12,7 +12,7 @@ from workshop.warm.kernel import Request
 from workshop.warm.owner import WarmStartError, Zygote, ZygoteGoneError
 from workshop.warm.process import WarmProcess
 
-RETRY_AFTER = 60.0  # seconds in which a recipe that failed is not tried again
+RETRY_AFTER = 300.0  # seconds in which a recipe that failed is not tried again
 MOST_ZYGOTES = 3  # for one recipe, each for another environment
 
 Recipe = tuple[tuple[str, ...], tuple[str, ...]]

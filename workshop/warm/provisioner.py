@@ -72,7 +72,7 @@ class WarmProvisioner(LocalProvisioner):
         has replied but not yet returned from its handler is broken by it (ipython/ipykernel#666): so the
         interrupt comes after the request, for those that are still there.
         """
-        if signum == signal.SIGINT and self.parent and self.parent.shutting_down:
+        if signum == signal.SIGINT and getattr(self.parent, "shutting_down", False):
             self._interrupt_held_back = True
         else:
             await super().send_signal(signum)
@@ -86,6 +86,7 @@ class WarmProvisioner(LocalProvisioner):
 
     async def kill(self, restart: bool = False) -> None:
         """Kill the kernel's process group."""
+        self._interrupt_held_back = False
         await super().kill(restart)
         await self._ends_within(_BUSY_PROMPT)
 

@@ -27,7 +27,7 @@ from workshop.warm.wire import Wire
 OWNER_CHECK_MS = 1000
 
 
-class Zygote:
+class ForkServer:
     """Forks kernels, waits for them, and tells how each ended.
 
     Args:
@@ -162,7 +162,7 @@ def main() -> None:
     control.send({**report})
     gc.collect()
     gc.freeze()  # the collector would write to, and so copy, every page that holds an object
-    birth = Zygote(control, int(owner)).serve()
+    birth = ForkServer(control, int(owner)).serve()
     if birth is None:
         os._exit(0)  # nothing of the preloaded modules is this process's to wind up
     become_kernel(birth, report["modules"], imposed)

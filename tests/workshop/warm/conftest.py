@@ -12,7 +12,9 @@ from tests.workshop.warm.kernels import Kernel, eventually, running, start
 from workshop.warm.pool import pool
 
 if sys.platform != "linux":
-    collect_ignore = [f"test_{what}.py" for what in ("isolation", "life", "zygote", "notebooks", "jupyter_server")]
+    collect_ignore = [
+        f"test_{what}.py" for what in ("isolation", "life", "zygote", "notebooks", "jupyter_server", "wire")
+    ]
 
 Start = Callable[..., Kernel]
 

@@ -38,12 +38,20 @@ class Kernel:
     def warm(self) -> bool:
         return isinstance(self.process, WarmProcess)
 
-    def run(self, code: str) -> str:
+    def begin(self, code: str) -> None:
+        """Execute the code, and wait until it has begun."""
+        self.client.execute(f"print('begun', flush=True)\n{code}")
+        while self.client.get_iopub_msg(timeout=DEADLINE)["msg_type"] != "stream":
+            pass
+
+    def run(self, code: str, on_output: Callable[[], object] = lambda: None) -> str:
         """What the code writes, and the value of its last line as text."""
         written: list[str] = []
 
         def keep(message: dict[str, Any]) -> None:
             content = message["content"]
+            if message["msg_type"] == "stream":
+                on_output()
             written.append(content.get("text") or content.get("data", {}).get("text/plain", ""))
 
         content = self.client.execute_interactive(code, output_hook=keep, timeout=DEADLINE)["content"]

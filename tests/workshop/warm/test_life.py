@@ -59,18 +59,15 @@ def test_exit_in_a_cell_ends_it(kernel: Start) -> None:
 def test_a_cell_can_be_interrupted_and_the_kernel_goes_on(kernel: Start, endless: str) -> None:
     busy = kernel()
     busy.run("name = 'kept'")
-    again = threading.Timer(0.3, busy.manager.interrupt_kernel)
-    again.start()
     with pytest.raises(CellFailedError, match="KeyboardInterrupt"):
-        busy.run(endless)
-    again.join()
+        busy.run(f"print('begun', flush=True)\n{endless}", on_output=busy.manager.interrupt_kernel)
     assert busy.run("name") == "'kept'"
 
 
 def test_a_busy_kernel_follows_a_request_to_shut_down(kernel: Start) -> None:
     busy = kernel()
     process = busy.process
-    busy.client.execute("import time; time.sleep(600)")
+    busy.begin("import time; time.sleep(600)")
     busy.manager.shutdown_kernel()
     assert process.poll() == 0
     assert busy.manager._shutdown_status == _ShutdownStatus.ShutdownRequest  # neither terminated nor killed
