@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from nbconvert import HTMLExporter
     from nbformat import NotebookNode
 
+GENERATOR = '<meta name="generator" content="python -m workshop">'
+
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 _HEADING = re.compile(r"^# +(.+?)\s*$", re.MULTILINE)
 _MARKUP = re.compile(r"[*`]")
@@ -51,14 +53,21 @@ class Page:
 
 @dataclass(frozen=True)
 class Row:
-    """A notebook in the table of a run. ``state`` is ``completed``, ``failed`` or ``skipped``."""
+    """A notebook in the table of a run.
+
+    Attributes:
+        name: of the notebook.
+        title: its first heading.
+        state: ``pending``, ``completed``, ``failed`` or ``skipped``.
+        cells: how many cells of code it has.
+        seconds: it took, once it has run.
+    """
 
     name: str
     title: str
     state: str
     cells: int
-    seconds: float
-    saved: bool
+    seconds: float | None = None
 
 
 def title_of(node: NotebookNode, name: str) -> str:
@@ -96,21 +105,20 @@ def notebook_page(
     return _link_pages(_embed_pictures(_percent_encode_svg(html), folder), names)
 
 
-def index_page(rows: Sequence[Row], summary: Mapping[str, str], failure: str) -> str:
+def index_page(rows: Sequence[Row], summary: Mapping[str, str] | None = None, failure: str = "") -> str:
     """Return the page that lists the notebooks of a run.
 
     Args:
         rows: the notebooks, in order.
-        summary: what the run made, by name.
+        summary: what the run brought about, by name.
         failure: the account of what failed; empty if nothing did.
     """
     from jinja2 import Environment, FileSystemLoader
-
-    environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True)
     from markupsafe import Markup
 
+    environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True)
     return environment.get_template("index.html.j2").render(
-        rows=rows, summary=summary, failure=failure, style=Markup(_own_style())
+        rows=rows, summary=summary, failure=failure, style=Markup(_own_style()), generator=Markup(GENERATOR)
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +11,7 @@ from typing import Self
 
 from workshop.errors import UsageError, WorkshopError
 from workshop.files import notebook_text, write_whole
-from workshop.html import Row, index_page, notebook_page
+from workshop.html import GENERATOR, Row, index_page, notebook_page
 from workshop.running import Outcome
 
 INDEX = "index.html"
@@ -21,26 +21,28 @@ _OURS = re.compile(r"\d\d_\w+\.(?:ipynb|html)\Z", re.ASCII)
 class OutputFolder:
     """Saves what a run brings about, as it comes. Used in a ``with``, at whose end all of it is written.
 
-    Pages are made on a thread of their own, while the next notebook runs.
+    Pages of notebooks are made on a thread of their own, while the next notebook runs.
 
     Args:
         path: the folder; made if it is not there. What an earlier run left in it goes.
-        names: of the notebooks that will run.
+        rows: the notebooks that will run.
 
     Raises:
-        UsageError: The folder cannot be made or written to.
+        UsageError: The folder cannot be made or written to, or has notebooks in it that are not from a run.
     """
 
-    def __init__(self, path: Path, names: Sequence[str]) -> None:
+    def __init__(self, path: Path, rows: Sequence[Row]) -> None:
         self.path = path.absolute()
-        self._names = names
-        self._rows: list[Row] = []
+        self._names = [row.name for row in rows]
         self._pages: list[Future[None]] = []
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            for old in [found for found in self.path.iterdir() if _OURS.match(found.name) or found.name == INDEX]:
+            found = [old for old in self.path.iterdir() if _OURS.match(old.name)]
+            if found and not self._is_ours():
+                raise UsageError(f"{path} has notebooks in it that are not from a run; choose another folder.")
+            write_whole(self.path / INDEX, index_page(rows))
+            for old in found:
                 old.unlink()
-            write_whole(self.path / INDEX, "")
         except OSError as error:
             raise UsageError(f"The folder {path} cannot be written to: {error.strerror}.") from error
         self._writer = ThreadPoolExecutor(1, "pages")
@@ -53,24 +55,25 @@ class OutputFolder:
     ) -> None:
         self._writer.shutdown(cancel_futures=error is not None)
 
-    def save(self, outcome: Outcome) -> None:
-        """Save an executed notebook now, and its page soon.
+    def save(self, outcome: Outcome, rows: Sequence[Row]) -> None:
+        """Save an executed notebook and the list of all now, and its page soon.
 
         Raises:
-            WorkshopError: It cannot be written.
+            WorkshopError: They cannot be written.
         """
         self._write(f"{outcome.name}.ipynb", notebook_text(outcome.node))
+        self._write(INDEX, index_page(rows))
         self._pages.append(self._writer.submit(self._save_page, outcome))
 
     def _save_page(self, outcome: Outcome) -> None:
         page = notebook_page(outcome.node, self._names, outcome.name, outcome.folder, outcome.failure)
         self._write(f"{outcome.name}.html", page)
 
-    def finish(self, rows: Sequence[Row], summary: dict[str, str], account: str) -> Path:
-        """Wait for the pages and write the one that lists them.
+    def finish(self, rows: Sequence[Row], summary: Mapping[str, str], account: str) -> Path:
+        """Wait for the pages and write the final list of them.
 
         Returns:
-            That page.
+            The page that is this list.
 
         Raises:
             WorkshopError: Something could not be written.
@@ -85,3 +88,7 @@ class OutputFolder:
             write_whole(self.path / name, text)
         except OSError as error:
             raise WorkshopError(f"{self.path / name} cannot be written: {error.strerror}.") from error
+
+    def _is_ours(self) -> bool:
+        index = self.path / INDEX
+        return index.is_file() and GENERATOR in index.read_text("utf-8", "replace")

@@ -23,6 +23,9 @@ class Progress(Protocol):
     ) -> None:
         """Show no more."""
 
+    def preparing(self, what: str) -> None:
+        """This goes on before the first notebook."""
+
     def planned(self, notebooks: Sequence[tuple[str, int]]) -> None:
         """These notebooks will be executed: name and number of cells with code."""
 
@@ -44,6 +47,9 @@ class Silent:
 
     def __exit__(self, *_: object) -> None:
         pass
+
+    def preparing(self, what: str) -> None:
+        """Show nothing."""
 
     def planned(self, notebooks: Sequence[tuple[str, int]]) -> None:
         """Show nothing."""
@@ -90,17 +96,25 @@ class Live:
             TimeElapsedColumn(),
             console=console,
         )
+        self._status = console.status("")
         self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
-        self._progress.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._status.stop()
         self._progress.stop()
+
+    def preparing(self, what: str) -> None:
+        """Show it with something that moves."""
+        self._status.update(f"{what} …")
+        self._status.start()
 
     def planned(self, notebooks: Sequence[tuple[str, int]]) -> None:
         """Show an empty bar for each."""
+        self._status.stop()
+        self._progress.start()
         for name, cells in notebooks:
             self._tasks[name] = self._progress.add_task(f"[dim]{name}", total=cells, start=False)
 

@@ -40,7 +40,8 @@ def save(notebooks: Sequence[Notebook], kind: KernelKind, progress: Progress) ->
 
 def _executed(plan: Plan, kind: KernelKind, progress: Progress) -> list[Outcome]:
     done = []
-    with FreshSandbox() as sandbox, progress:
+    with progress, FreshSandbox() as sandbox:
+        progress.preparing("Starting a fresh sandbox")
         for outcome in outcomes(plan, kernel_environment(sandbox.environment), kind, progress):
             if outcome.failure is not None:
                 raise WorkshopError(f"Nothing was saved.\n\n{account_of(outcome.name, outcome.failure)}")

@@ -33,6 +33,10 @@ def workshop(folder: Path, *words: str, output: str = "output") -> int:
     return main(["run", "--notebooks", str(folder), "--output", str(folder.parent / output), *words])
 
 
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.iterdir()}
+
+
 def saved(folder: Path) -> list[str]:
     return sorted(path.name for path in (folder.parent / "output").iterdir())
 
@@ -126,6 +130,7 @@ BAD = [
     (["--notebooks", "missing"], "no folder"),
     (["--output", "{notebooks}"], "choose another folder"),
     (["--output", "{notebooks}/00_first.ipynb"], "cannot be written to"),
+    (["--output", "{notebooks}/../mine"], "not from a run"),
     (["--output", "/proc/none"], "cannot be written to"),
 ]
 
@@ -136,14 +141,15 @@ def test_what_cannot_be_done_is_said_in_a_sentence(
 ) -> None:
     if words[-1].startswith("/proc") and not sys.platform.startswith("linux"):
         pytest.skip("a folder nobody can write to, on Linux")
-    before = {path: path.read_bytes() for path in folder.iterdir()}
+    write_series(folder.parent / "mine", {"01_my_own_work": notebook("1")})
+    before = contents(folder) | contents(folder.parent / "mine")
     assert workshop(folder, *(word.format(notebooks=folder) for word in words)) == 2
     said = capsys.readouterr()
     assert said.out == ""
     assert sentence in said.err
     assert len(said.err.splitlines()) == 1
     assert TOKEN[:8] not in said.err
-    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+    assert contents(folder) | contents(folder.parent / "mine") == before
     assert not (folder.parent / "output").exists()
 
 

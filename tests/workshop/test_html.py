@@ -129,9 +129,9 @@ def test_a_page_says_what_failed(tmp_path: Path) -> None:
 
 def test_the_index_escapes_what_it_shows() -> None:
     rows = [
-        Row("00_a", "A <b>", "completed", 3, 1.25, saved=True),
-        Row("01_b", "B", "failed", 2, 0.5, saved=True),
-        Row("02_c", "C", "skipped", 0, 0.0, saved=False),
+        Row("00_a", "A <b>", "completed", 3, 1.25),
+        Row("01_b", "B", "failed", 2, 0.5),
+        Row("02_c", "C", "skipped", 4),
     ]
     page = index_page(rows, {"Identity": "<ID1>"}, "ValueError: <why>")
     assert '<a href="00_a.html">00_a</a>' in page
