@@ -1,4 +1,4 @@
-"""``python -m workshop``: run the notebooks, once or for many rows, save their outputs, open them in JupyterLab."""
+"""``python -m workshop``: run the notebooks, save them with their outputs, open them in JupyterLab."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Never
 
-from workshop.batch.cli import add_batch
 from workshop.errors import WorkshopError
 from workshop.imports import import_papermill
 from workshop.kernels import KernelKind, default_kind, warm_up
@@ -29,7 +28,7 @@ _INTERRUPTED = 130  # exit status, as shells have it for Ctrl-C
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status: 0, 1 if something failed, 2 if it could not be done at all."""
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
+    before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         return int(options.run(options))
     except WorkshopError as error:
@@ -38,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("workshop: interrupted", file=sys.stderr)
         return _INTERRUPTED
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> Never:
@@ -51,7 +52,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_run(commands.add_parser("run", help="execute the notebooks in order and save them with a page of each"))
-    add_batch(commands.add_parser("batch", help="execute the notebooks once for each row of a file, in parallel"))
     _add_save(commands.add_parser("save", help="execute the notebooks and save their outputs in place"))
     _add_lab(commands.add_parser("lab", help="open the first notebook in JupyterLab, with the sandbox running"))
     return parser
