@@ -1,0 +1,36 @@
+"""The package as a whole: what it imports, and what it offers."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from pathlib import Path
+
+import pytest
+
+import helpers
+from helpers import catch_up
+
+MODULES = sorted(Path(helpers.__file__).parent.glob("*.py"))
+FORBIDDEN = {"sandbox", "workshop", "papermill", "nbformat", "nbclient"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_imports_go_one_way(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        assert not FORBIDDEN & {name.partition(".")[0] for name in names}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_modules_are_small(path: Path) -> None:
+    assert len(path.read_text("utf-8").splitlines()) <= 200
+
+
+@pytest.mark.parametrize("module", [helpers, catch_up])
+def test_every_public_name_says_what_it_is(module: object) -> None:
+    for name in module.__all__:  # type: ignore[attr-defined]
+        found = getattr(module, name)
+        if inspect.isclass(found) or inspect.isfunction(found):
+            assert inspect.getdoc(found), name
