@@ -1,4 +1,4 @@
-"""``python -m workshop``: run the notebooks, save them with their outputs, open them in JupyterLab."""
+"""``python -m workshop``: run the notebooks, once or for many rows, save their outputs, open them in JupyterLab."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Never
 
+from workshop.batch.cli import add_batch
 from workshop.errors import WorkshopError
 from workshop.imports import import_papermill
 from workshop.kernels import KernelKind, default_kind, warm_up
@@ -52,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_run(commands.add_parser("run", help="execute the notebooks in order and save them with a page of each"))
+    add_batch(commands.add_parser("batch", help="execute the notebooks once for each row of a file, in parallel"))
     _add_save(commands.add_parser("save", help="execute the notebooks and save their outputs in place"))
     _add_lab(commands.add_parser("lab", help="open the first notebook in JupyterLab, with the sandbox running"))
     return parser

@@ -1,0 +1,180 @@
+"""``python -m workshop batch``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workshop.errors import UsageError
+from workshop.kernels import KernelKind, default_kind
+from workshop.places import NOTEBOOKS
+from workshop.series import find_series, select
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from workshop.batch.batch import Result, Settings
+
+_INTERRUPTED = 130  # exit status, as shells have it for Ctrl-C
+_MOST_FAILURES = 10  # that are named at the end
+_ABOUT = """\
+Execute the notebooks once for each row of a file, several rows at the same time.
+
+The columns of the file are parameters of the notebooks; an empty cell stands for the notebook's own value. A column
+"name" names the rows, and the folders their notebooks are saved in. Rows of the same resource group run one after the
+other, for each cleans up after itself. All rows are checked before anything starts.
+
+In the output folder: a folder of executed notebooks for each row, manifest.jsonl (a line each time a row changes
+state), and at the end report.html and junit.xml. The exit status is 0 if all rows completed, 1 if not, 2 if the batch
+could not be begun, 130 after Ctrl-C."""
+
+
+def add_batch(parser: argparse.ArgumentParser) -> None:
+    """Add what ``batch`` takes to its parser."""
+    parser.description = _ABOUT
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("parameters", type=Path, metavar="PARAMETERS", help="a CSV, YAML or JSON file with the rows")
+    parser.add_argument(
+        "--output",
+        default=str(Path("output") / "batch"),
+        metavar="DIR",
+        help="where to save: a folder, or an address that papermill writes to, such as s3://… (default: output/batch)",
+    )
+    parser.add_argument(
+        "--records",
+        type=Path,
+        metavar="DIR",
+        help="the folder for the manifest and the reports (default: that of --output; for an address, output/batch)",
+    )
+    parser.add_argument(
+        "--jobs", type=_positive, metavar="N", help="rows at the same time (default: one for each processor)"
+    )
+    parser.add_argument(
+        "--scheduler", metavar="tcp://…", help="use the workers of this Dask scheduler in place of ones started here"
+    )
+    parser.add_argument("--resume", action="store_true", help="run only what the batch in --output has not completed")
+    parser.add_argument(
+        "--retries", type=_natural, default=0, metavar="N", help="run a row that fails so many times more (default: 0)"
+    )
+    parser.add_argument("--fail-fast", action="store_true", help="begin no more rows after one that failed")
+    parser.add_argument(
+        "--timeout", type=_seconds, metavar="S", help="seconds that a notebook may take before its row fails"
+    )
+    parser.add_argument("--from", dest="first", metavar="NN", help="the notebook to begin with, such as 03")
+    parser.add_argument("--to", dest="last", metavar="NN", help="the notebook to end with")
+    parser.add_argument(
+        "--sandbox",
+        choices=("fresh", "running"),
+        default="fresh",
+        help="a fresh sandbox that is gone afterwards, or your own that is running (default: fresh)",
+    )
+    parser.add_argument(
+        "--notebooks", type=Path, default=NOTEBOOKS, metavar="DIR", help="where they are (default: this project's)"
+    )
+    parser.add_argument(
+        "--kernel",
+        type=KernelKind,
+        choices=list(KernelKind),
+        default=default_kind(),
+        help="warm: forked from a process that has the imports done; stock: started anew (default here: %(default)s)",
+    )
+    parser.set_defaults(run=_batch)
+
+
+def _batch(options: argparse.Namespace) -> int:
+    _require_dask()
+    from rich.console import Console
+
+    from workshop.batch.rows import check_rows, read_sources
+    from workshop.batch.table import read_table
+    from workshop.imports import import_papermill
+
+    import_papermill()
+    sources = read_sources(select(find_series(options.notebooks), options.first, options.last))
+    rows = check_rows(read_table(options.parameters), sources)
+    settings = _settings(options)
+
+    from workshop.batch.batch import run_batch
+    from workshop.batch.progress import batch_progress_on
+
+    console = Console()
+    result = run_batch(rows, sources, settings, batch_progress_on(console))
+    _tell(result, settings, console)
+    return _INTERRUPTED if result.interrupted else int(not result.passed)
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    from workshop.batch.batch import Settings
+    from workshop.batch.judge import Policy
+    from workshop.batch.place import is_address
+    from workshop.run import SandboxChoice
+
+    output: str = options.output
+    if not is_address(output) and Path(output).absolute() == options.notebooks.absolute():
+        raise UsageError(f"{output} is where the notebooks are; choose another folder for the executed ones.")
+    by_default = Path("output") / "batch" if is_address(output) else Path(output)
+    return Settings(
+        output=output,
+        records=options.records or by_default,
+        scheduler=options.scheduler,
+        jobs=options.jobs or (None if options.scheduler else _processors()),
+        resume=options.resume,
+        timeout=options.timeout,
+        kind=options.kernel,
+        sandbox=SandboxChoice(options.sandbox),
+        policy=Policy(options.retries, options.fail_fast),
+    )
+
+
+def _tell(result: Result, settings: Settings, console: Console) -> None:
+    from workshop.batch.batch import REPORT
+    from workshop.batch.standing import duration
+    from workshop.batch.states import State
+
+    states = result.tally.states
+    counts = ", ".join(f"{states[state]} {state}" for state in State if states[state])
+    lines = ["", f"{counts}; {duration(result.tally.seconds)}"]
+    failed = [standing for standing in result.tally.standings if standing.state is State.FAILED]
+    lines += [f"  {standing.row.name}: {standing.error[:200]}" for standing in failed[:_MOST_FAILURES]]
+    if len(failed) > _MOST_FAILURES:
+        lines.append(f"  and {len(failed) - _MOST_FAILURES} more")
+    lines.append(f"The report: {settings.records / REPORT}")
+    if not result.passed:
+        lines.append("To run what is not completed: the same command with --resume")
+    console.print(*lines, sep="\n", markup=False, highlight=False, soft_wrap=True)
+
+
+def _require_dask() -> None:
+    if importlib.util.find_spec("distributed") is None:
+        raise UsageError("A batch needs Dask, which is not installed: install this package with its extra 'batch'.")
+
+
+def _processors() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Linux
+        return os.cpu_count() or 1
+
+
+def _natural(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError("takes a whole number, 0 or more")
+    return number
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("takes a whole number, 1 or more")
+    return number
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError("takes seconds, more than 0")
+    return seconds

@@ -1,0 +1,193 @@
+"""The Dask workers of a batch: processes of this computer's, or those of a cluster that is there already."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from workshop.batch import worker
+from workshop.batch.task import News, RowResult, RowTask
+from workshop.errors import UsageError, WorkshopError
+
+_PRELOAD = "workshop.batch.local_worker"
+_CONNECT = 10.0  # seconds to reach a scheduler
+_CLEAR = 60.0  # seconds for rows that were called off to end
+_LOOK = 0.5  # seconds between two looks whether they have
+_JOIN = 30.0  # seconds in which at least one worker should be there
+
+
+class LostError(Exception):
+    """A row did not come back from the workers; the message says why."""
+
+
+class Cluster:
+    """Runs rows on workers.
+
+    Args:
+        client: Dask's, connected to their scheduler.
+        batch: that rows run for.
+        most: rows at the same time; None for as many as the workers have threads.
+    """
+
+    def __init__(self, client: Any, batch: str, most: int | None) -> None:
+        self._client = client
+        self._batch = batch
+        self._most = most
+
+    def listen(self, topic: str, on_news: Callable[[News], None]) -> None:
+        """Be told what workers tell under ``topic``. The call comes from another thread."""
+        self._client.subscribe_topic(topic, lambda event: on_news(event[1]))
+
+    def room(self) -> int:
+        """How many rows can run at the same time now.
+
+        Raises:
+            LostError: There is no connection to the scheduler any more.
+        """
+        if self._client.status != "running":
+            raise LostError("The connection to the Dask scheduler is lost.")
+        threads: int = sum(self._client.nthreads().values())
+        return threads if self._most is None else min(threads, self._most)
+
+    def submit(self, task: RowTask, on_end: Callable[[Any], None]) -> None:
+        """Run a row; ``on_end`` is called from another thread, with what ``result`` takes, when it has run."""
+        key = f"{task.topic}-{task.row}-{task.attempt}"
+        future = self._client.submit(worker.run_row, task, key=key, pure=False, retries=0)
+        future.add_done_callback(on_end)
+
+    def result(self, future: Any) -> RowResult:
+        """Return what a row that has run came to, and let the workers forget it.
+
+        Raises:
+            LostError: Its workers died, the scheduler is gone, or running it raised something unforeseen.
+        """
+        from distributed.scheduler import KilledWorker
+
+        try:
+            result: RowResult = future.result()
+            return result
+        except KilledWorker as error:
+            deaths = error.allowed_failures + 1
+            raise LostError(f"{deaths} workers died while they ran this row.") from error
+        except Exception as error:  # whatever the worker raised
+            raise LostError(f"{type(error).__name__}: {error}") from error
+        finally:
+            future.release()
+
+    def call_off(self) -> None:
+        """End the rows of this batch that run, if the workers can still be told."""
+        if self._client.status == "running":
+            self._client.run(worker.call_off, self._batch)
+
+    def clear(self) -> None:
+        """End what still runs for a runner of this batch that is no more.
+
+        Raises:
+            WorkshopError: It does not end.
+        """
+        deadline = time.monotonic() + _CLEAR
+        while any(self._client.run(worker.running, self._batch).values()):
+            if time.monotonic() > deadline:
+                raise WorkshopError("Rows of an earlier run of this batch still run on the workers, and do not end.")
+            self._client.run(worker.call_off, self._batch)
+            time.sleep(_LOOK)
+
+    def without_way_to(self, endpoint: str, ca_file: str) -> list[str]:
+        """Return the addresses of the workers that cannot use a sandbox."""
+        reached: dict[str, bool] = self._client.run(worker.reaches, endpoint, ca_file)
+        return [address for address, does in reached.items() if not does]
+
+
+@contextmanager
+def cluster(batch: str, scheduler: str | None, jobs: int | None) -> Iterator[Cluster]:
+    """Have workers for the time of the body.
+
+    Args:
+        batch: that rows will run for.
+        scheduler: address of a Dask scheduler; None for new workers on this computer.
+        jobs: rows at the same time; None for one for each processor here, or each thread of the workers there.
+
+    Raises:
+        UsageError: There is no such scheduler, or it has no worker that can run the notebooks.
+        WorkshopError: Workers cannot be started here.
+    """
+    import distributed
+
+    untyped: Any = distributed
+    with ExitStack() as opened, _quiet():
+        if scheduler is None:
+            local = opened.enter_context(_local(jobs))
+            client = opened.enter_context(untyped.Client(local))
+        else:
+            client = opened.enter_context(_connected(scheduler))
+        yield Cluster(client, batch, jobs)
+
+
+@contextmanager
+def _local(jobs: int | None) -> Iterator[Any]:
+    import dask
+    import distributed
+    from dask.system import CPU_COUNT
+
+    untyped: Any = distributed
+    with ExitStack() as opened:
+        scratch = opened.enter_context(tempfile.TemporaryDirectory(prefix="batch-workers-", ignore_cleanup_errors=True))
+        opened.enter_context(dask.config.set({"distributed.nanny.pre-spawn-environ": {}}))  # kernels inherit it
+        try:
+            local = untyped.LocalCluster(
+                n_workers=jobs or CPU_COUNT,
+                threads_per_worker=1,
+                host="127.0.0.1",
+                security=untyped.Security.temporary(),  # or any user of this computer could have them run something
+                dashboard_address=None,
+                memory_limit=0,  # what the kernels use is not the worker's
+                local_directory=scratch,
+                preload=[_PRELOAD],
+                silence_logs=logging.CRITICAL,
+            )
+        except Exception as error:  # Dask wraps whatever there was
+            raise WorkshopError(f"The workers cannot be started: {error}") from error
+        yield opened.enter_context(local)
+
+
+@contextmanager
+def _connected(scheduler: str) -> Iterator[Any]:
+    import distributed
+
+    untyped: Any = distributed
+
+    try:
+        client = untyped.Client(scheduler, timeout=_CONNECT, set_as_default=False)
+    except Exception as error:  # OSError, TimeoutError, ValueError for an address that is none, …
+        raise UsageError(f"No Dask scheduler answers at {scheduler}.") from error
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=_JOIN)
+        except Exception as error:
+            raise UsageError(f"The Dask scheduler at {scheduler} has no workers.") from error
+        try:
+            client.run(worker.get_ready)
+        except Exception as error:  # a ModuleNotFoundError over there, as a rule
+            raise UsageError(
+                f"A worker of {scheduler} cannot run the notebooks, for this package is not installed there or is "
+                f"another version: {type(error).__name__}: {error}"
+            ) from error
+        yield client
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Dask's own remarks about workers and connections from the terminal: the runner says what matters."""
+    loggers = [logging.getLogger(name) for name in ("distributed", "tornado.application", "bokeh")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,114 @@
+"""The manifest of a batch: a line of JSON for each time a row changes state, on disk before anything follows from it.
+
+The first lines of each run say which rows there are. Whoever reads it takes the last line about a row; a last line
+that was not written to its end, because the runner was killed or the disk was full, does not count.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from workshop.batch.states import State
+from workshop.errors import WorkshopError
+
+
+@dataclass(frozen=True)
+class Record:
+    """A line of the manifest.
+
+    Attributes:
+        row: its number, counted from 1.
+        name: of the row.
+        state: it is in now.
+        notebook: the one that failed, or None.
+        error: a line about what was wrong, or None.
+        seconds: the row ran.
+        inputs: a digest of its notebooks and parameters.
+    """
+
+    row: int
+    name: str
+    state: State
+    notebook: str | None = None
+    error: str | None = None
+    seconds: float = 0.0
+    inputs: str = ""
+
+
+class Manifest:
+    """Writes a manifest. Used in a ``with``.
+
+    Args:
+        path: of the file; what is there is kept, but for an unfinished last line.
+
+    Raises:
+        OSError: It cannot be written to.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: BinaryIO = path.open("ab+", buffering=0)
+        self._end = _whole_lines(self._file)
+        self._file.truncate(self._end)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def append(self, *records: Record) -> None:
+        """Add records; when this returns they are on disk.
+
+        Raises:
+            WorkshopError: They are not, and neither is a part of them.
+        """
+        lines = "".join(json.dumps(asdict(record), ensure_ascii=False) + "\n" for record in records).encode()
+        try:
+            written = 0
+            while written < len(lines):
+                written += self._file.write(lines[written:])
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            self._file.truncate(self._end)
+            raise WorkshopError(
+                f"{self.path} cannot be written: {error.strerror}. What it says so far is true: once it can be written "
+                "again, --resume goes on from there."
+            ) from error
+        self._end += len(lines)
+
+
+def read_manifest(path: Path) -> dict[str, Record]:
+    """Return the last record of each row, by the row's name; none if there is no manifest.
+
+    Raises:
+        WorkshopError: It is not a manifest.
+    """
+    if not path.exists():
+        return {}
+    try:
+        *lines, _unfinished = path.read_bytes().split(b"\n")
+        return {record.name: record for record in _records(lines)}
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise WorkshopError(f"{path} is damaged or not a batch's manifest: {error!r}.") from error
+
+
+def _records(lines: Iterable[bytes]) -> Iterable[Record]:
+    for line in lines:
+        content = json.loads(line)
+        yield Record(**{**content, "state": State(content["state"])})
+
+
+def _whole_lines(file: BinaryIO) -> int:
+    """How many bytes there are up to the end of the last line that has one."""
+    file.seek(0)
+    content = file.read()
+    return content.rfind(b"\n") + 1

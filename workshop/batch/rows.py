@@ -1,0 +1,205 @@
+"""The rows of a batch, checked against what the notebooks take and what Azure allows."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from workshop.batch.problems import Problem, sentences
+from workshop.batch.table import RawRow, Table
+from workshop.errors import UsageError
+from workshop.files import notebook_text, read_notebook
+from workshop.parameters import Parameter, Text, Value, check, declared
+from workshop.plan import SANDBOX
+from workshop.secrets import looks_like_a_secret
+from workshop.series import Notebook
+
+NAME = "name"
+_TARGET = "target"
+_TARGETS = (SANDBOX, "azure")
+_PLACE = ("target", "subscription_id", "resource_group")
+_WHAT = ("vm_name", "identity_name")
+_FOLDER_NAME = re.compile(r"(?!\.)[\w .()-]{0,99}[\w()-]")
+_NOT_ON_WINDOWS = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A notebook of the batch: the text of its file, and the parameters it declares."""
+
+    notebook: Notebook
+    text: str
+    declares: Mapping[str, Parameter]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row that can be run.
+
+    Attributes:
+        number: counted from 1.
+        name: its own, and of the folder its notebooks are saved in.
+        parameters: what each notebook gets.
+        target: what the notebooks work on.
+        lane: rows with the same do not run at the same time, for each cleans up what it finds in its resource group.
+        inputs: a digest of the notebooks and the parameters.
+    """
+
+    number: int
+    name: str
+    parameters: Sequence[Mapping[str, Value]]
+    target: Value
+    lane: str
+    inputs: str
+
+
+def read_sources(notebooks: Sequence[Notebook]) -> list[Source]:
+    """Read notebooks and their declarations.
+
+    Raises:
+        UsageError: One cannot be read.
+    """
+    nodes = [read_notebook(notebook.path) for notebook in notebooks]
+    return [
+        Source(notebook, notebook_text(node), declared(node)) for notebook, node in zip(notebooks, nodes, strict=True)
+    ]
+
+
+def check_rows(table: Table, sources: Sequence[Source]) -> list[Row]:
+    """Check all rows.
+
+    Raises:
+        UsageError: What is wrong with them, all of it.
+    """
+    checker = _Checker(sources)
+    problems = list(table.problems)
+    names = _names(table.rows, checker)
+    for raw in table.rows:
+        problems += checker.problems_in(raw)
+    problems += _name_problems(table.rows, names)
+    problems += _twins(table.rows, checker)
+    if problems:
+        raise UsageError(*sentences(problems))
+    return [checker.row(raw, name) for raw, name in zip(table.rows, names, strict=True)]
+
+
+class _Checker:
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self._sources = sources
+        self._declares = [source.declares for source in sources]
+        self.known = {name: parameter for declares in reversed(self._declares) for name, parameter in declares.items()}
+        self._digest = hashlib.sha256("".join(source.text for source in sources).encode()).hexdigest()
+
+    def given(self, raw: RawRow) -> dict[str, object]:
+        """The values that are parameters."""
+        return {name: value for name, value in raw.values.items() if name != NAME or NAME in self.known}
+
+    def problems_in(self, raw: RawRow) -> Iterator[Problem]:
+        for column, value in self.given(raw).items():
+            try:
+                checked = check(self._declares, {column: value})
+            except UsageError as error:
+                yield from (Problem(_without_subject(text, column), raw.place, column) for text in error.problems)
+            else:
+                found = next(values[column] for values in checked if column in values)
+                yield from (Problem(text, raw.place, column) for text in _not_allowed(column, found))
+
+    def value(self, raw: RawRow, name: str) -> object:
+        """What the notebooks will have as ``name``, as far as it can be told; None if they have no such parameter."""
+        if name not in self.known:
+            return None
+        if name not in raw.values:
+            return _literal(self.known[name].default)
+        value = raw.values[name]
+        return value.text if isinstance(value, Text) else value
+
+    def row(self, raw: RawRow, name: str) -> Row:
+        parameters = check(self._declares, self.given(raw))
+        lane = [self.value(raw, part) for part in _PLACE]
+        return Row(
+            number=raw.number,
+            name=name,
+            parameters=parameters,
+            target=_text(self.value(raw, _TARGET)) or SANDBOX,
+            lane=" ".join(map(_folded, lane)) if "resource_group" in self.known else name,
+            inputs=_digest(self._digest, parameters),
+        )
+
+
+def _names(rows: Sequence[RawRow], checker: _Checker) -> list[str]:
+    width = max(4, len(str(len(rows))))
+    return [_text(raw.values[NAME]) if NAME in raw.values else f"row-{raw.number:0{width}}" for raw in rows]
+
+
+def _name_problems(rows: Sequence[RawRow], names: Sequence[str]) -> Iterator[Problem]:
+    first: dict[str, str] = {}
+    for raw, name in zip(rows, names, strict=True):
+        if looks_like_a_secret(name):
+            yield Problem("The name looks like a secret.", raw.place, NAME)
+        elif not _FOLDER_NAME.fullmatch(name) or _NOT_ON_WINDOWS.fullmatch(name):
+            yield Problem(
+                f"'{name}' cannot be the name of a folder: letters, digits, spaces and - _ . ( ) can.", raw.place, NAME
+            )
+        elif name.casefold() in first:
+            yield Problem(f"'{name}' is the name of {first[name.casefold()]} already.", raw.place, NAME)
+        first.setdefault(name.casefold(), raw.place)
+
+
+def _twins(rows: Sequence[RawRow], checker: _Checker) -> Iterator[Problem]:
+    """Rows that would make the same thing."""
+    telling = [name for name in (*_PLACE, *_WHAT) if name in checker.known]
+    if not set(telling) & set(_WHAT):
+        return
+    first: dict[tuple[str, ...], str] = {}
+    for raw in rows:
+        key = tuple(_folded(checker.value(raw, name)) for name in telling)
+        if key in first:
+            same = ", ".join(name for name in telling if name not in {_TARGET, "subscription_id"})
+            yield Problem(f"It has the same {same} as {first[key]}.", raw.place)
+        first.setdefault(key, raw.place)
+
+
+def _not_allowed(name: str, value: Value) -> list[str]:
+    """What Azure has against a value, by the notebooks' own rules."""
+    from helpers.names import check_names
+
+    if name == _TARGET and value not in _TARGETS:
+        return [f"takes {' or '.join(_TARGETS)}, not '{value}'."]
+    if not isinstance(value, str) or (name == "subscription_id" and not value):
+        return []
+    try:
+        check_names(**{name: value})
+    except TypeError:  # there is no rule for it
+        return []
+    except ValueError as problem:
+        return [str(problem)]
+    return []
+
+
+def _without_subject(text: str, column: str) -> str:
+    return text.removeprefix(f"The parameter '{column}' ")
+
+
+def _literal(source: str) -> object:
+    try:
+        value: object = ast.literal_eval(source)
+    except (ValueError, SyntaxError):
+        return source
+    return value
+
+
+def _text(value: object) -> str:
+    return value.text if isinstance(value, Text) else str(value)
+
+
+def _folded(value: object) -> str:
+    return _text(value).casefold()
+
+
+def _digest(notebooks: str, parameters: Any) -> str:
+    return hashlib.sha256(f"{notebooks}{json.dumps(parameters, sort_keys=True)}".encode()).hexdigest()[:16]

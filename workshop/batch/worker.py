@@ -1,0 +1,146 @@
+"""What happens on a worker: one row at a time for each of its threads, in kernels of the worker's machine."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from workshop.batch.task import News, NotebookResult, RowResult, RowTask
+from workshop.imports import import_papermill
+from workshop.kernels import KernelKind, default_kind, warm_up
+from workshop.leash import Leash
+from workshop.plan import Plan, Step
+from workshop.progress import Silent
+from workshop.report import account_of
+from workshop.running import Outcome, outcomes
+from workshop.sandbox_process import kernel_environment
+from workshop.series import Notebook
+
+_CALLED_OFF = "The batch was called off."
+_REACH = 5.0  # seconds to connect to the sandbox
+
+_lock = threading.Lock()
+_running: dict[str, set[Leash]] = {}
+
+
+def run_row(task: RowTask) -> RowResult:
+    """Execute the notebooks of a row, up to one that fails."""
+    import_papermill()
+    began = time.monotonic()
+    environment = dict(os.environ) if task.sandbox is None else kernel_environment(task.sandbox)
+    teller = _Teller(task)
+    teller.tell(None)
+    with _on_leash(task) as leash, _folder(task.folder) as folder:
+        done = list(outcomes(_plan(task, folder), environment, task.kind, teller, leash))
+    failure = done[-1].failure
+    return RowResult(
+        notebooks=[_result(outcome) for outcome in done],
+        seconds=time.monotonic() - began,
+        kernel_died=failure is not None and failure.kernel_died,
+        called_off=leash.cut_off,
+    )
+
+
+def call_off(batch: str) -> None:
+    """End the rows of a batch that run in this process, by killing their kernels."""
+    with _lock:
+        leashes = list(_running.get(batch, ()))
+    for leash in leashes:
+        leash.cut(_CALLED_OFF)
+
+
+def running(batch: str) -> int:
+    """Return how many rows of a batch run in this process."""
+    with _lock:
+        return len(_running.get(batch, ()))
+
+
+def reaches(endpoint: str, ca_file: str) -> bool:
+    """Say whether a sandbox can be used from here: its address answers, its certificate authority's file is there."""
+    address = urlsplit(endpoint)
+    try:
+        socket.create_connection((address.hostname or "", address.port or 443), _REACH).close()
+    except OSError:
+        return False
+    return Path(ca_file).is_file()
+
+
+def get_ready(kind: KernelKind | None = None) -> None:
+    """Do what the first row would else have to wait for."""
+    warm_up(kind or default_kind())
+    import_papermill()
+
+
+@contextmanager
+def _on_leash(task: RowTask) -> Iterator[Leash]:
+    leash = Leash(task.timeout)
+    with _lock:
+        _running.setdefault(task.batch, set()).add(leash)
+    try:
+        yield leash
+    finally:
+        with _lock:
+            _running[task.batch].discard(leash)
+            if not _running[task.batch]:
+                del _running[task.batch]
+
+
+@contextmanager
+def _folder(wanted: str) -> Iterator[Path]:
+    if Path(wanted).is_dir():
+        yield Path(wanted)
+    else:
+        with tempfile.TemporaryDirectory(prefix="batch-") as folder:
+            yield Path(folder)
+
+
+def _plan(task: RowTask, folder: Path) -> Plan:
+    import nbformat
+
+    steps = [
+        Step(
+            Notebook(folder / f"{notebook.name}.ipynb"),
+            nbformat.v4.reads(notebook.text),  # type: ignore[no-untyped-call]
+            notebook.parameters,
+        )
+        for notebook in task.notebooks
+    ]
+    return Plan(steps, None)
+
+
+def _result(outcome: Outcome) -> NotebookResult:
+    from workshop.files import notebook_text
+
+    failure = outcome.failure
+    return NotebookResult(
+        name=outcome.name,
+        text=notebook_text(outcome.node),
+        cells=outcome.cells,
+        seconds=outcome.seconds,
+        error=" ".join(failure.error.split()) or "It failed." if failure else "",
+        account=account_of(outcome.name, failure) if failure else "",
+    )
+
+
+class _Teller(Silent):
+    """Tells the runner which notebooks are executed."""
+
+    def __init__(self, task: RowTask) -> None:
+        from distributed import get_worker
+
+        self._task = task
+        self._worker = get_worker()
+
+    def tell(self, notebook: str | None) -> None:
+        news: News = {"row": self._task.row, "attempt": self._task.attempt, "notebook": notebook}
+        self._worker.log_event(self._task.topic, news)
+
+    def ended(self, name: str, seconds: float, failed: bool) -> None:
+        self.tell(name)
