@@ -27,7 +27,7 @@ def cloud_metadata(base: str | None) -> dict[str, Any]:
         "name": CLOUD_NAME if base else "AzureCloud",
         "portal": base or "https://portal.azure.com",
         "authentication": {
-            "loginEndpoint": f"{base or 'https://login.microsoftonline.com'}/",
+            "loginEndpoint": base or "https://login.microsoftonline.com",
             "audiences": ["https://management.core.windows.net/", "https://management.azure.com/"],
             "tenant": "common",
             "identityProvider": "AAD",

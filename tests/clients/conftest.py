@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from sandbox.entra.keys import SigningKey, ensure_signing_key
 from tests.clients.azure_cli import AzureCli, azure_cli_program, clients_environment
+from tests.clients.forged import Forged, forged_tokens
 from tests.support.sandbox import RunningSandbox, running_sandbox
 
 
@@ -35,3 +37,14 @@ def az(sandbox: RunningSandbox, az_program: Path, tmp_path_factory: pytest.TempP
 def az_on(sandbox: RunningSandbox, az_program: Path, tmp_path: Path) -> Callable[[str], AzureCli]:
     """``az_on(vm)``: the Azure CLI of a machine, not signed in."""
     return lambda vm: AzureCli(az_program, clients_environment(sandbox, tmp_path, vm))
+
+
+@pytest.fixture(scope="session")
+def other_key(tmp_path_factory: pytest.TempPathFactory) -> SigningKey:
+    """The key of a tenant that is not this one."""
+    return ensure_signing_key(tmp_path_factory.mktemp("other-tenant"))
+
+
+@pytest.fixture(scope="module")
+def forged(sandbox: RunningSandbox, other_key: SigningKey) -> Mapping[str, Forged]:
+    return forged_tokens(sandbox, other_key)

@@ -62,4 +62,5 @@ def test_every_type_a_provider_names_answers_to_its_versions(sandbox: RunningSan
 def test_the_addresses_of_the_cloud_are_told_to_anyone(sandbox: RunningSandbox) -> None:
     response = sandbox.session.get(f"{sandbox.endpoint}/metadata/endpoints?api-version=2022-09-01")
     body = response.json()
-    assert body["resourceManager"] == body["authentication"]["loginEndpoint"] == f"{sandbox.endpoint}/"
+    assert body["resourceManager"] == f"{sandbox.endpoint}/"
+    assert body["authentication"]["loginEndpoint"] == sandbox.endpoint
