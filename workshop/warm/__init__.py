@@ -4,13 +4,19 @@ A normal kernel spends its first seconds importing IPython, its debugger and the
 process (the zygote) does that once; each kernel is then forked from it, with a namespace, environment,
 working directory, session and streams of its own.
 
-    provisioner -> pool -> zygote process -> kernel process        (a launch)
-    engine -> manager -> provisioner                               (a notebook run by papermill)
+    engine -> manager -> provisioner      a notebook run by papermill; JupyterLab begins at the provisioner
+    provisioner -> launch, pool           what is asked for, and of which zygote
+    pool -> owner -> process              this side of a zygote and of a kernel
+    zygote -> preload, kernel             the other side; they talk over a wire
 
 Linux only. Windows has no fork, and on macOS the system's own libraries (proxy settings, for one) do not
 survive a fork without an exec, which is why Python's multiprocessing spawns there too. Where no warm kernel
 is to be had, for that or any other reason, the same launch starts a normal one.
 
-What a forked kernel shares with its siblings and a normal one does not: the seed of ``hash(str)`` and the
-address space layout. What an import prints or warns of is not seen again by each kernel.
+What a forked kernel shares with its siblings and a normal one does not: the seed of ``hash(str)``, the layout of
+its address space, and the limits, priority and namespaces of the process that forked it. It shows in lists of
+processes under that one's command line. What an import prints or warns of is not seen again by each kernel.
+
+A zygote is asked only for kernels whose environment has the same values for all variables that its imports have
+read, and for as long as neither the installed packages nor the project's own modules among the imports change.
 """

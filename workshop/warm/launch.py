@@ -65,7 +65,7 @@ def standard_streams(options: Mapping[str, Any]) -> Iterator[list[int]]:
     As in a normal launch, no input means a pipe that nobody writes to, and no output means this process's.
 
     Raises:
-        WarmStartError: a stream is to be a new pipe, which only Popen offers.
+        WarmStartError: a stream is to be a new pipe, which only Popen offers, or is closed.
     """
     with ExitStack() as opened:
         stdin = options.get("stdin")
@@ -73,7 +73,7 @@ def standard_streams(options: Mapping[str, Any]) -> Iterator[list[int]]:
         stdout, stderr = options.get("stdout"), options.get("stderr")
         second = _STDOUT_FD if stdout is None else _descriptor(stdout, opened)
         third = _STDERR_FD if stderr is None else _descriptor(stderr, opened, stdout=second)
-        yield [first, second, third]
+        yield [_open(first), _open(second), _open(third)]
 
 
 def _end_of_file(opened: ExitStack) -> int:
@@ -81,6 +81,14 @@ def _end_of_file(opened: ExitStack) -> int:
     os.close(writer)
     opened.callback(os.close, reader)
     return reader
+
+
+def _open(descriptor: int) -> int:
+    try:
+        os.fstat(descriptor)
+    except OSError as error:
+        raise WarmStartError(f"standard stream {descriptor}: {error.strerror}") from error
+    return descriptor
 
 
 def _descriptor(stream: Any, opened: ExitStack, stdout: int = _STDOUT_FD) -> int:

@@ -80,8 +80,9 @@ class WarmKernelManager(AsyncKernelManager):
         await super().start_kernel(**kwargs)
 
     def _prefer_unix_sockets(self) -> None:
-        if sys.platform != "linux" or self.connection_file:
-            return
+        python = self.kernel_spec is not None and self.kernel_spec.language.lower() == "python"
+        if sys.platform != "linux" or not python or self.connection_file:
+            return  # other languages' kernels need not know this transport
         address = _runtime_folder(os.getpid()) / self.kernel_id[:8]
         if len(os.fsencode(address)) + len("-5") <= _SOCKET_PATH_LIMIT:
             self.transport = "ipc"

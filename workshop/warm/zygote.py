@@ -161,7 +161,7 @@ def main() -> None:
     report, imposed = preload.preload(json.loads(modules))
     control.send({**report})
     gc.collect()
-    gc.freeze()  # the collector would write to, and so copy, every page that holds an object
+    gc.freeze()  # a kernel's collector would write to, and so copy, what it inherits: 18 MB for one full collection
     birth = ForkServer(control, int(owner)).serve()
     if birth is None:
         os._exit(0)  # nothing of the preloaded modules is this process's to wind up

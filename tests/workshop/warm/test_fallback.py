@@ -84,6 +84,14 @@ def test_standard_streams_go_where_they_are_sent(kernel: Start, tmp_path: Path) 
     assert kernel(stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL).run("import os; os.read(0, 1)") == "b''"
 
 
+def test_a_closed_standard_stream_is_refused_before_the_zygote_is_asked(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("wb") as sink:
+        closed = os.dup(sink.fileno())
+    os.close(closed)
+    with pytest.raises(WarmStartError, match="Bad file descriptor"), launch.standard_streams({"stdout": closed}):
+        pass
+
+
 def test_a_pipe_to_the_kernel_makes_it_a_normal_one(kernel: Start) -> None:
     piped = kernel(stdout=subprocess.PIPE)
     assert not piped.warm
