@@ -47,7 +47,7 @@ class StorageProfile:
         return given.completed(**filled), image
 
     def _os_disk(self, given: Fields, os_type: str, image: Image, premium: bool, from_image: bool) -> dict[str, Any]:
-        option = given.text("createOption", _CREATE_OPTIONS) or ("FromImage" if from_image else None)
+        option = given.text("createOption", _CREATE_OPTIONS)
         if option is None:
             raise missing("osDisk.createOption")
         if option == "FromImage" and not from_image:

@@ -1,0 +1,132 @@
+"""In what an exchange may differ from its specification: real traffic does in the same way."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from tests.specifications.oav import Disagreement
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerated:
+    """A class of disagreements; ``operation`` and ``place`` are regular expressions for the whole of each."""
+
+    side: str
+    operation: str
+    code: str
+    place: str
+    why: str
+
+    def covers(self, disagreement: Disagreement) -> bool:
+        """Tell whether ``disagreement`` is of this class."""
+        return (
+            disagreement.side == self.side
+            and disagreement.code == self.code
+            and re.fullmatch(self.operation, disagreement.operation) is not None
+            and re.fullmatch(self.place, disagreement.place, re.DOTALL) is not None
+        )
+
+
+_MACHINE_WRITES = "VirtualMachines_(CreateOrUpdate|Update)"
+
+TOLERATED = (
+    # What Azure answers, and its documents do not say.
+    Tolerated(
+        "response",
+        "Subscriptions_List",
+        "OBJECT_ADDITIONAL_PROPERTIES",
+        r"\$\.count",
+        "recorded answers of ARM count the subscriptions",
+    ),
+    Tolerated(
+        "response",
+        "(Subscriptions|Tenants)_List",
+        "OBJECT_MISSING_REQUIRED_PROPERTY",
+        r"\$\.nextLink",
+        "the document requires a link to the next page of the last page too; ARM has none there",
+    ),
+    Tolerated(
+        "response",
+        "Identity_GetToken",
+        "OBJECT_ADDITIONAL_PROPERTIES",
+        r"\$\.refresh_token",
+        "the metadata service answers an empty refresh_token with each token",
+    ),
+    Tolerated(
+        "response",
+        "Instances_GetMetadata",
+        "OBJECT_ADDITIONAL_PROPERTIES",
+        r"\$\.newest-versions",
+        "the metadata service names its newest versions to whoever asks for none, or for one it has not",
+    ),
+    Tolerated(
+        "response",
+        "Instances_GetMetadata",
+        "INVALID_CONTENT_TYPE",
+        "",
+        "the documents know JSON alone; format=text is in the service's documentation",
+    ),
+    Tolerated(
+        "response",
+        "Instances_GetMetadata",
+        "INVALID_RESPONSE_BODY",
+        r"\.body",
+        "as above: a text is no JSON",
+    ),
+    Tolerated(
+        "response",
+        "VirtualMachines_RunCommand|VirtualMachineRunCommands_.*",
+        "INVALID_RESPONSE_CODE",
+        "",
+        "the document of run commands names no refusals at all",
+    ),
+    # What clients send, and Azure takes.
+    Tolerated(
+        "request",
+        _MACHINE_WRITES,
+        "READONLY_PROPERTY_NOT_ALLOWED_IN_REQUEST",
+        ".*",
+        "clients send back what they have read; Azure disregards what is read-only",
+    ),
+    Tolerated(
+        "request",
+        _MACHINE_WRITES,
+        "INVALID_TYPE",
+        r"\$\.(id|name|type|etag)",
+        "as above, whatever it holds",
+    ),
+    Tolerated(
+        "request",
+        ".*",
+        "OBJECT_ADDITIONAL_PROPERTIES",
+        ".*",
+        "providers disregard members they do not know; that none comes back is seen in the answers",
+    ),
+    Tolerated(
+        "request",
+        _MACHINE_WRITES,
+        "ENUM_CASE_MISMATCH",
+        ".*",
+        "Azure compares such values without regard to case",
+    ),
+    Tolerated(
+        "request",
+        _MACHINE_WRITES,
+        "ENUM_MISMATCH",
+        r"\$\.identity\.type",
+        "the type of an identity comes with and without the space after its comma",
+    ),
+    Tolerated(
+        "request",
+        "VirtualMachines_ListByLocation",
+        "PATTERN",
+        r"\.path\.location",
+        "Azure takes a location by its display name too",
+    ),
+)
+
+
+def tolerating(disagreement: Disagreement) -> Tolerated | None:
+    """Return the class in which ``disagreement`` is tolerated, or None."""
+    return next((entry for entry in TOLERATED if entry.covers(disagreement)), None)

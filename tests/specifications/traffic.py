@@ -1,0 +1,139 @@
+"""Records what Resource Manager and metadata services were asked and what they answered, as it goes over the wire.
+
+The recorder stands where a service hands its answer to the listener, so that it hears real clients and tests that do
+without sockets alike. Each process appends lines of JSON to a file of its own in one folder. Tokens and secrets are
+left out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from sandbox.app import App
+from sandbox.http import Answer, Request
+from sandbox.imds.service import MetadataService
+from sandbox.listeners import to_response
+
+FOLDER = "SANDBOX_TRAFFIC"
+"""The environment variable that names the folder to the sandboxes that tests start."""
+
+_RECORDER = Path(__file__).with_name("recorder")
+_ENTRA = re.compile(r"/[^/]+/(oauth2|discovery|v2\.0|\.well-known)(/|$)", re.IGNORECASE)
+_SECRET = re.compile(r"access_token|secret|password|customData", re.IGNORECASE)
+_LEFT_OUT = "left out"
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request and its answer. Header names are in lower case; a body is what its JSON stands for, None for none."""
+
+    method: str
+    url: str
+    request_headers: dict[str, str]
+    request_body: Any
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+    @property
+    def path(self) -> str:
+        """The URL's path, percent-encoded."""
+        return re.sub(r"https?://[^/]+|\?.*", "", self.url)
+
+    @property
+    def api_version(self) -> str:
+        """The api-version asked for, in lower case; empty if there was none."""
+        found = re.search(r"[?&]api-version=([^&]*)", self.url, re.IGNORECASE)
+        return found[1].lower() if found else ""
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the answer was no refusal."""
+        return self.status < 300
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.url} -> {self.status}"
+
+
+def record(folder: Path) -> Callable[[], None]:
+    """Record what this process answers into ``folder`` from now on; returns what ends that."""
+    file = folder / f"{os.getpid()}.jsonl"
+    arm, metadata = App.handle, MetadataService.handle
+    App.handle = _recording(arm, file, "https://management.azure.com")  # type: ignore[method-assign]
+    MetadataService.handle = _recording(metadata, file, "http://169.254.169.254")  # type: ignore[method-assign]
+
+    def end() -> None:
+        App.handle, MetadataService.handle = arm, metadata  # type: ignore[method-assign]
+
+    return end
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Return the variables with which a process records into ``folder`` if it is a sandbox."""
+    path = os.environ.get("PYTHONPATH")
+    return {FOLDER: str(folder), "PYTHONPATH": os.pathsep.join([str(_RECORDER), *([path] if path else [])])}
+
+
+def read(folder: Path) -> Iterator[Exchange]:
+    """Yield what was recorded into ``folder``."""
+    for file in sorted(folder.glob("*.jsonl")):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            yield Exchange(**json.loads(line))
+
+
+def _recording(handle: Callable[[Any, Request], Answer], file: Path, service: str) -> Callable[[Any, Request], Answer]:
+    def recorded(self: Any, request: Request) -> Answer:
+        answer = handle(self, request)
+        if not _ENTRA.match(request.path):
+            line = json.dumps(asdict(_exchange(service, request, answer)))
+            with file.open("a", encoding="utf-8") as lines:
+                lines.write(line + "\n")
+        return answer
+
+    return recorded
+
+
+def _exchange(service: str, request: Request, answer: Answer) -> Exchange:
+    response = to_response(answer, "recorded")
+    query = f"?{urlencode(request.query, errors='replace')}" if request.query else ""
+    return Exchange(
+        method=request.method,
+        url=f"{service}{quote(request.path, errors='replace')}{query}",
+        request_headers=_plain(request.headers),
+        request_body=_without_secrets(_parsed(request.body)),
+        status=response.status,
+        headers=_plain(response.headers),
+        body=_without_secrets(_parsed(response.body)),
+    )
+
+
+def _plain(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items() if name.lower() != "authorization"}
+
+
+def _parsed(body: Any) -> Any:
+    """Return what a body stands for; None for one that is no JSON, of which no specification speaks."""
+    try:
+        return json.loads(body, parse_constant=_refuse) if body else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            name: _LEFT_OUT if _SECRET.search(name) and isinstance(member, str) else _without_secrets(member)
+            for name, member in value.items()
+        }
+    return [_without_secrets(member) for member in value] if isinstance(value, list) else value
