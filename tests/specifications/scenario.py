@@ -212,8 +212,8 @@ def _machine_identities(ask: Ask, group: str, machine: str, version: str) -> Non
     system = f"{machine}/providers/Microsoft.ManagedIdentity/identities/default"
     for identity_version in IDENTITY_VERSIONS:
         ask("GET", system, version=identity_version, expect=200)
-    ask("PUT", machine, read, version=version, expect=200)
-    ask("PATCH", machine, {**read, "name": ["whatever"]}, version=version, expect=200)
+    ask("PUT", machine, {**read, "name": ["whatever"]}, version=version, expect=200)
+    ask("PATCH", machine, read, version=version, expect=200)
     ask("PATCH", machine, {"identity": {"type": "None"}}, version=version, expect=200)
     ask("GET", system, version=IDENTITY_VERSIONS[-1], expect=404)
     absent = {"type": "UserAssigned", "userAssignedIdentities": {_identity(group, "absent"): {}}}
