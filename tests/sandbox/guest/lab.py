@@ -19,6 +19,7 @@ from tests.support.machines import COMPUTE, IDENTITY, NETWORK, SSH, UBUNTU
 
 READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
 GROUP = "myResourceGroupVM"
+_PATIENCE = 60.0  # seconds
 
 
 class Lab:
@@ -93,11 +94,13 @@ class Lab:
 
     def wait(self, answer: requests.Response) -> Any:
         """Follow the operation that an answer began; return its last status."""
-        while True:
+        end = time.monotonic() + _PATIENCE
+        while time.monotonic() < end:
             found = self.ask("GET", answer.headers["azure-asyncoperation"]).json()
             if found["status"] != "InProgress":
                 return found
             time.sleep(0.02)
+        raise TimeoutError(answer.headers["azure-asyncoperation"])
 
     def arm(self, method: str, path: str, body: Any = None, *, version: str = COMPUTE) -> Any:
         """A request that succeeds, followed to its end."""

@@ -121,18 +121,23 @@ def test_a_shell_opens_at_a_terminal_and_its_status_is_passed_on(lab: Lab) -> No
     assert terminal.finish() == 3
 
 
-def test_control_c_reaches_the_command_once(lab: Lab) -> None:
-    program = (
-        "import signal, time; count = []\n"
-        "signal.signal(signal.SIGINT, lambda *_: count.append(1))\n"
-        "print('ready', flush=True); time.sleep(0.2)\n"
-        "while not count: time.sleep(0.01)\n"
-        "time.sleep(0.3); print('got', len(count), flush=True)"
-    )
-    terminal = Terminal(lab.command("shell", "myVM", "--", sys.executable, "-c", program))
+COUNT_INTERRUPTS = (
+    "import os, signal, sys, time; count = []\n"
+    "if 'leave' in sys.argv: os.setsid()\n"
+    "signal.signal(signal.SIGINT, lambda *_: count.append(1))\n"
+    "print('ready', flush=True); input(); time.sleep(0.3)\n"
+    "print('got', len(count), flush=True)"
+)
+
+
+@pytest.mark.parametrize(("words", "times"), [((), 1), (("leave",), 0)])
+def test_control_c_comes_from_the_terminal_alone(lab: Lab, words: tuple[str, ...], times: int) -> None:
+    """A command that has left the terminal shows whether somebody else passes the signal on as well."""
+    command = lab.command("shell", "myVM", "--", sys.executable, "-c", COUNT_INTERRUPTS, *words)
+    terminal = Terminal(command)
     terminal.read_until("ready")
-    terminal.type("\x03")
-    assert terminal.read_until(r"got \d").endswith("got 1")
+    terminal.type("\x03\n")
+    assert terminal.read_until(r"got \d").endswith(f"got {times}")
     assert terminal.finish() == 0
 
 
@@ -165,6 +170,8 @@ except socket.gaierror: print(json.dumps(socket.gethostbyname("management.azure.
     began = time.monotonic()
     assert lab.python("myVM", program) == "192.0.2.1"
     assert time.monotonic() - began < 5
+    settings = lab.inside("myVM", "grep", "^hosts:", "/etc/nsswitch.conf")
+    assert not Path("/etc/nsswitch.conf").exists() or settings.stdout == "hosts: files\n"
 
 
 def test_the_sandboxs_own_state_cannot_be_opened(lab: Lab) -> None:
