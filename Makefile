@@ -29,8 +29,8 @@ lab: install ## open the first notebook in JupyterLab, with the sandbox running
 test: install ## lint, all tests, and the notebooks against their saved outputs
 	@status=0; \
 	$(LINT) \
-	$(VENV) -m pytest -p tests.fresh_sandbox --nbval notebooks || status=1; \
-	$(VENV) -m pytest -n auto tests || status=1; \
+	$(VENV) -m pytest -p tests.fresh_sandbox -p tests.specifications.plugin --nbval notebooks || status=1; \
+	$(VENV) -m pytest -p tests.specifications.plugin -n auto tests || status=1; \
 	exit $$status
 
 lint: install ## check style, format and types

@@ -206,7 +206,7 @@ def _machine_identities(ask: Ask, group: str, machine: str, version: str) -> Non
         ("UserAssigned", {identity: None}),
         ("SystemAssigned", None),
     ):
-        block = {"type": kind} | ({"userAssignedIdentities": entries} if entries else {})
+        block: dict[str, Any] = {"type": kind} | ({"userAssignedIdentities": entries} if entries else {})
         ask("PATCH", machine, {"identity": block}, version=version, expect=200)
         read = ask("GET", machine, version=version, expect=200).json()
     system = f"{machine}/providers/Microsoft.ManagedIdentity/identities/default"

@@ -65,12 +65,14 @@ class Exchange:
 def record(folder: Path) -> Callable[[], None]:
     """Record what this process answers into ``folder`` from now on; returns what ends that."""
     file = folder / f"{os.getpid()}.jsonl"
-    arm, metadata = App.handle, MetadataService.handle
-    App.handle = _recording(arm, file, "https://management.azure.com")  # type: ignore[method-assign]
-    MetadataService.handle = _recording(metadata, file, "http://169.254.169.254")  # type: ignore[method-assign]
+    services: dict[Any, str] = {App: "https://management.azure.com", MetadataService: "http://169.254.169.254"}
+    originals = {service: service.handle for service in services}
+    for service, address in services.items():
+        service.handle = _recording(originals[service], file, address)
 
     def end() -> None:
-        App.handle, MetadataService.handle = arm, metadata  # type: ignore[method-assign]
+        for service, handle in originals.items():
+            service.handle = handle
 
     return end
 
