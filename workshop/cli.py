@@ -11,6 +11,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Never
 
 from workshop.batch.cli import add_batch
+from workshop.classroom.cli import add_commands
 from workshop.errors import WorkshopError
 from workshop.imports import import_papermill
 from workshop.kernels import KernelKind, default_kind, warm_up
@@ -56,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     add_batch(commands.add_parser("batch", help="execute the notebooks once for each row of a file, in parallel"))
     _add_save(commands.add_parser("save", help="execute the notebooks and save their outputs in place"))
     _add_lab(commands.add_parser("lab", help="open the first notebook in JupyterLab, with the sandbox running"))
+    add_commands(commands)
     return parser
 
 

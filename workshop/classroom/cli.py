@@ -1,0 +1,181 @@
+"""The commands for a class: plan, provision, progress, help, reset, clean-up."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+_TARGETS = ("sandbox", "azure")
+_FOLDER = Path("class")
+_SIZES = "Standard_B2s,Standard_B2ms,Standard_D2s_v3"
+
+
+def add_commands(commands: Subparsers) -> None:
+    """Add the commands to the parser of ``python -m workshop``."""
+    _add(commands, "plan", _plan, "prepare a class: who gets what, and what would go wrong on the day")
+    _add(commands, "provision", _provision, "give each learner a group, rights in it, a machine and notebooks")
+    _add(commands, "progress", _progress, "show how far each learner is, once or live")
+    _add(commands, "help", _help, "say what is the matter with one learner, and why a call of theirs is refused")
+    _add(commands, "reset", _reset, "put one learner back to the beginning")
+    _add(commands, "clean-up", _clean_up, "delete what was made for the class")
+
+
+def _add(commands: Subparsers, name: str, fill: Callable[[argparse.ArgumentParser], None], text: str) -> None:
+    sentence = f"{text[0].upper()}{text[1:]}."
+    parser = commands.add_parser(name, help=text, description=sentence)
+    parser.add_argument(
+        "--folder", type=Path, default=_FOLDER, metavar="DIR", help="where the class is kept here (default: class)"
+    )
+    fill(parser)
+    parser.set_defaults(run=_runner(name))
+
+
+def _runner(name: str) -> Callable[[argparse.Namespace], int]:
+    def run(options: argparse.Namespace) -> int:
+        from workshop.classroom import commands, showing  # they import Azure's clients, which takes a second
+
+        every = {
+            "plan": commands.plan,
+            "provision": commands.provision,
+            "progress": showing.progress,
+            "help": showing.help_learner,
+            "reset": commands.reset_learner,
+            "clean-up": commands.clean_up,
+        }
+        return every[name](options)
+
+    return run
+
+
+def _plan(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "roster",
+        type=Path,
+        metavar="ROSTER.csv",
+        help="a line for each learner, with a heading 'name'; on Azure with 'object_id' too, who they are in Entra",
+    )
+    parser.add_argument("--name", metavar="NAME", help="of the class (default: the roster's file name)")
+    parser.add_argument(
+        "--target", choices=_TARGETS, default="sandbox", help="where the class is held (default: sandbox)"
+    )
+    parser.add_argument(
+        "--subscription", default="", metavar="GUID", help="of Azure; needed if your sign-in sees several"
+    )
+    parser.add_argument(
+        "--location", default="eastus", metavar="REGION", help="where groups are made (default: eastus)"
+    )
+    parser.add_argument(
+        "--vm-size",
+        default=_SIZES,
+        metavar="SIZE,SIZE",
+        help=f"of the machines; the first to be had (default: {_SIZES})",
+    )
+    pattern = "; {class}, {handle} and {number} are filled in"
+    parser.add_argument(
+        "--resource-group", metavar="PATTERN", help="names of the groups (default: {class}-{handle})" + pattern
+    )
+    parser.add_argument("--vm-name", metavar="PATTERN", help="names of the machines (default: vm-{handle})")
+    parser.add_argument("--identity-name", metavar="PATTERN", help="names of the identities (default: id-{handle})")
+    _add_prices(parser)
+    parser.add_argument("--offline", action="store_true", help="look at the roster only; ask nothing of Azure")
+
+
+def _provision(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("who", nargs="*", metavar="NAME", help="learners (default: all)")
+    parser.add_argument(
+        "--with-vms",
+        action="store_true",
+        help="make virtual machines on Azure, too, where they cost money until they are deleted",
+    )
+    _add_prices(parser)
+    _add_yes(parser)
+    _add_jobs(parser)
+
+
+def _progress(parser: argparse.ArgumentParser) -> None:
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--watch", action="store_true", help="keep the table in the terminal up to date until Ctrl-C")
+    how.add_argument("--page", action="store_true", help="serve a live page on this computer until Ctrl-C")
+    parser.add_argument("--port", type=_port, default=0, metavar="N", help="of the page (default: a free one)")
+    parser.add_argument(
+        "--every", type=_seconds, default=5.0, metavar="S", help="seconds between two looks at Azure (default: 5)"
+    )
+
+
+def _help(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("who", metavar="NAME", help="a learner: handle, name, or a part of it")
+    parser.add_argument(
+        "--refusal",
+        metavar="TEXT",
+        help="the message of a 403 that the learner got: says why; - to read it from the input",
+    )
+    parser.add_argument(
+        "--show-sign-in", action="store_true", help="also show the learner's password and where their credential is"
+    )
+
+
+def _reset(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("who", metavar="NAME", help="a learner: handle, name, or a part of it")
+    parser.add_argument(
+        "--notebooks", action="store_true", help="fresh notebooks as well; the learner's own are set aside"
+    )
+    parser.add_argument("--new-sign-in", action="store_true", help="a new credential of the sandbox as well")
+    _add_yes(parser)
+
+
+def _clean_up(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--older-than", metavar="AGE", help="only what was made longer ago than this: 90m, 12h, 2d, 1w (default: all)"
+    )
+    _add_yes(parser)
+    _add_jobs(parser)
+
+
+def _add_yes(parser: argparse.ArgumentParser) -> None:
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--yes", action="store_true", help="do it; without this it is only shown")
+    how.add_argument("--dry-run", action="store_true", help="only show what would be done, which is the default")
+
+
+def _add_jobs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--jobs", type=_jobs, default=8, metavar="N", help="how many learners at a time, 1 to 32 (default: 8)"
+    )
+
+
+def _add_prices(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--prices",
+        type=Path,
+        metavar="FILE",
+        help="Azure's retail price list, saved as JSON or CSV, to estimate the cost; without it the cost is unknown",
+    )
+    parser.add_argument(
+        "--hours", type=_seconds, default=8.0, metavar="H", help="how long the machines will run (default: 8)"
+    )
+
+
+def _jobs(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 32:
+        raise argparse.ArgumentTypeError("it is 1 to 32")
+    return number
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise argparse.ArgumentTypeError("it is 0 to 65535")
+    return number
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 < number < 1e6:
+        raise argparse.ArgumentTypeError("it is a number greater than 0")
+    return number

@@ -1,0 +1,102 @@
+"""The sign-in of the trainer, and the Azure SDK's clients made with it: for the sandbox and Azure alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import requests
+from azure.mgmt.authorization import AuthorizationManagementClient
+from azure.mgmt.compute import ComputeManagementClient
+from azure.mgmt.msi import ManagedServiceIdentityClient
+from azure.mgmt.resource.resources import ResourceManagementClient
+
+from helpers import Azure, TutorialError, connect, explain
+from workshop.classroom.classroom import Classroom
+from workshop.errors import WorkshopError
+
+_LOCAL_VERSION = "2024-05-28"  # of Sandbox.Local, the sandbox's own provider
+
+
+class RefusedError(WorkshopError):
+    """Azure refused a request or could not be reached; the message says why."""
+
+
+@dataclass(frozen=True)
+class Clients:
+    """What a class is managed with.
+
+    The clients may be used by several threads at a time.
+    """
+
+    azure: Azure
+
+    @property
+    def subscription(self) -> str:
+        """The id of the subscription."""
+        return f"/subscriptions/{self.azure.subscription_id}"
+
+    def group_id(self, name: str) -> str:
+        """Return the id of a resource group."""
+        return f"{self.subscription}/resourceGroups/{name}"
+
+    @cached_property
+    def resources(self) -> ResourceManagementClient:
+        """Groups, and resources of any kind."""
+        return ResourceManagementClient(*self._who_and_where, **self.azure.client_options)
+
+    @cached_property
+    def compute(self) -> ComputeManagementClient:
+        """Virtual machines, their sizes and quotas."""
+        return ComputeManagementClient(*self._who_and_where, **self.azure.client_options)
+
+    @cached_property
+    def identities(self) -> ManagedServiceIdentityClient:
+        """User-assigned identities."""
+        return ManagedServiceIdentityClient(*self._who_and_where, **self.azure.client_options)
+
+    @cached_property
+    def authorization(self) -> AuthorizationManagementClient:
+        """Roles and who has them."""
+        return AuthorizationManagementClient(*self._who_and_where, **self.azure.client_options)
+
+    def local(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Ask the sandbox's own provider; ``path`` is what follows the provider's name in the subscription, or an id.
+
+        Raises:
+            RefusedError: It refused.
+        """
+        full = path if path.startswith("/") else f"{self.subscription}/providers/Sandbox.Local/{path}"
+        answer = self.arm(method, full, _LOCAL_VERSION, body)
+        if not answer.ok:
+            raise RefusedError(explain(answer).message)
+        return answer.json() if answer.content else None
+
+    def arm(self, method: str, path: str, version: str, body: Mapping[str, Any] | None = None) -> requests.Response:
+        """Send one request to Resource Manager; refusals are answers too.
+
+        Raises:
+            RefusedError: Nobody is signed in, or nothing answers.
+        """
+        try:
+            return self.azure.arm(method, path, version, body)
+        except (TutorialError, requests.RequestException) as error:
+            raise RefusedError(str(error)) from error
+
+    @property
+    def _who_and_where(self) -> tuple[Any, str]:
+        return self.azure.credential, self.azure.subscription_id
+
+
+def sign_in(classroom: Classroom) -> Clients:
+    """Sign in where the class is held.
+
+    Raises:
+        WorkshopError: The sandbox does not start, nobody is signed in, or the subscription is not to be seen.
+    """
+    try:
+        return Clients(connect(classroom.target, classroom.subscription_id))
+    except (TutorialError, ValueError) as error:
+        raise WorkshopError(str(error)) from error

@@ -1,0 +1,133 @@
+"""Taking away what was made for a class: found by its marks, shown first, and nothing else touched."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from azure.core.exceptions import AzureError
+from azure.mgmt.resource.resources.models import ResourceGroup
+
+from helpers import explain
+from workshop.classroom.classroom import Classroom
+from workshop.classroom.clients import Clients, RefusedError
+from workshop.classroom.marks import learner_of, made_at, made_for, principal_prefix
+from workshop.classroom.parallel import Outcome, Tell, for_each
+from workshop.classroom.survey import group_of
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What is to go, and what stays though it might be thought to be the class's.
+
+    Attributes:
+        groups: resource groups, with all that is in them.
+        contents: for each group, by its name in small letters, how many resources of which type are in it.
+        principals: names of service principals of the sandbox.
+        kept: what stays, and why.
+    """
+
+    groups: Sequence[ResourceGroup] = ()
+    contents: Mapping[str, Counter[str]] = field(default_factory=dict)
+    principals: Sequence[str] = ()
+    kept: Sequence[tuple[str, str]] = ()
+
+    def __bool__(self) -> bool:
+        """Tell whether anything is to go."""
+        return bool(self.groups or self.principals)
+
+    def inside(self, group: ResourceGroup) -> str:
+        """Return what is in a group, in words."""
+        found = self.contents.get(str(group.name).casefold(), Counter())
+        return ", ".join(f"{number} {kind}" for kind, number in sorted(found.items())) or "nothing in it"
+
+
+def look(clients: Clients, classroom: Classroom, now: datetime, older_than: timedelta | None = None) -> Removal:
+    """Look for what was made for the class; nothing is changed.
+
+    Args:
+        clients: the trainer's.
+        classroom: the class.
+        now: the time.
+        older_than: if given, what was made later than this ago stays.
+
+    Raises:
+        RefusedError: Azure refused.
+    """
+    try:
+        groups = list(clients.resources.resource_groups.list())
+        contents = _contents(clients)
+    except AzureError as error:
+        raise RefusedError(explain(error).message) from error
+    kept = dict(_kept(classroom, groups, now, older_than))
+    going = [each for each in groups if made_for(each, classroom.name) and str(each.name) not in kept]
+    staying = {learner_of(group) for group in groups if str(group.name) in kept}
+    shown = [(f"resource group {name}", why) for name, why in kept.items()]
+    principals = []
+    for name, handle in _principals(clients, classroom):
+        if handle in staying or (older_than is not None and handle not in map(learner_of, going)):
+            shown.append((f"service principal {name}", "stays: its group does, or there is no telling how old it is"))
+        else:
+            principals.append(name)
+    return Removal(going, contents, principals, shown)
+
+
+def remove(clients: Clients, removal: Removal, jobs: int, tell: Tell[str]) -> list[Outcome[str]]:
+    """Delete it.
+
+    Args:
+        clients: the trainer's.
+        removal: what is to go.
+        jobs: how many groups at a time.
+        tell: is told of each outcome as it comes.
+
+    Returns:
+        The outcomes, by the names of groups and principals.
+    """
+
+    def delete_group(name: str, done: list[str]) -> None:
+        clients.resources.resource_groups.begin_delete(name).result()
+        done.append("deleted")
+
+    def delete_principal(name: str, done: list[str]) -> None:
+        clients.local("DELETE", f"principals/{name}")
+        done.append("deleted")
+
+    groups = for_each([str(group.name) for group in removal.groups], delete_group, jobs, tell)
+    return groups + for_each(removal.principals, delete_principal, jobs, tell)
+
+
+def _kept(
+    classroom: Classroom, groups: Sequence[ResourceGroup], now: datetime, older_than: timedelta | None
+) -> Iterator[tuple[str, str]]:
+    """Yield the names of groups that stay, and why."""
+    planned = {learner.resource_group.casefold() for learner in classroom.learners}
+    for group in groups:
+        if not made_for(group, classroom.name):
+            if str(group.name).casefold() in planned:
+                yield str(group.name), "stays: it is not marked as made for this class"
+        elif older_than is not None:
+            made = made_at(group)
+            if made is None:
+                yield str(group.name), "stays: its mark does not say when it was made"
+            elif now - made <= older_than:
+                yield str(group.name), f"stays: it was made on {made:%Y-%m-%d} at {made:%H:%M} UTC"
+
+
+def _contents(clients: Clients) -> dict[str, Counter[str]]:
+    contents: dict[str, Counter[str]] = {}
+    for resource in clients.resources.resources.list():
+        kind = str(resource.type).rpartition("/")[2]
+        contents.setdefault(group_of(str(resource.id)).casefold(), Counter())[kind] += 1
+    return contents
+
+
+def _principals(clients: Clients, classroom: Classroom) -> list[tuple[str, str]]:
+    """Return name and learner's handle of the principals that were made for the class."""
+    if not classroom.in_sandbox:
+        return []
+    prefix = principal_prefix(classroom.name)
+    names = [str(each["name"]) for each in clients.local("GET", "principals")["value"]]
+    return [(name, name.removeprefix(prefix)) for name in names if name.startswith(prefix)]

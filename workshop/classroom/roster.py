@@ -1,0 +1,171 @@
+"""The roster: a CSV file with a line for each learner.
+
+Its columns, in any order: ``name``, and if need be ``handle`` (what names in Azure are made of; else it is made of the
+name), ``object_id`` and ``principal_type`` (who the learner is in Entra; needed on Azure only). Others are passed over.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from workshop.errors import UsageError
+
+NAME = "name"
+HANDLE = "handle"
+OBJECT_ID = "object_id"
+PRINCIPAL_TYPE = "principal_type"
+PRINCIPAL_TYPES = ("User", "Group", "ServicePrincipal")
+TRAINER = "trainer"  # a sign-in of the hub's that no learner can have
+_COLUMNS = frozenset({NAME, HANDLE, OBJECT_ID, PRINCIPAL_TYPE})
+_HANDLE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,22}[a-z0-9])?")
+_HANDLE_RULE = "1 to 24 small letters, digits and hyphens, with a letter or digit first and last"
+_GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+_WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff")  # UTF-16, little and big end first
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A learner as the roster has them.
+
+    Attributes:
+        line: of the file, counted from 1.
+        name: as people say it.
+        handle: what names in Azure are made of.
+        object_id: of their principal in Entra; empty if the roster does not say.
+        principal_type: what kind of principal that is.
+    """
+
+    line: int
+    name: str
+    handle: str
+    object_id: str
+    principal_type: str
+
+
+def read_roster(path: Path) -> list[Entry]:
+    """Read the learners.
+
+    Raises:
+        UsageError: The file cannot be used; all that is wrong with it is told at once, by its lines.
+    """
+    rows = list(_rows(path))
+    if not rows:
+        raise UsageError(f"{path} has no learners in it.")
+    entries = [_entry(line, row) for line, row in rows]
+    problems = [problem for entry in entries for problem in _problems(entry)]
+    problems += _repeated(entries)
+    if problems:
+        raise UsageError(*(f"{path.name}, {problem}" for problem in problems))
+    return entries
+
+
+def handle_of(name: str) -> str:
+    """Return a name in small letters without accents, digits and hyphens; empty if none of its characters are such."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().casefold()
+    return re.sub(r"[^a-z0-9]+", "-", plain.replace("'", ""))[:24].strip("-")
+
+
+def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
+    """Yield the number and the fields of each line that is not blank."""
+    lines = _text(path).splitlines()
+    delimiter = max(",;\t", key=lines[0].count) if lines else ","  # a spreadsheet's choice depends on its language
+    reader = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True)
+    headings: Sequence[str] = []
+    problems = []
+    try:
+        for row in reader:
+            if not any(field.strip() for field in row):
+                continue
+            if not headings:
+                headings = _headings(path, row)
+            elif len(row) != len(headings):
+                problems.append(
+                    f"{path.name}, line {reader.line_num}: {len(row)} fields, but there are {len(headings)} headings."
+                )
+            else:
+                yield reader.line_num, {name: field.strip() for name, field in zip(headings, row, strict=True)}
+    except csv.Error as error:
+        problems.append(f"{path.name}, line {reader.line_num}: {error}.")
+    if problems:
+        raise UsageError(*problems)
+
+
+def _text(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
+    if content.startswith(_WIDE_BOMS) or b"\0" in content:
+        raise UsageError(f"{path} is not in UTF-8. In Excel, save it as 'CSV UTF-8'.")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UsageError(f"{path} is not in UTF-8 (line {line}). In Excel, save it as 'CSV UTF-8'.") from None
+
+
+def _headings(path: Path, row: Sequence[str]) -> list[str]:
+    headings = [re.sub(r"[\s-]+", "_", field.strip().casefold()) for field in row]
+    if NAME not in headings:
+        raise UsageError(
+            f"{path} has no column 'name'. Its first line should have the headings, such as: name,object_id"
+        )
+    twice = sorted({heading for heading in headings if heading in _COLUMNS and headings.count(heading) > 1})
+    if twice:
+        raise UsageError(f"{path} has two columns '{twice[0]}'.")
+    return headings
+
+
+def _entry(line: int, row: Mapping[str, str]) -> Entry:
+    name = " ".join(row[NAME].split())
+    kinds = {kind.casefold(): kind for kind in PRINCIPAL_TYPES}
+    given = row.get(PRINCIPAL_TYPE, "") or PRINCIPAL_TYPES[0]
+    return Entry(
+        line,
+        name,
+        row.get(HANDLE, "") or handle_of(name),
+        row.get(OBJECT_ID, "").lower(),
+        kinds.get(given.casefold(), given),
+    )
+
+
+def _problems(entry: Entry) -> Iterator[str]:
+    if not entry.name:
+        yield f"line {entry.line}: the name is missing."
+    elif not entry.handle:
+        yield (
+            f"line {entry.line}: no name for Azure can be made of '{entry.name}'. "
+            f"Add a column 'handle' with {_HANDLE_RULE}."
+        )
+    elif not _HANDLE.fullmatch(entry.handle):
+        yield f"line {entry.line}: the handle '{entry.handle}' is not allowed. It has {_HANDLE_RULE}."
+    elif entry.handle == TRAINER:
+        yield f"line {entry.line}: '{TRAINER}' is the trainer's own sign-in. Add a column 'handle' with another one."
+    if entry.object_id and not _GUID.fullmatch(entry.object_id):
+        yield (
+            f"line {entry.line}: the object_id '{entry.object_id}' is no GUID. "
+            "For a user, 'az ad user show --id ADDRESS --query id' tells it."
+        )
+    if entry.principal_type not in PRINCIPAL_TYPES:
+        yield f"line {entry.line}: the principal_type '{entry.principal_type}' is none of {', '.join(PRINCIPAL_TYPES)}."
+
+
+def _repeated(entries: Sequence[Entry]) -> Iterator[str]:
+    """Say of each line that repeats an earlier one which that is."""
+    handles: dict[str, Entry] = {}
+    object_ids: dict[str, Entry] = {}
+    for entry in entries:
+        first = handles.setdefault(entry.handle, entry)
+        if first is not entry and entry.handle:
+            same = first.name.casefold() == entry.name.casefold()
+            what = f"'{entry.name}'" if same else f"the handle '{entry.handle}' of '{entry.name}'"
+            hint = "" if same else " Add a column 'handle' to tell them apart."
+            yield f"line {entry.line}: {what} is on line {first.line} already.{hint}"
+        first = object_ids.setdefault(entry.object_id, entry)
+        if first is not entry and entry.object_id:
+            yield f"line {entry.line}: the object_id is that of '{first.name}' on line {first.line} already."
