@@ -20,7 +20,7 @@ user, group = os.geteuid(), os.getegid()
 syscalls.unshare(_NAMESPACES)
 _keep_user(user, group)
 syscalls.keep_mounts_private()
-syscalls.bind(Path("/tmp"), Path("/tmp"))
+syscalls.bind(Path("/etc/hosts"), Path("/etc/hosts"))
 """
 
 
