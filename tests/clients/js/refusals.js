@@ -57,11 +57,9 @@ async function main() {
   await compute.virtualMachines.update(group, machine, {
     identity: { type: "UserAssigned", userAssignedIdentities: { [identity.id]: {} } },
   });
-  await new ManagedIdentityCredential({ clientId: identity.clientId }).getToken(scope);
   await compute.virtualMachines.update(group, machine, { identity: { type: "None" } });
-  report.unassigned = await refusal(() =>
-    new ManagedIdentityCredential({ clientId: identity.clientId }).getToken(scope, { claims: "{}" }),
-  );
+  const onMachine = new ManagedIdentityCredential({ clientId: identity.clientId });
+  report.unassigned = await refusal(() => onMachine.getToken(scope));
   await identities.delete(group, "ID1");
   console.log(JSON.stringify({ subscription, report }));
 }
