@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import atexit
 import os
-import shutil
 import sys
-import tempfile
 import time
 import uuid
-from functools import cache
-from pathlib import Path
 from queue import Empty
 from typing import Any
 
@@ -18,6 +13,7 @@ from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.manager import AsyncKernelManager
 from traitlets import DottedObjectName, Type
 
+from workshop.warm.folder import runtime_folder
 from workshop.warm.provisioner import WarmProvisioner
 
 _SOCKET_PATH_LIMIT = 107  # bytes in a Unix socket's path on Linux: unix(7)
@@ -83,21 +79,8 @@ class WarmKernelManager(AsyncKernelManager):
         python = self.kernel_spec is not None and self.kernel_spec.language.lower() == "python"
         if sys.platform != "linux" or not python or self.connection_file:
             return  # other languages' kernels need not know this transport
-        address = _runtime_folder(os.getpid()) / self.kernel_id[:8]
+        address = runtime_folder() / self.kernel_id[:8]
         if len(os.fsencode(address)) + len("-5") <= _SOCKET_PATH_LIMIT:
             self.transport = "ipc"
             self.ip = str(address)
             self.connection_file = f"{address}.json"
-
-
-@cache
-def _runtime_folder(pid: int) -> Path:
-    """A folder for the connection files and sockets of the process ``pid``, which is this one, private to it."""
-    folder = Path(tempfile.mkdtemp(prefix="warm-"))
-
-    def remove() -> None:
-        if os.getpid() == pid:  # not in a process forked from this one
-            shutil.rmtree(folder, ignore_errors=True)
-
-    atexit.register(remove)
-    return folder

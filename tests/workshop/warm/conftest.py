@@ -13,7 +13,7 @@ from workshop.warm.pool import pool
 
 if sys.platform != "linux":
     collect_ignore = [
-        f"test_{what}.py" for what in ("isolation", "life", "zygote", "notebooks", "jupyter_server", "wire")
+        f"test_{what}.py" for what in ("isolation", "life", "zygote", "notebooks", "jupyter_server", "wire", "folder")
     ]
 
 Start = Callable[..., Kernel]

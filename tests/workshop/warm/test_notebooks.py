@@ -150,6 +150,6 @@ def test_where_a_socket_would_have_too_long_a_path_kernels_are_reached_over_port
 ) -> None:
     folder = tmp_path / ("long" * 25)
     folder.mkdir()
-    monkeypatch.setattr(manager, "_runtime_folder", lambda pid: folder)
+    monkeypatch.setattr(manager, "runtime_folder", lambda: folder)
     assert executed(notebook("1 + 1")).cells[0].outputs[0].data["text/plain"] == "2"
     assert list(folder.iterdir()) == []
