@@ -5,6 +5,7 @@ process (the zygote) does that once; each kernel is then forked from it, with a 
 working directory, session and streams of its own.
 
     engine -> manager -> provisioner      a notebook run by papermill; JupyterLab begins at the provisioner
+    manager -> folder                     where connection files and sockets are
     provisioner -> launch, pool           what is asked for, and of which zygote
     pool -> owner -> process              this side of a zygote and of a kernel
     zygote -> preload, kernel             the other side; they talk over a wire

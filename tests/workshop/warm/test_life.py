@@ -135,3 +135,11 @@ def test_threads_start_kernels_at_the_same_time(kernel: Start) -> None:
     for thread in threads:
         thread.join()
     assert results == ["2"] * 4
+
+
+def test_an_idle_kernel_ends_when_asked_each_time(kernel: Start) -> None:
+    for number in range(12):  # ipykernel's own way to end stalls about once in ten times
+        asked = kernel()
+        assert asked.run(f"{number}") == f"{number}"
+        asked.manager.shutdown_kernel()
+        assert asked.manager._shutdown_status == _ShutdownStatus.ShutdownRequest  # neither terminated nor killed
