@@ -81,6 +81,10 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     )
     _add_notebooks(parser)
     _add_kernel(parser)
+    parser.epilog = (
+        "A notebook's parameters: papermill --help-notebook notebooks/00_prerequisites.ipynb. "
+        "Exit status: 0 if all notebooks completed, 1 if one failed, 2 if nothing was run, 130 if you ended it."
+    )
     parser.set_defaults(run=_run)
 
 
