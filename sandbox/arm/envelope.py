@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 
-from sandbox import errors
+from sandbox import errors, world
 from sandbox.call import Call
 from sandbox.clock import timestamp
 from sandbox.cloud import Cloud
@@ -111,7 +111,9 @@ class ResourceManager:
             return
         if "/" not in operation.type or operation.type.startswith("Microsoft.Resources/"):
             raise errors.invalid_api_version(version, operation.versions)
-        raise errors.no_registered_provider("", version, operation.type.partition("/")[2], operation.versions, ())
+        namespace, _, kind = operation.type.partition("/")
+        locations = () if namespace == "Microsoft.Authorization" else world.LOCATIONS  # roles are nowhere
+        raise errors.no_registered_provider("", version, kind, operation.versions, locations)
 
     def _check_subscription(self, match: Match) -> None:
         folded = match.scope.casefold().split("/")

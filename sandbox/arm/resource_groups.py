@@ -187,7 +187,7 @@ def _set_tags(resource: Resource, body: dict[str, Any]) -> None:
 
 def _accepted(call: Call, operation_id: str) -> Answer:
     job = {"jobId": f"RESOURCEGROUPDELETIONJOB-{operation_id}", "jobLocation": "eastus"}
-    token = base64.urlsafe_b64encode(json.dumps(job).encode()).decode().rstrip("=")
+    token = base64.urlsafe_b64encode(json.dumps(job, separators=(",", ":")).encode()).decode().rstrip("=")
     url = f"{call.request.base_url}/subscriptions/{call['subscription']}/operationresults/{token}"
     pace = call.cloud.temper.poll_after
     headers = {"Location": f"{url}?api-version={call.api_version}"}
