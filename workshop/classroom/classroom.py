@@ -79,7 +79,7 @@ class Classroom:
         return self.target == SANDBOX
 
     def find(self, who: str) -> Learner:
-        """Return the learner with this handle or name, or with a name that only one has in it.
+        """Return the learner with this handle or name, or the only one whose handle or name contains it.
 
         Raises:
             UsageError: There is none, or there are several.
@@ -88,7 +88,7 @@ class Classroom:
         for learner in self.learners:
             if wanted in (learner.handle, learner.name.casefold()):
                 return learner
-        found = [learner for learner in self.learners if wanted and wanted in learner.name.casefold()]
+        found = [each for each in self.learners if wanted and wanted in f"{each.handle} {each.name.casefold()}"]
         if len(found) == 1:
             return found[0]
         if found:

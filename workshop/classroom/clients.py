@@ -100,3 +100,5 @@ def sign_in(classroom: Classroom) -> Clients:
         return Clients(connect(classroom.target, classroom.subscription_id))
     except (TutorialError, ValueError) as error:
         raise WorkshopError(str(error)) from error
+    except requests.RequestException as error:
+        raise WorkshopError(f"The {classroom.target} does not answer: {error}") from error

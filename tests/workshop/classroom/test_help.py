@@ -1,0 +1,119 @@
+"""``help NAME``: what is the matter with one learner, and why a call is refused."""
+
+from __future__ import annotations
+
+import io
+import uuid
+
+import pytest
+from azure.core.exceptions import HttpResponseError
+from azure.mgmt.compute import ComputeManagementClient
+from azure.mgmt.resource.resources import ResourceManagementClient
+
+from tests.workshop.classroom.lesson import Lesson
+from tests.workshop.classroom.test_steps import Grace
+from workshop.classroom.assist import call_of_refusal
+from workshop.errors import UsageError
+
+Capture = pytest.CaptureFixture[str]
+LINKED = (
+    "The client 'c' with object id '11111111-2222-3333-4444-555555555555' has permission to perform action "
+    "'Microsoft.Compute/virtualMachines/write' on scope '/x'; however, it does not have permission to perform action "
+    "'Microsoft.ManagedIdentity/userAssignedIdentities/assign/action' on the linked scope(s) '/y' or the linked "
+    "scope(s) are invalid."
+)
+
+
+@pytest.fixture
+def grace(lesson: Lesson, capsys: Capture) -> Grace:
+    assert lesson.run("provision", "--yes", "grace", "ada") == 0
+    capsys.readouterr()
+    return Grace(lesson)
+
+
+def test_who_has_just_begun_may_do_all_that_the_course_asks(grace: Grace, capsys: Capture) -> None:
+    assert grace.lesson.run("help", "grace") == 0
+    said = capsys.readouterr().out
+    assert "vm-grace-hopper: VM running" in said
+    assert "Next is that they have made their identity: Notebook 01" in said
+    assert "may not" not in said
+
+
+def test_the_identitys_read_is_explained_before_and_after_the_grant(grace: Grace, capsys: Capture) -> None:
+    identity = grace.make()
+    assert grace.lesson.run("help", "grace") == 0
+    said = capsys.readouterr().out
+    assert f"{identity.principal_id} may not perform the action Microsoft.Resources" in said
+    assert "No role assignment was found for it here." in said
+    grace.grant(str(identity.principal_id))
+    assert grace.lesson.run("help", "grace") == 0
+    assert "may not" not in capsys.readouterr().out
+
+
+def test_lost_rights_are_explained(grace: Grace, capsys: Capture) -> None:
+    (mine,) = [
+        each for each in grace.roles.list_for_scope(grace.scope, filter="atScope()") if each.scope == grace.scope
+    ]
+    grace.roles.delete_by_id(mine.id)
+    assert grace.lesson.run("help", "hopper") == 0
+    said = capsys.readouterr().out
+    assert said.count("may not perform the action") == 4
+    assert "Next is that they are its Owner: 'provision' brings it about" in said
+    assert grace.lesson.run("provision", "--yes", "grace") == 0
+    assert "Owner of it" in capsys.readouterr().out
+
+
+def test_a_stopped_machine_is_named(grace: Grace, capsys: Capture) -> None:
+    grace.compute.begin_deallocate(grace.group, grace.me.vm_name).result()
+    assert grace.lesson.run("help", "grace") == 0
+    assert "vm-grace-hopper: VM deallocated" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("by", ["option", "input"])
+def test_a_refusal_that_a_learner_got_is_explained(
+    grace: Grace, capsys: Capture, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    theirs = grace.lesson.client_of("grace", ResourceManagementClient)
+    with pytest.raises(HttpResponseError) as refused:
+        theirs.resource_groups.get("friday-ada-lovelace")
+    text = str(refused.value)
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    assert grace.lesson.run("help", "grace", "--refusal", text if by == "option" else "-") == 0
+    said = capsys.readouterr().out
+    assert "Asked by Grace Hopper, as the learner." in said
+    assert "its scope does not reach this far" in said
+
+
+def test_it_is_said_who_was_refused(grace: Grace, capsys: Capture) -> None:
+    identity = grace.make()
+    refusal = (
+        "The client 'c' with object id '{}' does not have authorization to perform action 'a/read' over scope "
+        f"'{grace.scope}' or the scope is invalid."
+    )
+    assert grace.lesson.run("help", "ada", "--refusal", refusal.format(identity.principal_id)) == 0
+    assert "Asked by the identity id-grace-hopper of Grace Hopper." in capsys.readouterr().out
+    assert grace.lesson.run("help", "ada", "--refusal", refusal.format(uuid.uuid4())) == 0
+    assert "Asked by nobody of this class" in capsys.readouterr().out
+
+
+def test_a_refusal_to_use_an_identity_names_the_linked_action() -> None:
+    call = call_of_refusal(LINKED)
+    assert call.action.endswith("/assign/action")
+    assert call.scope == "/y"
+
+
+def test_what_is_no_refusal_is_refused(lesson: Lesson, capsys: Capture) -> None:
+    with pytest.raises(UsageError, match="not the message of a refusal"):
+        call_of_refusal("Resource group 'x' could not be found.")
+    assert lesson.run("help", "ada", "--refusal", "nonsense") == 2
+    assert lesson.run("help", "nobody") == 2
+
+
+def test_without_a_machine_there_is_none(lesson: Lesson, capsys: Capture) -> None:
+    assert lesson.run("provision", "--yes", "ada") == 0
+    learner = lesson.learner("ada")
+    machines = lesson.client_of("ada", ComputeManagementClient).virtual_machines
+    machines.begin_delete(learner.resource_group, learner.vm_name).result()
+    capsys.readouterr()
+    assert lesson.run("help", "ada") == 0
+    assert "vm-ada-lovelace: is not there" in capsys.readouterr().out

@@ -1,0 +1,86 @@
+"""Many at a time: limits, failures that stay with one, and an end on Ctrl-C."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from azure.core.exceptions import HttpResponseError
+
+from workshop.classroom.parallel import Outcome, for_each
+from workshop.errors import WorkshopError
+
+
+def ignore(outcome: Outcome[int], number: int, of: int) -> None:
+    """Tell nobody."""
+
+
+def test_at_most_so_many_at_a_time() -> None:
+    now, most, lock = 0, 0, threading.Lock()
+
+    def task(subject: int, done: list[str]) -> None:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        time.sleep(0.01)
+        with lock:
+            now -= 1
+
+    for_each(range(20), task, 3, ignore)
+    assert most == 3
+
+
+def test_outcomes_come_in_the_order_of_the_subjects_and_are_told_as_they_come() -> None:
+    told: list[tuple[int, int, int]] = []
+
+    def task(subject: int, done: list[str]) -> None:
+        time.sleep(0.05 if subject == 0 else 0)
+        done.append(f"did {subject}")
+
+    outcomes = for_each(range(4), task, 4, lambda outcome, number, of: told.append((outcome.subject, number, of)))
+    assert [(outcome.subject, outcome.done) for outcome in outcomes] == [(n, [f"did {n}"]) for n in range(4)]
+    assert sorted(subject for subject, _, _ in told) == [0, 1, 2, 3]
+    assert [number for _, number, _ in told] == [1, 2, 3, 4]
+    assert told[-1][0] == 0
+
+
+@pytest.mark.parametrize("error", [WorkshopError("no"), OSError("no"), HttpResponseError("no")])
+def test_a_failure_is_kept_with_what_was_done_before_it(error: Exception) -> None:
+    def task(subject: int, done: list[str]) -> None:
+        done.append("began")
+        if subject == 1:
+            raise error
+
+    first, second, third = for_each(range(3), task, 2, ignore)
+    assert (first.error, third.error) == ("", "")
+    assert second.done == ["began"]
+    assert "no" in second.error
+
+
+def test_a_mistake_of_ours_is_not_hidden() -> None:
+    def task(subject: int, done: list[str]) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        for_each(range(3), task, 1, ignore)
+
+
+def test_after_an_interrupt_nothing_more_is_begun() -> None:
+    begun: list[int] = []
+
+    def interrupt(outcome: Outcome[int], number: int, of: int) -> None:
+        raise KeyboardInterrupt
+
+    def task(subject: int, done: list[str]) -> None:
+        begun.append(subject)
+        time.sleep(0.02)
+
+    with pytest.raises(KeyboardInterrupt):
+        for_each(range(50), task, 2, interrupt)
+    assert len(begun) < 10
+
+
+def test_nobody_is_no_trouble() -> None:
+    assert for_each([], lambda subject, done: None, 8, ignore) == []

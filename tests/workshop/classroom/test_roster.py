@@ -1,0 +1,125 @@
+"""Rosters as they come: out of spreadsheets, with accents, twice the same, and half empty."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workshop.classroom.roster import Entry, handle_of, read_roster
+from workshop.errors import UsageError
+
+GUID = "11111111-2222-3333-4444-555555555555"
+
+
+def roster(tmp_path: Path, text: str, encoding: str = "utf-8") -> list[Entry]:
+    path = tmp_path / "friday.csv"
+    path.write_bytes(text.encode(encoding))
+    return read_roster(path)
+
+
+def problems(tmp_path: Path, text: str, encoding: str = "utf-8") -> list[str]:
+    with pytest.raises(UsageError) as refused:
+        roster(tmp_path, text, encoding)
+    return list(refused.value.problems)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_spreadsheets_write_it_in_many_ways(tmp_path: Path, encoding: str, delimiter: str, end: str) -> None:
+    lines = ["E-mail,Name", "a@contoso.com,Ada Lovelace", "", "j@contoso.com, José  Álvarez ", ",,"[:1]]
+    found = roster(tmp_path, end.join(lines).replace(",", delimiter) + end, encoding)
+    assert [(each.name, each.handle) for each in found] == [
+        ("Ada Lovelace", "ada-lovelace"),
+        ("José Álvarez", "jose-alvarez"),
+    ]
+
+
+def test_quoted_fields_may_hold_the_delimiter(tmp_path: Path) -> None:
+    assert roster(tmp_path, 'name,note\n"Lovelace, Ada","a ""note"""\n')[0].handle == "lovelace-ada"
+
+
+def test_who_somebody_is_in_entra(tmp_path: Path) -> None:
+    text = f"name,object-id,Principal Type\nAda,{GUID.upper()},\nRobot,{GUID.replace('1', '9')},serviceprincipal\n"
+    first, second = roster(tmp_path, text)
+    assert (first.object_id, first.principal_type) == (GUID, "User")
+    assert second.principal_type == "ServicePrincipal"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("name\n", ["has no learners"]),
+        ("", ["has no learners"]),
+        ("Ada\nGrace\n", ["has no column 'name'"]),
+        ("name,name\nAda,Ada\n", ["two columns 'name'"]),
+        ("name,email\nAda\nGrace,g,h\n", ["line 2: 1 fields, but there are 2", "line 3: 3 fields"]),
+        ("name\nAda\nada\n", ["line 3: 'ada' is on line 2 already"]),
+        ("name\nJosé\nJose\n", ["line 3: the handle 'jose' of 'Jose' is on line 2 already. Add a column 'handle'"]),
+        ("name\n李雷\n", ["line 2: no name for Azure can be made of '李雷'"]),
+        ("name,handle\nAda,Ada!\n", ["line 2: the handle 'Ada!' is not allowed"]),
+        ("name,handle\n,ada\n", ["line 2: the name is missing"]),
+        ("name\nTrainer\n", ["line 2: 'trainer' is the trainer's own sign-in"]),
+        ("name,object_id\nAda,ada@contoso.com\n", ["line 2: the object_id 'ada@contoso.com' is no GUID"]),
+        (f"name,object_id\nAda,{GUID}\nGrace,{GUID}\n", ["line 3: the object_id is that of 'Ada' on line 2"]),
+        ("name,principal_type\nAda,Robot\n", ["line 2: the principal_type 'Robot' is none of User,"]),
+        ('name\n"Ada\n', ["line 2"]),
+    ],
+)
+def test_all_that_is_wrong_is_told_at_once(tmp_path: Path, text: str, expected: list[str]) -> None:
+    found = problems(tmp_path, text)
+    assert len(found) == len(expected)
+    assert all(part in problem for part, problem in zip(expected, found, strict=True)), found
+
+
+@pytest.mark.parametrize(
+    ("encoding", "hint"),
+    [("utf-16", "not in UTF-8. In Excel"), ("utf-16-le", "not in UTF-8. In Excel"), ("latin-1", "(line 2)")],
+)
+def test_other_encodings_are_named(tmp_path: Path, encoding: str, hint: str) -> None:
+    (problem,) = problems(tmp_path, "name\nJosé\n", encoding)
+    assert hint in problem
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read: No such file"):
+        read_roster(tmp_path / "absent.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "handle"),
+    [
+        ("Ada Lovelace", "ada-lovelace"),
+        ("Siân O'Brien-Jones", "sian-obrien-jones"),
+        ("  Åse  Ø. ", "ase"),
+        ("x" * 40, "x" * 24),
+        ("李雷", ""),
+    ],
+)
+def test_handles_are_made_of_names(name: str, handle: str) -> None:
+    assert handle_of(name) == handle
+
+
+@given(
+    st.lists(st.text(st.characters(categories=("L", "N", "P", "Z")), min_size=1, max_size=30), min_size=1, max_size=8)
+)
+def test_whatever_names_there_are_each_learner_has_a_handle_or_a_problem(
+    tmp_path_factory: pytest.TempPathFactory, names: list[str]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.csv"
+    text = io.StringIO()
+    csv.writer(text).writerows([["name"], *([name] for name in names)])
+    path.write_text(text.getvalue(), "utf-8", newline="")
+    try:
+        entries = read_roster(path)
+    except UsageError as refused:
+        assert refused.problems
+        return
+    handles = [entry.handle for entry in entries]
+    assert len(set(handles)) == len(handles)
+    assert all(handle and len(handle) <= 24 and handle.isascii() for handle in handles)
