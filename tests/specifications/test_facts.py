@@ -17,7 +17,8 @@ from tests.specifications.facts.deviations import DEVIATIONS, ELSEWHERE, Deviati
 from tests.specifications.facts.entra import ENTRA
 from tests.specifications.facts.groups import ENVELOPE, GROUPS, GROUPS_AT_ONCE, SUBSCRIPTIONS
 from tests.specifications.facts.identities import IDENTITIES
-from tests.specifications.facts.machines import MACHINES, MACHINES_AT_ONCE
+from tests.specifications.facts.machine_lives import MACHINE_LIVES, MACHINES_AT_ONCE
+from tests.specifications.facts.machines import MACHINES
 from tests.specifications.facts.metadata import METADATA, METADATA_QUOTA
 from tests.specifications.facts.refusals import REFUSALS, THROTTLING
 from tests.specifications.facts.roles import CONDITIONS, PROPAGATION, ROLES
@@ -36,7 +37,18 @@ from tests.specifications.facts.telling import (
 from tests.support.sandbox import running_sandbox
 
 STORIES = (
-    *(ENVELOPE, IDENTITIES, MACHINES, MACHINES_AT_ONCE, ROLES, CONDITIONS, PROPAGATION, GROUPS, GROUPS_AT_ONCE),
+    *(
+        ENVELOPE,
+        IDENTITIES,
+        MACHINES,
+        MACHINE_LIVES,
+        MACHINES_AT_ONCE,
+        ROLES,
+        CONDITIONS,
+        PROPAGATION,
+        GROUPS,
+        GROUPS_AT_ONCE,
+    ),
     *(SUBSCRIPTIONS, REFUSALS, THROTTLING, METADATA, METADATA_QUOTA, ENTRA),
 )
 ROWS = [pytest.param(story, row, id=f"{story.name}: {row.name}") for story in STORIES for row in story.rows]

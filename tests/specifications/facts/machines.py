@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox import world
 from tests.specifications.facts.telling import (
     ANYTHING,
     COMPUTE_TIME,
     GUID,
     GUID_PATTERN,
-    NOTHING,
     Has,
     Known,
     Matches,
@@ -31,7 +29,7 @@ _MONITOR = _OPERATION.replace("&api-version", "&monitor=true&api-version")
 _CONTRIBUTOR = "9980e02c-c2be-4d73-94e8-173b1dc7cf3c"  # Virtual Machine Contributor
 _ENTRY = {"principalId": GUID, "clientId": GUID}
 _REFERENCE = {"publisher": ANYTHING, "offer": ANYTHING, "sku": ANYTHING, "version": "latest", "exactVersion": ANYTHING}
-_BODY = {
+_BODY: dict[str, Any] = {
     "name": "myVM",
     "id": "<machine>",
     "type": "Microsoft.Compute/virtualMachines",
@@ -132,7 +130,7 @@ MACHINES = Story(
             answer=Ordered(
                 {
                     **dict.fromkeys(("name", "id", "type", "location"), ANYTHING),
-                    "properties": Ordered(dict.fromkeys(_BODY["properties"], ANYTHING)),  # type: ignore[attr-defined]
+                    "properties": Ordered(dict.fromkeys(_BODY["properties"], ANYTHING)),
                     "etag": ANYTHING,
                 }
             ),
@@ -255,116 +253,7 @@ MACHINES = Story(
             status=200,
             answer=Has({"id": "<machine>"}),
         ),
-        Row(
-            name="a new interface is made",
-            method="PUT",
-            path="<group>/providers/Microsoft.Network/networkInterfaces/nic2",
-            version="2024-05-01",
-            body={
-                "location": "eastus",
-                "properties": {
-                    "ipConfigurations": [
-                        {
-                            "name": "ipconfig1",
-                            "properties": {
-                                "subnet": {
-                                    "id": f"<group>/providers/Microsoft.Network/virtualNetworks/{world.VM_NAME}VNET"
-                                    f"/subnets/{world.VM_NAME}Subnet"
-                                }
-                            },
-                        }
-                    ]
-                },
-            },
-            status=201,
-        ),
-        Row(
-            name="a new machine is answered 201, Creating",
-            method="PUT",
-            path="<group>/providers/Microsoft.Compute/virtualMachines/vm2",
-            version=VERSION,
-            later=5,
-            body={
-                "location": "eastus",
-                "identity": _user_assigned(_ID1, entry={}),
-                "properties": {
-                    "hardwareProfile": {"vmSize": "Standard_B2s"},
-                    "storageProfile": {
-                        "imageReference": {
-                            "publisher": "MicrosoftWindowsServer",
-                            "offer": "WindowsServer",
-                            "sku": "2022-datacenter-azure-edition",
-                            "version": "latest",
-                        },
-                        "osDisk": {"createOption": "FromImage"},
-                    },
-                    "osProfile": {"adminUsername": "azureuser", "adminPassword": "Not-a-secret-1"},
-                    "networkProfile": {
-                        "networkInterfaces": [{"id": "<group>/providers/Microsoft.Network/networkInterfaces/nic2"}]
-                    },
-                },
-            },
-            status=201,
-            headers={"azure-asyncoperation": Matches(_OPERATION), "location": None},
-            answer=Has(
-                {
-                    "identity": _user_assigned(_ID1, entry={}),
-                    "properties": Has({"provisioningState": "Creating"}),
-                }
-            ),
-        ),
-        Row(
-            name="deleting a machine is answered 202 with both links",
-            method="DELETE",
-            path="<group>/providers/Microsoft.Compute/virtualMachines/vm2",
-            version=VERSION,
-            later=60,
-            status=202,
-            headers={"azure-asyncoperation": Matches(_OPERATION), "location": Matches(_MONITOR)},
-            answer=NOTHING,
-            learn={"poll": "header azure-asyncoperation", "monitor": "header location"},
-        ),
-        Row(name="its location answers 202 while that goes on", path="<monitor>", status=202, answer=NOTHING),
-        Row(
-            name="and 200 and nothing once it is over",
-            path="<monitor>",
-            later=60,
-            status=200,
-            answer=NOTHING,
-        ),
-        Row(
-            name="the other link says that it has succeeded",
-            path="<poll>",
-            status=200,
-            answer=Has({"status": "Succeeded"}),
-        ),
-        Row(
-            name="a machine that is gone is not found",
-            path="<group>/providers/Microsoft.Compute/virtualMachines/vm2",
-            version=VERSION,
-            status=404,
-            answer=error("ResourceNotFound"),
-        ),
     ),
     temper="realistic",
     prepare=_identities,
-)
-
-MACHINES_AT_ONCE = Story(
-    "machines at once",
-    (
-        _patch(
-            "where nothing takes time, the answer to a patch still says Updating, and how soon to poll",
-            {"type": "SystemAssigned"},
-            headers={"x-ms-retry-after-ms": "20", "retry-after": None, "location": None},
-            answer=Has({"properties": Has({"provisioningState": "Updating"})}),
-            learn={"poll": "header azure-asyncoperation"},
-        ),
-        Row(
-            name="where nothing takes time, the first poll has succeeded",
-            path="<poll>",
-            status=200,
-            answer=Has({"status": "Succeeded"}),
-        ),
-    ),
 )

@@ -28,16 +28,13 @@ def _tokens(sandbox: RunningSandbox, known: Known) -> None:
     known["token:stranger"] = sandbox.token(stranger.client_id, secret)
 
     def issue(audience: str, hours: float) -> str:
-        return sandbox.on_loop(
-            lambda: (
-                sandbox.cloud.issuer.for_application(
-                    audience=audience,
-                    client_id=known["operator:client"],
-                    object_id=known["operator:object"],
-                    lifetime=timedelta(hours=hours),
-                ).token
-            )
+        issued = sandbox.cloud.issuer.for_application(
+            audience=audience,
+            client_id=known["operator:client"],
+            object_id=known["operator:object"],
+            lifetime=timedelta(hours=hours),
         )
+        return issued.token
 
     known["token:expired"] = issue("https://management.azure.com/", -0.01)
     known["token:elsewhere"] = issue("https://vault.azure.net", 1)
@@ -97,7 +94,8 @@ REFUSALS = Story(
                     "AuthorizationFailed",
                     "The client '<stranger:client>' with object id '<stranger:object>' does not have authorization to "
                     "perform action 'Microsoft.Resources/subscriptions/resourceGroups/read' over scope "
-                    f"'{path}' or the scope is invalid. If access was recently granted, please refresh your credentials.",
+                    f"'{path}' or the scope is invalid. If access was recently granted, please refresh your "
+                    "credentials.",
                 ),
             )
             for what, path in {
