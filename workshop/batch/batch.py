@@ -107,7 +107,7 @@ def run_batch(rows: Sequence[Row], sources: Sequence[Source], settings: Settings
         standings = [Standing(row) for row in rows]
         pending = _still_to_run(standings, earlier)
         manifest.append(*(standing.record() for standing in pending))
-        tally = Tally(standings, len(sources))
+        tally = Tally(standings)
         runner = _run(tally, sources, settings, manifest, place, progress) if pending else None
         result = Result(tally, runner.trouble if runner else "", runner is not None and runner.interrupted)
         _write_reports(result, [source.notebook.name for source in sources], settings)

@@ -14,6 +14,11 @@ from workshop.batch.task import News, RowResult, RowTask
 from workshop.errors import UsageError, WorkshopError
 
 _PRELOAD = "workshop.batch.local_worker"
+_CONFIGURATION: dict[str, Any] = {
+    "distributed.nanny.pre-spawn-environ": {},  # kernels would inherit it
+    "distributed.scheduler.http.routes": [],  # nothing of the batch is to be had without its credentials
+    "distributed.worker.http.routes": [],
+}
 _CONNECT = 10.0  # seconds to reach a scheduler
 _CLEAR = 60.0  # seconds for rows that were called off to end
 _LOOK = 0.5  # seconds between two looks whether they have
@@ -136,14 +141,15 @@ def _local(jobs: int | None) -> Iterator[Any]:
     untyped: Any = distributed
     with ExitStack() as opened:
         scratch = opened.enter_context(tempfile.TemporaryDirectory(prefix="batch-workers-", ignore_cleanup_errors=True))
-        opened.enter_context(dask.config.set({"distributed.nanny.pre-spawn-environ": {}}))  # kernels inherit it
+        opened.enter_context(dask.config.set(_CONFIGURATION))
         try:
             local = untyped.LocalCluster(
                 n_workers=jobs or CPU_COUNT,
                 threads_per_worker=1,
                 host="127.0.0.1",
                 security=untyped.Security.temporary(),  # or any user of this computer could have them run something
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",
+                scheduler_kwargs={"dashboard": False},
                 memory_limit=0,  # what the kernels use is not the worker's
                 local_directory=scratch,
                 preload=[_PRELOAD],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -53,11 +54,29 @@ class Address:
         base, mark, query = url.partition("?")
         self._base = base.rstrip("/")
         self._query = mark + query
-        try:
-            papermill_io.get_handler(url)
-        except Exception as error:  # an ImportError too, of what the scheme needs
-            raise UsageError(f"papermill cannot write to {base}: {error}") from error
         self._io: Any = papermill_io
+        missing = self._missing()
+        if missing:
+            raise UsageError(f"papermill cannot write to {base}: {missing}")
+
+    def _missing(self) -> str:
+        """What papermill lacks for this address, which shows at the first use of it; empty if nothing."""
+        from papermill.exceptions import (  # type: ignore[import-untyped]
+            PapermillException,
+            PapermillOptionalDependencyException,
+        )
+
+        try:
+            handler = self._io.get_handler(self._base)
+        except PapermillException as error:
+            return str(error)
+        try:
+            handler.listdir(f"{self._base}/{uuid.uuid4().hex}{self._query}")
+        except PapermillOptionalDependencyException as error:
+            return str(error)
+        except Exception:  # not to be listed, or not there: what counts is whether it can be written
+            return ""
+        return ""
 
     def save(self, row: str, notebook: NotebookResult) -> None:
         """Write a notebook."""

@@ -140,6 +140,8 @@ class Runner:
         return self._room
 
     def _begin(self, standings: Sequence[Standing]) -> None:
+        if self._tally.first_row_began is None:
+            self._tally.first_row_began = time.monotonic()
         for standing in standings:
             standing.state = State.RUNNING
             standing.attempt += 1

@@ -82,12 +82,11 @@ class Tally:
 
     Args:
         standings: of all rows.
-        each: how many notebooks a row has.
     """
 
     standings: Sequence[Standing]
-    each: int
     began: float = field(default_factory=time.monotonic)
+    first_row_began: float | None = None
 
     @property
     def states(self) -> Counter[State]:
@@ -114,9 +113,11 @@ class Tally:
 
     @property
     def rate(self) -> float:
-        """Rows a second in this run."""
+        """Rows a second in this run, since its first one was begun."""
+        if self.first_row_began is None:
+            return 0.0
         ran = sum(standing.ended and not standing.earlier for standing in self.standings)
-        return ran / self.seconds if self.seconds > 0 else 0.0
+        return ran / max(time.monotonic() - self.first_row_began, 1e-9)
 
     @property
     def left(self) -> float | None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from workshop.batch.task import News, NotebookResult, RowResult, RowTask
@@ -25,6 +26,7 @@ from workshop.series import Notebook
 
 _CALLED_OFF = "The batch was called off."
 _REACH = 5.0  # seconds to connect to the sandbox
+_LOOK = 1.0  # seconds between two looks whether a row is still wanted
 
 _lock = threading.Lock()
 _running: dict[str, set[Leash]] = {}
@@ -81,15 +83,36 @@ def get_ready(kind: KernelKind | None = None) -> None:
 @contextmanager
 def _on_leash(task: RowTask) -> Iterator[Leash]:
     leash = Leash(task.timeout)
+    ended = threading.Event()
+    watcher = threading.Thread(target=_watch, args=[*_task_here(), leash, ended], name="watch", daemon=True)
     with _lock:
         _running.setdefault(task.batch, set()).add(leash)
+    watcher.start()
     try:
         yield leash
     finally:
+        ended.set()
         with _lock:
             _running[task.batch].discard(leash)
             if not _running[task.batch]:
                 del _running[task.batch]
+
+
+def _task_here() -> tuple[Any, str]:
+    """Dask's worker, and the key of the task that this thread runs."""
+    from distributed import get_worker
+
+    worker: Any = get_worker()
+    return worker, worker.get_current_task()
+
+
+def _watch(worker: Any, key: str, leash: Leash, ended: threading.Event) -> None:
+    """Call a row off that nobody waits for any more: its runner was killed, or has given it up."""
+    while not ended.wait(_LOOK):
+        task = worker.state.tasks.get(key)
+        if task is None or task.state == "cancelled":
+            leash.cut(_CALLED_OFF)
+            return
 
 
 @contextmanager
@@ -133,10 +156,8 @@ class _Teller(Silent):
     """Tells the runner which notebooks are executed."""
 
     def __init__(self, task: RowTask) -> None:
-        from distributed import get_worker
-
         self._task = task
-        self._worker = get_worker()
+        self._worker, _ = _task_here()
 
     def tell(self, notebook: str | None) -> None:
         news: News = {"row": self._task.row, "attempt": self._task.attempt, "notebook": notebook}

@@ -1,0 +1,53 @@
+"""The course's own notebooks in a batch: what is saved is what papermill's own run of them leaves."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+import pytest
+
+from tests.workshop.batch.conftest import Desk
+from workshop.cli import main
+from workshop.places import NOTEBOOKS
+from workshop.sandbox_process import FreshSandbox, kernel_environment
+from workshop.series import find_series
+
+pytestmark = pytest.mark.slow
+ROWS = [{"resource_group": f"contoso-{n}", "vm_name": f"vm-{n}", "identity_name": f"ID{n}-app"} for n in range(2)]
+
+
+@pytest.fixture
+def environment() -> Iterator[dict[str, str]]:
+    with FreshSandbox() as sandbox:
+        yield kernel_environment(sandbox.environment)
+
+
+def outputs(path: Path) -> list[Any]:
+    """What a reader sees of each cell of code."""
+    notebook = nbformat.read(path, 4)
+    return [(cell.source, cell.execution_count, cell.outputs) for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_a_batch_saves_what_papermill_does(
+    desk: Desk, environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.write({}, ROWS)
+    words = desk.words("--jobs", "1")  # for the last notebook lists what all rows have made so far
+    words[words.index("--notebooks") + 1] = str(NOTEBOOKS)
+    assert main(words) == 0
+    for name in set(os.environ) - set(environment):
+        monkeypatch.delenv(name)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    for book in find_series():
+        path = tmp_path / "stock" / book.path.name
+        path.parent.mkdir(exist_ok=True)
+        papermill.execute_notebook(book.path, path, ROWS[0], progress_bar=False, cwd=book.path.parent)
+        assert outputs(desk.output / "row-0001" / book.path.name) == outputs(path), book.name
+    text = (desk.output / "row-0002" / "03_grant_access.ipynb").read_text("utf-8")
+    assert "contoso-1" in text
+    assert "contoso-0" not in text
+    assert ROWS[1]["vm_name"] in text

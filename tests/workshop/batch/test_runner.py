@@ -1,0 +1,301 @@
+"""Which row runs when, and what becomes of it. The workers are played; everything else is real."""
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workshop.batch.cluster import Cluster, LostError
+from workshop.batch.judge import Judge, Policy
+from workshop.batch.manifest import Manifest
+from workshop.batch.place import Folder
+from workshop.batch.rows import Row
+from workshop.batch.runner import Runner
+from workshop.batch.standing import Standing, Tally
+from workshop.batch.states import State
+from workshop.batch.task import NotebookResult, RowResult, RowTask
+from workshop.errors import WorkshopError
+from workshop.kernels import KernelKind
+
+COMPLETED = RowResult([NotebookResult("00_a", "{}\n", 2, 0.1, "", "")], 0.1, False, False)
+FAILED = RowResult([NotebookResult("00_a", "{}\n", 2, 0.1, "ValueError: no", "00_a failed")], 0.1, False, False)
+DIED = RowResult(FAILED.notebooks, 0.1, True, False)
+CALLED_OFF = RowResult(FAILED.notebooks, 0.1, False, True)
+
+
+class Quiet:
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.order: list[tuple[str, State]] = []
+
+    def __enter__(self) -> "Quiet":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def tick(self, tally: Tally) -> None:
+        assert tally.ended <= len(tally.standings)
+
+    def ended(self, standing: Standing, tally: Tally) -> None:
+        self.order.append((standing.row.name, standing.state))
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+class PlayedCluster(Cluster):
+    """Workers that answer as they are told, on a thread, as Dask's client does."""
+
+    def __init__(self, play: Callable[[RowTask], RowResult], room: int = 2) -> None:
+        super().__init__(None, "batch", None)
+        self.play = play
+        self.rooms = room
+        self.now: set[str] = set()
+        self.most = 0
+        self.begun: list[str] = []
+        self.off = threading.Event()
+
+    def room(self) -> int:
+        if self.rooms < 0:
+            raise LostError("gone")
+        return self.rooms
+
+    def submit(self, task: RowTask, on_end: Callable[[Any], None]) -> None:
+        self.begun.append(task.row)
+        self.now.add(task.row)
+        self.most = max(self.most, len(self.now))
+
+        def work() -> None:
+            try:
+                outcome: RowResult | LostError = self.play(task)
+            except LostError as error:
+                outcome = error
+            self.now.discard(task.row)
+            on_end(outcome)
+
+        threading.Thread(target=work).start()
+
+    def result(self, future: Any) -> RowResult:
+        if isinstance(future, LostError):
+            raise future
+        assert isinstance(future, RowResult)
+        return future
+
+    def call_off(self) -> None:
+        self.off.set()
+
+
+class Desk:
+    """A batch of rows, and what is to be seen of it."""
+
+    def __init__(self, folder: Path, lanes: list[str]) -> None:
+        rows = [Row(n, f"r{n}", [{}], "azure", lane, f"in{n}") for n, lane in enumerate(lanes, 1)]
+        self.standings = [Standing(row) for row in rows]
+        self.folder = folder
+        self.progress = Quiet()
+
+    def run(self, cluster: Cluster, policy: Policy | None = None, at: Callable[[Runner], None] = id) -> Runner:
+        with Manifest(self.folder / "m") as manifest:
+            runner = Runner(
+                Tally(self.standings),
+                lambda standing: RowTask(
+                    "batch", "topic", standing.row.name, standing.attempt, [], "", KernelKind.STOCK, None, None
+                ),
+                cluster,
+                manifest,
+                Folder(self.folder),
+                self.progress,
+                Judge(policy or Policy(), None),
+            )
+            at(runner)
+            runner.run()
+        return runner
+
+    def states(self) -> list[State]:
+        return [standing.state for standing in self.standings]
+
+    def lines(self, name: str) -> list[str]:
+        lines = map(json.loads, (self.folder / "m").read_text().splitlines())
+        return [line["state"] for line in lines if line["name"] == name]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path, ["a", "b", "c", "d"])
+
+
+def answers(*results: RowResult) -> Callable[[RowTask], RowResult]:
+    """The n-th attempt of each row ends with the n-th result, later ones with the last."""
+    return lambda task: results[min(task.attempt, len(results)) - 1]
+
+
+def test_all_rows_run_as_many_at_a_time_as_there_is_room_for(desk: Desk) -> None:
+    barrier = threading.Barrier(2)
+
+    def together(task: RowTask) -> RowResult:
+        barrier.wait(10)
+        return COMPLETED
+
+    cluster = PlayedCluster(together)
+    desk.run(cluster)
+    assert desk.states() == [State.COMPLETED] * 4
+    assert cluster.most == 2
+    assert desk.lines("r3") == ["running", "completed"]
+    assert (desk.folder / "r3" / "00_a.ipynb").read_text() == "{}\n"
+
+
+def test_rows_of_one_lane_never_run_together(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, ["a", "a", "b", "a", "b"])
+    lanes = {standing.row.name: standing.row.lane for standing in desk.standings}
+    seen: list[list[str]] = []
+    cluster = PlayedCluster(lambda task: seen.append(sorted(lanes[row] for row in cluster.now)) or COMPLETED, room=5)
+    desk.run(cluster)
+    assert desk.states() == [State.COMPLETED] * 5
+    assert all(len(set(together)) == len(together) for together in seen)
+    assert cluster.begun[:2] == ["r1", "r3"]
+
+
+def test_a_failure_is_its_own_rows(desk: Desk) -> None:
+    desk.run(PlayedCluster(lambda task: FAILED if task.row == "r2" else COMPLETED))
+    assert desk.states() == [State.COMPLETED, State.FAILED, State.COMPLETED, State.COMPLETED]
+    record = desk.standings[1].record()
+    assert (record.notebook, record.error) == ("00_a", "ValueError: no")
+    assert (desk.folder / "r2" / "00_a.ipynb").exists()
+
+
+@pytest.mark.parametrize(("retries", "state"), [(0, State.FAILED), (1, State.FAILED), (2, State.COMPLETED)])
+def test_a_row_is_run_again_as_often_as_asked(desk: Desk, retries: int, state: State) -> None:
+    desk.run(PlayedCluster(answers(FAILED, FAILED, COMPLETED)), Policy(retries))
+    assert desk.states() == [state] * 4
+    assert [standing.attempt for standing in desk.standings] == [min(retries + 1, 3)] * 4
+    again = ["pending", "running"] * min(retries, 2)
+    assert desk.lines("r1") == ["running", *again, str(state)]
+
+
+def test_a_dead_kernel_is_excused_twice(desk: Desk) -> None:
+    desk.run(PlayedCluster(lambda task: DIED if task.row == "r1" else answers(DIED, COMPLETED)(task)))
+    assert desk.states() == [State.FAILED] + [State.COMPLETED] * 3
+    assert [standing.attempt for standing in desk.standings] == [3, 2, 2, 2]
+
+
+def test_fail_fast_begins_no_more_rows(desk: Desk) -> None:
+    desk.run(PlayedCluster(lambda task: FAILED if task.row == "r2" else COMPLETED, room=1), Policy(fail_fast=True))
+    assert desk.states() == [State.COMPLETED, State.FAILED, State.SKIPPED, State.SKIPPED]
+    assert desk.lines("r4") == ["skipped"]
+
+
+def test_an_interrupt_lets_what_runs_end(desk: Desk) -> None:
+    runner: list[Runner] = []
+
+    def play(task: RowTask) -> RowResult:
+        runner[0].interrupt()
+        return COMPLETED
+
+    ended = desk.run(PlayedCluster(play, room=1), at=runner.append)
+    assert ended.interrupted
+    assert desk.states() == [State.COMPLETED] + [State.CANCELLED] * 3
+
+
+def test_a_second_interrupt_ends_what_runs(desk: Desk) -> None:
+    runner: list[Runner] = []
+
+    def play(task: RowTask) -> RowResult:
+        runner[0].interrupt()
+        runner[0].interrupt()
+        assert cluster.off.wait(10)
+        return CALLED_OFF
+
+    cluster = PlayedCluster(play, room=1)
+    desk.run(cluster, at=runner.append)
+    assert desk.states() == [State.CANCELLED] * 4
+
+
+def test_a_row_that_its_workers_did_not_survive_fails(desk: Desk) -> None:
+    def play(task: RowTask) -> RowResult:
+        if task.row == "r1":
+            raise LostError("4 workers died while they ran this row.")
+        return COMPLETED
+
+    desk.run(PlayedCluster(play))
+    assert desk.states() == [State.FAILED] + [State.COMPLETED] * 3
+    assert desk.standings[0].record().error == "4 workers died while they ran this row."
+
+
+def test_without_the_scheduler_the_batch_ends(desk: Desk) -> None:
+    def play(task: RowTask) -> RowResult:
+        cluster.rooms = -1
+        raise LostError("lost")
+
+    cluster = PlayedCluster(play, room=1)
+    runner = desk.run(cluster)
+    assert desk.states() == [State.CANCELLED] * 4
+    assert runner.trouble == "gone"
+
+
+def test_it_waits_for_workers(desk: Desk) -> None:
+    cluster = PlayedCluster(answers(COMPLETED), room=0)
+    threading.Timer(0.5, setattr, [cluster, "rooms", 1]).start()
+    desk.run(cluster)
+    assert desk.states() == [State.COMPLETED] * 4
+
+
+class FullDisk(Folder):
+    def save(self, row: str, notebook: NotebookResult) -> None:
+        raise WorkshopError("x.ipynb cannot be written: No space left on device.")
+
+
+def test_a_full_disk_ends_the_batch_and_says_so(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Folder, "save", FullDisk.save)
+    runner = desk.run(PlayedCluster(answers(COMPLETED), room=1))
+    assert "No space left" in runner.trouble
+    assert desk.states()[0] is State.FAILED
+    assert set(desk.states()[2:]) == {State.CANCELLED}
+    assert "No space left" in str(desk.standings[0].record().error)
+
+
+def test_a_manifest_that_cannot_be_written_ends_the_batch(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Manifest.append
+
+    def full(self: Manifest, *records: Any) -> None:
+        if any(record.state is State.COMPLETED for record in records):
+            raise WorkshopError("m cannot be written: No space left on device.")
+        whole(self, *records)
+
+    monkeypatch.setattr(Manifest, "append", full)
+    cluster = PlayedCluster(lambda task: COMPLETED if task.row == "r1" or not cluster.off.wait(10) else CALLED_OFF)
+    with pytest.raises(WorkshopError, match="No space left"):
+        desk.run(cluster)
+    assert cluster.off.is_set()
+
+
+def test_news_is_counted_and_stale_news_is_not(desk: Desk) -> None:
+    runner: list[Runner] = []
+    seen: list[int] = []
+
+    def play(task: RowTask) -> RowResult:
+        for attempt, notebook in ((task.attempt + 1, "00_a"), (task.attempt, None), (task.attempt, "00_a")):
+            runner[0].hear({"row": task.row, "attempt": attempt, "notebook": notebook})
+        runner[0].hear({"row": "nobody", "attempt": 1, "notebook": None})
+        return COMPLETED
+
+    desk.progress.tick = lambda tally: seen.append(tally.notebooks)  # type: ignore[method-assign]
+    desk.run(PlayedCluster(play, room=1), at=runner.append)
+    assert seen[-1] == 4
+    assert seen == sorted(seen)
+
+
+def test_a_row_that_another_worker_begins_anew_is_written_down(desk: Desk) -> None:
+    runner: list[Runner] = []
+
+    def play(task: RowTask) -> RowResult:
+        for notebook in (None, "00_a", None):
+            runner[0].hear({"row": task.row, "attempt": task.attempt, "notebook": notebook})
+        return COMPLETED
+
+    desk.run(PlayedCluster(play), at=runner.append)
+    assert desk.lines("r1") == ["running", "running", "completed"]
+    assert any("another one begins it anew" in note for note in desk.progress.notes)
