@@ -59,7 +59,13 @@ class _Connection(asyncio.Protocol):
 
 
 async def apply_load(
-    url: str, headers: dict[str, str], connections: int, seconds: float, *, body: str | None = None, ca: str | None = None
+    url: str,
+    headers: dict[str, str],
+    connections: int,
+    seconds: float,
+    *,
+    body: str | None = None,
+    ca: str | None = None,
 ) -> Load:
     """Send one request over and over on ``connections`` connections for ``seconds``.
 

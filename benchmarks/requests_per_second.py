@@ -12,9 +12,7 @@ from benchmarks.servers import RunningSandbox, hello_world, moto, sandbox
 
 CONNECTIONS = (1, 16, 64)
 SECONDS = 3.0
-_SIGNED = (
-    "AWS4-HMAC-SHA256 Credential=none/20240528/us-east-1/sts/aws4_request, SignedHeaders=host, Signature=0"
-)
+_SIGNED = "AWS4-HMAC-SHA256 Credential=none/20240528/us-east-1/sts/aws4_request, SignedHeaders=host, Signature=0"
 
 
 def measure(seconds: float = SECONDS) -> list[Table]:
@@ -31,7 +29,7 @@ def measure(seconds: float = SECONDS) -> list[Table]:
                 bare = asyncio.run(apply_load(hello, {}, connections, seconds, ca=str(root / "hello" / "ca.pem")))
                 other = asyncio.run(_get_caller_identity(aws, connections, seconds))
                 table.add(connections, "sandbox: GET of a group", *_figures(ours), "")
-                table.add(connections, "hello-world, same server and TLS", *_figures(bare), f"{ours.rate / bare.rate:.0%}")
+                table.add(connections, "hello-world, same server", *_figures(bare), f"{ours.rate / bare.rate:.0%}")
                 table.add(connections, "moto: GetCallerIdentity", *_figures(other), f"{ours.rate / other.rate:.1f}x")
     return [table]
 

@@ -138,8 +138,10 @@ def _on_signals(stopped: asyncio.Event) -> None:
 
 
 def _log_to(state: StateDirectory) -> None:
-    """Log into the state directory. What was said before goes aside once it is long: at a start, since to look at the
-    file's size with each line would cost more than to write it.
+    """Log into the state directory.
+
+    What was said before goes aside once it is long: at a start, since to look at the file's size with each line would
+    cost more than to write it.
     """
     if state.log.exists() and state.log.stat().st_size > _LOG_SIZE:
         state.log.replace(state.log.with_suffix(".log.1"))

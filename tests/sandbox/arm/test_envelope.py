@@ -1,6 +1,8 @@
 """What every request to Resource Manager meets before any operation: who, what, and in which words it is refused."""
 
 import re
+import socket
+import ssl
 
 import pytest
 import requests
@@ -140,14 +142,10 @@ def test_a_gateways_refusal_says_so(sandbox: RunningSandbox) -> None:
 
 
 def test_bytes_that_are_no_http_get_the_shape_of_an_error(sandbox: RunningSandbox) -> None:
-    import socket
-    import ssl
-
     context = ssl.create_default_context(cafile=sandbox.ca)
-    port = sandbox.server.runtime.port
-    with socket.create_connection(("127.0.0.1", port)) as plain:
-        with context.wrap_socket(plain, server_hostname="localhost") as connection:
-            connection.sendall(b"NOT HTTP AT ALL\r\n\r\n")
-            answer = b"".join(iter(lambda: connection.recv(4096), b""))
+    address = ("127.0.0.1", sandbox.server.runtime.port)
+    with context.wrap_socket(socket.create_connection(address), server_hostname="localhost") as connection:
+        connection.sendall(b"NOT HTTP AT ALL\r\n\r\n")
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))
     assert answer.startswith(b"HTTP/1.") and b"400" in answer.split(b"\r\n")[0]
     assert b'{"error":{"code":"BadRequest"' in answer
