@@ -15,14 +15,16 @@ from workshop.classroom.cli import add_commands
 from workshop.errors import WorkshopError
 from workshop.imports import import_papermill
 from workshop.kernels import KernelKind, default_kind, warm_up
-from workshop.parameters import from_file, from_options
+from workshop.parameters import Text, from_file, from_options
 from workshop.places import NOTEBOOKS
+from workshop.plan import make_plan
+from workshop.progress import progress_on
+from workshop.run import Result, SandboxChoice, kernel_surroundings, run
+from workshop.save import save
 from workshop.series import find_series, select
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from workshop.run import Result
 
 _INTERRUPTED = 130  # exit status, as shells have it for Ctrl-C
 
@@ -119,17 +121,16 @@ def _add_kernel(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     notebooks = select(find_series(options.notebooks), options.first, options.last)
     given = {**(from_file(options.params) if options.params else {}), **from_options(options.param)}
+    target = given.get("target")
     warm_up(options.kernel)
-    import_papermill()
-    from rich.console import Console
+    hint = target.text if isinstance(target, Text) else target
+    with kernel_surroundings(SandboxChoice(options.sandbox), hint) as surroundings:
+        import_papermill()
+        from rich.console import Console
 
-    from workshop.plan import make_plan
-    from workshop.progress import progress_on
-    from workshop.run import SandboxChoice, run
-
-    console = Console()
-    plan = make_plan(notebooks, given)
-    result = run(plan, options.output, SandboxChoice(options.sandbox), options.kernel, progress_on(console))
+        console = Console()
+        plan = make_plan(notebooks, given)
+        result = run(plan, options.output, surroundings, options.kernel, progress_on(console))
     return _tell(result, console)
 
 
@@ -151,9 +152,6 @@ def _save(options: argparse.Namespace) -> int:
     warm_up(options.kernel)
     import_papermill()
     from rich.console import Console
-
-    from workshop.progress import progress_on
-    from workshop.save import save
 
     console = Console()
     changed = save(find_series(options.notebooks), options.kernel, progress_on(console))

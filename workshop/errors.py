@@ -1,7 +1,7 @@
 """What can go wrong while running notebooks for people, in sentences for the person at the keyboard.
 
 WorkshopError            exit status 1
-├── UsageError           exit status 2: what was asked for cannot be done, and nothing was started
+├── UsageError           exit status 2: what was asked for cannot be done, and nothing was run
 └── SandboxError         the embedded sandbox did not start, stop or answer
 """
 
@@ -15,7 +15,7 @@ class WorkshopError(Exception):
 
 
 class UsageError(WorkshopError):
-    """What was asked for cannot be done; nothing has been started or written.
+    """What was asked for cannot be done; nothing has been run or written.
 
     Args:
         problems: one sentence each.

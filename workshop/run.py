@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeAlias
 
 from workshop.errors import UsageError
 from workshop.execution import code_cells
 from workshop.html import Row, title_of
 from workshop.kernels import KernelKind
 from workshop.output import OutputFolder
+from workshop.parameters import Value
 from workshop.plan import SANDBOX, Plan
 from workshop.progress import Progress
 from workshop.report import account_of
 from workshop.running import Outcome, outcomes
 from workshop.sandbox_process import FreshSandbox, kernel_environment, users_environment
 from workshop.summary import summary_of
+
+Surroundings: TypeAlias = Callable[[Value], Mapping[str, str]]
 
 
 class SandboxChoice(StrEnum):
@@ -48,13 +52,39 @@ class Result:
     interrupted: bool
 
 
-def run(plan: Plan, output: Path, sandbox: SandboxChoice, kind: KernelKind, progress: Progress) -> Result:
+@contextmanager
+def kernel_surroundings(sandbox: SandboxChoice, target: object = None) -> Iterator[Surroundings]:
+    """Begin to start a fresh sandbox if one is likely to be needed; all that was started ends with the ``with``.
+
+    Args:
+        sandbox: which sandbox, for notebooks that work on one.
+        target: the parameter of that name as far as it is known yet; None if it was not given.
+
+    Yields:
+        A function that waits for what is behind a plan's target, starts it if need be, and returns the kernels'
+        environment. It raises SandboxError if the sandbox did not start or is not running.
+    """
+    with ExitStack() as started:
+        likely = sandbox is SandboxChoice.FRESH and target in (None, SANDBOX)
+        fresh = started.enter_context(FreshSandbox()) if likely else None
+
+        def environment(actual: Value) -> Mapping[str, str]:
+            if actual != SANDBOX:
+                return dict(os.environ)
+            if sandbox is SandboxChoice.RUNNING:
+                return kernel_environment(users_environment())
+            return kernel_environment((fresh or started.enter_context(FreshSandbox())).environment)
+
+        yield environment
+
+
+def run(plan: Plan, output: Path, surroundings: Surroundings, kind: KernelKind, progress: Progress) -> Result:
     """Execute the notebooks of a plan and save them.
 
     Args:
         plan: what to execute.
         output: the folder for executed notebooks and pages.
-        sandbox: which sandbox, if the plan's target is one.
+        surroundings: returns the kernels' environment for the plan's target.
         kind: of kernels.
         progress: is told where the run is.
 
@@ -70,24 +100,11 @@ def run(plan: Plan, output: Path, sandbox: SandboxChoice, kind: KernelKind, prog
         raise UsageError(f"{output} is where the notebooks are; choose another folder for the executed ones.")
     done: list[Outcome] = []
     with OutputFolder(output, _rows(plan, done, "pending")) as folder, progress:
-        with _environment(plan, sandbox, progress) as environment:
-            for outcome in outcomes(plan, environment, kind, progress):
-                done.append(outcome)
-                folder.save(outcome, _rows(plan, done, "pending"))
+        progress.preparing("Waiting for the sandbox")
+        for outcome in outcomes(plan, surroundings(plan.target), kind, progress):
+            done.append(outcome)
+            folder.save(outcome, _rows(plan, done, "pending"))
         return _result(plan, done, folder)
-
-
-@contextmanager
-def _environment(plan: Plan, sandbox: SandboxChoice, progress: Progress) -> Iterator[Mapping[str, str]]:
-    """The kernels' environment, while there is something behind it."""
-    if plan.target != SANDBOX:
-        yield dict(os.environ)
-    elif sandbox is SandboxChoice.RUNNING:
-        yield kernel_environment(users_environment())
-    else:
-        progress.preparing("Starting a fresh sandbox")
-        with FreshSandbox() as fresh:
-            yield kernel_environment(fresh.environment)
 
 
 def _result(plan: Plan, done: list[Outcome], folder: OutputFolder) -> Result:

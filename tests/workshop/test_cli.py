@@ -30,7 +30,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def workshop(folder: Path, *words: str, output: str = "output") -> int:
-    return main(["run", "--notebooks", str(folder), "--output", str(folder.parent / output), *words])
+    """Run notebooks that need no sandbox."""
+    need_none = ["--sandbox", "running"]
+    return main(["run", "--notebooks", str(folder), "--output", str(folder.parent / output), *need_none, *words])
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
@@ -174,6 +176,12 @@ def test_parameters_come_from_a_file_and_options_go_before_it(folder: Path) -> N
     assert workshop(folder, "--to", "01", "--params", str(path), "--param", "identity_name=ID9") == 0
     assert "hello ID9" in (folder.parent / "output" / "00_first.ipynb").read_text("utf-8")
     assert "count = 5" in (folder.parent / "output" / "01_second.ipynb").read_text("utf-8")
+
+
+def test_a_target_of_another_type_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder.parent / "p.yaml").write_text("target: [sandbox]")
+    assert workshop(folder, "--params", str(folder.parent / "p.yaml")) == 2
+    assert "'target' takes text, not a list" in capsys.readouterr().err
 
 
 def test_every_option_is_explained(capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,6 +18,7 @@ from workshop.cli import main
 from workshop.errors import SandboxError
 from workshop.keeper import sandbox_command
 from workshop.places import NOTEBOOKS, ROOT
+from workshop.run import SandboxChoice, kernel_surroundings
 from workshop.series import find_series
 
 ASKING = """\
@@ -86,6 +87,13 @@ def test_the_running_sandbox_is_used_and_stays(
         sandbox_command("--data", str(state), "stop")
 
 
+def test_a_sandbox_is_started_late_where_it_turned_out_to_be_needed() -> None:
+    with kernel_surroundings(SandboxChoice.FRESH, "no such target") as surroundings:
+        environment = surroundings("sandbox")
+        assert listens(environment["AZURE_RESOURCE_MANAGER_ENDPOINT"])
+    assert not listens(environment["AZURE_RESOURCE_MANAGER_ENDPOINT"])
+
+
 def test_no_sandbox_is_started_for_azure_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -98,6 +106,7 @@ def test_no_sandbox_is_started_for_azure_itself(
     write_series(tmp_path / "nb", {"00_a": cell})
     words = ["run", "--notebooks", str(tmp_path / "nb"), "--output", str(tmp_path / "o")]
     assert main(words) == 1
+    assert "not here" in capsys.readouterr().err
     assert main([*words, "--param", "target=azure"]) == 0
     assert "mine" in (tmp_path / "o" / "00_a.ipynb").read_text("utf-8")
 
