@@ -105,13 +105,12 @@ def run_batch(rows: Sequence[Row], sources: Sequence[Source], settings: Settings
     place = Address(settings.output) if is_address(settings.output) else Folder(Path(settings.output))
     with _records(settings) as earlier, _manifest(settings.records) as manifest:
         standings = [Standing(row) for row in rows]
-        pending = _still_to_run(standings, earlier)
-        manifest.append(*(standing.record() for standing in pending))
         tally = Tally(standings)
-        runner = _run(tally, sources, settings, manifest, place, progress) if pending else None
-        result = Result(tally, runner.trouble if runner else "", runner is not None and runner.interrupted)
-        _write_reports(result, [source.notebook.name for source in sources], settings)
-    return result
+        if _still_to_run(standings, earlier):
+            return _run(tally, sources, settings, manifest, place, progress)
+        result = Result(tally, trouble="", interrupted=False)
+        _write_reports(result, sources, settings)
+        return result
 
 
 @contextmanager
@@ -156,7 +155,7 @@ def _run(
     manifest: Manifest,
     place: Place,
     progress: BatchProgress,
-) -> Runner:
+) -> Result:
     batch = hashlib.sha256(f"{platform.node()} {settings.records.resolve()}".encode()).hexdigest()[:12]
     tasks = _Tasks(batch, f"batch-{uuid.uuid4().hex}", sources, settings)
     wants_sandbox = any(standing.row.target == SANDBOX for standing in tally.standings if not standing.ended)
@@ -171,10 +170,12 @@ def _run(
             workers.clear()
         runner = Runner(tally, tasks, workers, manifest, place, progress, Judge(settings.policy, sandbox))
         workers.listen(tasks.topic, runner.hear)
-        opened.enter_context(_interrupts(runner))
-        opened.enter_context(progress)
-        runner.run()
-    return runner
+        manifest.append(*(standing.record() for standing in tally.standings if not standing.ended))
+        with _interrupts(runner), progress:
+            runner.run()
+        result = Result(tally, runner.trouble, runner.interrupted)
+        _write_reports(result, sources, settings)
+    return result
 
 
 def _begin_sandbox(settings: Settings, opened: ExitStack) -> Callable[[], WatchedSandbox]:
@@ -239,7 +240,8 @@ class _Tasks:
         )
 
 
-def _write_reports(result: Result, notebooks: Sequence[str], settings: Settings) -> None:
+def _write_reports(result: Result, sources: Sequence[Source], settings: Settings) -> None:
+    notebooks = [source.notebook.name for source in sources]
     linked = not is_address(settings.output) and Path(settings.output).resolve() == settings.records.resolve()
     texts: dict[str, Any] = {
         REPORT: html_report(result.tally, notebooks, result.trouble, linked),
