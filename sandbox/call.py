@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sandbox import errors
 from sandbox.http import Request
+from sandbox.json_body import read_json
 
 if TYPE_CHECKING:
     from sandbox.cloud import Cloud
@@ -46,10 +46,10 @@ class Call:
         if not self.request.body.strip() and not required:
             return {}
         try:
-            value = json.loads(self.request.body, parse_constant=_refuse_constant)
-        except (ValueError, RecursionError) as error:
+            value = read_json(self.request.body)
+        except ValueError as error:
             raise errors.invalid_request_content(
-                f"The request content was invalid and could not be deserialized: '{type(error).__name__}'."
+                f"The request content was invalid and could not be deserialized: '{error}'."
             ) from error
         if not isinstance(value, dict):
             raise errors.invalid_request_content(
@@ -60,7 +60,3 @@ class Call:
     def require(self, action: str, scope: str) -> None:
         """Refuse the call unless the caller may do ``action`` on ``scope`` too."""
         self.cloud.gate.require(self.caller, action, scope)
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")  # Python reads NaN and Infinity, and would write them back

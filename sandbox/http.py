@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
+
+_HOST = re.compile(r"([^:\[\]]*|\[[^\]]*\])(:[0-9]{1,5})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +29,9 @@ class Request:
 
     @property
     def hostname(self) -> str:
-        """The host without its port, in lower case."""
-        if self.host.startswith("["):
-            return self.host.partition("]")[0].lower() + "]"
-        return self.host.partition(":")[0].lower()
+        """The host without its port, in lower case; all of it where what follows is no port."""
+        found = _HOST.fullmatch(self.host)
+        return (found[1] if found else self.host).lower()
 
     @property
     def base_url(self) -> str:

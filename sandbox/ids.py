@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import uuid
 
+from sandbox.rbac.folding import fold
+
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "sandbox.contoso.com")
 
 
@@ -15,4 +17,4 @@ class Ids:
 
     def guid(self, *parts: str | int) -> str:
         """Return the GUID that stands for ``parts``, in lower case and with dashes."""
-        return str(uuid.uuid5(self._namespace, "\n".join(str(part).casefold() for part in parts)))
+        return str(uuid.uuid5(self._namespace, "\n".join(fold(str(part)) for part in parts)))

@@ -10,6 +10,7 @@ from sandbox import errors
 from sandbox.arm import managed_identity, versions
 from sandbox.arm.listing import list_resources
 from sandbox.arm.requests import read_object
+from sandbox.arm.tracked import location_of
 from sandbox.call import Call
 from sandbox.http import Answer
 from sandbox.routing import Operations
@@ -40,7 +41,7 @@ def put_credential(call: Call) -> Answer:
     _check_unique(siblings, resource, properties)
     resource.body["properties"] = properties
     call.cloud.store.put(resource)
-    headers = {"location": resource.id} if is_new else {}
+    headers = location_of(resource) if is_new else {}
     return Answer(201 if is_new else 200, resource.body, headers)
 
 

@@ -12,7 +12,7 @@ from sandbox import errors, world
 from sandbox.arm import versions
 from sandbox.arm.listing import list_resources
 from sandbox.arm.requests import read_location, read_object, read_tags
-from sandbox.arm.tracked import check_same_location, existing, find, group_name
+from sandbox.arm.tracked import check_same_location, existing, find, group_name, location_of
 from sandbox.call import Call
 from sandbox.cloud import Cloud
 from sandbox.directory import Principal
@@ -44,7 +44,7 @@ def put_identity(call: Call) -> Answer:
     if resource is None:
         _check_name(call["name"])
         resource = _new(call, location)
-        headers["location"] = resource.id
+        headers = location_of(resource)
     else:
         check_same_location(call, resource, location)
     resource.body["tags"] = tags

@@ -9,12 +9,14 @@ from typing import Any
 
 from sandbox import errors
 from sandbox.arm import versions
+from sandbox.arm.fields import Fields
 from sandbox.arm.listing import list_resources, resource_condition
 from sandbox.arm.requests import read_location, read_tags
 from sandbox.arm.running_scripts import preempt_script
 from sandbox.call import Call
 from sandbox.cloud import Cloud
 from sandbox.http import Answer
+from sandbox.json_body import read_json
 from sandbox.routing import Operations
 from sandbox.store import Resource
 
@@ -62,8 +64,9 @@ def put_group(call: Call) -> Answer:
         resource = existing
         _check_same_location(resource, location)
     _set_tags(resource, body)
-    if "managedBy" in body:
-        resource.body["managedBy"] = body["managedBy"]
+    managed_by = Fields(body, "").text("managedBy")
+    if managed_by is not None:
+        resource.body["managedBy"] = managed_by
     call.cloud.store.put(resource)
     return Answer(201 if existing is None else 200, resource.body)
 
@@ -197,7 +200,7 @@ def _accepted(call: Call, operation_id: str) -> Answer:
 
 def _operation_id(token: str) -> str:
     try:
-        job = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        job = read_json(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
         return str(job["jobId"]).partition("-")[2]
     except (ValueError, TypeError, KeyError):
         return ""

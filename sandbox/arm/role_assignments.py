@@ -9,6 +9,7 @@ from typing import Any
 
 from sandbox import errors
 from sandbox.arm import role_definitions, versions
+from sandbox.arm.fields import Fields
 from sandbox.arm.requests import read_object
 from sandbox.assignments import RoleAssignment
 from sandbox.call import Call
@@ -140,8 +141,8 @@ def _read_properties(call: Call) -> dict[str, Any]:
         "updatedOn": None,
         "createdBy": None,
         "updatedBy": call.caller.object_id,
-        "delegatedManagedIdentityResourceId": given.get("delegatedManagedIdentityResourceId"),
-        "description": given.get("description"),
+        "delegatedManagedIdentityResourceId": _optional_text(given, "delegatedManagedIdentityResourceId"),
+        "description": _optional_text(given, "description"),
     }
 
 
@@ -217,6 +218,10 @@ def _update(call: Call, existing: RoleAssignment, properties: dict[str, Any]) ->
     )
     call.cloud.assignments.update(existing)
     return Answer(201, existing.body)
+
+
+def _optional_text(given: dict[str, Any], name: str) -> str | None:
+    return Fields(given, "properties").text(name)
 
 
 def _text(given: dict[str, Any], name: str) -> str:

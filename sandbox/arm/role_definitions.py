@@ -7,6 +7,7 @@ from typing import Any
 
 from sandbox import errors
 from sandbox.arm import versions
+from sandbox.arm.fields import Fields
 from sandbox.arm.listing import read_filter
 from sandbox.arm.requests import read_object
 from sandbox.call import Call
@@ -188,7 +189,7 @@ def _properties(body: dict[str, Any]) -> dict[str, Any]:
     return {
         "roleName": name,
         "type": "CustomRole",
-        "description": str(given.get("description") or ""),
+        "description": Fields(given, "properties").text("description") or "",
         "assignableScopes": assignable,
         "permissions": [
             {key: _texts(entry, key) for key in ("actions", "notActions", "dataActions", "notDataActions")}

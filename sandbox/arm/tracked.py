@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from sandbox import errors
 from sandbox.call import Call
 from sandbox.store import Resource
@@ -25,6 +27,11 @@ def existing(call: Call, resource_type: str) -> Resource:
     if found is None:
         raise errors.resource_not_found(resource_type, call["name"], call["resource_group"])
     return found
+
+
+def location_of(resource: Resource) -> dict[str, str]:
+    """Return the header that tells where a new resource is: its id, as far as a header can hold it."""
+    return {"location": quote(resource.id, safe="/()")}
 
 
 def check_same_location(call: Call, resource: Resource, location: str) -> None:

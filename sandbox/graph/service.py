@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import uuid
 from typing import Any
@@ -15,6 +14,7 @@ from sandbox.graph.collections import answer_collection, selected
 from sandbox.graph.errors import GraphError
 from sandbox.graph.objects import APPLICATION, KINDS, SERVICE_PRINCIPAL, Kind, objects_of, service_principal
 from sandbox.http import Answer, Request
+from sandbox.json_body import read_json
 
 VERSIONS = ("v1.0", "beta")
 _MAXIMUM_IDS = 1000
@@ -137,8 +137,8 @@ def _check_guid(text: str) -> None:
 
 def _read_object(request: Request) -> dict[str, Any]:
     try:
-        value = json.loads(request.body)
-    except (ValueError, RecursionError) as error:
+        value = read_json(request.body)
+    except ValueError as error:
         raise errors.bad_request("Unable to read JSON request payload.") from error
     if not isinstance(value, dict):
         raise errors.bad_request("Unable to read JSON request payload: an object is expected.")
