@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from sandbox import errors
+from sandbox.errors import AzureError
 from sandbox.http import Answer, Request, parse_query
 
 HOST = "127.0.0.1"
@@ -58,37 +59,48 @@ class Listener:
 
     async def _serve(self, raw: web.BaseRequest) -> web.StreamResponse:
         began = time.perf_counter()
-        request, too_large = await self._read(raw)
-        answer = errors.request_too_large(MAXIMUM_BODY).answer() if too_large else self._handle(request)
+        url = raw.rel_url
+        refusal: AzureError | None = None
+        body = b""
+        if raw.body_exists:
+            try:
+                body = await _read_body(raw)
+            except AzureError as error:
+                refusal = error
+        if refusal is not None:
+            answer = refusal.answer()
+        else:
+            host = raw.headers.get("Host", "")
+            query = parse_query(url.raw_query_string)
+            answer = self._handle(Request(raw.method, self._scheme, host, url.path, query, raw.headers, body))
         if self.after_each is not None:
             waiting = self.after_each()
             if waiting is not None:
                 await waiting
-        _log.info(
-            "%s %s %s %d %.1f ms",
-            self._server_name,
-            request.method,
-            request.path,
-            answer.status,
-            (time.perf_counter() - began) * 1000,
-        )
+        took = (time.perf_counter() - began) * 1000
+        _log.info("%s %s %s %d %.1f ms", self._server_name, raw.method, url.path, answer.status, took)
         return to_response(answer, self._server_name)
 
-    async def _read(self, raw: web.BaseRequest) -> tuple[Request, bool]:
-        body, too_large = b"", False
-        if raw.body_exists:
-            chunks = bytearray()
-            async for chunk in raw.content.iter_any():
-                chunks += chunk
-                if len(chunks) > MAXIMUM_BODY:
-                    too_large = True
-                    break
-            body = bytes(chunks)
-        url = raw.rel_url
-        request = Request(
-            raw.method, self._scheme, raw.host, url.path, parse_query(url.raw_query_string), raw.headers, body
-        )
-        return request, too_large
+
+async def _read_body(raw: web.BaseRequest) -> bytes:
+    """Return what a request brings along; raises AzureError where it is too much, or not what its headers say."""
+    if raw.headers.get("Expect", "").lower() == "100-continue" and raw.version >= HttpVersion11:
+        await raw.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    body = bytearray()
+    try:
+        async for chunk in raw.content.iter_any():
+            body += chunk
+            if len(body) > MAXIMUM_BODY:
+                raise errors.request_too_large(MAXIMUM_BODY)
+    except (web.RequestPayloadError, ConnectionError) as error:
+        raw.content.feed_eof()  # there is no reading on, neither of this request nor of a next one
+        raw.protocol.close()
+        raise _bad_request() from error
+    return bytes(body)
+
+
+def _bad_request() -> AzureError:
+    return AzureError(400, "BadRequest", "The request is no valid HTTP request.")
 
 
 def to_response(answer: Answer, server_name: str) -> web.Response:
@@ -121,13 +133,11 @@ class _Protocol(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        code = "BadRequest" if status < 500 else "InternalServerError"
+        refusal = _bad_request()
         if status >= 500:
             _log.error("the server failed", exc_info=exc)
-        refusal = errors.AzureError(
-            status, code, "The request is no valid HTTP request." if status < 500 else "Failed."
-        )
-        response = to_response(refusal.answer(), "sandbox")
+            refusal = AzureError(status, "InternalServerError", "The sandbox failed; its log says why.")
+        response = to_response(refusal.answer(), "Sandbox")
         response.force_close()
         return response
 
