@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sandbox import errors
-from sandbox.http import Request
+from sandbox.http import Answer, Request
 from sandbox.json_body import read_json
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ class Call:
 
     ``parameters`` are the values in the path by the names of the template; ``scope`` is the path as far as the
     resource the call is about, in the caller's case; ``action`` is what the gate has let the caller do there.
+    ``perform`` answers another request as the same caller, through the same gate, in the same transaction.
     """
 
     cloud: Cloud
@@ -29,6 +31,7 @@ class Call:
     scope: str
     action: str | None
     api_version: str
+    perform: Callable[[Request], Answer]
 
     def __getitem__(self, name: str) -> str:
         """Return the value of the path parameter ``name``."""

@@ -16,18 +16,24 @@ _TROUBLESHOOTING = "For more details please go to https://aka.ms/ARMResourceNotF
 
 
 class AzureError(Exception):
-    """A refusal: HTTP ``status``, ARM's ``code`` and ``message``, and headers that go with them."""
+    """A refusal: HTTP ``status``, ARM's ``code`` and ``message``, and headers that go with them.
 
-    def __init__(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
+    ``more`` are the members that some errors have besides: ``details`` and ``additionalInfo``.
+    """
+
+    def __init__(
+        self, status: int, code: str, message: str, headers: dict[str, str] | None = None, **more: list[dict[str, Any]]
+    ) -> None:
         super().__init__(f"{status} {code}: {message}")
         self.status = status
         self.code = code
         self.message = message
         self.headers = headers or {}
+        self.more = more
 
     def body(self) -> dict[str, Any]:
         """Return ARM's error shape."""
-        return {"error": {"code": self.code, "message": self.message}}
+        return {"error": {"code": self.code, "message": self.message, **self.more}}
 
     def answer(self) -> Answer:
         """Return the refusal as an answer."""

@@ -93,6 +93,18 @@ class Store:
             raise
         self.connection.execute("COMMIT")
 
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Undo what is written within if it raises; for a part of a transaction."""
+        self.connection.execute("SAVEPOINT attempt")
+        try:
+            yield
+        except BaseException:
+            self.connection.execute("ROLLBACK TO attempt")
+            raise
+        finally:
+            self.connection.execute("RELEASE attempt")
+
     def setting(self, name: str) -> str | None:
         """Return the setting ``name``, or None."""
         row = self.connection.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()

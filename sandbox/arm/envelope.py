@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from functools import partial
 
 from sandbox import errors, world
 from sandbox.call import Call
@@ -92,8 +93,13 @@ class ResourceManager:
         self._check_subscription(match)
         self._authorize(caller, operation, match.scope)
         self._check_group(operation, match)
-        call = Call(self._cloud, caller, request, match.parameters, match.scope, operation.action, version)
+        perform = partial(self._perform, caller)
+        call = Call(self._cloud, caller, request, match.parameters, match.scope, operation.action, version, perform)
         return operation, call
+
+    def _perform(self, caller: Caller, request: Request) -> Answer:
+        operation, call = self._admit(caller, request)
+        return operation.handler(call)
 
     def _unknown(self, path: str, version: str) -> AzureError:
         segments = path.strip("/").split("/")

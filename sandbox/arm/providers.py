@@ -31,7 +31,11 @@ _TYPES: dict[str, dict[str, frozenset[str]]] = {
         "publicIPAddresses": versions.NETWORK,
         "networkSecurityGroups": versions.NETWORK,
     },
-    "Microsoft.Resources": {"subscriptions": versions.SUBSCRIPTIONS, "resourceGroups": versions.RESOURCES},
+    "Microsoft.Resources": {
+        "subscriptions": versions.SUBSCRIPTIONS,
+        "resourceGroups": versions.RESOURCES,
+        "deployments": versions.RESOURCES,
+    },
 }
 
 operations = Operations("Microsoft.Resources/providers", versions.RESOURCES)
