@@ -86,7 +86,7 @@ def measure_rates() -> Table:
     papermill = _papermill(SAMPLE)
     _add(table, "papermill's Python API in a loop", SAMPLE, papermill, 1.0)
     for name, kind, jobs, number in (
-        ("stock kernels, 2 workers", KernelKind.STOCK, 2, FEW),
+        ("stock kernels, 2 workers", KernelKind.STOCK, 2, SAMPLE + 1),
         ("1 worker", default_kind(), 1, FEW),
         ("2 workers", default_kind(), 2, FEW),
         ("2 workers", default_kind(), 2, ROWS),

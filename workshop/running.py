@@ -58,7 +58,8 @@ def outcomes(
         leash: may end it.
     """
     secrets = Secrets.of_environment(environment)
-    paths = Paths({Path(environment[_DIRECTORY]): "<sandbox>"} if _DIRECTORY in environment else {})
+    folders = {step.notebook.path.parent.absolute(): "." for step in plan.steps}
+    paths = Paths(folders | ({Path(environment[_DIRECTORY]): "<sandbox>"} if _DIRECTORY in environment else {}))
     progress.planned([(step.notebook.name, _cells(step.node, bool(step.parameters))) for step in plan.steps])
     for step in plan.steps:
         name = step.notebook.name

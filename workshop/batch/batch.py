@@ -159,6 +159,8 @@ def _run(
     batch = hashlib.sha256(f"{platform.node()} {settings.records.resolve()}".encode()).hexdigest()[:12]
     tasks = _Tasks(batch, f"batch-{uuid.uuid4().hex}", sources, settings)
     wants_sandbox = any(standing.row.target == SANDBOX for standing in tally.standings if not standing.ended)
+    rows = sum(not standing.ended for standing in tally.standings)
+    progress.note(f"{rows} rows of {len(sources)} notebooks to run; starting the workers.")
     with ExitStack() as opened:
         await_sandbox = _begin_sandbox(settings, opened) if wants_sandbox else None
         workers = opened.enter_context(cluster(batch, settings.scheduler, settings.jobs))

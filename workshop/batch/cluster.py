@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from workshop.batch import worker
-from workshop.batch.task import News, RowResult, RowTask
+from workshop.batch.task import News, RowError, RowResult, RowTask
 from workshop.errors import UsageError, WorkshopError
 
 _PRELOAD = "workshop.batch.local_worker"
@@ -78,7 +78,9 @@ class Cluster:
         except KilledWorker as error:
             deaths = error.allowed_failures + 1
             raise LostError(f"{deaths} workers died while they ran this row.") from error
-        except Exception as error:  # whatever the worker raised
+        except RowError as error:
+            raise LostError(str(error)) from error
+        except Exception as error:  # of Dask's
             raise LostError(f"{type(error).__name__}: {error}") from error
         finally:
             future.release()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -11,6 +12,9 @@ from workshop.batch.states import State
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress as RichProgress
+
+
+_STEP = 0.2  # seconds: a display need not move more often
 
 
 class BatchProgress(Protocol):
@@ -76,6 +80,7 @@ class Live:
             console=console,
         )
         self._task = self._progress.add_task("rows", total=None, figures="")
+        self._moved = float("-inf")
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -86,6 +91,10 @@ class Live:
 
     def tick(self, tally: Tally) -> None:
         """Move the bar."""
+        now = time.monotonic()
+        if now - self._moved < _STEP and tally.ended < len(tally.standings):
+            return
+        self._moved = now
         states = tally.states
         parts = [f"{states[State.RUNNING]} running"] if states[State.RUNNING] else []
         parts += [f"[red]{states[State.FAILED]} failed[/red]"] if states[State.FAILED] else []

@@ -64,6 +64,7 @@ class Runner:
         self._progress = progress
         self._judge = judge
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._waiting = [standing for standing in tally.standings if standing.state is State.PENDING]
         self._running: dict[str, Standing] = {}
         self._rest: State | None = None
         self._interrupts = 0
@@ -106,20 +107,22 @@ class Runner:
 
     def _fill(self) -> bool:
         """Begin as many rows as there is room for; return whether some are still waiting."""
-        waiting = [standing for standing in self._tally.standings if standing.state is State.PENDING]
-        if self._rest is not None or not waiting:
+        if not self._has_more():
             return False
         room = self._see_room() - len(self._running)
         busy = {standing.row.lane for standing in self._running.values()}
         begun: list[Standing] = []
-        for standing in waiting:
+        for standing in self._waiting:
             if len(begun) >= room:
                 break
             if standing.row.lane not in busy:
                 busy.add(standing.row.lane)
                 begun.append(standing)
         self._begin(begun)
-        return self._rest is None
+        return self._has_more()
+
+    def _has_more(self) -> bool:
+        return self._rest is None and bool(self._waiting)
 
     def _see_room(self) -> int:
         now = time.monotonic()
@@ -151,6 +154,7 @@ class Runner:
             self._judge.begins(standing)
         self._write(standings)
         for standing in standings:
+            self._waiting.remove(standing)
             self._running[standing.row.name] = standing
             self._cluster.submit(self._tasks(standing), partial(self._come_back, standing))
 
@@ -256,16 +260,17 @@ class Runner:
     def _close(self) -> None:
         """Say of what has not run, or not ended, what it is."""
         lost = list(self._running.values())
-        waiting = [standing for standing in self._tally.standings if standing.state is State.PENDING]
         for standing in lost:
             standing.state = State.CANCELLED
-        for standing in waiting:
+        for standing in self._waiting:
             standing.state = self._rest or State.CANCELLED
-        self._write([*lost, *waiting])
+        self._write([*lost, *self._waiting])
 
     def _change(self, standing: Standing, state: State) -> None:
         standing.state = state
         self._write([standing])
+        if state is State.PENDING:
+            self._waiting.insert(0, standing)
         if standing.ended:
             self._progress.ended(standing, self._tally)
         self._progress.tick(self._tally)

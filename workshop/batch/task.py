@@ -90,6 +90,10 @@ class RowResult:
         return next((notebook for notebook in self.notebooks if notebook.error), None)
 
 
+class RowError(Exception):
+    """Running a row raised something unforeseen; the message says what, and names no folder and no secret."""
+
+
 class News(TypedDict):
     """What a worker tells while it runs a row.
 

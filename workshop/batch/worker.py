@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from workshop.batch.task import News, NotebookResult, RowResult, RowTask
+from workshop.batch.task import News, NotebookResult, RowError, RowResult, RowTask
+from workshop.cleaning import Paths
 from workshop.imports import import_papermill
 from workshop.kernels import KernelKind, default_kind, warm_up
 from workshop.leash import Leash
@@ -22,6 +23,7 @@ from workshop.progress import Silent
 from workshop.report import account_of
 from workshop.running import Outcome, outcomes
 from workshop.sandbox_process import kernel_environment
+from workshop.secrets import Secrets
 from workshop.series import Notebook
 
 _CALLED_OFF = "The batch was called off."
@@ -33,7 +35,19 @@ _running: dict[str, set[Leash]] = {}
 
 
 def run_row(task: RowTask) -> RowResult:
-    """Execute the notebooks of a row, up to one that fails."""
+    """Execute the notebooks of a row, up to one that fails.
+
+    Raises:
+        RowError: Something went wrong that is none of the notebooks' doing.
+    """
+    try:
+        return _run(task)
+    except Exception as error:
+        text = Secrets.of_environment(task.sandbox or {}).redact(f"{type(error).__name__}: {error}")
+        raise RowError(Paths().replace(text)) from None
+
+
+def _run(task: RowTask) -> RowResult:
     import_papermill()
     began = time.monotonic()
     environment = dict(os.environ) if task.sandbox is None else kernel_environment(task.sandbox)
@@ -144,12 +158,17 @@ def _result(outcome: Outcome) -> NotebookResult:
     failure = outcome.failure
     return NotebookResult(
         name=outcome.name,
-        text=notebook_text(outcome.node),
+        text=_encodable(notebook_text(outcome.node)),
         cells=outcome.cells,
         seconds=outcome.seconds,
-        error=" ".join(failure.error.split()) or "It failed." if failure else "",
-        account=account_of(outcome.name, failure) if failure else "",
+        error=_encodable(" ".join(failure.error.split())) or "It failed." if failure else "",
+        account=_encodable(account_of(outcome.name, failure)) if failure else "",
     )
+
+
+def _encodable(text: str) -> str:
+    """Return ``text`` with lone surrogates, which an output can have and a file cannot, as JSON writes them."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class _Teller(Silent):
