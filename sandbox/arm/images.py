@@ -21,7 +21,7 @@ _VERSIONS = (
 operations = Operations(_LOCATION + "publishers/artifacttypes/offers/skus/versions", versions.COMPUTE)
 
 
-@operations.operation("GET", _VERSIONS, action=_READ, filtered=True)
+@operations.operation("GET", _VERSIONS, action=_READ)
 def list_versions(call: Call) -> Answer:
     """Answer the versions of an image: the one that "latest" stands for."""
     image = find_image({**call.parameters, "version": "latest"})
@@ -29,7 +29,7 @@ def list_versions(call: Call) -> Answer:
     return Answer(200, [shown if call.query("$expand") else {name: shown[name] for name in ("location", "name", "id")}])
 
 
-@operations.operation("GET", _VERSIONS + "/{version}", action=_READ, filtered=True)
+@operations.operation("GET", _VERSIONS + "/{version}", action=_READ)
 def get_version(call: Call) -> Answer:
     """Answer one version of an image."""
     image = find_image({**call.parameters, "version": "latest"})
