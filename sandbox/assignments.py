@@ -7,6 +7,7 @@ when it is deleted; it counts from ``effective_from`` to ``effective_until``.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,6 +41,23 @@ class RoleAssignments:
 
     def __init__(self, store: Store) -> None:
         self._connection = store.connection
+        self.version = 0
+        """Grows with each write."""
+
+    @property
+    def may_be_undone(self) -> bool:
+        """Whether a transaction goes on, so that what is read now may not come to be."""
+        return self._connection.in_transaction
+
+    def next_change(self, now: datetime) -> float:
+        """Return the time, in seconds since 1970, at which an assignment next begins or ceases to count."""
+        moment = now.timestamp()
+        row = self._connection.execute(
+            "SELECT min(at) FROM (SELECT effective_from AS at FROM role_assignments UNION ALL"
+            " SELECT effective_until FROM role_assignments) WHERE at > ?",
+            (moment,),
+        ).fetchone()
+        return math.inf if row[0] is None else float(row[0])
 
     def get(self, assignment_id: str) -> RoleAssignment | None:
         """Return the assignment with this id, or None."""
@@ -52,6 +70,7 @@ class RoleAssignments:
     def put(self, assignment: RoleAssignment, effective_from: datetime) -> None:
         """Keep ``assignment`` under its id; it counts from ``effective_from``."""
         properties = assignment.properties
+        self.version += 1
         self._connection.execute(
             "INSERT OR REPLACE INTO role_assignments VALUES (?, ?, ?, ?, ?, ?, NULL)",
             (
@@ -73,6 +92,7 @@ class RoleAssignments:
 
     def delete(self, assignment_id: str, effective_until: datetime) -> None:
         """Stop listing the assignment; it counts until ``effective_until``."""
+        self.version += 1
         self._connection.execute(
             "UPDATE role_assignments SET effective_until = ? WHERE key = ?",
             (effective_until.timestamp(), canonical(assignment_id)),
@@ -84,6 +104,7 @@ class RoleAssignments:
 
     def delete_under(self, scope: str) -> None:
         """Drop what was assigned at ``scope`` and below it: the scope itself is gone."""
+        self.version += 1
         key = canonical(scope)
         self._connection.execute(
             "DELETE FROM role_assignments WHERE scope = ? OR (scope > ? AND scope < ?)", (key, f"{key}/", f"{key}0")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sandbox import errors
 from sandbox.assignments import RoleAssignments
 from sandbox.clock import Clock
@@ -10,24 +12,52 @@ from sandbox.rbac import decisions, scopes
 from sandbox.roles import Roles
 from sandbox.store import Resource
 
+_REMEMBERED = 10_000  # decisions
+
 
 class Gate:
-    """Decides by the role assignments in force."""
+    """Decides by the role assignments in force.
+
+    What was decided is remembered until an assignment or a role changes, or one begins or ceases to count.
+    """
 
     def __init__(self, assignments: RoleAssignments, roles: Roles, clock: Clock) -> None:
         self._assignments = assignments
         self._roles = roles
         self._clock = clock
+        self._decided: dict[tuple[str, str, str], bool] = {}
+        self._basis: tuple[int, object] = (-1, None)
+        self._since = self._until = 0.0
 
     def allows(self, principal_id: str, action: str, scope: str) -> bool:
         """Tell whether ``principal_id`` may do ``action`` on ``scope``."""
+        now = self._clock.now()
+        if self._assignments.may_be_undone:  # then nothing of it may be remembered
+            return self._is_allowed(principal_id, action, scope, now)
+        self._forget_what_changed(now)
+        key = (principal_id, action, scope)
+        allowed = self._decided.get(key)
+        if allowed is None:
+            allowed = self._decided[key] = self._is_allowed(principal_id, action, scope, now)
+        return allowed
+
+    def _is_allowed(self, principal_id: str, action: str, scope: str, now: datetime) -> bool:
         return decisions.is_allowed(
             principal_id=principal_id,
             action=action,
             scope=scope,
-            assignments=self._assignments.in_force(principal_id, scopes.ancestors(scope), self._clock.now()),
+            assignments=self._assignments.in_force(principal_id, scopes.ancestors(scope), now),
             roles=self._roles.by_id,
         )
+
+    def _forget_what_changed(self, now: datetime) -> None:
+        basis, moment = (self._assignments.version, self._roles.by_id), now.timestamp()
+        if basis[0] == self._basis[0] and basis[1] is self._basis[1] and self._since <= moment < self._until:
+            if len(self._decided) >= _REMEMBERED:
+                self._decided.clear()
+            return
+        self._decided.clear()
+        self._basis, self._since, self._until = basis, moment, self._assignments.next_change(now)
 
     def decide(self, principal_id: str, action: str, scope: str, *, data: bool = False) -> decisions.Decision:
         """Return the decision with everything that was weighed, the principal's other assignments included."""

@@ -137,6 +137,26 @@ def _on_signals(stopped: asyncio.Event) -> None:
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopped.set))
 
 
+class _LogFile(logging.FileHandler):
+    """Lines go out once a turn of the loop: for all the requests it has answered, and after their answers."""
+
+    _is_waiting = False
+
+    def flush(self) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            super().flush()
+            return
+        if not self._is_waiting:
+            self._is_waiting = True
+            loop.call_soon(self._write_out)
+
+    def _write_out(self) -> None:
+        self._is_waiting = False
+        super().flush()
+
+
 def _log_to(state: StateDirectory) -> None:
     """Log into the state directory.
 
@@ -145,10 +165,11 @@ def _log_to(state: StateDirectory) -> None:
     """
     if state.log.exists() and state.log.stat().st_size > _LOG_SIZE:
         state.log.replace(state.log.with_suffix(".log.1"))
-    handler = logging.FileHandler(state.log, encoding="utf-8")
+    handler = _LogFile(state.log, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # no line has them
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # no line has them …
+    logging._srcfile = None  # … nor where in the program it was written
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)  # the listeners write lines of their own
 
 
