@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Never
 from workshop.batch.cli import add_batch
 from workshop.classroom.cli import add_commands
 from workshop.errors import WorkshopError
+from workshop.hub.cli import add_hub
 from workshop.imports import import_papermill
 from workshop.kernels import KernelKind, default_kind, warm_up
 from workshop.parameters import Text, from_file, from_options
@@ -60,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_save(commands.add_parser("save", help="execute the notebooks and save their outputs in place"))
     _add_lab(commands.add_parser("lab", help="open the first notebook in JupyterLab, with the sandbox running"))
     add_commands(commands)
+    add_hub(commands.add_parser("hub", help="run JupyterHub for the class on this computer"))
     return parser
 
 

@@ -57,6 +57,7 @@ def renew_addresses(folder: LearnerFolder) -> None:
 def _addresses(settings: SandboxSettings, folder: LearnerFolder) -> dict[str, str]:
     make_private_folder(folder.path)
     write_private(folder.authority, Path(settings.ca_file).read_text("utf-8"))
+    folder.authority.chmod(0o644)  # it is no secret, and at the hub the learner is another user than the trainer
     authority = str(folder.authority.absolute())
     return {
         "AZURE_AUTHORITY_HOST": settings.authority,

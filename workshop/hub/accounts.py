@@ -1,0 +1,104 @@
+"""Under which user of this computer each learner's server runs.
+
+If the hub is run by root, each learner has a user id of their own, made of their number: no account with a name or a
+password, just a number that owns the learner's notebooks and processes. Nobody can then read another's files or memory,
+nor the trainer's. If it is run by anybody else, all servers run as that user.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workshop.classroom.classroom import Learner
+from workshop.classroom.folder import ClassFolder
+from workshop.errors import WorkshopError
+
+FIRST_USER_ID = 80_000  # between those that Debian gives to people and services, and those of containers
+_PASSABLE = 0o711  # others may pass through a folder, but not see what is in it
+
+
+@dataclass(frozen=True)
+class Account:
+    """Whom a learner's processes belong to; ``user_id`` is None where that is who runs the hub."""
+
+    user_id: int | None
+    home: Path
+
+    @property
+    def popen_options(self) -> dict[str, Any]:
+        """What `subprocess.Popen` needs to start a process of theirs."""
+        if self.user_id is None:
+            return {"cwd": str(self.home)}
+        own = {"user": self.user_id, "group": self.user_id, "extra_groups": [], "umask": 0o077}
+        return {"cwd": str(self.home), **own}
+
+
+def run_by_root() -> bool:
+    """Tell whether this process may start processes of other users."""
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def account_of(learner: Learner, folder: ClassFolder, *, separate: bool) -> Account:
+    """Return whom a learner's processes belong to.
+
+    Args:
+        learner: of the class.
+        folder: the class's.
+        separate: whether each learner has a user id of their own.
+    """
+    return Account(FIRST_USER_ID + learner.number if separate else None, folder.of(learner).notebooks)
+
+
+def open_way(folder: ClassFolder) -> None:
+    """Let learners pass through the class's folder to their own notebooks; they see nothing on the way."""
+    for path in (folder.path, folder.path / "learners", *(folder.path / "learners").iterdir()):
+        if path.is_dir() and not path.is_symlink():
+            path.chmod(_PASSABLE)
+
+
+def hand_over(account: Account) -> None:
+    """Give a learner what root wrote into their folder; links are never followed, nor files that have other names.
+
+    Raises:
+        OSError: The folder is not there.
+    """
+    if account.user_id is None:
+        return
+    with os.scandir(account.home):  # it has to be there: os.fwalk would pass over it
+        pass
+    os.chown(account.home, account.user_id, account.user_id, follow_symlinks=False)
+    for _, folders, files, where in os.fwalk(account.home):
+        for name in (*folders, *files):
+            found = os.stat(name, dir_fd=where, follow_symlinks=False)
+            if found.st_uid == 0 and (stat.S_ISDIR(found.st_mode) or found.st_nlink == 1):
+                os.chown(name, account.user_id, account.user_id, dir_fd=where, follow_symlinks=False)
+
+
+def check_reachable(account: Account, python: Sequence[str]) -> None:
+    """Try, as a learner, what their server needs: their folder, and Python with JupyterHub.
+
+    Raises:
+        WorkshopError: A learner cannot get at one of them; the message says which.
+    """
+    tries = {
+        str(account.home): ["/bin/sh", "-c", "exec test -r . -a -w ."],
+        python[0]: [*python, "-c", "import jupyterhub.singleuser, jupyterlab, helpers"],
+    }
+    for path, command in tries.items():
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False, **account.popen_options)
+            said = done.stderr.strip().rpartition("\n")[2] if done.returncode else None
+        except OSError as error:
+            said = error.strerror
+        if said is not None:
+            raise WorkshopError(
+                f"A learner's server, run as user {account.user_id}, cannot use {path} ({said or 'no reason given'}). "
+                "All folders on the way to it need the right x for others; a home such as /root has not. Put the "
+                "project and the class's folder somewhere like /srv, or run the hub as an ordinary user."
+            )
