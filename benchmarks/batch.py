@@ -7,19 +7,17 @@ at the end compared with that at the beginning.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
 
 from benchmarks.report import Table
 from benchmarks.servers import sandbox
-from workshop.batch.batch import Result, Settings, run_batch
+from benchmarks.spent import Spent, spend
+from workshop.batch.batch import Settings, run_batch
 from workshop.batch.rows import Row, check_rows, read_sources
 from workshop.batch.standing import Standing, Tally
 from workshop.batch.states import State
@@ -67,12 +65,17 @@ class Timeline:
 
 @dataclass(frozen=True)
 class Run:
-    """A batch that has been run: how long in all, how many rows a second once they ran, and when each row ended."""
+    """A batch that has been run.
 
-    result: Result
-    seconds: float
+    Attributes:
+        states: of its rows.
+        rate: rows a second, from the moment its sandbox and workers were up.
+        ends: when each row ended, in seconds.
+    """
+
+    states: list[str]
     rate: float
-    ends: Sequence[float]
+    ends: list[float]
 
 
 def measure() -> list[Table]:
@@ -82,20 +85,23 @@ def measure() -> list[Table]:
 
 def measure_rates() -> Table:
     """Compare rates. A batch's seconds are all of them, from the start of its sandbox and workers to its report."""
-    table = Table("A batch of the series", ("how", "rows", "seconds", "rows a minute", "times papermill's rate"))
+    columns = ("how", "rows", "seconds", "rows a minute", "times papermill's", "processor seconds a row", "times less")
+    table = Table("A batch of the series", columns)
     papermill = _papermill(SAMPLE)
-    _add(table, "papermill's Python API in a loop", SAMPLE, papermill, 1.0)
+    _add(table, "papermill's Python API in a loop", SAMPLE, papermill, papermill)
+    rates = {}
     for name, kind, jobs, number in (
         ("stock kernels, 2 workers", KernelKind.STOCK, 2, SAMPLE + 1),
         ("1 worker", default_kind(), 1, FEW),
         ("2 workers", default_kind(), 2, FEW),
         ("2 workers", default_kind(), 2, ROWS),
     ):
-        run = _batch(_rows(number), kind, jobs)
+        run, spent = _in_a_process(number, kind, jobs)
         _require(run, failed=0)
-        _add(table, name, number, run.seconds, papermill / SAMPLE * number / run.seconds)
-        if number == FEW and kind is default_kind():
-            table.add(f"{name}, once rows run", number, f"{number / run.rate:.1f}", f"{run.rate * 60:.1f}", "")
+        _add(table, name, number, spent, papermill)
+        rates[name, number] = run.rate
+    ratio = rates["2 workers", FEW] / rates["1 worker", FEW]
+    table.title += f" (2 workers, once they are up, have {ratio:.2f} times the rate of 1)"
     return table
 
 
@@ -103,13 +109,14 @@ def measure_many(number: int) -> Table:
     """Run many rows, every tenth of which asks for a role that there is not."""
     part = number // 5
     table = Table(f"{number} rows, a tenth of them bad", ("what", "figure"))
-    run = _batch(_rows(number, bad_each=10), default_kind(), 2)
+    run, spent = _in_a_process(number, default_kind(), 2, bad_each=10)
     _require(run, failed=number // 10)
     first = (part - 1) / (run.ends[part - 1] - run.ends[0])
     last = (part - 1) / (run.ends[-1] - run.ends[-part])
-    table.add("completed", run.result.tally.states[State.COMPLETED])
-    table.add("failed, exactly the bad ones", run.result.tally.states[State.FAILED])
-    table.add("minutes", f"{run.seconds / 60:.1f}")
+    table.add("completed", run.states.count(State.COMPLETED))
+    table.add("failed, exactly the bad ones", run.states.count(State.FAILED))
+    table.add("minutes", f"{spent.seconds / 60:.1f}")
+    table.add("processor seconds a row", f"{spent.processor / number:.1f}")
     table.add("rows a minute", f"{run.rate * 60:.1f}")
     table.add(f"rows a minute, first {part}", f"{first * 60:.1f}")
     table.add(f"rows a minute, last {part}", f"{last * 60:.1f}")
@@ -117,16 +124,19 @@ def measure_many(number: int) -> Table:
     return table
 
 
-def _add(table: Table, name: str, rows: int, seconds: float, ratio: float) -> None:
-    table.add(name, rows, f"{seconds:.1f}", f"{rows / seconds * 60:.1f}", f"{ratio:.1f}")
+def _add(table: Table, how: str, rows: int, spent: Spent, papermill: Spent) -> None:
+    faster = rows / spent.seconds / (SAMPLE / papermill.seconds)
+    each, base = spent.processor / rows, papermill.processor / SAMPLE
+    figures = (f"{spent.seconds:.1f}", f"{rows / spent.seconds * 60:.1f}", f"{faster:.1f}", f"{each:.1f}")
+    table.add(how, rows, *figures, f"{base / each:.1f}")
 
 
 def _require(run: Run, failed: int) -> None:
     """A figure counts only if the rows did what they should."""
-    for standing in run.result.tally.standings:
-        bad = failed > 0 and standing.row.number % 10 == 0
-        if standing.state is not (State.FAILED if bad else State.COMPLETED):
-            raise RuntimeError(f"{standing.row.name} is {standing.state}: {standing.account}")
+    for number, state in enumerate(run.states, 1):
+        bad = failed > 0 and number % 10 == 0
+        if state != (State.FAILED if bad else State.COMPLETED):
+            raise RuntimeError(f"row {number} is {state}")
 
 
 def _values(number: int, bad: bool) -> dict[str, object]:
@@ -146,29 +156,40 @@ def _rows(number: int, bad_each: int = 0) -> list[Row]:
     return check_rows(Rows(raw), read_sources(find_series()))
 
 
-def _batch(rows: Sequence[Row], kind: KernelKind, jobs: int) -> Run:
+def _in_a_process(number: int, kind: KernelKind, jobs: int, bad_each: int = 0) -> tuple[Run, Spent]:
+    spent = spend("-m", "benchmarks.batch", "run", str(number), kind, str(jobs), str(bad_each))
+    return Run(**json.loads(spent.output.splitlines()[-1])), spent
+
+
+def _run(number: int, kind: KernelKind, jobs: int, bad_each: int) -> Run:
+    rows = _rows(number, bad_each)
     with tempfile.TemporaryDirectory() as folder:
         timeline = Timeline()
         settings = Settings(output=folder, records=Path(folder), jobs=jobs, kind=kind)
-        began = time.monotonic()
-        result = run_batch(rows, read_sources(find_series()), settings, timeline)
-        seconds = time.monotonic() - began
-    first = result.tally.first_row_began
-    if first is None:
-        raise RuntimeError("no row was begun")
-    return Run(result, seconds, len(rows) / (timeline.ends[-1] - first), timeline.ends)
+        tally = run_batch(rows, read_sources(find_series()), settings, timeline).tally
+    began = tally.first_row_began or 0.0
+    states = [str(standing.state) for standing in tally.standings]
+    return Run(states, len(rows) / (timeline.ends[-1] - began), timeline.ends)
 
 
-def _papermill(number: int) -> float:
+def _papermill(number: int) -> Spent:
     rows = [_values(place, bad=False) for place in range(1, number + 1)]
     with tempfile.TemporaryDirectory() as folder, sandbox(Path(folder) / "sandbox") as running:
-        environment: Mapping[str, str] = kernel_environment(running.environment, os.environ)
         notebooks = [notebook.path.as_posix() for notebook in find_series()]
-        began = time.monotonic()
-        command = [sys.executable, "-c", _LOOP, folder, json.dumps(rows), *notebooks]
-        subprocess.run(command, env=dict(environment), check=True, capture_output=True)
-        return time.monotonic() - began
+        environment = kernel_environment(running.environment)
+        return spend("-c", _LOOP, folder, json.dumps(rows), *notebooks, environment=environment)
+
+
+def main(words: list[str]) -> None:
+    """Do what the command line says."""
+    if words[:1] == ["run"]:
+        number, kind, jobs, bad_each = words[1:]
+        print(json.dumps(asdict(_run(int(number), KernelKind(kind), int(jobs), int(bad_each)))))
+    elif words:
+        print(measure_many(int(words[0])))
+    else:
+        print(*measure(), sep="\n")
 
 
 if __name__ == "__main__":
-    print(*([measure_many(int(sys.argv[1]))] if len(sys.argv) > 1 else measure()), sep="\n")
+    main(sys.argv[1:])

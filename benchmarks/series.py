@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.report import Table
 from benchmarks.servers import sandbox
+from benchmarks.spent import Spent, spend
 from workshop.sandbox_process import kernel_environment
 from workshop.series import find_series
 
@@ -24,54 +21,44 @@ for path in sys.argv[2:]:
 
 
 def measure() -> list[Table]:
-    """Run the series in each way; papermill's once, the others the median of some.
+    """Run the series in each way; papermill's once, the others the fastest of some.
 
     Papermill has a sandbox that runs already. This project starts one of its own each time, and makes a page of each
-    notebook besides; both are in its time.
+    notebook besides; both are in its figures.
     """
-    table = Table("The quickstart series", ("how", "seconds", "times as fast as papermill's command"))
+    table = Table("The quickstart series", ("how", "seconds", "times as fast", "processor seconds", "times as little"))
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         with sandbox(root / "sandbox") as running:
             environment = kernel_environment(running.environment)
-            command = _seconds(lambda: _commands(root, environment))
-            table.add("papermill, the command in a loop", f"{command:.1f}", "1.0")
-            api = _seconds(lambda: _api(root, environment))
-            table.add("papermill, its Python API in a loop", f"{api:.1f}", f"{command / api:.1f}")
+            command = _commands(root, environment)
+            _add(table, "papermill, the command in a loop", command, command)
+            _add(table, "papermill, its Python API in a loop", _api(root, environment), command)
         for kind in ("stock", "warm"):
-            seconds = sorted(_seconds(lambda kind=kind: _workshop(root, kind)) for _ in range(TIMES))[TIMES // 2]  # type: ignore[misc]
-            table.add(f"python -m workshop run --kernel {kind}", f"{seconds:.1f}", f"{command / seconds:.1f}")
+            runs = [
+                spend("-m", "workshop", "run", "--kernel", kind, "--output", str(root / kind)) for _ in range(TIMES)
+            ]
+            best = min(runs, key=lambda run: run.seconds)
+            _add(table, f"python -m workshop run --kernel {kind}", best, command)
     return [table]
 
 
-def _seconds(run: Callable[[], None]) -> float:
-    began = time.perf_counter()
-    run()
-    return time.perf_counter() - began
+def _add(table: Table, how: str, spent: Spent, base: Spent) -> None:
+    faster, less = base.seconds / spent.seconds, base.processor / spent.processor
+    table.add(how, f"{spent.seconds:.1f}", f"{faster:.1f}", f"{spent.processor:.1f}", f"{less:.1f}")
 
 
-def _commands(root: Path, environment: Mapping[str, str]) -> None:
+def _commands(root: Path, environment: Mapping[str, str]) -> Spent:
+    each = []
     for notebook in find_series():
-        _run(
-            "-m",
-            "papermill",
-            "--no-progress-bar",
-            str(notebook.path),
-            str(root / notebook.path.name),
-            environment=environment,
-        )
+        words = ["-m", "papermill", "--no-progress-bar", str(notebook.path), str(root / notebook.path.name)]
+        each.append(spend(*words, environment=environment))
+    return Spent(sum(spent.seconds for spent in each), sum(spent.processor for spent in each), "")
 
 
-def _api(root: Path, environment: Mapping[str, str]) -> None:
-    _run("-c", _LOOP, str(root), *(notebook.path.as_posix() for notebook in find_series()), environment=environment)
-
-
-def _workshop(root: Path, kind: str) -> None:
-    _run("-m", "workshop", "run", "--kernel", kind, "--output", str(root / kind), environment=os.environ)
-
-
-def _run(*words: str, environment: Mapping[str, str]) -> None:
-    subprocess.run([sys.executable, *words], env=dict(environment), check=True, capture_output=True)
+def _api(root: Path, environment: Mapping[str, str]) -> Spent:
+    notebooks = [notebook.path.as_posix() for notebook in find_series()]
+    return spend("-c", _LOOP, str(root), *notebooks, environment=environment)
 
 
 if __name__ == "__main__":

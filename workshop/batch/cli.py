@@ -28,8 +28,13 @@ The columns of the file are parameters of the notebooks; an empty cell stands fo
 other, for each cleans up after itself. All rows are checked before anything starts.
 
 In the output folder: a folder of executed notebooks for each row, manifest.jsonl (a line each time a row changes
-state), and at the end report.html and junit.xml. The exit status is 0 if all rows completed, 1 if not, 2 if the batch
-could not be begun, 130 after Ctrl-C."""
+state), and at the end report.html and junit.xml. If the output is an address, only the notebooks go there.
+
+With --scheduler, this package must be installed where the workers are. There the target azure signs in as the worker's
+own environment has it, and the target sandbox needs workers on this computer, for it serves no other.
+
+Ctrl-C lets the rows that run end, a second one ends them. The exit status is 0 if all rows completed, 1 if not, 2 if
+the batch could not be begun, 130 after Ctrl-C."""
 
 
 def add_batch(parser: argparse.ArgumentParser) -> None:

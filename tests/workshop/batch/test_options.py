@@ -1,0 +1,51 @@
+"""What the command refuses before it begins."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.workshop.batch.conftest import Desk, identities, shows
+from workshop.cli import main
+
+
+@pytest.mark.parametrize(
+    "words", [["--jobs", "0"], ["--jobs", "x"], ["--retries", "-1"], ["--timeout", "0"], ["--timeout", "nan"], ["--no"]]
+)
+def test_numbers_are_checked(desk: Desk, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    desk.write({"00_a": shows("1")}, identities(1))
+    with pytest.raises(SystemExit) as ended:
+        desk.run(*words)
+    assert ended.value.code == 2
+    assert words[0] in capsys.readouterr().err
+
+
+def test_the_notebooks_are_not_written_over(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    desk.write({"00_a": shows("1")}, identities(1))
+    before = (desk.notebooks / "00_a.ipynb").read_bytes()
+    assert main([*desk.words(), "--output", str(desk.notebooks)]) == 2
+    assert "choose another folder" in capsys.readouterr().err
+    assert (desk.notebooks / "00_a.ipynb").read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_made_is_refused(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    desk.write({"00_a": shows("1")}, identities(1))
+    (desk.folder / "file").touch()
+    assert main([*desk.words(), "--output", str(desk.folder / "file" / "output")]) == 2
+    assert "cannot be written to" in capsys.readouterr().err
+
+
+def test_a_damaged_manifest_is_not_gone_on_with(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    desk.write({"00_a": shows("1")}, identities(1))
+    desk.output.mkdir()
+    (desk.output / "manifest.jsonl").write_text("not one\n")
+    assert desk.run("--resume") == 1
+    assert "damaged or not a batch's manifest" in capsys.readouterr().err
+    assert (desk.output / "manifest.jsonl").read_text() == "not one\n"
+
+
+def test_without_dask_it_says_what_to_install(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert main(["batch", str(Path("rows.csv"))]) == 2
+    assert "extra 'batch'" in capsys.readouterr().err
