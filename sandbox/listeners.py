@@ -70,7 +70,7 @@ class Listener:
         if refusal is not None:
             answer = refusal.answer()
         else:
-            host = raw.headers.get("Host", "")
+            host = raw.host if "Host" in raw.headers else ""  # aiohttp would look up this computer's name
             query = parse_query(url.raw_query_string)
             answer = self._handle(Request(raw.method, self._scheme, host, url.path, query, raw.headers, body))
         if self.after_each is not None:
