@@ -19,9 +19,12 @@ REQUIRED = "TESTS_REQUIRE_CLIENTS"  # set where a client that cannot be installe
 _LIMIT = 900  # seconds that one installation may take
 
 
-def python_environment(name: str, *requirements: str) -> Path:
-    """Return the folder of a Python environment with ``requirements``, and skip the test if it cannot be made."""
-    return _made(name, [sys.version, *requirements], lambda folder: _install_python(folder, requirements))
+def python_environment(name: str, *requirements: str, and_then: str = "") -> Path:
+    """Return the folder of a Python environment with ``requirements``, and skip the test if it cannot be made.
+
+    ``and_then`` is a file of further requirements that comes with those packages, among which it lies.
+    """
+    return _made(name, [sys.version, *requirements, and_then], lambda at: _install_python(at, requirements, and_then))
 
 
 def node_environment(name: str, lock: Path) -> Path:
@@ -46,10 +49,13 @@ def _made(name: str, contents: Sequence[str], install: Callable[[Path], None]) -
     return folder
 
 
-def _install_python(folder: Path, requirements: Sequence[str]) -> None:
+def _install_python(folder: Path, requirements: Sequence[str], and_then: str) -> None:
     uv = [sys.executable, "-m", "uv", "--no-config", "--quiet"]
     _run(folder, *uv, "venv", "--python", sys.executable, "--allow-existing", str(folder))
-    _run(folder, *uv, "pip", "install", "--python", str(program(folder, "python")), *requirements)
+    install = [*uv, "pip", "install", "--python", str(program(folder, "python"))]
+    _run(folder, *install, *requirements)
+    for file in folder.glob(f"**/site-packages/{and_then}") if and_then else ():
+        _run(folder, *install, "--requirement", str(file))
 
 
 def _install_node(folder: Path, npm: str, source: Path) -> None:
