@@ -17,6 +17,7 @@ from tests.support.sandbox import RunningSandbox
 
 VERSION = "2.91.0"
 _LIMIT = 120  # seconds
+_OF_THE_USER = ("AZURE_", "MSI_", "IDENTITY_", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 
 
 def azure_cli_program() -> Path:
@@ -29,8 +30,9 @@ def clients_environment(sandbox: RunningSandbox, home: Path, vm: str | None = No
     state, runtime = sandbox.server.state, sandbox.server.runtime
     client = OperatorClient(state, runtime)
     machine_id = running_machine(client, vm)[0] if vm else None
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_OF_THE_USER)}
     return {
-        **os.environ,
+        **kept,
         "HOME": str(home),
         "USERPROFILE": str(home),
         **environment(state, runtime, client, vm),

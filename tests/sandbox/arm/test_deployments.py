@@ -105,6 +105,23 @@ def test_validation_makes_nothing(desk: Desk, path: str) -> None:
     assert code(ask(desk, "POST", f"{path}/validate", body(identity("x!")))) == "InvalidTemplateDeployment"
 
 
+def test_a_deployment_is_done_when_its_resources_are(slow_desk: Desk) -> None:
+    network = {
+        "type": "Microsoft.Network/virtualNetworks",
+        "apiVersion": "2024-05-01",
+        "name": "net",
+        "location": "eastus",
+        "properties": {"addressSpace": {"addressPrefixes": ["10.1.0.0/16"]}},
+    }
+    path = f"{slow_desk.group}/providers/Microsoft.Resources/deployments/d1"
+    status = ask(slow_desk, "PUT", path, body(network)).headers["Azure-AsyncOperation"]
+    assert ask(slow_desk, "GET", status).body == {"status": "Running"}
+    assert ask(slow_desk, "GET", path).body["properties"]["provisioningState"] == "Running"
+    slow_desk.clock.advance(10)
+    assert ask(slow_desk, "GET", status).body == {"status": "Succeeded"}
+    assert ask(slow_desk, "GET", path).body["properties"]["provisioningState"] == "Succeeded"
+
+
 def test_who_may_deploy_may_not_therefore_make_everything(desk: Desk, path: str) -> None:
     learner = desk.caller("learner")
     assert code(ask(desk, "PUT", path, body(identity("a-id")), caller=learner)) == "AuthorizationFailed"
