@@ -31,7 +31,7 @@ class Failure:
         error: the exception's name and message.
         traceback: its traceback in plain text, with the message at its end.
         interrupted: whether it was the user who stopped it.
-        kernel_died: whether its kernel ended without having been told to.
+        kernel_died: whether its kernel ended without having been told to, or never came up.
     """
 
     cell_id: str
@@ -146,7 +146,8 @@ def execute(
     except DeadKernelError as error:
         failure = replace(_failed(observed, error, leash), kernel_died=not leash.reason)
     except (CellTimeoutError, RuntimeError, OSError) as error:
-        failure = _failed(observed, error, leash)
+        never_up = observed.cell is None and not leash.reason  # kernels that start together can race for ports
+        failure = replace(_failed(observed, error, leash), kernel_died=never_up)
     except KeyboardInterrupt:
         failure = replace(_failure(observed, "Interrupted", ""), interrupted=True)
     return Execution(notebook, observed.node, failure, time.monotonic() - started)

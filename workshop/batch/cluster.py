@@ -14,11 +14,13 @@ from workshop.batch.task import News, RowError, RowResult, RowTask
 from workshop.errors import UsageError, WorkshopError
 
 _PRELOAD = "workshop.batch.local_worker"
+_LOGGERS = ("distributed", "distributed.client", "tornado.application")  # Dask gives the second a level of its own
 _CONFIGURATION: dict[str, Any] = {
     "distributed.nanny.pre-spawn-environ": {},  # kernels would inherit it
     "distributed.scheduler.http.routes": [],  # nothing of the batch is to be had without its credentials
     "distributed.worker.http.routes": [],
 }
+_LOST = "The connection to the Dask scheduler is lost."
 _CONNECT = 10.0  # seconds to reach a scheduler
 _CLEAR = 60.0  # seconds for rows that were called off to end
 _LOOK = 0.5  # seconds between two looks whether they have
@@ -54,8 +56,11 @@ class Cluster:
             LostError: There is no connection to the scheduler any more.
         """
         if self._client.status != "running":
-            raise LostError("The connection to the Dask scheduler is lost.")
-        threads: int = sum(self._client.nthreads().values())
+            raise LostError(_LOST)
+        try:
+            threads: int = sum(self._client.nthreads().values())
+        except OSError as error:  # a TimeoutError among them
+            raise LostError(_LOST) from error
         return threads if self._most is None else min(threads, self._most)
 
     def submit(self, task: RowTask, on_end: Callable[[Any], None]) -> None:
@@ -125,7 +130,7 @@ def cluster(batch: str, scheduler: str | None, jobs: int | None) -> Iterator[Clu
     import distributed
 
     untyped: Any = distributed
-    with ExitStack() as opened, _quiet():
+    with _quiet(), ExitStack() as opened:
         if scheduler is None:
             local = opened.enter_context(_local(jobs))
             client = opened.enter_context(untyped.Client(local))
@@ -190,7 +195,7 @@ def _connected(scheduler: str) -> Iterator[Any]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep Dask's own remarks about workers and connections from the terminal: the runner says what matters."""
-    loggers = [logging.getLogger(name) for name in ("distributed", "tornado.application", "bokeh")]
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.CRITICAL)

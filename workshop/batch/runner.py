@@ -211,10 +211,11 @@ class Runner:
         self._change(standing, state)
 
     def _take_loss(self, standing: Standing, error: LostError) -> None:
-        standing.error = standing.account = str(error)
+        standing.error, standing.account = " ".join(str(error).split()), str(error)
         try:
             self._room = self._cluster.room()
         except LostError as lost:
+            standing.error = standing.account = str(lost)
             self._change(standing, State.CANCELLED)
             self._lose_all(lost)
             return

@@ -12,7 +12,7 @@ import nbformat
 import psutil
 import pytest
 
-from tests.workshop.batch.conftest import Desk, all_gone, children, identities, shows, wait_for
+from tests.workshop.batch.conftest import Desk, all_gone, children, dask_cluster, identities, shows, wait_for
 from workshop.kernels import KernelKind, default_kind
 from workshop.places import ROOT
 
@@ -187,3 +187,20 @@ def ask():
     assert "200" in desk.saved("row-0001", "00_a")
     assert not Path(folder).exists()
     assert not psutil.pid_exists(status["process"])
+
+
+def test_a_scheduler_that_is_gone_ends_the_batch_and_it_is_resumed(desk: Desk, tmp_path: Path) -> None:
+    desk.write({"00_a": shows(marks(tmp_path), "mark(identity_name)", "wait_for('open')")}, identities(2))
+    with dask_cluster(tmp_path, 1) as address, desk.start("--scheduler", address) as runner:
+        wait_for(lambda: (tmp_path / "ID001").exists())
+        file = str(tmp_path / "scheduler.json")
+        (scheduler,) = [each for each in psutil.process_iter(["cmdline"]) if file in (each.info["cmdline"] or [])]
+        scheduler.kill()
+        assert runner.wait(60) == 1
+    assert "The connection to the Dask scheduler is lost." in desk.said()
+    assert "Traceback" not in desk.said()
+    assert set(desk.states().values()) == {"cancelled"}
+    assert (desk.output / "report.html").exists()
+    (tmp_path / "open").touch()
+    assert desk.run("--jobs", "1", "--resume") == 0
+    assert set(desk.states().values()) == {"completed"}

@@ -73,3 +73,11 @@ def test_a_kernel_that_ends_by_itself_is_told_from_one_that_was_ended(tmp_path: 
     execution = execute(Notebook(tmp_path / "00_a.ipynb"), node, {}, dict(os.environ), kind, leash=Leash(60))
     assert execution.failure is not None
     assert execution.failure.kernel_died
+
+
+def test_a_kernel_that_never_comes_up_counts_as_dead(tmp_path: Path) -> None:
+    (tmp_path / "ipykernel_launcher.py").write_text("raise SystemExit(3)")
+    execution = execute(Notebook(tmp_path / "00_a.ipynb"), notebook("1"), {}, dict(os.environ), KernelKind.STOCK)
+    assert execution.failure is not None
+    assert execution.failure.kernel_died
+    assert execution.failure.cell_id == ""
