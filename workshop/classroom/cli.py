@@ -66,13 +66,11 @@ def _plan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--subscription", default="", metavar="GUID", help="of Azure; needed if your sign-in sees several"
     )
-    parser.add_argument(
-        "--location", default="eastus", metavar="REGION", help="where groups are made (default: eastus)"
-    )
+    parser.add_argument("--location", default="eastus", metavar="REGION", help="of all that is made (default: eastus)")
     parser.add_argument(
         "--vm-size",
         default=_SIZES,
-        metavar="SIZE,SIZE",
+        metavar="SIZE,…",
         help=f"of the machines; the first to be had (default: {_SIZES})",
     )
     pattern = "; {class}, {handle} and {number} are filled in"

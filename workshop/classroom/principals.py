@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from helpers.settings import SandboxSettings, sandbox_settings
+from helpers.settings import SandboxSettings
 from workshop.classroom.clients import Clients
 from workshop.classroom.folder import LearnerFolder, make_private_folder, write_private
 
@@ -17,11 +17,14 @@ def has_sign_in(folder: LearnerFolder, client_id: str) -> bool:
     return bool(kept and kept.get("AZURE_CLIENT_ID") == client_id and kept.get("AZURE_CLIENT_SECRET"))
 
 
-def make_principal(clients: Clients, name: str, folder: LearnerFolder, *, renew: bool) -> str:
+def make_principal(
+    clients: Clients, settings: SandboxSettings, name: str, folder: LearnerFolder, *, renew: bool
+) -> str:
     """Make a service principal and keep its secret in the folder.
 
     Args:
         clients: the trainer's.
+        settings: where the sandbox is.
         name: of the principal.
         folder: the learner's.
         renew: whether it is there already, and gets a new secret.
@@ -34,7 +37,6 @@ def make_principal(clients: Clients, name: str, folder: LearnerFolder, *, renew:
     """
     path = f"principals/{name}"
     principal = clients.local("POST", f"{path}/resetSecret") if renew else clients.local("PUT", path)
-    settings = sandbox_settings()
     folder.write_environment(
         {
             "AZURE_TENANT_ID": settings.tenant_id,
@@ -47,11 +49,11 @@ def make_principal(clients: Clients, name: str, folder: LearnerFolder, *, renew:
     return str(principal["objectId"])
 
 
-def renew_addresses(folder: LearnerFolder) -> None:
+def renew_addresses(settings: SandboxSettings, folder: LearnerFolder) -> None:
     """Write anew where the sandbox is: it may have been moved since. The credential stays."""
     kept = folder.read_environment()
     if kept is not None:
-        folder.write_environment({**kept, **_addresses(sandbox_settings(), folder)})
+        folder.write_environment({**kept, **_addresses(settings, folder)})
 
 
 def _addresses(settings: SandboxSettings, folder: LearnerFolder) -> dict[str, str]:

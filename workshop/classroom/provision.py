@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 
 from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters
 from azure.mgmt.resource.resources.models import ResourceGroup
 
+from helpers import TutorialError
+from helpers.settings import SandboxSettings, sandbox_settings
 from workshop.classroom.classroom import Classroom, Learner
 from workshop.classroom.clients import Clients
 from workshop.classroom.folder import ClassFolder
@@ -77,6 +81,8 @@ class Provisioning:
             jobs: how many learners at a time.
             tell: is told of each outcome as it comes.
         """
+        if self.classroom.in_sandbox:
+            _ = self._sandbox  # asked for once, before the threads need it
         return for_each(learners, lambda learner, done: self._provide(learner, survey, done), jobs, tell)
 
     def _provide(self, learner: Learner, survey: Survey, done: list[str]) -> None:
@@ -87,10 +93,11 @@ class Provisioning:
         folder = self.folder.of(learner)
         principal_id = principal_of(self.classroom, learner, survey)
         if SIGN_IN in missing:
-            principal_id = make_principal(self.clients, self._principal(learner), folder, renew=bool(principal_id))
+            name, renew = self._principal(learner), bool(principal_id)
+            principal_id = make_principal(self.clients, self._sandbox, name, folder, renew=renew)
             done.append(SIGN_IN)
         elif self.classroom.in_sandbox:
-            renew_addresses(folder)
+            renew_addresses(self._sandbox, folder)
         if GROUP in missing:
             wanted = ResourceGroup(location=self.classroom.location, tags=tags)
             self.clients.resources.resource_groups.create_or_update(learner.resource_group, wanted)
@@ -116,6 +123,13 @@ class Provisioning:
         )
         self.clients.authorization.role_assignments.create(scope, str(name), wanted)
 
+    @cached_property
+    def _sandbox(self) -> SandboxSettings:
+        try:
+            return sandbox_settings()
+        except TutorialError as error:
+            raise WorkshopError(str(error)) from error
+
     def _principal(self, learner: Learner) -> str:
         return principal_name(self.classroom.name, learner.handle)
 
@@ -129,7 +143,10 @@ class Provisioning:
         return any(is_of_role(each, OWNER) for each in mine)
 
     def _has_notebooks(self, learner: Learner) -> bool:
-        return any(self.folder.of(learner).notebooks.glob("*.ipynb"))
+        folder = self.folder.of(learner).notebooks
+        if folder.exists() and not os.access(folder, os.R_OK | os.X_OK):
+            return True  # the hub has handed it over to the learner
+        return any(folder.glob("*.ipynb"))
 
 
 def counted(missing: Iterable[Sequence[str]]) -> dict[str, int]:

@@ -63,20 +63,21 @@ def open_way(folder: ClassFolder) -> None:
 
 
 def hand_over(account: Account) -> None:
-    """Give a learner what root wrote into their folder; links are never followed, nor files that have other names.
+    """Give a learner what the trainer wrote into their folder.
+
+    Links are not followed, and files that have other names, too, stay as they are: the learner may have put them there.
 
     Raises:
         OSError: The folder is not there.
     """
     if account.user_id is None:
         return
-    with os.scandir(account.home):  # it has to be there: os.fwalk would pass over it
-        pass
+    trainers = {0, account.home.parent.stat().st_uid}
     os.chown(account.home, account.user_id, account.user_id, follow_symlinks=False)
     for _, folders, files, where in os.fwalk(account.home):
         for name in (*folders, *files):
             found = os.stat(name, dir_fd=where, follow_symlinks=False)
-            if found.st_uid == 0 and (stat.S_ISDIR(found.st_mode) or found.st_nlink == 1):
+            if found.st_uid in trainers and (stat.S_ISDIR(found.st_mode) or found.st_nlink == 1):
                 os.chown(name, account.user_id, account.user_id, dir_fd=where, follow_symlinks=False)
 
 

@@ -15,6 +15,7 @@ from azure.mgmt.msi.models import Identity
 from azure.mgmt.resource.resources import ResourceManagementClient
 from azure.mgmt.resource.resources.models import ResourceGroup, ResourceGroupPatchable
 
+from helpers.settings import SandboxSettings, sandbox_settings
 from tests.workshop.classroom.lesson import Lesson
 from workshop.classroom.survey import take_survey
 
@@ -297,3 +298,15 @@ def test_a_roster_can_be_looked_at_offline(tmp_path: Path, capsys: Capture) -> N
     assert main(["plan", str(tmp_path / "friday.csv"), *words]) == 0
     said = capsys.readouterr().out
     assert "unknown" in said and "--prices" in said
+
+
+def test_where_the_sandbox_is_is_asked_once_for_all(lesson: Lesson, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def counted() -> SandboxSettings:
+        asked.append(None)
+        return sandbox_settings()
+
+    monkeypatch.setattr("workshop.classroom.provision.sandbox_settings", counted)
+    assert lesson.run("provision", "--yes") == 0
+    assert len(asked) == 1  # outside of tests it starts two processes
