@@ -6,6 +6,7 @@ at the end compared with that at the beginning.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import tempfile
@@ -13,6 +14,8 @@ import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
+
+import psutil
 
 from benchmarks.report import Table
 from benchmarks.servers import sandbox
@@ -23,14 +26,14 @@ from workshop.batch.standing import Standing, Tally
 from workshop.batch.states import State
 from workshop.batch.table import RawRow
 from workshop.batch.table import Table as Rows
-from workshop.kernels import KernelKind, default_kind
+from workshop.kernels import default_kind
 from workshop.sandbox_process import kernel_environment
 from workshop.series import find_series
 
 ROWS = 50
 MANY = 500
 FEW = 12  # rows, to compare one worker with two
-SAMPLE = 3  # rows that papermill runs: 50 would take a quarter of an hour
+SAMPLE = 2  # rows that papermill runs: 50 would take a quarter of an hour
 _LOOP = """
 import json, sys, papermill
 for row in json.loads(sys.argv[2]):
@@ -41,9 +44,10 @@ for row in json.loads(sys.argv[2]):
 
 @dataclass
 class Timeline:
-    """Notes when each row ended, in seconds since the epoch of a monotonic clock."""
+    """Notes of each row when it ended, and what all processes of the batch had worked until then, in seconds."""
 
     ends: list[float] = field(default_factory=list)
+    work: list[float] = field(default_factory=list)
 
     def __enter__(self) -> Self:
         return self
@@ -57,6 +61,7 @@ class Timeline:
     def ended(self, standing: Standing, tally: Tally) -> None:
         """Note it."""
         self.ends.append(time.monotonic())
+        self.work.append(_work())
 
     def note(self, text: str) -> None:
         """Say it."""
@@ -71,11 +76,13 @@ class Run:
         states: of its rows.
         rate: rows a second, from the moment its sandbox and workers were up.
         ends: when each row ended, in seconds.
+        work: what the processors had done for the batch until then, in seconds.
     """
 
     states: list[str]
     rate: float
     ends: list[float]
+    work: list[float]
 
 
 def measure() -> list[Table]:
@@ -90,13 +97,12 @@ def measure_rates() -> Table:
     papermill = _papermill(SAMPLE)
     _add(table, "papermill's Python API in a loop", SAMPLE, papermill, papermill)
     rates = {}
-    for name, kind, jobs, number in (
-        ("stock kernels, 2 workers", KernelKind.STOCK, 2, SAMPLE + 1),
-        ("1 worker", default_kind(), 1, FEW),
-        ("2 workers", default_kind(), 2, FEW),
-        ("2 workers", default_kind(), 2, ROWS),
+    for name, jobs, number in (
+        ("1 worker", 1, FEW),
+        ("2 workers", 2, FEW),
+        ("2 workers", 2, ROWS),
     ):
-        run, spent = _in_a_process(number, kind, jobs)
+        run, spent = _in_a_process(number, jobs)
         _require(run, failed=0)
         _add(table, name, number, spent, papermill)
         rates[name, number] = run.rate
@@ -109,10 +115,10 @@ def measure_many(number: int) -> Table:
     """Run many rows, every tenth of which asks for a role that there is not."""
     part = number // 5
     table = Table(f"{number} rows, a tenth of them bad", ("what", "figure"))
-    run, spent = _in_a_process(number, default_kind(), 2, bad_each=10)
+    run, spent = _in_a_process(number, 2, bad_each=10)
     _require(run, failed=number // 10)
-    first = (part - 1) / (run.ends[part - 1] - run.ends[0])
-    last = (part - 1) / (run.ends[-1] - run.ends[-part])
+    first, last = ((part - 1) / _span(run.ends, part, at_end) for at_end in (False, True))
+    early, late = (_span(run.work, part, at_end) / (part - 1) for at_end in (False, True))
     table.add("completed", run.states.count(State.COMPLETED))
     table.add("failed, exactly the bad ones", run.states.count(State.FAILED))
     table.add("minutes", f"{spent.seconds / 60:.1f}")
@@ -121,7 +127,24 @@ def measure_many(number: int) -> Table:
     table.add(f"rows a minute, first {part}", f"{first * 60:.1f}")
     table.add(f"rows a minute, last {part}", f"{last * 60:.1f}")
     table.add("ratio of last to first", f"{last / first:.2f}")
+    table.add(f"processor seconds a row, first {part}", f"{early:.2f}")
+    table.add(f"processor seconds a row, last {part}", f"{late:.2f}")
+    table.add("ratio of first to last: the rate's, if nothing else had run", f"{early / late:.2f}")
     return table
+
+
+def _span(notes: list[float], part: int, at_end: bool) -> float:
+    return notes[-1] - notes[-part] if at_end else notes[part - 1] - notes[0]
+
+
+def _work() -> float:
+    """What the process that measures this one, and all below it, have worked so far: seconds of processors."""
+    total = 0.0
+    top = psutil.Process().parent()
+    for process in [top, *top.children(recursive=True)] if top else []:
+        with contextlib.suppress(psutil.Error):
+            total += sum(process.cpu_times()[:4])  # its own, and that of the children it has seen end
+    return total
 
 
 def _add(table: Table, how: str, rows: int, spent: Spent, papermill: Spent) -> None:
@@ -156,20 +179,20 @@ def _rows(number: int, bad_each: int = 0) -> list[Row]:
     return check_rows(Rows(raw), read_sources(find_series()))
 
 
-def _in_a_process(number: int, kind: KernelKind, jobs: int, bad_each: int = 0) -> tuple[Run, Spent]:
-    spent = spend("-m", "benchmarks.batch", "run", str(number), kind, str(jobs), str(bad_each))
+def _in_a_process(number: int, jobs: int, bad_each: int = 0) -> tuple[Run, Spent]:
+    spent = spend("-m", "benchmarks.batch", "run", str(number), str(jobs), str(bad_each))
     return Run(**json.loads(spent.output.splitlines()[-1])), spent
 
 
-def _run(number: int, kind: KernelKind, jobs: int, bad_each: int) -> Run:
+def _run(number: int, jobs: int, bad_each: int) -> Run:
     rows = _rows(number, bad_each)
     with tempfile.TemporaryDirectory() as folder:
         timeline = Timeline()
-        settings = Settings(output=folder, records=Path(folder), jobs=jobs, kind=kind)
+        settings = Settings(output=folder, records=Path(folder), jobs=jobs, kind=default_kind())
         tally = run_batch(rows, read_sources(find_series()), settings, timeline).tally
     began = tally.first_row_began or 0.0
     states = [str(standing.state) for standing in tally.standings]
-    return Run(states, len(rows) / (timeline.ends[-1] - began), timeline.ends)
+    return Run(states, len(rows) / (timeline.ends[-1] - began), timeline.ends, timeline.work)
 
 
 def _papermill(number: int) -> Spent:
@@ -183,8 +206,7 @@ def _papermill(number: int) -> Spent:
 def main(words: list[str]) -> None:
     """Do what the command line says."""
     if words[:1] == ["run"]:
-        number, kind, jobs, bad_each = words[1:]
-        print(json.dumps(asdict(_run(int(number), KernelKind(kind), int(jobs), int(bad_each)))))
+        print(json.dumps(asdict(_run(*map(int, words[1:])))))
     elif words:
         print(measure_many(int(words[0])))
     else:
