@@ -51,6 +51,6 @@ lock: install ## resolve pyproject.toml into requirements.txt and requirements-c
 	    --custom-compile-command "make lock" $(LOCK) pyproject.toml --output-file requirements.txt
 	@sed -e '/ --hash=/d' -e 's/ *\\$$//' requirements.txt > requirements-conda.txt
 
-clean: ## remove .venv, output/ and caches; the sandbox's own data stay
-	rm -rf .venv .venv.lock output .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean: ## remove .venv, the hub's, output/ and caches; the sandbox's own data stay
+	rm -rf .venv .venv.lock .venv-hub .venv-hub.lock output .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
