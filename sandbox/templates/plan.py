@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from sandbox.templates.errors import TemplateError, evaluation_failed, validation_failed
@@ -43,7 +44,10 @@ class Place:
 
 @dataclass(slots=True)
 class Planned:
-    """One resource of a template: ``body`` is what is to be PUT at ``id``, its expressions not evaluated yet."""
+    """One resource of a template: ``body`` is what is to be PUT at ``id``, its expressions not evaluated yet.
+
+    ``wanted`` is what its condition says; one that is not wanted can still be depended on.
+    """
 
     id: str
     type: str
@@ -52,6 +56,7 @@ class Planned:
     body: dict[str, Any]
     functions: Functions
     loop: str | None
+    wanted: bool
     named: list[str] = field(default_factory=list)
     after: list[Planned] = field(default_factory=list)
 
@@ -67,7 +72,9 @@ def plan_resources(resources: Any, place: Place, functions: Functions) -> list[P
     Raises:
         TemplateError: One cannot be read, or depends on what is not there or on itself.
     """
-    planned = list(_read_all(resources, place, functions, None))
+    planned = list(islice(_read_all(resources, place, functions, None), _MOST + 1))
+    if len(planned) > _MOST:
+        raise validation_failed(f"The template has more than {_MOST} resources")
     ids = [resource.id.casefold() for resource in planned]
     for resource_id in ids:
         if ids.count(resource_id) > 1:
@@ -77,7 +84,7 @@ def plan_resources(resources: Any, place: Place, functions: Functions) -> list[P
             resource.after += _find(planned, name)
         for call in calls_in(resource.body, "reference"):
             resource.after += _referred_to(planned, call, resource)
-    return list(_ordered(planned))
+    return [resource for resource in _ordered(planned) if resource.wanted]
 
 
 def _read_all(resources: Any, place: Place, functions: Functions, parent: Planned | None) -> Iterator[Planned]:
@@ -88,8 +95,6 @@ def _read_all(resources: Any, place: Place, functions: Functions, parent: Planne
             raise validation_failed("A resource of the template is not an object")
         for index, loop in _copies(declared, functions):
             own = functions if index is None else {**functions, "copyindex": _copy_index(index, loop)}
-            if evaluate(declared.get("condition", True), own) is not True:
-                continue
             read = _read(declared, place, own, parent, loop)
             yield read
             yield from _read_all(declared.get("resources", []), place, own, read)
@@ -148,6 +153,7 @@ def _read(
         body={key: value for key, value in declared.items() if key not in _OF_THE_TEMPLATE},
         functions=functions,
         loop=loop,
+        wanted=evaluate(declared.get("condition", True), functions) is True,
         named=[str(evaluate(each, functions)) for each in named],
     )
 

@@ -95,7 +95,8 @@ def test_copies_each_have_their_number() -> None:
 
 
 def test_a_condition_leaves_a_resource_out() -> None:
-    assert names(read([resource("a", condition="[equals(1, 2)]"), resource("b", condition=True)])) == ["b"]
+    left_out = resource("a", condition="[equals(1, 2)]")
+    assert names(read([left_out, resource("b", condition=True, dependsOn=["a"])])) == ["b"]
 
 
 def test_children_are_named_after_their_parent() -> None:
@@ -117,6 +118,10 @@ def test_children_are_named_after_their_parent() -> None:
         ([resource("a", dependsOn=["a"])], f"Circular dependency detected on resource: '{GROUP}/providers/{TYPE}/a'"),
         ([resource("a", copy={"name": "l", "count": -1})], "The copy count of a resource must be"),
         ([resource("a", copy=3)], "The copy count of a resource must be"),
+        (
+            [resource("[concat('a', copyIndex())]", copy={"name": "l", "count": 800}), resource("b")],
+            "more than 800 resources",
+        ),
         ([resource("[copyIndex()]")], "The template function 'copyindex' is not valid"),
         ([resource("[variables('a')]")], "The template variable 'A' refers to itself"),
         ([resource("[parameters('a')]")], "The template parameter 'a' is not found"),
