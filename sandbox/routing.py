@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from sandbox.rbac.folding import fold
+
 if TYPE_CHECKING:
     from sandbox.call import Call
     from sandbox.http import Answer
@@ -109,17 +111,17 @@ class Router:
                 node.parameter = node.parameter or _Node()
                 node = node.parameter
             else:
-                node = node.literals.setdefault(segment.casefold(), _Node())
+                node = node.literals.setdefault(fold(segment), _Node())
         if operation.method in node.operations:
             raise ValueError(f"two operations for {operation.method} {operation.template}")
         node.operations[operation.method] = operation
-        self._namespaces.add(operation.type.partition("/")[0].casefold())
+        self._namespaces.add(fold(operation.type.partition("/")[0]))
         node.names = tuple(names)
         node.scope_length = max((i for i, s in enumerate(segments, 1) if s.startswith("{")), default=0)
 
     def knows(self, namespace: str) -> bool:
         """Tell whether any operation belongs to this provider."""
-        return namespace.casefold() in self._namespaces
+        return fold(namespace) in self._namespaces
 
     def match(self, path: str) -> Match | None:
         """Return what stands at ``path``, or None."""
@@ -129,7 +131,7 @@ class Router:
             node, values = found
             return _match(node, values, segments[: node.scope_length], "")
         for start in range(len(segments) - 1, -1, -1):
-            if segments[start].casefold() != "providers":
+            if fold(segments[start]) != "providers":
                 continue
             tail = segments[start:]
             found = _walk(self._extensions, tail, 0)
@@ -150,7 +152,7 @@ def _walk(node: _Node, segments: list[str], at: int) -> tuple[_Node, tuple[str, 
     if at == len(segments):
         return (node, ()) if node.operations else None
     segment = segments[at]
-    literal = node.literals.get(segment.casefold())
+    literal = node.literals.get(fold(segment))
     if literal is not None:
         found = _walk(literal, segments, at + 1)
         if found is not None:

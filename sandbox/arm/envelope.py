@@ -14,9 +14,11 @@ from sandbox.directory import Caller
 from sandbox.entra.validation import MANAGEMENT_AUDIENCES, ExpiredToken, InvalidToken, WrongAudience
 from sandbox.errors import AzureError
 from sandbox.http import Answer, Request
+from sandbox.rbac.folding import fold
 from sandbox.routing import Match, Operation, Router
 from sandbox.throttle import Throttle, quota_kind
 
+_ROOTS = frozenset({"", "providers", "subscriptions"})  # what a scope begins with
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _ALWAYS = {
     "Cache-Control": "no-cache",
@@ -103,11 +105,10 @@ class ResourceManager:
 
     def _unknown(self, path: str, version: str) -> AzureError:
         segments = path.strip("/").split("/")
-        folded = [segment.casefold() for segment in segments]
-        if "providers" not in folded[:-1]:
+        providers = [at for at, segment in enumerate(segments[:-1]) if fold(segment) == "providers"]
+        if not providers:
             return errors.path_not_found(path)
-        at = len(folded) - 1 - folded[::-1].index("providers")
-        namespace = segments[at + 1]
+        namespace = segments[providers[-1] + 1]
         if self._router.knows(namespace):
             return errors.invalid_resource_type(namespace, version)
         return errors.invalid_namespace(namespace)
@@ -122,9 +123,11 @@ class ResourceManager:
         raise errors.no_registered_provider("", version, kind, operation.versions, locations)
 
     def _check_subscription(self, match: Match) -> None:
-        folded = match.scope.casefold().split("/")
-        subscription = match.scope.split("/")[2] if folded[1:2] == ["subscriptions"] and len(folded) > 2 else None
-        if subscription is None or subscription.casefold() == self._cloud.world.subscription_id:
+        root, _, rest = match.scope.removeprefix("/").partition("/")
+        if fold(root) not in _ROOTS or (fold(root) == "subscriptions" and not rest):
+            raise errors.path_not_found(match.scope)
+        subscription = rest.partition("/")[0]
+        if fold(root) != "subscriptions" or fold(subscription) == self._cloud.world.subscription_id:
             return
         if not _GUID.fullmatch(subscription):
             raise errors.invalid_subscription_id(subscription)

@@ -52,13 +52,13 @@ def get_definition(call: Call) -> Answer:
 
 @operations.operation("PUT", _COLLECTION + "/{name}", action=None)
 def put_definition(call: Call) -> Answer:
-    """Make or change a custom role; the right to do so is needed at each of its assignable scopes."""
+    """Make or change a custom role; needs the right to do so here, and at each of its assignable scopes."""
     name = _guid(call["name"])
     before = call.cloud.roles.by_id.get(name)
     if before is not None and before.kind == "BuiltInRole":
         raise errors.conflict("RoleDefinitionIsBuiltIn", f"The built-in role '{before.name}' cannot be changed.")
     properties = _properties(call.json())
-    for scope in properties["assignableScopes"]:
+    for scope in (call["scope"], *properties["assignableScopes"]):
         call.require("Microsoft.Authorization/roleDefinitions/write", scope)
     _check_name_is_free(call, name, properties["roleName"])
     now = timestamp(call.cloud.clock.now())
@@ -84,7 +84,7 @@ def delete_definition(call: Call) -> Answer:
         return Answer(204)
     if role.kind == "BuiltInRole":
         raise errors.conflict("RoleDefinitionIsBuiltIn", f"The built-in role '{role.name}' cannot be deleted.")
-    for scope in role.assignable_scopes:
+    for scope in (call["scope"], *role.assignable_scopes):
         call.require("Microsoft.Authorization/roleDefinitions/delete", scope)
     if call.cloud.assignments.uses_role(role.id):
         raise errors.AzureError(

@@ -14,6 +14,7 @@ from sandbox.arm.fields import Fields
 from sandbox.arm.vm_members import check_members
 from sandbox.arm.vm_storage import StorageProfile, missing
 from sandbox.ids import Ids
+from sandbox.rbac.scopes import canonical
 
 _SIZE = re.compile(r"(Standard|Basic)_[A-Za-z][A-Za-z0-9_-]*")
 _INTERFACE_ID = re.compile(
@@ -143,9 +144,9 @@ def _network(given: Fields, name: str) -> dict[str, Any]:
             raise errors.invalid_parameter(
                 f"Value for reference id is missing or malformed. Path {interface.path}.", "InvalidRequestFormat"
             )
-        if interface_id.casefold() in seen:
+        if canonical(interface_id) in seen:
             raise errors.invalid_parameter(f"Virtual machine {name} refers to {interface_id} twice.")
-        seen.add(interface_id.casefold())
+        seen.add(canonical(interface_id))
         properties = interface.object("properties")
         properties.text("deleteOption", ("Delete", "Detach"))
         primaries += properties.flag("primary") or False
