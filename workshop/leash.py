@@ -41,7 +41,8 @@ class Leash:
     @contextmanager
     def notebook(self) -> Iterator[None]:
         """Watch over one notebook, run in the body."""
-        timer = threading.Timer(self.seconds or 0.0, self._end, [f"It took longer than {self.seconds} seconds."])
+        seconds = self.seconds or 0.0
+        timer = threading.Timer(seconds, self._end, [f"It took longer than {seconds:g} seconds."])
         timer.daemon = True
         with self._lock:
             self._reason = self._reason if self._final else ""

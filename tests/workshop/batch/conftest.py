@@ -23,7 +23,7 @@ from workshop.cli import main
 from workshop.places import ROOT
 
 _DASK = [sys.executable, "-m", "dask"]
-PATIENCE = 120.0  # seconds for anything that should happen
+PATIENCE = 240.0  # seconds for anything that should happen
 
 
 def wait_for(what: Callable[[], Any], seconds: float = PATIENCE) -> Any:

@@ -12,7 +12,7 @@ import nbformat
 import psutil
 import pytest
 
-from tests.workshop.batch.conftest import Desk, all_gone, children, dask_cluster, identities, shows, wait_for
+from tests.workshop.batch.conftest import PATIENCE, Desk, all_gone, children, dask_cluster, identities, shows, wait_for
 from workshop.kernels import KernelKind, default_kind
 from workshop.places import ROOT
 
@@ -76,7 +76,7 @@ def test_a_worker_that_is_killed_has_its_row_run_elsewhere(desk: Desk, tmp_path:
         worker = int((tmp_path / "worker").read_text())
         assert worker in [child.pid for child in children(runner.pid)]
         os.kill(worker, signal.SIGKILL)
-        assert runner.wait(120) == 0
+        assert runner.wait(PATIENCE) == 0
     assert set(desk.states().values()) == {"completed"}
     assert [line["state"] for line in desk.lines() if line["row"] == 1] == [
         "pending",
@@ -97,7 +97,7 @@ def test_ctrl_c_lets_what_runs_end(desk: Desk, tmp_path: Path) -> None:
         os.killpg(runner.pid, signal.SIGINT)  # as a terminal does: to the workers too
         wait_for(lambda: "Ctrl-C again" in desk.said())
         (tmp_path / "open").touch()
-        assert runner.wait(60) == 130
+        assert runner.wait(PATIENCE) == 130
         assert all_gone(below)
     assert desk.states() == {"row-0001": "completed", "row-0002": "cancelled", "row-0003": "cancelled"}
     assert "1 completed, 2 cancelled" in desk.said()
@@ -114,7 +114,7 @@ def test_a_second_ctrl_c_ends_what_runs(desk: Desk, tmp_path: Path) -> None:
         os.killpg(runner.pid, signal.SIGINT)
         wait_for(lambda: "Ctrl-C again" in desk.said())
         os.killpg(runner.pid, signal.SIGINT)
-        assert runner.wait(60) == 130
+        assert runner.wait(PATIENCE) == 130
         assert all_gone(below)
     assert set(desk.states().values()) == {"cancelled"}
     assert (desk.output / "report.html").exists()
@@ -132,7 +132,7 @@ def test_a_full_disk_is_reported_and_corrupts_nothing(desk: Desk, tmp_path: Path
     words = [*desk.words("--jobs", "1"), "--output", str(small)]
     command = " ".join(f"'{word}'" for word in [sys.executable, "-m", "workshop", *words])
     script = f"{mount} && {{ {command}; status=$?; cp -r {small} {kept}; exit $status; }}"
-    done = subprocess.run([*inside, script], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([*inside, script], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 1, done
     assert "No space left on device" in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
@@ -182,7 +182,7 @@ def ask():
         os.kill(status["process"], signal.SIGKILL)
         wait_for(lambda: "It is run again." in desk.said())
         (tmp_path / "open").touch()
-        assert runner.wait(60) == 0
+        assert runner.wait(PATIENCE) == 0
     assert [line["state"] for line in desk.lines()] == ["pending", "running", "pending", "running", "completed"]
     assert "200" in desk.saved("row-0001", "00_a")
     assert not Path(folder).exists()
@@ -196,7 +196,7 @@ def test_a_scheduler_that_is_gone_ends_the_batch_and_it_is_resumed(desk: Desk, t
         file = str(tmp_path / "scheduler.json")
         (scheduler,) = [each for each in psutil.process_iter(["cmdline"]) if file in (each.info["cmdline"] or [])]
         scheduler.kill()
-        assert runner.wait(60) == 1
+        assert runner.wait(PATIENCE) == 1
     assert "The connection to the Dask scheduler is lost." in desk.said()
     assert "Traceback" not in desk.said()
     assert set(desk.states().values()) == {"cancelled"}

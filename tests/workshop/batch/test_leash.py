@@ -1,7 +1,13 @@
 import os
+import signal
+import subprocess
+import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
@@ -15,7 +21,8 @@ from workshop.series import Notebook
 HANGS = """
 import pathlib, subprocess, sys, time
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-pathlib.Path("child").write_text(str(child.pid))
+pathlib.Path("child.new").write_text(str(child.pid))
+pathlib.Path("child.new").rename("child")
 while True:
     try:
         time.sleep(600)
@@ -35,37 +42,70 @@ def runs(pid: int) -> bool:
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
+class PlayedManager:
+    """A kernel manager whose kernel is another program."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.provisioner = SimpleNamespace(process=process)
+
+
+@pytest.fixture
+def manager() -> Iterator[Any]:
+    command = [sys.executable, "-c", "import time; time.sleep(600)"]
+    with subprocess.Popen(command, start_new_session=True) as process:
+        yield PlayedManager(process)
+        process.kill()
+
+
+def test_a_kernel_is_killed_when_its_time_is_up(manager: Any) -> None:
+    leash = Leash(0.2)
+    with leash.notebook():
+        leash.hold(manager)
+        assert manager.provisioner.process.wait(60) == -signal.SIGKILL
+    assert leash.reason == "It took longer than 0.2 seconds."
+    assert not leash.cut_off
+
+
+def test_each_notebook_has_all_of_the_time(manager: Any) -> None:
+    leash = Leash(30)
+    ends = []
+    for _ in range(2):
+        with leash.notebook():
+            leash.hold(manager)
+            ends += [timer.interval for timer in threading.enumerate() if isinstance(timer, threading.Timer)]
+        assert leash.reason == ""
+    assert ends == [30, 30]
+    assert manager.provisioner.process.poll() is None
+
+
+def test_a_kernel_that_comes_too_late_is_killed_at_once(manager: Any) -> None:
+    leash = Leash()
+    leash.cut("Called off.")
+    with leash.notebook():
+        leash.hold(manager)
+    assert manager.provisioner.process.wait(60) == -signal.SIGKILL
+
+
 def test_a_notebook_that_hangs_is_ended_with_all_it_started(tmp_path: Path, kind: KernelKind) -> None:
+    leash = Leash(300)
+    threading.Thread(target=cut_when_there, args=[leash, tmp_path / "child"]).start()
     node = notebook("print('before')", HANGS)
-    began = time.monotonic()
-    execution = execute(Notebook(tmp_path / "00_a.ipynb"), node, {}, dict(os.environ), kind, leash=Leash(6))
-    assert time.monotonic() - began < 30
+    execution = execute(Notebook(tmp_path / "00_a.ipynb"), node, {}, dict(os.environ), kind, leash=leash)
     assert execution.failure is not None
-    assert execution.failure.error == "It took longer than 6 seconds."
+    assert execution.failure.error == "Called off."
     assert not execution.failure.kernel_died
     assert execution.failure.cell_id == "c2"
     assert "before" in str(execution.node.cells[1].outputs)
-    assert not runs(int((tmp_path / "child").read_text()))
-
-
-def test_each_notebook_has_all_of_the_time(tmp_path: Path) -> None:
-    leash = Leash(6)
-    for _ in range(2):
-        node = notebook("import time\ntime.sleep(3.5)")
-        execution = execute(Notebook(tmp_path / "00_a.ipynb"), node, {}, dict(os.environ), default_kind(), leash=leash)
-        assert execution.failure is None
-
-
-def test_a_leash_that_is_cut_ends_what_runs_and_what_comes(tmp_path: Path) -> None:
-    leash = Leash()
-    threading.Timer(3, leash.cut, ["Called off."]).start()
-    for name in ("00_a", "01_b"):
-        execution = execute(
-            Notebook(tmp_path / f"{name}.ipynb"), notebook(HANGS), {}, dict(os.environ), default_kind(), leash=leash
-        )
-        assert execution.failure is not None
-        assert execution.failure.error == "Called off."
+    child = int((tmp_path / "child").read_text())
+    while runs(child):
+        time.sleep(0.05)
     assert leash.cut_off
+
+
+def cut_when_there(leash: Leash, path: Path) -> None:
+    while not path.exists():
+        time.sleep(0.05)
+    leash.cut("Called off.")
 
 
 def test_a_kernel_that_ends_by_itself_is_told_from_one_that_was_ended(tmp_path: Path, kind: KernelKind) -> None:
