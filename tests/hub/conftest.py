@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
+from workshop.hub.accounts import FIRST_USER_ID, run_by_root
 from workshop.hub.installation import Installation, ensure_installed, why_not
 
 
@@ -13,3 +16,15 @@ def installation() -> Installation:
     if reason := why_not():
         pytest.skip(reason)
     return ensure_installed()
+
+
+@pytest.fixture
+def hub_for_learners(installation: Installation) -> Installation:
+    """The installation, where learners with user ids of their own can use it; a skip, with the reason, elsewhere."""
+    if run_by_root():
+        look = [str(installation.python), "-c", "import helpers"]
+        try:
+            subprocess.run(look, user=FIRST_USER_ID, group=FIRST_USER_ID, extra_groups=[], cwd="/", check=True)
+        except (OSError, subprocess.CalledProcessError):
+            pytest.skip("run by root, and users of their own cannot get to this checkout or its Python")
+    return installation

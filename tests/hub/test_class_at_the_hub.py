@@ -28,7 +28,7 @@ SEPARATE = hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 @pytest.mark.slow
-def test_a_class_of_twelve_runs_the_course(installation: Installation, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_class_of_twelve_runs_the_course(hub_for_learners: Installation, capsys: pytest.CaptureFixture[str]) -> None:
     with day_at_the_hub(NAMES) as day:
         asyncio.run(spend(day))
         servers = processes_of(day)
