@@ -98,8 +98,11 @@ class Directory:
 
 
 def new_secret() -> str:
-    """Return a secret of 256 random bits, which is why an unsalted hash of it is safe to keep."""
-    return secrets.token_urlsafe(32)
+    """Return a secret of 256 random bits, which is why an unsalted hash of it is safe to keep.
+
+    It begins with a letter: ``az login --password -x…`` would take one with a hyphen for an option.
+    """
+    return f"s{secrets.token_urlsafe(32)}"
 
 
 def _hashed(secret: str) -> str:
