@@ -8,7 +8,6 @@ import sys
 from collections.abc import Sequence
 
 from sandbox import process
-from sandbox.az import azure_cli_settings
 from sandbox.client import OperatorClient, RefusedError
 from sandbox.environment import FORMATS, environment, running_machine
 from sandbox.guest import command as guest_command
@@ -169,6 +168,8 @@ def _env(state: StateDirectory, options: argparse.Namespace) -> int:
     client = OperatorClient(state, runtime)
     variables = environment(state, runtime, client, options.vm)
     if options.az:
+        from sandbox.az import azure_cli_settings  # loads Resource Manager, which the other commands need not
+
         machine_id = running_machine(client, options.vm)[0] if options.vm else None
         variables |= azure_cli_settings(state, variables["AZURE_RESOURCE_MANAGER_ENDPOINT"], machine_id)
     print(FORMATS[options.format](variables))
