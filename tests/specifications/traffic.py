@@ -8,12 +8,13 @@ left out.
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 from urllib.parse import quote, urlencode
 
 from sandbox.app import App
@@ -123,12 +124,17 @@ def _plain(headers: Mapping[str, str]) -> dict[str, str]:
 def _parsed(body: Any) -> Any:
     """Return what a body stands for; None for one that is no JSON, of which no specification speaks."""
     try:
-        return json.loads(body, parse_constant=_refuse) if body else None
+        return json.loads(body, parse_constant=_refuse, parse_float=_finite) if body else None
     except (ValueError, RecursionError):
         return None
 
 
-def _refuse(constant: str) -> None:
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refuse(text)
+
+
+def _refuse(constant: str) -> Never:
     raise ValueError(f"{constant} is no JSON")
 
 
