@@ -194,7 +194,6 @@ def _operation(call: Call, found: Resource, resource_id: str) -> dict[str, Any]:
             "provisioningState": "Succeeded" if done else "Running",
             "timestamp": found.properties["timestamp"],
             "duration": "PT0S",
-            "trackingId": call.cloud.ids.guid("tracking", operation_id),
             "statusCode": "Created",
             "targetResource": _reference(resource_id),
         },

@@ -50,7 +50,7 @@ def _shown(call: Call, image: Image) -> dict[str, Any]:
         "properties": {
             "architecture": "x64",
             "hyperVGeneration": "V2",
-            "osDiskImage": {"operatingSystem": image.os_type, "sizeInGb": image.disk_size},
+            "osDiskImage": {"operatingSystem": image.os_type},
             "dataDiskImages": [],
             "automaticOSUpgradeProperties": {"automaticOSUpgradeSupported": False},
             "features": [{"name": "SecurityType", "value": "TrustedLaunchSupported"}],

@@ -22,6 +22,10 @@ class Unavailable(Exception):
     """The validator cannot be had here; the message says why."""
 
 
+class Failed(Exception):
+    """The validator did not come to a verdict; the message says on what."""
+
+
 @dataclass(frozen=True, slots=True)
 class Disagreement:
     """What an exchange has that its specification has not, or the other way around.
@@ -69,13 +73,17 @@ def install(cache: Path) -> Path:
 
 
 def validate(oav: Path, documents: Path, exchanges: Sequence[dict[str, Any]]) -> list[Verdict]:
-    """Check ``exchanges``, in the form of oav's traffic files, against the OpenAPI documents in a folder."""
+    """Check ``exchanges``, in the form of oav's traffic files, against the OpenAPI documents in a folder.
+
+    Raises:
+        Failed: oav stopped, or cannot say anything of an exchange.
+    """
     lines = "".join(json.dumps(exchange) + "\n" for exchange in exchanges)
     command = ["node", str(_DRIVER), str(oav), str(documents)]
     finished = subprocess.run(command, input=lines, capture_output=True, encoding="utf-8", timeout=_RUN_LIMIT)
     results = finished.stdout.split("\n")[:-1]  # not splitlines: a text in it may hold separators of its own
     if finished.returncode != 0 or len(results) != len(exchanges):
-        raise RuntimeError(f"oav answered {len(results)} of {len(exchanges)} exchanges: {finished.stderr[-2000:]}")
+        raise Failed(f"oav answered {len(results)} of {len(exchanges)} exchanges: {finished.stderr[-2000:]}")
     return [_verdict(json.loads(result)) for result in results]
 
 
@@ -90,13 +98,13 @@ def _run(command: Sequence[str]) -> None:
 
 def _verdict(result: dict[str, Any]) -> Verdict:
     if "runtimeException" in result:
-        raise RuntimeError(f"oav does not take the exchange: {result['runtimeException']}")
+        raise Failed(f"oav does not take the exchange: {result['runtimeException']}")
     sides = {side: result[f"{side}ValidationResult"] for side in ("request", "response")}
     failure = sides["request"].get("runtimeException") or sides["response"].get("runtimeException")
     if failure is not None:
         if failure["code"].startswith("OPERATION_NOT_FOUND"):
             return UNSPECIFIED
-        raise RuntimeError(f"oav failed: {failure}")
+        raise Failed(f"oav failed: {failure}")
     operation = sides["request"]["operationInfo"]["operationId"]
     found = tuple(
         Disagreement(side, operation, error["code"], place, error["message"])

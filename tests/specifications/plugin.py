@@ -42,11 +42,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     except oav.Unavailable as error:
         session.config.stash[_REPORT] = f"not checked: {error}"
         return
+    except oav.Failed as error:  # told with the rest, so that what the tests found is not lost
+        session.config.stash[_REPORT] = f"the check failed: {error}"
+        _fail(session)
+        return
     finally:
         shutil.rmtree(folder)
     session.config.stash[_REPORT] = str(findings)
-    if findings.disagreements and session.exitstatus == pytest.ExitCode.OK:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    if findings.disagreements:
+        _fail(session)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -54,6 +58,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if _REPORT in config.stash:
         terminalreporter.section("Azure's specifications")
         terminalreporter.line(config.stash[_REPORT])
+
+
+def _fail(session: pytest.Session) -> None:
+    if session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def _check(config: pytest.Config, folder: Path) -> Findings:

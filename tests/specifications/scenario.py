@@ -36,7 +36,8 @@ def play(sandbox: RunningSandbox) -> None:
 
     subscription, group = sandbox.world.subscription, sandbox.world.group(world.RESOURCE_GROUP)
     _subscriptions(ask, subscription)
-    _groups(ask, subscription, sandbox.world.group("contosoPayments"))
+    for name in ("contosoPayments", "straße"):
+        _groups(ask, subscription, sandbox.world.group(name))
     for version in IDENTITY_VERSIONS:
         _identities(ask, subscription, group, version)
     for version in FEDERATED_VERSIONS:
@@ -45,6 +46,7 @@ def play(sandbox: RunningSandbox) -> None:
     for version in COMPUTE_VERSIONS:
         _machines(ask, subscription, group, version)
     _run_commands(ask, subscription, group)
+    _images(ask, subscription)
     for version in METADATA_VERSIONS:
         _metadata(ask, sandbox, group, version)
     _strangers(sandbox, group)
@@ -150,7 +152,8 @@ def _machines(ask: Ask, subscription: str, group: str, version: str) -> None:
     ask("PUT", windows, new_machine(ask, group, "nic-windows", WINDOWS), version=version, expect=201)
     configuration = {"linuxConfiguration": SSH}
     ask("PUT", linux, new_machine(ask, group, "nic-linux", UBUNTU, **configuration), version=version, expect=201)
-    ask("PUT", linux, {"location": "eastus", "properties": {}}, version=version, expect=200)
+    for properties in ({}, {"storageProfile": {"osDisk": {"caching": "ReadOnly"}}}):
+        ask("PUT", linux, {"location": "eastus", "properties": properties}, version=version, expect=200)
     ask("PUT", _machine(group, "bare"), {"location": "eastus"}, version=version, expect=400)
     for path in (windows, f"{windows}?$expand=instanceView", f"{windows}/instanceView"):
         ask("GET", path, version=version, expect=200)
@@ -229,6 +232,16 @@ def _run_commands(ask: Ask, subscription: str, group: str) -> None:
     ask("GET", f"{commands}/Nothing", version=version, expect=404)
     body = {"commandId": "RunPowerShellScript", "script": ["exit"]}
     ask("POST", f"{_machine(group, world.VM_NAME)}/runCommand", body, version=version, expect=409)
+
+
+def _images(ask: Ask, subscription: str) -> None:
+    version = COMPUTE_VERSIONS[0]
+    offer = f"{UBUNTU['publisher']}/artifacttypes/vmimage/offers/{UBUNTU['offer']}/skus/{UBUNTU['sku']}"
+    versions = f"{subscription}/providers/Microsoft.Compute/locations/eastus/publishers/{offer}/versions"
+    [latest] = ask("GET", versions, version=version, expect=200).json()
+    ask("GET", f"{versions}?$expand=properties&$top=1", version=version, expect=200)
+    ask("GET", f"{versions}/{latest['name']}", version=version, expect=200)
+    ask("GET", f"{versions}/1.2.3", version=version, expect=404)
 
 
 def _metadata(ask: Ask, sandbox: RunningSandbox, group: str, version: str) -> None:

@@ -40,6 +40,7 @@ OPERATIONS = {
     *(f"VirtualMachines_{name}" for name in ("CreateOrUpdate", "Update", "Get", "InstanceView", "Delete")),
     *(f"VirtualMachines_{name}" for name in ("List", "ListAll", "ListByLocation")),
     *(f"VirtualMachines_{name}" for name in ("Start", "Restart", "PowerOff", "Deallocate")),
+    *("VirtualMachineImages_List", "VirtualMachineImages_Get"),
     *(f"VirtualMachineRunCommands_{name}" for name in ("List", "Get")),
     *("Instances_GetMetadata", "Identity_GetToken", "Identity_GetInfo", "GetVersions"),
 }

@@ -10,13 +10,17 @@ from tests.specifications.oav import Disagreement
 
 @dataclass(frozen=True, slots=True)
 class Tolerated:
-    """A class of disagreements; ``operation`` and ``place`` are regular expressions for the whole of each."""
+    """A class of disagreements.
+
+    ``operation``, ``place`` and ``message`` are regular expressions for the whole of each.
+    """
 
     side: str
     operation: str
     code: str
     place: str
     why: str
+    message: str = ".*"
 
     def covers(self, disagreement: Disagreement) -> bool:
         """Tell whether ``disagreement`` is of this class."""
@@ -25,6 +29,7 @@ class Tolerated:
             and disagreement.code == self.code
             and re.fullmatch(self.operation, disagreement.operation) is not None
             and re.fullmatch(self.place, disagreement.place, re.DOTALL) is not None
+            and re.fullmatch(self.message, disagreement.message, re.DOTALL) is not None
         )
 
 
@@ -81,6 +86,13 @@ TOLERATED = (
         "",
         "the document of run commands names no refusals at all",
     ),
+    Tolerated(
+        "response",
+        "VirtualMachineImages_List",
+        "OBJECT_ADDITIONAL_PROPERTIES",
+        r"\$\[\d+\]\.properties",
+        "the document has $expand, and no member for what it is to add; the Azure CLI asks for properties so",
+    ),
     # What clients send, and Azure takes.
     Tolerated(
         "request",
@@ -123,6 +135,21 @@ TOLERATED = (
         "PATTERN",
         r"\.path\.location",
         "Azure takes a location by its display name too",
+    ),
+    Tolerated(
+        "request",
+        ".*",
+        "PATTERN",
+        r"\.path\.resourceGroupName",
+        "the letters and digits of every script are word characters to Azure, in oav only those of ASCII",
+        message=r"String does not match pattern \S+: [-\w.()]+",
+    ),
+    Tolerated(
+        "request",
+        "VirtualMachines_CreateOrUpdate",
+        "OBJECT_MISSING_REQUIRED_PROPERTY",
+        r"\$\.properties\.storageProfile\.osDisk\.createOption",
+        "of a machine that is there, what a request leaves out stays as it was",
     ),
 )
 

@@ -26,7 +26,7 @@ FOLDER = "SANDBOX_TRAFFIC"
 """The environment variable that names the folder to the sandboxes that tests start."""
 
 _RECORDER = Path(__file__).with_name("recorder")
-_ENTRA = re.compile(r"/[^/]+/(oauth2|discovery|v2\.0|\.well-known)(/|$)", re.IGNORECASE)
+_ELSEWHERE = re.compile(r"/([^/]+/(oauth2|discovery|v2\.0|\.well-known)|v1\.0)(/|$)", re.IGNORECASE)  # Entra and Graph
 _SECRET = re.compile(r"access_token|secret|password|customData", re.IGNORECASE)
 _LEFT_OUT = "left out"
 
@@ -94,7 +94,7 @@ def read(folder: Path) -> Iterator[Exchange]:
 def _recording(handle: Callable[[Any, Request], Answer], file: Path, service: str) -> Callable[[Any, Request], Answer]:
     def recorded(self: Any, request: Request) -> Answer:
         answer = handle(self, request)
-        if not _ENTRA.match(request.path):
+        if not _ELSEWHERE.match(request.path):
             line = json.dumps(asdict(_exchange(service, request, answer)))
             with file.open("a", encoding="utf-8") as lines:
                 lines.write(line + "\n")
@@ -105,10 +105,12 @@ def _recording(handle: Callable[[Any, Request], Answer], file: Path, service: st
 
 def _exchange(service: str, request: Request, answer: Answer) -> Exchange:
     response = to_response(answer, "recorded")
-    query = f"?{urlencode(request.query, errors='replace')}" if request.query else ""
+    read = {name.casefold(): (name, value) for name, value in reversed(request.query)}  # of one name, the first
+    query = f"?{urlencode([*read.values()], errors='replace')}" if read else ""
+    path = re.sub("/+", "/", request.path)  # as it is routed
     return Exchange(
         method=request.method,
-        url=f"{service}{quote(request.path, errors='replace')}{query}",
+        url=f"{service}{quote(path, errors='replace')}{query}",
         request_headers=_plain(request.headers),
         request_body=_without_secrets(_parsed(request.body)),
         status=response.status,

@@ -58,7 +58,8 @@ def test_what_is_not_compared_fails(tmp_path: Path) -> None:
     write_series(tmp_path, {"00_n": notebook(*cells, parameters="")})
     done = nbval(tmp_path)
     assert done.returncode == 1, done.stdout
-    assert "1 failed, 1 passed, 3 errors" in done.stdout
+    for count in ("1 failed", "1 passed", "3 errors"):  # warnings may be counted among them
+        assert count in done.stdout
     assert "Cell outputs differ" in done.stdout
     assert done.stdout.count("saved without having been executed") == 1
     assert done.stdout.count("marked not to be compared") == 2

@@ -79,7 +79,7 @@ CASES: dict[str, tuple[bytes, list[int]]] = {
     "a token that is not UTF-8": (_get(head=_HEAD.replace(b"<token>", b"\xff")), [401]),
     "a method that is none": (b"BREW <path> HTTP/1.1\r\n" + _HEAD + b"\r\n", [400]),
     "a method in lower case": (b"get <path> HTTP/1.1\r\n" + _HEAD + b"\r\n", [400]),
-    "a method that is too long": (b"X" * 100_000 + b" <path> HTTP/1.1\r\n" + _HEAD + b"\r\n", [400]),
+    "a method that is too long": (b"X" * 20_000 + b" <path> HTTP/1.1\r\n" + _HEAD + b"\r\n", [400]),
     "HTTP/2 without asking": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", [400]),
     "a version that is none": (_get(protocol=b"HTTP/9.9"), [400]),
     "TLS within": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 200, [400]),
@@ -149,8 +149,10 @@ def ask_metadata(fuzzed: RunningSandbox) -> Exchange:
 def _sent(connection: socket.socket, data: bytes, quiet: float) -> bytes:
     """Send ``data``; return what comes back until the connection is closed or nothing more comes for a while."""
     answer = b""
-    with contextlib.suppress(ConnectionError, ssl.SSLError, TimeoutError):
+    dropped = contextlib.suppress(ConnectionError, ssl.SSLError, TimeoutError)
+    with dropped:  # the server may have answered, and closed, before it was told everything
         connection.sendall(data)
+    with dropped:
         connection.settimeout(quiet)
         while chunk := connection.recv(65_536):
             answer += chunk

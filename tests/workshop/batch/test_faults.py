@@ -115,7 +115,7 @@ def test_a_second_ctrl_c_ends_what_runs(desk: Desk, tmp_path: Path) -> None:
         wait_for(lambda: "Ctrl-C again" in desk.said())
         os.killpg(runner.pid, signal.SIGINT)
         assert runner.wait(PATIENCE) == 130
-        assert all_gone(below)
+        wait_for(lambda: all_gone(below))
     assert set(desk.states().values()) == {"cancelled"}
     assert (desk.output / "report.html").exists()
 
