@@ -263,6 +263,9 @@ def _metadata(ask: Ask, sandbox: RunningSandbox, group: str, version: str) -> No
     ):
         response = sandbox.session.get(f"{url}/{path}", headers={"Metadata": "true"})
         assert response.status_code == expected, f"{path}: {response.status_code} {response.text}"
+    typed = {"Metadata": "true", "Content-Type": "application/x-www-form-urlencoded"}
+    token = f"{url}/identity/oauth2/token?api-version={version}&{resource}"
+    assert sandbox.session.get(token, headers=typed).status_code == 200
     assert sandbox.session.get(f"{url}/instance?api-version={version}").status_code == 400
     ask("PATCH", machine, {"identity": {"type": "None"}}, version=COMPUTE_VERSIONS[0], expect=200)
     ask("DELETE", identity, version=IDENTITY_VERSIONS[-1], expect=200)

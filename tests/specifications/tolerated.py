@@ -117,7 +117,7 @@ TOLERATED = (
     ),
     Tolerated(
         "request",
-        _MACHINE_WRITES,
+        ".*",
         "ENUM_CASE_MISMATCH",
         ".*",
         "Azure compares such values without regard to case",
@@ -128,6 +128,13 @@ TOLERATED = (
         "ENUM_MISMATCH",
         r"\$\.identity\.type",
         "the type of an identity comes with and without the space after its comma",
+    ),
+    Tolerated(
+        "request",
+        "Identity_GetToken",
+        "INVALID_CONTENT_TYPE",
+        "",
+        "some clients send the header with each request, whether it has a body or not",
     ),
     Tolerated(
         "request",

@@ -7,20 +7,22 @@ left out.
 
 from __future__ import annotations
 
+import contextlib
 import json
-import math
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Never
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from sandbox.app import App
 from sandbox.http import Answer, Request
 from sandbox.imds.service import MetadataService
+from sandbox.json_body import read_json
 from sandbox.listeners import to_response
+from sandbox.templates.jsonc import plain_json
 
 FOLDER = "SANDBOX_TRAFFIC"
 """The environment variable that names the folder to the sandboxes that tests start."""
@@ -125,19 +127,10 @@ def _plain(headers: Mapping[str, str]) -> dict[str, str]:
 
 def _parsed(body: Any) -> Any:
     """Return what a body stands for; None for one that is no JSON, of which no specification speaks."""
-    try:
-        return json.loads(body, parse_constant=_refuse, parse_float=_finite) if body else None
-    except (ValueError, RecursionError):
-        return None
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    return number if math.isfinite(number) else _refuse(text)
-
-
-def _refuse(constant: str) -> Never:
-    raise ValueError(f"{constant} is no JSON")
+    for plain in (bytes, plain_json):  # the Azure CLI sends a template as it was written, comments and all
+        with contextlib.suppress(ValueError):
+            return read_json(plain(body)) if body else None
+    return None
 
 
 def _without_secrets(value: Any) -> Any:
