@@ -1,11 +1,13 @@
 """A load of equal requests, light enough that the server is what is measured.
 
-Connections are kept as long as the server keeps them.
+Connections are kept as long as the server keeps them. The client never sleeps: to wake somebody costs a server more
+than a small answer does, on a virtual machine, and the more the slower the server is.
 """
 
 from __future__ import annotations
 
 import asyncio
+import selectors
 import ssl
 import statistics
 import time
@@ -58,7 +60,14 @@ class _Connection(asyncio.Protocol):
             self._answered.set_exception(error or ConnectionError("the server closed the connection"))
 
 
-async def apply_load(
+class _Restless(selectors.DefaultSelector):  # type: ignore[misc,valid-type]
+    """Looks, and never waits."""
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        return super().select(0)
+
+
+def apply_load(
     url: str,
     headers: dict[str, str],
     connections: int,
@@ -72,6 +81,13 @@ async def apply_load(
     Raises:
         RuntimeError: An answer was not 200.
     """
+    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(_Restless())) as runner:
+        return runner.run(_apply(url, headers, connections, seconds, body, ca))
+
+
+async def _apply(
+    url: str, headers: dict[str, str], connections: int, seconds: float, body: str | None, ca: str | None
+) -> Load:
     parts = urlsplit(url)
     tls = ssl.create_default_context(cafile=ca) if parts.scheme == "https" else None
     target = parts.path + (f"?{parts.query}" if parts.query else "")

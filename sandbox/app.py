@@ -6,6 +6,8 @@ import logging
 import re
 import sqlite3
 from contextlib import nullcontext
+from enum import Enum, auto
+from functools import lru_cache
 
 from sandbox import errors, world
 from sandbox.arm import OPERATIONS, declare_effects
@@ -15,7 +17,7 @@ from sandbox.cloud import Cloud
 from sandbox.entra.endpoints import Entra
 from sandbox.errors import AzureError
 from sandbox.graph.service import Graph
-from sandbox.http import Answer, Request
+from sandbox.http import Answer, Request, hostname_of
 from sandbox.routing import Router
 
 _log = logging.getLogger(__name__)
@@ -27,7 +29,17 @@ _ENTRA = frozenset({"login.microsoftonline.com", "login.windows.net", "sts.windo
 _ENTRA_PATH = re.compile(r"/[^/]+/(oauth2|discovery|v2\.0|\.well-known)(/|$)", re.IGNORECASE)
 _ARM_ROOTS = frozenset({"subscriptions", "providers", "tenants"})
 _GRAPH_PATH = re.compile(r"/(v1\.0|beta)(/|$)", re.IGNORECASE)
+_REGION = world.LOCATION.upper()
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
+_REMEMBERED = 1024  # hosts with paths
+
+
+class Service(Enum):
+    """What answers a request."""
+
+    ENTRA = auto()
+    GRAPH = auto()
+    RESOURCE_MANAGER = auto()
 
 
 class App:
@@ -36,8 +48,11 @@ class App:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._resource_manager = ResourceManager(cloud, Router(OPERATIONS))
-        self._entra = Entra(cloud)
-        self._graph = Graph(cloud)
+        self._handlers = {
+            Service.ENTRA: Entra(cloud).handle,
+            Service.GRAPH: Graph(cloud).handle,
+            Service.RESOURCE_MANAGER: self._manage,
+        }
         declare_effects(cloud)
 
     def handle(self, request: Request) -> Answer:
@@ -51,8 +66,7 @@ class App:
         except Exception:
             _log.exception("%s %s failed", request.method, request.path)
             answer = AzureError(500, "InternalServerError", "The sandbox failed; its log says why.").answer()
-        now = self._cloud.clock.now()
-        dress(answer, request, world.LOCATION.upper(), f"{now:%Y%m%dT%H%M%SZ}")
+        dress(answer, request, _REGION, self._cloud.clock.now())
         return answer
 
     def settle(self) -> None:
@@ -71,14 +85,22 @@ class App:
             return error.answer()
 
     def _dispatch(self, request: Request) -> Answer:
-        host = request.hostname
-        if host in _ENTRA or (host in _LOOPBACK and _is_entra_path(request.path)):
-            return self._entra.handle(request)
-        if host in _GRAPH or (host in _LOOPBACK and _GRAPH_PATH.match(request.path)):
-            return self._graph.handle(request)
-        if host not in _ARM and host not in _LOOPBACK:
-            raise errors.wrong_host(host)
+        return self._handlers[_service_of(request.host, request.path)](request)
+
+    def _manage(self, request: Request) -> Answer:
         return answer_cloud_metadata(request) or self._resource_manager.handle(request)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _service_of(host: str, path: str) -> Service:
+    name = hostname_of(host)
+    if name in _ENTRA or (name in _LOOPBACK and _is_entra_path(path)):
+        return Service.ENTRA
+    if name in _GRAPH or (name in _LOOPBACK and _GRAPH_PATH.match(path)):
+        return Service.GRAPH
+    if name in _ARM or name in _LOOPBACK:
+        return Service.RESOURCE_MANAGER
+    raise errors.wrong_host(name)
 
 
 def _is_entra_path(path: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sandbox.directory import Caller
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
     """An authenticated, authorized request.
 
@@ -27,7 +27,7 @@ class Call:
     cloud: Cloud
     caller: Caller
     request: Request
-    parameters: dict[str, str]
+    parameters: Mapping[str, str]
     scope: str
     action: str | None
     api_version: str

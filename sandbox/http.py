@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
 _HOST = re.compile(r"([^:\[\]]*|\[[^\]]*\])(:[0-9]{1,5})?")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Request:
     """One HTTP request, read to its end.
 
@@ -30,8 +31,7 @@ class Request:
     @property
     def hostname(self) -> str:
         """The host without its port, in lower case; all of it where what follows is no port."""
-        found = _HOST.fullmatch(self.host)
-        return (found[1] if found else self.host).lower()
+        return hostname_of(self.host)
 
     @property
     def base_url(self) -> str:
@@ -45,9 +45,20 @@ class Request:
 
     def parameter(self, name: str) -> str | None:
         """Return the first value of the query parameter ``name``, or None."""
-        return next(iter(self.parameters(name)), None)
+        folded = name.casefold()
+        for key, value in self.query:
+            if folded in (key, key.casefold()):
+                return value
+        return None
 
 
+def hostname_of(host: str) -> str:
+    """Return a host without its port, in lower case; all of it where what follows is no port."""
+    found = _HOST.fullmatch(host)
+    return (found[1] if found else host).lower()
+
+
+@lru_cache(maxsize=1024)
 def parse_query(raw: str) -> tuple[tuple[str, str], ...]:
     """Return the decoded pairs of the query string ``raw``, blank values kept."""
     return tuple(parse_qsl(raw, keep_blank_values=True, errors="replace"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import uuid
 
 from sandbox.rbac.folding import fold
@@ -18,3 +19,9 @@ class Ids:
     def guid(self, *parts: str | int) -> str:
         """Return the GUID that stands for ``parts``, in lower case and with dashes."""
         return str(uuid.uuid5(self._namespace, "\n".join(fold(str(part)) for part in parts)))
+
+
+def new_request_id() -> str:
+    """Return a GUID that no other request has. It is no secret, so the system need not be asked for randomness."""
+    digits = f"{random.getrandbits(128):032x}"
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"

@@ -20,17 +20,22 @@ HOST = "127.0.0.1"
 MAXIMUM_BODY = 4 * 1024 * 1024  # bytes; ARM's limit
 _SHUTDOWN = 1.0  # seconds that open connections get to finish
 
-_log = logging.getLogger("sandbox.access")
+_log = logging.getLogger(__name__)
+log_access = logging.getLogger("sandbox.access").info
 
 Handle = Callable[[Request], Answer]
+AccessLog = Callable[[str], None]
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Listener:
     """One socket and what answers on it."""
 
-    def __init__(self, handle: Handle, *, server_name: str, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, handle: Handle, *, server_name: str, log: AccessLog = log_access, tls: ssl.SSLContext | None = None
+    ) -> None:
         self._handle = handle
+        self._log = log
         self._tls = tls
         self._server_name = server_name
         self._scheme = "https" if tls else "http"
@@ -78,7 +83,7 @@ class Listener:
             if waiting is not None:
                 await waiting
         took = (time.perf_counter() - began) * 1000
-        _log.info("%s %s %s %d %.1f ms", self._server_name, raw.method, url.path, answer.status, took)
+        self._log(f"{self._server_name} {raw.method} {url.raw_path} {answer.status} {took:.1f} ms")
         return to_response(answer, self._server_name)
 
 

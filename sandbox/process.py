@@ -17,6 +17,7 @@ from dataclasses import replace
 
 from filelock import FileLock, Timeout
 
+from sandbox.log_file import LogFile
 from sandbox.state import Runtime, Settings, StateDirectory, read_runtime
 
 _READY = "ready"
@@ -25,7 +26,6 @@ _STOP_LIMIT = 10.0  # seconds
 _CONNECT_LIMIT = 2.0  # seconds
 _LOCK_LIMIT = 1.0  # seconds that the lock of a process that was killed may take to be free
 _ALREADY_RUNNING = 3  # exit status of a server that found the lock taken
-_LOG_SIZE = 5 * 1024 * 1024  # bytes
 
 
 class StartError(Exception):
@@ -89,14 +89,13 @@ def serve(state: StateDirectory, settings: Settings, port: int) -> int:
     except Timeout:
         return _ALREADY_RUNNING
     with lock:
-        _log_to(state)
-        return asyncio.run(_serve(state, settings, port))
+        return asyncio.run(_serve(state, settings, port, _log_to(state)))
 
 
-async def _serve(state: StateDirectory, settings: Settings, port: int) -> int:
+async def _serve(state: StateDirectory, settings: Settings, port: int, log: LogFile) -> int:
     from sandbox.server import SandboxServer
 
-    server = SandboxServer(state, settings, port)
+    server = SandboxServer(state, settings, port, access_log=log.write_line)
     last = read_runtime(state)
     if last is not None:
         replace(last, pid=0).write(state)
@@ -137,40 +136,11 @@ def _on_signals(stopped: asyncio.Event) -> None:
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopped.set))
 
 
-class _LogFile(logging.FileHandler):
-    """Lines go out once a turn of the loop: for all the requests it has answered, and after their answers."""
-
-    _is_waiting = False
-
-    def flush(self) -> None:
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            super().flush()
-            return
-        if not self._is_waiting:
-            self._is_waiting = True
-            loop.call_soon(self._write_out)
-
-    def _write_out(self) -> None:
-        self._is_waiting = False
-        super().flush()
-
-
-def _log_to(state: StateDirectory) -> None:
-    """Log into the state directory.
-
-    What was said before goes aside once it is long: at a start, since to look at the file's size with each line would
-    cost more than to write it.
-    """
-    if state.log.exists() and state.log.stat().st_size > _LOG_SIZE:
-        state.log.replace(state.log.with_suffix(".log.1"))
-    handler = _LogFile(state.log, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # no line has them …
-    logging._srcfile = None  # … nor where in the program it was written
+def _log_to(state: StateDirectory) -> LogFile:
+    log = LogFile(state.log)
+    logging.basicConfig(level=logging.INFO, handlers=[log])
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)  # the listeners write lines of their own
+    return log
 
 
 def _spawn(state: StateDirectory, settings: Settings, port: int) -> tuple[int | None, str]:

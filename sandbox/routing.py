@@ -8,8 +8,9 @@ come before parameters.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sandbox.rbac.folding import fold
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from sandbox.http import Answer
 
 Handler = Callable[["Call"], "Answer"]
+
+_REMEMBERED = 1024  # paths
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +71,15 @@ class Operations:
         return declare
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Match:
     """What the router found: the operations of a path by method, and the values of its parameters.
 
     ``scope`` is the path up to its last parameter: what the action is checked on.
     """
 
-    operations: dict[str, Operation]
-    parameters: dict[str, str]
+    operations: Mapping[str, Operation]
+    parameters: Mapping[str, str]
     scope: str
 
 
@@ -90,12 +93,13 @@ class _Node:
 
 
 class Router:
-    """Finds the operations of a path in time that depends on the path alone."""
+    """Finds the operations of a path in time that depends on the path alone, and remembers what it found last."""
 
     def __init__(self, operations: Iterable[Operation] = ()) -> None:
         self._root = _Node()
         self._extensions = _Node()
         self._namespaces: set[str] = set()
+        self._find = lru_cache(maxsize=_REMEMBERED)(self._search)
         for operation in operations:
             self.add(operation)
 
@@ -118,6 +122,7 @@ class Router:
         self._namespaces.add(fold(operation.type.partition("/")[0]))
         node.names = tuple(names)
         node.scope_length = max((i for i, s in enumerate(segments, 1) if s.startswith("{")), default=0)
+        self._find.cache_clear()
 
     def knows(self, namespace: str) -> bool:
         """Tell whether any operation belongs to this provider."""
@@ -125,11 +130,14 @@ class Router:
 
     def match(self, path: str) -> Match | None:
         """Return what stands at ``path``, or None."""
+        return self._find(path)
+
+    def _search(self, path: str) -> Match | None:
         segments = _split(path)
         found = _walk(self._root, segments, 0)
         if found is not None:
             node, values = found
-            return _match(node, values, segments[: node.scope_length], "")
+            return _found(node, values, segments[: node.scope_length], "")
         for start in range(len(segments) - 1, -1, -1):
             if fold(segments[start]) != "providers":
                 continue
@@ -138,11 +146,11 @@ class Router:
             if found is not None:
                 node, values = found
                 scope = _join(segments[:start])
-                return _match(node, values, tail[: node.scope_length], scope)
+                return _found(node, values, tail[: node.scope_length], scope)
         return None
 
 
-def _match(node: _Node, values: tuple[str, ...], scope: list[str], extended: str) -> Match:
+def _found(node: _Node, values: tuple[str, ...], scope: list[str], extended: str) -> Match:
     parameters = dict(zip(node.names, values, strict=True))
     parameters["scope"] = extended or "/"
     return Match(node.operations, parameters, (extended + _join(scope)) or "/")

@@ -17,7 +17,7 @@ from sandbox.cloud import Cloud, build_cloud
 from sandbox.entra.keys import ensure_signing_key
 from sandbox.guest.scripts import Scripts
 from sandbox.imds.service import SERVER, MetadataService
-from sandbox.listeners import HOST, Listener
+from sandbox.listeners import HOST, AccessLog, Listener, log_access
 from sandbox.rbac.roles import RoleDefinition, builtin_roles, load_roles
 from sandbox.rbac.scopes import canonical
 from sandbox.seeding import ensure_operator_secret, ensure_seeded
@@ -41,6 +41,7 @@ class SandboxServer:
     settings: Settings = field(default_factory=Settings)
     port: int = 0
     clock: Clock = field(default_factory=SystemClock)
+    access_log: AccessLog = log_access
 
     async def start(self) -> None:
         """Listen; everything is ready on return.
@@ -61,7 +62,8 @@ class SandboxServer:
             self.cloud.scripts = Scripts(self.state, self.settings.run_command_limit)
             self.cloud.scripts.sweep()
         certificates = ensure_certificates(self.state.path, SystemClock())
-        self._front = Listener(self._app.handle, server_name="Sandbox", tls=server_context(certificates))
+        tls = server_context(certificates)
+        self._front = Listener(self._app.handle, server_name="Sandbox", log=self.access_log, tls=tls)
         self._front.after_each = self._follow_machines
         self._machines: dict[str, Listener] = {}
         self._following = asyncio.Lock()
@@ -123,7 +125,7 @@ class SandboxServer:
 
     async def _listen_for(self, key: str, machine_id: str) -> None:
         service = MetadataService(self.cloud, machine_id)
-        listener = Listener(service.handle, server_name=SERVER)
+        listener = Listener(service.handle, server_name=SERVER, log=self.access_log)
         await _start_on(listener, self.runtime.metadata.get(key, 0), must=False)
         self._machines[key] = listener
         self.runtime.metadata[key] = listener.port

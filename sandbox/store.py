@@ -17,6 +17,12 @@ from typing import Any
 
 from sandbox.rbac.folding import fold
 from sandbox.rbac.scopes import canonical
+from sandbox.recent import Recent
+
+_REMEMBERED = 4096  # rows
+_LOCK_LIMIT = 1.0  # seconds that the file of a process that was killed may take to be free
+
+_decode = json.JSONDecoder().decode  # json.loads without its look at what it is given
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -70,13 +76,15 @@ class Resource:
 
 
 class Store:
-    """The SQLite file at ``path`` (``":memory:"`` for none); used from one thread."""
+    """The SQLite file at ``path`` (``":memory:"`` for none); used from one thread, and by nobody else meanwhile."""
 
     def __init__(self, path: Path | str) -> None:
-        self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self.connection = sqlite3.connect(path, _LOCK_LIMIT, isolation_level=None, check_same_thread=False)
+        self.connection.execute("PRAGMA locking_mode=EXCLUSIVE")  # else each read locks and unlocks the file
         self.connection.execute("PRAGMA journal_mode=WAL")
         self.connection.execute("PRAGMA synchronous=NORMAL")
         self.connection.executescript(_SCHEMA)
+        self._rows: Recent[str, tuple[str, str]] = Recent(_REMEMBERED)  # as they are since the last change of any
 
     def close(self) -> None:
         """Close the file; the store is of no use afterwards."""
@@ -90,6 +98,7 @@ class Store:
             yield
         except BaseException:
             self.connection.execute("ROLLBACK")
+            self._rows.clear()
             raise
         self.connection.execute("COMMIT")
 
@@ -101,6 +110,7 @@ class Store:
             yield
         except BaseException:
             self.connection.execute("ROLLBACK TO attempt")
+            self._rows.clear()
             raise
         finally:
             self.connection.execute("RELEASE attempt")
@@ -125,13 +135,18 @@ class Store:
 
     def get(self, resource_id: str) -> Resource | None:
         """Return the resource with this id, in whatever case, or None."""
-        row = self.connection.execute(
-            "SELECT body, internal FROM resources WHERE key = ?", (canonical(resource_id),)
-        ).fetchone()
-        return None if row is None else _resource(row)
+        key = canonical(resource_id)
+        row = self._rows.get(key)
+        if row is None:
+            row = self.connection.execute("SELECT body, internal FROM resources WHERE key = ?", (key,)).fetchone()
+            if row is None:
+                return None
+            self._rows.put(key, row)
+        return _resource(row)
 
     def put(self, resource: Resource) -> None:
         """Keep ``resource`` under its id, in the place of what was there."""
+        self._rows.clear()
         self.connection.execute(
             "INSERT OR REPLACE INTO resources VALUES (?, ?, ?, ?)",
             (
@@ -144,6 +159,7 @@ class Store:
 
     def delete(self, resource_id: str) -> None:
         """Forget the resource with this id and everything below it."""
+        self._rows.clear()
         key = canonical(resource_id)
         self.connection.execute("DELETE FROM resources WHERE key = ? OR (key > ? AND key < ?)", (key, *_below(key)))
 
@@ -165,7 +181,7 @@ class Store:
 
 
 def _resource(row: tuple[str, str]) -> Resource:
-    return Resource(json.loads(row[0]), json.loads(row[1]))
+    return Resource(_decode(row[0]), _decode(row[1]))
 
 
 def _below(key: str) -> tuple[str, str]:

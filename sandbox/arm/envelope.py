@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import uuid
+from datetime import datetime
 from functools import partial
 
 from sandbox import errors, world
@@ -14,7 +14,9 @@ from sandbox.directory import Caller
 from sandbox.entra.validation import MANAGEMENT_AUDIENCES, ExpiredToken, InvalidToken, WrongAudience
 from sandbox.errors import AzureError
 from sandbox.http import Answer, Request
+from sandbox.ids import new_request_id
 from sandbox.rbac.folding import fold
+from sandbox.rbac.scopes import canonical
 from sandbox.routing import Match, Operation, Router
 from sandbox.throttle import Throttle, quota_kind
 
@@ -123,11 +125,13 @@ class ResourceManager:
         raise errors.no_registered_provider("", version, kind, operation.versions, locations)
 
     def _check_subscription(self, match: Match) -> None:
+        if f"{canonical(match.scope)}/".startswith(f"{self._cloud.world.subscription}/"):
+            return
         root, _, rest = match.scope.removeprefix("/").partition("/")
         if fold(root) not in _ROOTS or (fold(root) == "subscriptions" and not rest):
             raise errors.path_not_found(match.scope)
         subscription = rest.partition("/")[0]
-        if fold(root) != "subscriptions" or fold(subscription) == self._cloud.world.subscription_id:
+        if fold(root) != "subscriptions":
             return
         if not _GUID.fullmatch(subscription):
             raise errors.invalid_subscription_id(subscription)
@@ -146,13 +150,18 @@ class ResourceManager:
             raise errors.resource_group_not_found(group)
 
 
-def dress(answer: Answer, request: Request, region: str, now: str) -> None:
+def dress(answer: Answer, request: Request, region: str, now: datetime) -> None:
     """Add the headers that every answer of Resource Manager has."""
-    request_id = str(uuid.uuid4())
+    request_id = new_request_id()
     correlation = request.headers.get("x-ms-correlation-request-id", request_id)
     answer.headers.update(_ALWAYS)
     answer.headers["x-ms-request-id"] = request_id
     answer.headers["x-ms-correlation-request-id"] = correlation
-    answer.headers["x-ms-routing-request-id"] = f"{region}:{now}:{request_id}"
+    answer.headers["x-ms-routing-request-id"] = f"{region}:{_compact(now)}:{request_id}"
     if request.headers.get("x-ms-return-client-request-id", "").casefold() == "true":
         answer.headers["x-ms-client-request-id"] = request.headers.get("x-ms-client-request-id", "")
+
+
+def _compact(now: datetime) -> str:
+    """The time as routing ids have it: ``20240528T120000Z``. Not by strftime, which takes longer than to be allowed."""
+    return f"{now.year:04}{now.month:02}{now.day:02}T{now.hour:02}{now.minute:02}{now.second:02}Z"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Callable
 
 from sandbox import world
@@ -18,6 +17,7 @@ from sandbox.entra.metadata import (
 )
 from sandbox.entra.sign_in import answer_v1, answer_v2
 from sandbox.http import Answer, Request
+from sandbox.ids import new_request_id
 
 Endpoint = Callable[[Cloud, Request], Answer]
 
@@ -76,4 +76,4 @@ class Entra:
 
 def _correlation_id(request: Request) -> str:
     given = request.headers.get("client-request-id", "")
-    return given if _GUID.fullmatch(given) else str(uuid.uuid4())
+    return given if _GUID.fullmatch(given) else new_request_id()

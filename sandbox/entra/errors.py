@@ -5,10 +5,10 @@ Codes: https://learn.microsoft.com/entra/identity-platform/reference-error-codes
 
 from __future__ import annotations
 
-import uuid
 from datetime import datetime
 
 from sandbox.http import Answer
+from sandbox.ids import new_request_id
 
 
 class EntraError(Exception):
@@ -25,7 +25,7 @@ class EntraError(Exception):
 
     def answer(self, now: datetime, correlation_id: str) -> Answer:
         """Return the refusal as Entra answers it at ``now``, for the caller's ``correlation_id``."""
-        trace_id = str(uuid.uuid4())
+        trace_id = new_request_id()
         moment = f"{now:%Y-%m-%d %H:%M:%SZ}"
         description = f"{self} Trace ID: {trace_id} Correlation ID: {correlation_id} Timestamp: {moment}"
         body = {

@@ -5,10 +5,10 @@ Codes: https://learn.microsoft.com/graph/errors and https://learn.microsoft.com/
 
 from __future__ import annotations
 
-import uuid
 from datetime import datetime
 
 from sandbox.http import Answer, Request
+from sandbox.ids import new_request_id
 
 
 class GraphError(Exception):
@@ -22,7 +22,7 @@ class GraphError(Exception):
 
     def answer(self, now: datetime, request: Request) -> Answer:
         """Return the refusal of ``request`` as Graph answers it at ``now``."""
-        request_id = str(uuid.uuid4())
+        request_id = new_request_id()
         inner = {
             "date": f"{now:%Y-%m-%dT%H:%M:%S}",
             "request-id": request_id,

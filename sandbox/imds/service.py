@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-import uuid
 
 from sandbox.cloud import Cloud
 from sandbox.http import Answer, Request
+from sandbox.ids import new_request_id
 from sandbox.imds import errors
 from sandbox.imds.errors import MetadataError
 from sandbox.imds.instance import answer_instance
@@ -49,7 +49,7 @@ class MetadataService:
         except sqlite3.Error:
             _log.exception("the state could not be read")
             answer = Answer(503, {"error": "Service unavailable"})
-        answer.headers |= {"Server": SERVER, "x-ms-request-id": str(uuid.uuid4())}
+        answer.headers |= {"Server": SERVER, "x-ms-request-id": new_request_id()}
         return answer
 
     def _admit(self, request: Request) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import timedelta
 
 from sandbox import world
@@ -12,6 +11,7 @@ from sandbox.entra import errors as entra_errors
 from sandbox.entra.resources import is_resource
 from sandbox.entra.tokens import CLIENT_CERTIFICATE, IssuedToken
 from sandbox.http import Answer, Request
+from sandbox.ids import new_request_id
 from sandbox.imds import errors
 from sandbox.imds.identities import identities_of, selected
 from sandbox.recent import Recent
@@ -67,7 +67,7 @@ class Tokens:
     def _issue(self, identity: Principal, resource: str, machine: Resource) -> IssuedToken:
         if not is_resource(resource, self._cloud.validator):
             refusal = entra_errors.unknown_resource(resource, world.TENANT_NAME)
-            said = refusal.answer(self._cloud.clock.now(), str(uuid.uuid4())).body["error_description"]
+            said = refusal.answer(self._cloud.clock.now(), new_request_id()).body["error_description"]
             raise errors.unknown_resource(said)
         return self._cloud.issuer.for_application(
             audience=resource,

@@ -1,6 +1,8 @@
 """What the store keeps, finds and forgets."""
 
+import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,8 +11,8 @@ from hypothesis import strategies as st
 from sandbox.store import Resource, Store
 
 
-def resource(resource_id: str, kind: str = "Microsoft.Test/things") -> Resource:
-    return Resource({"id": resource_id, "type": kind, "name": resource_id.rpartition("/")[2]})
+def resource(resource_id: str, kind: str = "Microsoft.Test/things", **more: Any) -> Resource:
+    return Resource({"id": resource_id, "type": kind, "name": resource_id.rpartition("/")[2], **more})
 
 
 @pytest.fixture
@@ -38,13 +40,40 @@ def test_a_failed_transaction_leaves_nothing(store: Store) -> None:
     assert store.get("/a") is None
 
 
-def test_another_store_on_the_same_file_sees_what_was_committed(store: Store, tmp_path: Path) -> None:
+def test_the_next_store_on_the_same_file_sees_what_was_committed(store: Store, tmp_path: Path) -> None:
     with store.transaction():
         store.put(resource("/a"))
         store.set_setting("name", "value")
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        Store(tmp_path / "state.db")
+    store.close()
     other = Store(tmp_path / "state.db")
     assert other.get("/a") is not None and other.setting("name") == "value"
     other.close()
+
+
+def test_what_was_read_before_is_read_anew_after_any_change(store: Store) -> None:
+    with store.transaction():
+        store.put(resource("/a", tags={"n": "1"}))
+        store.put(resource("/a/b"))
+    before = [store.get(name) for name in ("/a", "/a/b")]
+    assert before[0] is not None and before[0].body["tags"] == {"n": "1"}
+    before[0].body["tags"] = {"n": "changed by a caller, and not put back"}
+    with pytest.raises(LookupError), store.transaction():
+        store.put(resource("/a", tags={"n": "2"}))
+        found = store.get("/a")
+        assert found is not None and found.body["tags"] == {"n": "2"}
+        raise LookupError
+    found = store.get("/a")
+    assert found is not None and found.body["tags"] == {"n": "1"}
+    with store.transaction():
+        with pytest.raises(LookupError), store.attempt():
+            store.delete("/a")
+            assert store.get("/a/b") is None
+            raise LookupError
+        assert store.get("/a/b") is not None
+        store.delete("/a")
+        assert store.get("/a/b") is None
 
 
 def test_counters_count_each_for_itself(store: Store) -> None:
