@@ -93,6 +93,7 @@ def serve(state: StateDirectory, settings: Settings, port: int) -> int:
 
 
 async def _serve(state: StateDirectory, settings: Settings, port: int, log: LogFile) -> int:
+    gc.disable()  # it would look through all that is imported, time and again, for no garbage
     from sandbox.server import SandboxServer
 
     server = SandboxServer(state, settings, port, access_log=log.write_line)
@@ -110,6 +111,7 @@ async def _serve(state: StateDirectory, settings: Settings, port: int, log: LogF
     server.runtime.write(state)
     gc.collect()
     gc.freeze()  # what start-up made stays; the collector need not look at it again
+    gc.enable()
     print(_READY, flush=True)
     await stopped.wait()
     await server.stop()

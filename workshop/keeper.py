@@ -8,6 +8,7 @@ closes that pipe however the holder ends, so not even a killed holder leaves a s
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import signal
@@ -36,10 +37,23 @@ def sandbox_command(*words: str) -> str:
         text=True,
         check=False,
     )
-    if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip()
-        raise SandboxCommandError(said.removeprefix("sandbox: ") or f"python -m sandbox ended with {done.returncode}")
-    return done.stdout
+    return _checked(done.returncode, done.stdout, done.stderr)
+
+
+def _checked(status: int, said: str, complained: str) -> str:
+    if status != 0:
+        reason = (complained or said).strip().removeprefix("sandbox: ")
+        raise SandboxCommandError(reason or f"python -m sandbox ended with {status}")
+    return said
+
+
+def _command(*words: str) -> str:
+    """Do the same in this process: another one for each command would take longer than what it is to do."""
+    from sandbox.cli import main
+
+    with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.redirect_stderr(io.StringIO()) as complained:
+        status = main(words)
+    return _checked(status, said.getvalue(), complained.getvalue())
 
 
 def main() -> int:
@@ -48,22 +62,22 @@ def main() -> int:
         signal.signal(number, lambda *_: sys.exit(1))
     with tempfile.TemporaryDirectory(prefix="azure-sandbox-") as folder:
         try:
-            sandbox_command("--data", folder, "start")
-            environment = json.loads(sandbox_command("--data", folder, "env", "--format", "json"))
+            _command("--data", folder, "start")
+            environment = json.loads(_command("--data", folder, "env", "--format", "json"))
             _tell({"environment": {**environment, "AZURE_SANDBOX_DIR": folder}})
             sys.stdin.buffer.read()
         except SandboxCommandError as error:
             _tell({"error": f"{error}\n{_last_lines(folder)}".strip()})
             return 1
         finally:
-            sandbox_command("--data", folder, "stop")
+            _command("--data", folder, "stop")
     return 0
 
 
 def _last_lines(folder: str) -> str:
     """What the log says, which goes with the folder."""
     try:
-        return sandbox_command("--data", folder, "logs", "--lines", "5")
+        return _command("--data", folder, "logs", "--lines", "5")
     except SandboxCommandError:
         return ""
 

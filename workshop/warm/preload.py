@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypedDict
 
+from workshop.imports import collector_off
+
 # What ipykernel and IPython import only once they start, handle the first cell or show the first traceback.
 KERNEL_MODULES = (
     "ipykernel.kernelapp",
@@ -78,7 +80,7 @@ def preload(modules: list[str]) -> tuple[Report, dict[str, str | None]]:
     before = dict(os.environ)
     done: list[str] = []
     skipped: dict[str, str] = {}
-    with _environment_reads() as read:
+    with _environment_reads() as read, collector_off():
         for name in (*KERNEL_MODULES, *modules):
             try:
                 importlib.import_module(name)
