@@ -19,7 +19,7 @@ from nbval.plugin import IPyNbCell
 
 from workshop.execution import execute
 from workshop.files import read_notebook
-from workshop.kernels import KernelKind, default_kind
+from workshop.kernels import KernelKind, Kernels, default_kind
 from workshop.report import account_of
 from workshop.sandbox_process import FreshSandbox, kernel_environment
 from workshop.series import Notebook, find_series
@@ -88,7 +88,8 @@ def _catch_up(config: pytest.Config, path: Path) -> None:
 
 
 def _execute(notebook: Notebook, environment: Mapping[str, str]) -> None:
-    execution = execute(notebook, read_notebook(notebook.path), {}, environment, default_kind())
+    with Kernels(default_kind(), environment) as kernels:
+        execution = execute(notebook, read_notebook(notebook.path), {}, kernels)
     if execution.failure is not None:
         pytest.fail(account_of(notebook.name, execution.failure), False)
 

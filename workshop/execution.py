@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from workshop.kernels import KernelKind, kernel_manager
+from workshop.kernels import KERNEL, Kernels
 from workshop.leash import Leash
 from workshop.parameters import Value
 from workshop.series import Notebook
 
 if TYPE_CHECKING:
+    from jupyter_client.manager import KernelManager
     from nbformat import NotebookNode
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -58,7 +60,7 @@ class _Observed:
     """What nbclient's hooks tell of a notebook while it runs.
 
     Attributes:
-        on_cell: is told how many cells of code are executed.
+        on_cell: is told how many cells of code are executed; 0 as the first is begun.
         node: the notebook; papermill's own copy of it once the kernel has started, with the outputs.
         cell: the one that was begun last.
     """
@@ -72,7 +74,9 @@ class _Observed:
 
     def cell_starts(self, cell: NotebookNode, cell_index: int) -> None:
         if is_code(cell):
-            self.cell = cell
+            first, self.cell = self.cell is None, cell
+            if first:
+                self.on_cell(0)
 
     def cell_ended(self, cell: NotebookNode, **_: Any) -> None:
         self.on_cell(self.number_of(cell))
@@ -96,8 +100,7 @@ def execute(
     notebook: Notebook,
     node: NotebookNode,
     parameters: Mapping[str, Value],
-    environment: Mapping[str, str],
-    kind: KernelKind,
+    kernels: Kernels,
     on_cell: Callable[[int], None] = lambda done: None,
     leash: Leash | None = None,
 ) -> Execution:
@@ -107,9 +110,8 @@ def execute(
         notebook: which.
         node: its content; left as it is.
         parameters: checked values for some of the notebook's parameters.
-        environment: all of the kernel's environment variables.
-        kind: of kernel.
-        on_cell: is told after each cell of code how many are executed.
+        kernels: where its kernel comes from.
+        on_cell: is told before the first and after each cell of code how many are executed.
         leash: may end it.
 
     Returns:
@@ -124,18 +126,17 @@ def execute(
     started = time.monotonic()
     failure = None
     try:
-        with leash.notebook():
+        with leash.notebook(), _kernel(kernels, notebook, leash) as manager:
             execute_notebook(
                 node,
                 None,
                 parameters=dict(parameters),
-                kernel_name="python3",
+                kernel_name=KERNEL,
                 language="python",
                 progress_bar=False,
-                kernel_manager_class=kernel_manager(kind, environment, leash.hold),
+                km=manager,
                 resources={"metadata": {"path": str(notebook.path.parent)}},
                 record_timing=False,
-                extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # what matters to people is in the outputs
                 coalesce_streams=True,
                 on_notebook_start=observed.notebook_starts,
                 on_cell_start=observed.cell_starts,
@@ -151,6 +152,16 @@ def execute(
     except KeyboardInterrupt:
         failure = replace(_failure(observed, "Interrupted", ""), interrupted=True)
     return Execution(notebook, observed.node, failure, time.monotonic() - started)
+
+
+@contextmanager
+def _kernel(kernels: Kernels, notebook: Notebook, leash: Leash) -> Iterator[KernelManager]:
+    manager = kernels.take(notebook.path.parent)
+    try:
+        leash.hold(manager)
+        yield manager
+    finally:
+        kernels.give_back(manager)
 
 
 def _failed(observed: _Observed, error: Exception, leash: Leash) -> Failure:

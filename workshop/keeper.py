@@ -71,7 +71,15 @@ def main() -> int:
             return 1
         finally:
             _command("--data", folder, "stop")
+            _reap()
     return 0
+
+
+def _reap() -> None:
+    """See the sandbox's process off if it was killed: it is this one's child, and nobody else would in good time."""
+    with contextlib.suppress(AttributeError, ChildProcessError):  # Windows has no such thing; or there is none
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _last_lines(folder: str) -> str:

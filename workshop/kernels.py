@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, cast
 
 if TYPE_CHECKING:
     from jupyter_client.manager import KernelManager
+
+
+KERNEL = "python3"
+_ARGUMENTS = (
+    "--IPKernelApp.log_level=CRITICAL",  # what matters to people is in the outputs
+    "--HistoryManager.hist_file=:memory:",  # as nbclient has it: else all kernels would wait for one file
+)
 
 
 class KernelKind(StrEnum):
@@ -36,24 +47,97 @@ def warm_up(kind: KernelKind) -> None:
             pool.warm_up(((sys.executable,), NOTEBOOK_MODULES), os.environ)
 
 
-def kernel_manager(
-    kind: KernelKind,
-    environment: Mapping[str, str],
-    on_start: Callable[[KernelManager], None] = lambda manager: None,
-) -> type[KernelManager]:
-    """Return the class of kernel managers that start kernels of this kind.
+class Kernels:
+    """The kernels of notebooks that run one after the other: each is started while the notebook before it runs.
+
+    Used in a ``with``, at whose end all of them have ended. All of it is done by the event loop of the thread, in which
+    notebooks are executed too; so it goes on whenever one is.
 
     Args:
-        kind: warm or stock.
-        environment: all variables that kernels get; this process's own are left alone.
-        on_start: is told when a kernel has been started.
+        kind: of kernels.
+        environment: all variables that they get; this process's own are left alone.
     """
-    base = _base(kind)
 
-    class Manager(base):  # type: ignore[misc,valid-type]
-        async def start_kernel(self, **kwargs: Any) -> None:
-            await super().start_kernel(**{**kwargs, "env": dict(environment)})
-            on_start(self)
+    def __init__(self, kind: KernelKind, environment: Mapping[str, str]) -> None:
+        self._kind = kind
+        self._environment = dict(environment)
+        self._starting: tuple[Path, asyncio.Task[KernelManager]] | None = None
+        self._ending: list[asyncio.Task[None]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._starting is not None:
+            self._ending.append(_loop().create_task(_end(self._starting[1])))
+        _loop().run_until_complete(asyncio.gather(*self._ending))
+
+    def prepare(self, folder: Path) -> None:
+        """Begin to start the kernel of the next notebook, which is in ``folder``."""
+        if self._starting is None:
+            self._starting = (folder, _loop().create_task(self._start(folder)))
+
+    def take(self, folder: Path) -> KernelManager:
+        """Return the manager of a kernel that has been started in ``folder``, for one notebook.
+
+        Raises:
+            RuntimeError, OSError: It cannot be started.
+        """
+        prepared, self._starting = self._starting, None
+        if prepared is not None and prepared[0] == folder:
+            return _loop().run_until_complete(prepared[1])
+        if prepared is not None:
+            self._ending.append(_loop().create_task(_end(prepared[1])))
+        return _loop().run_until_complete(self._start(folder))
+
+    def give_back(self, manager: KernelManager) -> None:
+        """Begin to end a kernel that was taken."""
+        self._ending.append(_loop().create_task(_shut_down(manager)))
+
+    async def _start(self, folder: Path) -> KernelManager:
+        manager = _remembering(self._kind)(kernel_name=KERNEL)
+        await manager.start_kernel(cwd=str(folder), env=self._environment, extra_arguments=list(_ARGUMENTS))
+        return cast("KernelManager", manager)
+
+
+async def _end(starting: asyncio.Task[KernelManager]) -> None:
+    """End a kernel that nobody has taken."""
+    with contextlib.suppress(RuntimeError, OSError):  # it did not start: whoever takes it would have been told
+        await _shut_down(await starting)
+
+
+async def _shut_down(manager: Any) -> None:
+    try:
+        if await manager.is_alive():
+            await manager.shutdown_kernel()
+    finally:
+        await manager.cleanup_resources()
+        for client in manager.clients:
+            client.stop_channels()
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    """The loop in which nbclient, too, does its work in this thread."""
+    from jupyter_core.utils import ensure_event_loop
+
+    return ensure_event_loop()
+
+
+@cache
+def _remembering(kind: KernelKind) -> type[Any]:
+    """The class of managers for this kind that remember their clients: who ends a kernel closes what leads to it."""
+    base: type[Any] = _base(kind)
+
+    class Manager(base):  # type: ignore[misc]
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.clients: list[Any] = []
+
+        def client(self, **kwargs: Any) -> Any:
+            self.clients.append(super().client(**kwargs))
+            return self.clients[-1]
 
     return Manager
 

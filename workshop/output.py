@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from workshop.errors import UsageError, WorkshopError
 from workshop.files import notebook_text, write_whole
-from workshop.html import GENERATOR, Row, index_page, notebook_page
+from workshop.html import GENERATOR, Row, index_page
+from workshop.page_maker import Job, PageMaker
 from workshop.running import Outcome
 
 INDEX = "index.html"
@@ -21,7 +21,7 @@ _OURS = re.compile(r"\d\d_\w+\.(?:ipynb|html)\Z", re.ASCII)
 class OutputFolder:
     """Saves what a run brings about, as it comes. Used in a ``with``, at whose end all of it is written.
 
-    Pages of notebooks are made on a thread of their own, while the next notebook runs.
+    Pages of notebooks are made in a process of their own, while the next notebook runs.
 
     Args:
         path: the folder; made if it is not there. What an earlier run left in it goes.
@@ -34,7 +34,6 @@ class OutputFolder:
     def __init__(self, path: Path, rows: Sequence[Row]) -> None:
         self.path = path.absolute()
         self._names = [row.name for row in rows]
-        self._pages: list[Future[None]] = []
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             found = [old for old in self.path.iterdir() if _OURS.match(old.name)]
@@ -45,7 +44,7 @@ class OutputFolder:
                 old.unlink()
         except OSError as error:
             raise UsageError(f"The folder {path} cannot be written to: {error.strerror}.") from error
-        self._writer = ThreadPoolExecutor(1, "pages")
+        self._pages = PageMaker()
 
     def __enter__(self) -> Self:
         return self
@@ -53,7 +52,7 @@ class OutputFolder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._writer.shutdown(cancel_futures=error is not None)
+        self._pages.close()
 
     def save(self, outcome: Outcome, rows: Sequence[Row]) -> None:
         """Save an executed notebook and the list of all now, and its page soon.
@@ -63,11 +62,7 @@ class OutputFolder:
         """
         self._write(f"{outcome.name}.ipynb", notebook_text(outcome.node))
         self._write(INDEX, index_page(rows))
-        self._pages.append(self._writer.submit(self._save_page, outcome))
-
-    def _save_page(self, outcome: Outcome) -> None:
-        page = notebook_page(outcome.node, self._names, outcome.name, outcome.folder, outcome.failure)
-        self._write(f"{outcome.name}.html", page)
+        self._pages.make(Job(self.path / f"{outcome.name}.ipynb", self._names, outcome.folder, outcome.failure))
 
     def finish(self, rows: Sequence[Row], summary: Mapping[str, str], account: str) -> Path:
         """Wait for the pages and write the final list of them.
@@ -78,8 +73,7 @@ class OutputFolder:
         Raises:
             WorkshopError: Something could not be written.
         """
-        for page in self._pages:
-            page.result()
+        self._pages.finish()
         self._write(INDEX, index_page(rows, summary, account))
         return self.path / INDEX
 

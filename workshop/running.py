@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workshop.cleaning import Findings, Paths, clean
 from workshop.execution import Execution, Failure, code_cells, execute
-from workshop.kernels import KernelKind
+from workshop.kernels import KernelKind, Kernels
 from workshop.leash import Leash
-from workshop.plan import Plan
+from workshop.plan import Plan, Step
 from workshop.progress import Progress
 from workshop.secrets import Secrets
 
@@ -61,23 +62,22 @@ def outcomes(
     folders = {step.notebook.path.parent.absolute(): "." for step in plan.steps}
     paths = Paths(folders | ({Path(environment[_DIRECTORY]): "<sandbox>"} if _DIRECTORY in environment else {}))
     progress.planned([(step.notebook.name, _cells(step.node, bool(step.parameters))) for step in plan.steps])
-    for step in plan.steps:
-        name = step.notebook.name
-        progress.started(name)
-        execution = execute(
-            step.notebook,
-            step.node,
-            step.parameters,
-            environment,
-            kind,
-            on_cell=lambda done, name=name: progress.executed(name, done),  # type: ignore[misc]
-            leash=leash,
-        )
-        outcome = _cleaned(execution, secrets, paths)
-        progress.ended(name, outcome.seconds, outcome.failure is not None)
-        yield outcome
-        if outcome.failure is not None:
-            return
+    with Kernels(kind, environment) as kernels:
+        for step, following in zip_longest(plan.steps, plan.steps[1:]):
+            name = step.notebook.name
+
+            def on_cell(done: int, name: str = name, following: Step | None = following) -> None:
+                progress.executed(name, done)
+                if done == 0 and following is not None:
+                    kernels.prepare(following.notebook.path.parent)
+
+            progress.started(name)
+            execution = execute(step.notebook, step.node, step.parameters, kernels, on_cell, leash)
+            outcome = _cleaned(execution, secrets, paths)
+            progress.ended(name, outcome.seconds, outcome.failure is not None)
+            yield outcome
+            if outcome.failure is not None:
+                return
 
 
 def _cells(node: NotebookNode, injected: bool) -> int:

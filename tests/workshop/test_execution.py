@@ -7,7 +7,7 @@ from nbformat import NotebookNode
 
 from tests.workshop.notebooks import code, markdown, notebook, text_of
 from workshop.execution import Execution, execute
-from workshop.kernels import KernelKind, default_kind
+from workshop.kernels import KernelKind, Kernels, default_kind
 from workshop.parameters import Value
 from workshop.series import Notebook
 
@@ -24,9 +24,8 @@ def run(
     node: NotebookNode, folder: Path, kind: KernelKind, parameters: dict[str, Value] | None = None, **environment: str
 ) -> tuple[Execution, list[int]]:
     counts: list[int] = []
-    execution = execute(
-        Notebook(folder / "00_test.ipynb"), node, parameters or {}, {**os.environ, **environment}, kind, counts.append
-    )
+    with Kernels(kind, {**os.environ, **environment}) as kernels:
+        execution = execute(Notebook(folder / "00_test.ipynb"), node, parameters or {}, kernels, counts.append)
     return execution, counts
 
 
@@ -39,7 +38,7 @@ def test_a_notebook_runs_in_its_folder_with_its_environment_and_parameters(tmp_p
     )
     execution, counts = run(node, tmp_path, kind, {"identity_name": odd}, COLOUR="red")
     assert execution.failure is None
-    assert counts == [1, 2, 3, 4]
+    assert counts == [0, 1, 2, 3, 4]
     assert f"{tmp_path} red True" in text_of(execution.node)
     assert execution.node.cells[-1].outputs[0].data["text/plain"] == repr(odd)
     assert [cell.execution_count for cell in execution.node.cells if cell.cell_type == "code"] == [1, 2, 3, 4]

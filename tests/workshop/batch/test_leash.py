@@ -14,7 +14,7 @@ import pytest
 
 from tests.workshop.notebooks import notebook
 from workshop.execution import execute
-from workshop.kernels import KernelKind, default_kind
+from workshop.kernels import KernelKind, Kernels, default_kind
 from workshop.leash import Leash
 from workshop.series import Notebook
 
@@ -91,7 +91,8 @@ def test_a_notebook_that_hangs_is_ended_with_all_it_started(tmp_path: Path, kind
     leash = Leash(300)
     threading.Thread(target=cut_when_there, args=[leash, tmp_path / "child"]).start()
     node = notebook("print('before')", HANGS)
-    execution = execute(Notebook(tmp_path / "00_a.ipynb"), node, {}, dict(os.environ), kind, leash=leash)
+    with Kernels(kind, os.environ) as kernels:
+        execution = execute(Notebook(tmp_path / "00_a.ipynb"), node, {}, kernels, leash=leash)
     assert execution.failure is not None
     assert execution.failure.error == "Called off."
     assert not execution.failure.kernel_died
@@ -111,14 +112,16 @@ def cut_when_there(leash: Leash, path: Path) -> None:
 
 def test_a_kernel_that_ends_by_itself_is_told_from_one_that_was_ended(tmp_path: Path, kind: KernelKind) -> None:
     node = notebook("import os\nos._exit(7)")
-    execution = execute(Notebook(tmp_path / "00_a.ipynb"), node, {}, dict(os.environ), kind, leash=Leash(60))
+    with Kernels(kind, os.environ) as kernels:
+        execution = execute(Notebook(tmp_path / "00_a.ipynb"), node, {}, kernels, leash=Leash(60))
     assert execution.failure is not None
     assert execution.failure.kernel_died
 
 
 def test_a_kernel_that_never_comes_up_counts_as_dead(tmp_path: Path) -> None:
     (tmp_path / "ipykernel_launcher.py").write_text("raise SystemExit(3)")
-    execution = execute(Notebook(tmp_path / "00_a.ipynb"), notebook("1"), {}, dict(os.environ), KernelKind.STOCK)
+    with Kernels(KernelKind.STOCK, os.environ) as kernels:
+        execution = execute(Notebook(tmp_path / "00_a.ipynb"), notebook("1"), {}, kernels)
     assert execution.failure is not None
     assert execution.failure.kernel_died
     assert execution.failure.cell_id == ""
