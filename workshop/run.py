@@ -101,7 +101,7 @@ def run(plan: Plan, output: Path, surroundings: Surroundings, kind: KernelKind, 
     done: list[Outcome] = []
     with OutputFolder(output, _rows(plan, done, "pending")) as folder, progress:
         progress.preparing("Waiting for the sandbox")
-        for outcome in outcomes(plan, surroundings(plan.target), kind, progress):
+        for outcome in outcomes(plan, surroundings(plan.target), kind, progress, ahead=True):
             done.append(outcome)
             folder.save(outcome, _rows(plan, done, "pending"))
         return _result(plan, done, folder)

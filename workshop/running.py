@@ -47,7 +47,12 @@ class Outcome:
 
 
 def outcomes(
-    plan: Plan, environment: Mapping[str, str], kind: KernelKind, progress: Progress, leash: Leash | None = None
+    plan: Plan,
+    environment: Mapping[str, str],
+    kind: KernelKind,
+    progress: Progress,
+    leash: Leash | None = None,
+    ahead: bool = False,
 ) -> Iterator[Outcome]:
     """Execute the notebooks in order; stop after one that fails.
 
@@ -57,6 +62,7 @@ def outcomes(
         kind: of kernels.
         progress: is told where the run is.
         leash: may end it.
+        ahead: whether to start each kernel while the notebook before it runs: for who has a processor to spare.
     """
     secrets = Secrets.of_environment(environment)
     folders = {step.notebook.path.parent.absolute(): "." for step in plan.steps}
@@ -68,7 +74,7 @@ def outcomes(
 
             def on_cell(done: int, name: str = name, following: Step | None = following) -> None:
                 progress.executed(name, done)
-                if done == 0 and following is not None:
+                if ahead and done == 0 and following is not None:
                     kernels.prepare(following.notebook.path.parent)
 
             progress.started(name)

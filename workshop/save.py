@@ -42,7 +42,7 @@ def _executed(plan: Plan, kind: KernelKind, progress: Progress) -> list[Outcome]
     done = []
     with progress, FreshSandbox() as sandbox:
         progress.preparing("Starting a fresh sandbox")
-        for outcome in outcomes(plan, kernel_environment(sandbox.environment), kind, progress):
+        for outcome in outcomes(plan, kernel_environment(sandbox.environment), kind, progress, ahead=True):
             if outcome.failure is not None:
                 raise WorkshopError(f"Nothing was saved.\n\n{account_of(outcome.name, outcome.failure)}")
             if outcome.findings.paths:
