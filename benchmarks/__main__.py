@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.plot import plot_rates
 from benchmarks.report import Table
 
-NAMES = ("start", "requests_per_second", "growth", "warm_kernels", "series", "batch")
+NAMES = ("start", "requests_per_second", "growth", "warm_kernels", "series", "batch", "classroom")
 _FOLDER = Path(__file__).parent
 
 
