@@ -1,0 +1,47 @@
+"""A class of hundreds on one sandbox: to provide for everybody, and to see how far everybody is."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from benchmarks.report import Table
+from benchmarks.servers import sandbox
+from benchmarks.spent import spend
+from workshop.classroom.clients import sign_in
+from workshop.classroom.folder import ClassFolder
+from workshop.classroom.showing import take_snapshot
+from workshop.classroom.steps import State
+
+LEARNERS = 300
+TIMES = 5
+
+
+def measure() -> list[Table]:
+    """Time the commands as a trainer gives them, and one look at the whole class as the live page takes it."""
+    table = Table(f"A class of {LEARNERS}", ("what", "seconds", "processor seconds"))
+    with tempfile.TemporaryDirectory() as folder, sandbox(Path(folder) / "sandbox") as running:
+        roster, home = Path(folder) / "roster.csv", Path(folder) / "class"
+        roster.write_text("name\n" + "".join(f"Learner {number}\n" for number in range(1, LEARNERS + 1)), "utf-8")
+        os.environ |= running.environment | {"AZURE_SANDBOX_DIR": str(running.data)}
+        for words in (("plan", str(roster)), ("provision", "--yes"), ("provision", "--yes"), ("progress",)):
+            spent = spend("-m", "workshop", *words, "--folder", str(home))
+            again = " again" if any(row[0].startswith(words[0]) for row in table.rows) else ""
+            table.add(words[0] + again, f"{spent.seconds:.1f}", f"{spent.processor:.1f}")
+        table.add("one refresh of the live page", f"{_refresh(home):.2f}", "")
+    return [table]
+
+
+def _refresh(home: Path) -> float:
+    classroom = ClassFolder(home).load()
+    clients = sign_in(classroom)
+    looks = [take_snapshot(clients, classroom) for _ in range(TIMES)]
+    for position in looks[-1].positions:
+        if position.standings[0].state is not State.DONE:
+            raise RuntimeError(f"{position.learner.name} was not provided for")
+    return min(look.seconds for look in looks)
+
+
+if __name__ == "__main__":
+    print(*measure(), sep="\n")
