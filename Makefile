@@ -53,4 +53,5 @@ lock: install ## resolve pyproject.toml into requirements.txt and requirements-c
 
 clean: ## remove .venv, the hub's, output/ and caches; the sandbox's own data stay
 	rm -rf .venv .venv.lock .venv-hub .venv-hub.lock output .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf tests/clients/.cache
 	find . \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +

@@ -152,7 +152,8 @@ def _machines(ask: Ask, subscription: str, group: str, version: str) -> None:
     ask("PUT", windows, new_machine(ask, group, "nic-windows", WINDOWS), version=version, expect=201)
     configuration = {"linuxConfiguration": SSH}
     ask("PUT", linux, new_machine(ask, group, "nic-linux", UBUNTU, **configuration), version=version, expect=201)
-    for properties in ({}, {"storageProfile": {"osDisk": {"caching": "ReadOnly"}}}):
+    for disk in ({}, {"osDisk": {"caching": "ReadOnly"}}, {"osDisk": {"createOption": None}}):
+        properties = {"storageProfile": disk} if disk else {}
         ask("PUT", linux, {"location": "eastus", "properties": properties}, version=version, expect=200)
     ask("PUT", _machine(group, "bare"), {"location": "eastus"}, version=version, expect=400)
     for path in (windows, f"{windows}?$expand=instanceView", f"{windows}/instanceView"):

@@ -110,6 +110,14 @@ TOLERATED = (
     ),
     Tolerated(
         "request",
+        _MACHINE_WRITES,
+        "INVALID_TYPE",
+        r"\$\.properties\..*",
+        "null is as good as nothing",
+        message=r"Expected type \w+ but found type null",
+    ),
+    Tolerated(
+        "request",
         ".*",
         "OBJECT_ADDITIONAL_PROPERTIES",
         ".*",
