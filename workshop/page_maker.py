@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 
+from workshop.aside import start_aside
 from workshop.errors import UsageError, WorkshopError
 from workshop.execution import Failure
 from workshop.files import read_notebook, write_whole
 from workshop.html import notebook_page
 from workshop.imports import import_nbconvert
-from workshop.places import ROOT
 
 _ENDING = ".ipynb"
 
@@ -47,15 +46,7 @@ class PageMaker:
 
     def __init__(self) -> None:
         self._jobs = 0
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "workshop.page_maker"],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            start_new_session=True,  # Ctrl-C in the terminal is for the runner alone
-        )
+        self._process = start_aside("workshop.page_maker")
 
     @property
     def pid(self) -> int:

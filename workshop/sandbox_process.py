@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from workshop.aside import start_aside
 from workshop.errors import SandboxError
 from workshop.keeper import SandboxCommandError, sandbox_command
-from workshop.places import ROOT
 
 _DIRECTORY = "AZURE_SANDBOX_DIR"
 _AZURE = ("AZURE_", "MSI_", "IDENTITY_")  # what may point Azure's clients elsewhere: accounts, metadata services
-_OWN_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # Windows only
 
 
 class FreshSandbox:
@@ -27,18 +25,11 @@ class FreshSandbox:
     """
 
     def __init__(self) -> None:
-        self._keeper: subprocess.Popen[bytes] | None = None
+        self._keeper: subprocess.Popen[str] | None = None
         self._environment: dict[str, str] | None = None
 
     def __enter__(self) -> Self:
-        self._keeper = subprocess.Popen(
-            [sys.executable, "-m", "workshop.keeper"],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C in the terminal is for the runner alone
-            creationflags=_OWN_GROUP,
-        )
+        self._keeper = start_aside("workshop.keeper")
         return self
 
     def __exit__(
