@@ -85,7 +85,7 @@ def test_a_worker_that_is_killed_has_its_row_run_elsewhere(desk: Desk, tmp_path:
         "completed",
     ]
     assert "row-0001: its worker ended; another one begins it anew." in desk.said()
-    assert all_gone([kernel])
+    wait_for(lambda: all_gone([kernel]))
 
 
 @linux
@@ -98,7 +98,7 @@ def test_ctrl_c_lets_what_runs_end(desk: Desk, tmp_path: Path) -> None:
         wait_for(lambda: "Ctrl-C again" in desk.said())
         (tmp_path / "open").touch()
         assert runner.wait(PATIENCE) == 130
-        assert all_gone(below)
+        wait_for(lambda: all_gone(below))
     assert desk.states() == {"row-0001": "completed", "row-0002": "cancelled", "row-0003": "cancelled"}
     assert "1 completed, 2 cancelled" in desk.said()
     assert (desk.output / "report.html").exists()
