@@ -14,7 +14,6 @@ from workshop.hub.accounts import run_by_root
 from workshop.hub.authenticator import ClassAuthenticator
 from workshop.hub.installation import Installation
 from workshop.hub.spawner import LearnerSpawner, landing_page
-from workshop.lab import QUIET
 
 c = get_config()  # noqa: F821  # JupyterHub defines it
 
@@ -53,7 +52,6 @@ c.JupyterHub.concurrent_spawn_limit = 1000  # nobody is sent away; they wait
 
 # Kernels are forked from a process that has the imports done: ready at once, and small.
 c.Spawner.args = [
-    *QUIET,
     "--ServerApp.jpserver_extensions={'workshop.warm.server_extension': True}",
     "--KernelManager.transport_encryption=auto",  # else whoever is on this computer could listen to a kernel
 ]

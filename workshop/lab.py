@@ -14,12 +14,6 @@ from workshop.places import NOTEBOOKS, ROOT
 from workshop.sandbox_process import start_users_sandbox, users_environment
 from workshop.series import find_series
 
-QUIET = (
-    "--LabApp.news_url=None",
-    "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
-)
-"""Arguments with which JupyterLab neither asks about its news in front of the notebook nor looks for updates."""
-
 _ON_CTRL_C = -signal.SIGINT
 
 
@@ -62,7 +56,6 @@ def lab_command(notebook: str, port: int | None, words: Sequence[str]) -> list[s
         f"--ServerApp.root_dir={ROOT}",
         f"--LabApp.default_url=/lab/tree/{notebook}",
         "--ServerApp.answer_yes=True",
-        *QUIET,
         *([f"--ServerApp.port={port}"] if port is not None else []),
         *words,
     ]
