@@ -96,11 +96,14 @@ class Store:
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self.connection.execute("COMMIT")
         except BaseException:
-            self.connection.execute("ROLLBACK")
             self._rows.clear()
+            if (
+                self.connection.in_transaction
+            ):  # SQLite itself takes some back, on a full disk say
+                self.connection.execute("ROLLBACK")
             raise
-        self.connection.execute("COMMIT")
 
     @contextmanager
     def attempt(self) -> Iterator[None]:

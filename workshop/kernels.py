@@ -72,7 +72,7 @@ class Kernels:
     ) -> None:
         if self._starting is not None:
             self._ending.append(_loop().create_task(_end(self._starting[1])))
-        _loop().run_until_complete(asyncio.gather(*self._ending))
+        _loop().run_until_complete(self._finish())
 
     def prepare(self, folder: Path) -> None:
         """Begin to start the kernel of the next notebook, which is in ``folder``."""
@@ -95,6 +95,11 @@ class Kernels:
     def give_back(self, manager: KernelManager) -> None:
         """Begin to end a kernel that was taken."""
         self._ending.append(_loop().create_task(_shut_down(manager)))
+
+    async def _finish(self) -> None:
+        for came in await asyncio.gather(*self._ending, return_exceptions=True):
+            if isinstance(came, BaseException):
+                raise came
 
     async def _start(self, folder: Path) -> KernelManager:
         manager = _remembering(self._kind)(kernel_name=KERNEL)

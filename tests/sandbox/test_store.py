@@ -76,6 +76,21 @@ def test_what_was_read_before_is_read_anew_after_any_change(store: Store) -> Non
         assert store.get("/a/b") is None
 
 
+def test_what_could_not_be_committed_never_was(store: Store) -> None:
+    store.connection.executescript(
+        "PRAGMA foreign_keys = ON; CREATE TABLE a (id PRIMARY KEY);"
+        "CREATE TABLE b (a REFERENCES a DEFERRABLE INITIALLY DEFERRED);"
+    )
+    with pytest.raises(sqlite3.IntegrityError), store.transaction():
+        store.put(resource("/a"))
+        assert store.get("/a") is not None
+        store.connection.execute("INSERT INTO b VALUES (1)")  # which the commit will find wrong
+    assert store.get("/a") is None
+    with store.transaction():
+        store.put(resource("/b"))
+    assert store.get("/b") is not None
+
+
 def test_counters_count_each_for_itself(store: Store) -> None:
     assert [store.count("a"), store.count("b"), store.count("a")] == [1, 1, 2]
 
