@@ -99,9 +99,7 @@ class Store:
             self.connection.execute("COMMIT")
         except BaseException:
             self._rows.clear()
-            if (
-                self.connection.in_transaction
-            ):  # SQLite itself takes some back, on a full disk say
+            if self.connection.in_transaction:  # SQLite itself takes some back, on a full disk say
                 self.connection.execute("ROLLBACK")
             raise
 
