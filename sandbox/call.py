@@ -41,15 +41,16 @@ class Call:
         """Return the first value of a query parameter, or None; names compare without regard to case."""
         return self.request.parameter(name)
 
-    def json(self, *, required: bool = True) -> dict[str, Any]:
+    def json(self, *, required: bool = True, read: Callable[[bytes], Any] = read_json) -> dict[str, Any]:
         """Return the body, a JSON object; raises InvalidRequestContent where it is none.
 
-        An empty body is an error if ``required``, else an empty object.
+        An empty body is an error if ``required``, else an empty object. ``read`` raises ValueError at what it cannot
+        read.
         """
         if not self.request.body.strip() and not required:
             return {}
         try:
-            value = read_json(self.request.body)
+            value = read(self.request.body)
         except ValueError as error:
             raise errors.invalid_request_content(
                 f"The request content was invalid and could not be deserialized: '{error}'."

@@ -70,8 +70,7 @@ class Kernels:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._starting is not None:
-            self._ending.append(_loop().create_task(_end(self._starting[1])))
+        self._abandon()
         _loop().run_until_complete(self._finish())
 
     def prepare(self, folder: Path) -> None:
@@ -85,16 +84,25 @@ class Kernels:
         Raises:
             RuntimeError, OSError: It cannot be started.
         """
-        prepared, self._starting = self._starting, None
-        if prepared is not None and prepared[0] == folder:
-            return _loop().run_until_complete(prepared[1])
-        if prepared is not None:
-            self._ending.append(_loop().create_task(_end(prepared[1])))
-        return _loop().run_until_complete(self._start(folder))
+        if self._starting is not None and self._starting[0] != folder:
+            self._abandon()
+        self.prepare(folder)
+        assert self._starting is not None
+        _, task = self._starting
+        try:
+            return _loop().run_until_complete(task)
+        finally:
+            if task.done():  # else the user has interrupted, and what is on its way ends with the rest
+                self._starting = None
 
     def give_back(self, manager: KernelManager) -> None:
         """Begin to end a kernel that was taken."""
         self._ending.append(_loop().create_task(_shut_down(manager)))
+
+    def _abandon(self) -> None:
+        if self._starting is not None:
+            self._ending.append(_loop().create_task(_end(self._starting[1])))
+            self._starting = None
 
     async def _finish(self) -> None:
         for came in await asyncio.gather(*self._ending, return_exceptions=True):

@@ -18,7 +18,7 @@ from sandbox.arm.requests import read_object
 from sandbox.call import Call
 from sandbox.errors import AzureError
 from sandbox.templates.errors import TemplateError
-from sandbox.templates.jsonc import plain_json
+from sandbox.templates.jsonc import read_jsonc
 from sandbox.templates.plan import Place, Planned
 from sandbox.templates.template import Template
 
@@ -39,7 +39,7 @@ class Deployment:
     def __init__(self, call: Call, name: str) -> None:
         self._call = call
         self.name = name
-        given = read_object(_content(call), "properties", required=True)
+        given = read_object(call.json(read=read_jsonc), "properties", required=True)
         if "templateLink" in given or "parametersLink" in given:
             raise errors.invalid_request_content("The sandbox opens no links: send the template itself.")
         self.mode = str(given.get("mode", "")).capitalize()
@@ -122,16 +122,6 @@ class Deployment:
             f"id is '{tracking_id}'. See inner errors for details.",
             details=[inner.body()["error"]],
         )
-
-
-def _content(call: Call) -> dict[str, Any]:
-    try:
-        body = plain_json(call.request.body)
-    except ValueError as error:
-        raise errors.invalid_request_content(
-            f"The request content was invalid and could not be deserialized: '{error}'."
-        ) from error
-    return replace(call, request=replace(call.request, body=body)).json()
 
 
 def hashed(text: str) -> str:

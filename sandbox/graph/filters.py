@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sandbox.graph import errors
+from sandbox.words import END, UnknownCharacterError, Words
 
 Object = Mapping[str, Any]
 Condition = Callable[[Object], bool]
 
 _TOKEN = re.compile(r"\s*('(?:[^']|'')*'|[(),:/]|[A-Za-z_][\w.]*)")
-_END = ""
 _DEEPEST = 20  # parentheses and negations within each other
 
 
@@ -35,7 +35,7 @@ def parse_filter(text: str, properties: Mapping[str, type], kind: str) -> Condit
     """
     parser = _Parser(text, properties, kind)
     condition = parser.alternatives(0)
-    parser.expect(_END)
+    parser.expect(END)
     return condition
 
 
@@ -43,8 +43,10 @@ class _Parser:
     """Reads an expression from left to right, one word at a time."""
 
     def __init__(self, text: str, properties: Mapping[str, type], kind: str) -> None:
-        self._words = _split(text)
-        self._at = 0
+        try:
+            self._words = Words(text, _TOKEN)
+        except UnknownCharacterError as error:
+            raise errors.invalid_filter(f"character {error.at + 1} of '{text}' is not understood") from error
         self._properties = {name.casefold(): (name, type_) for name, type_ in properties.items()}
         self._kind = kind
 
@@ -83,15 +85,15 @@ class _Parser:
         return lambda found: _fold(found.get(name)).startswith(prefix)
 
     def _comparison(self) -> Condition:
-        word = self._next()
+        word = self._words.next()
         if self._accept("/"):
             return self._any(self._known(word, list))
         if self._accept("in"):
             name, choices = self._known(word, str), self._texts()
             return lambda found: _fold(found.get(name)) in choices
         self.expect("eq")
-        if self._peek() in ("true", "false"):
-            flag, wanted = self._known(word, bool), self._next() == "true"
+        if self._words.peek() in ("true", "false"):
+            flag, wanted = self._known(word, bool), self._words.next() == "true"
             return lambda found: found.get(flag) is wanted
         name, text = self._known(word, str), self._text()
         return lambda found: _fold(found.get(name)) == text
@@ -99,7 +101,7 @@ class _Parser:
     def _any(self, name: str) -> Condition:
         self.expect("any")
         self.expect("(")
-        variable = self._next()
+        variable = self._words.next()
         for word in (":", variable, "eq"):
             self.expect(word)
         text = self._text()
@@ -107,7 +109,7 @@ class _Parser:
         return lambda found: text in map(_fold, found.get(name, ()))
 
     def _property(self, type_: type) -> str:
-        return self._known(self._next(), type_)
+        return self._known(self._words.next(), type_)
 
     def _known(self, word: str, type_: type) -> str:
         name, actual = self._properties.get(word.casefold(), (word, None))
@@ -124,40 +126,21 @@ class _Parser:
         return texts
 
     def _text(self) -> str:
-        word = self._next()
+        word = self._words.next()
         if not word.startswith("'"):
             raise errors.invalid_filter(f"'{word}' is not a string in quotes")
         return _fold(word[1:-1].replace("''", "'"))
 
     def expect(self, word: str) -> None:
-        found = self._next()
+        found = self._words.next()
         if found != word:
             raise errors.invalid_filter(f"'{found}' stands where '{word or 'the end'}' is expected")
 
     def _accept(self, word: str) -> bool:
-        if self._peek() != word:
+        if self._words.peek() != word:
             return False
-        self._at += 1
+        self._words.next()
         return True
-
-    def _peek(self) -> str:
-        return self._words[self._at] if self._at < len(self._words) else _END
-
-    def _next(self) -> str:
-        word = self._peek()
-        self._at += 1
-        return word
-
-
-def _split(text: str) -> list[str]:
-    words, at, end = [], 0, len(text.rstrip())
-    while at < end:
-        found = _TOKEN.match(text, at)
-        if found is None:
-            raise errors.invalid_filter(f"character {at + 1} of '{text}' is not understood")
-        words.append(found[1])
-        at = found.end()
-    return words
 
 
 def _fold(value: object) -> str:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.templates.errors import evaluation_failed, validation_failed
+from sandbox.words import END, UnknownCharacterError, Words
 
 Function = Callable[..., Any]
 Functions = Mapping[str, Function]  # by case-folded name
 
 _TOKEN = re.compile(r"\s*('(?:[^']|'')*'|[A-Za-z_]\w*|-?\d+|[()\[\],.])")
-_END = ""
 _DEEPEST = 40  # levels of an expression, and of a template
 _LONGEST = 131_072  # characters, ARM's limit
 LARGEST = 20_000  # values in a value
@@ -55,7 +55,7 @@ def parse(text: str) -> Expression | None:
         return None
     parser = _Parser(text[1:-1])
     expression = parser.expression(0)
-    parser.expect(_END)
+    parser.expect(END)
     return expression
 
 
@@ -164,13 +164,15 @@ class _Parser:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._words = list(self._split())
-        self._at = 0
+        try:
+            self._words = Words(text, _TOKEN)
+        except UnknownCharacterError as error:
+            raise self._unreadable() from error
 
     def expression(self, depth: int) -> Expression:
         if depth > _DEEPEST:
             raise self._unreadable()
-        word = self._next()
+        word = self._words.next()
         if word.startswith("'"):
             found: Expression = Literal(word[1:-1].replace("''", "'"))
         elif word.lstrip("-").isdigit():
@@ -184,43 +186,26 @@ class _Parser:
     def _call(self, name: str, depth: int) -> Call:
         self.expect("(")
         arguments: list[Expression] = []
-        if self._peek() != ")":
+        if self._words.peek() != ")":
             arguments.append(self.expression(depth + 1))
-            while self._peek() == ",":
-                self._next()
+            while self._words.peek() == ",":
+                self._words.next()
                 arguments.append(self.expression(depth + 1))
         self.expect(")")
         return Call(name.casefold(), tuple(arguments))
 
     def _members(self, target: Expression, depth: int) -> Expression:
-        while self._peek() in (".", "["):
-            if self._next() == ".":
-                target = Member(target, Literal(self._next()))
+        while self._words.peek() in (".", "["):
+            if self._words.next() == ".":
+                target = Member(target, Literal(self._words.next()))
             else:
                 target = Member(target, self.expression(depth + 1))
                 self.expect("]")
         return target
 
     def expect(self, word: str) -> None:
-        if self._next() != word:
+        if self._words.next() != word:
             raise self._unreadable()
-
-    def _peek(self) -> str:
-        return self._words[self._at] if self._at < len(self._words) else _END
-
-    def _next(self) -> str:
-        word = self._peek()
-        self._at += 1
-        return word
-
-    def _split(self) -> Iterator[str]:
-        at, end = 0, len(self._text.rstrip())
-        while at < end:
-            found = _TOKEN.match(self._text, at)
-            if found is None:
-                raise self._unreadable()
-            yield found[1]
-            at = found.end()
 
     def _unreadable(self) -> Exception:
         return validation_failed(f"Unable to parse language expression '{self._text}'", "arm-syntax")

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
+
+from sandbox.json_body import read_json
 
 _TOKEN = re.compile(
     r"""(?P<string>"(?:[^"\\]|\\.)*"?)|(?P<line>//[^\n]*)|(?P<block>/\*)|(?P<name>[A-Za-z_$][\w$]*(?=\s*:))"""
@@ -15,6 +18,15 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _CONTROLS = str.maketrans({"\n": "\\n", "\r": "\\r", "\t": "\\t"})
+
+
+def read_jsonc(body: bytes) -> Any:
+    """Return the value that ``body`` stands for.
+
+    Raises:
+        ValueError: As ``plain_json`` and ``read_json`` do.
+    """
+    return read_json(plain_json(body))
 
 
 def plain_json(body: bytes) -> bytes:

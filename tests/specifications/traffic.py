@@ -22,7 +22,7 @@ from sandbox.http import Answer, Request
 from sandbox.imds.service import MetadataService
 from sandbox.json_body import read_json
 from sandbox.listeners import to_response
-from sandbox.templates.jsonc import plain_json
+from sandbox.templates.jsonc import read_jsonc
 
 FOLDER = "SANDBOX_TRAFFIC"
 """The environment variable that names the folder to the sandboxes that tests start."""
@@ -127,9 +127,9 @@ def _plain(headers: Mapping[str, str]) -> dict[str, str]:
 
 def _parsed(body: Any) -> Any:
     """Return what a body stands for; None for one that is no JSON, of which no specification speaks."""
-    for plain in (bytes, plain_json):  # the Azure CLI sends a template as it was written, comments and all
+    for read in (read_json, read_jsonc):  # the Azure CLI sends a template as it was written, comments and all
         with contextlib.suppress(ValueError):
-            return read_json(plain(body)) if body else None
+            return read(body) if body else None
     return None
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import psutil
 import pytest
+from jupyter_core.utils import ensure_event_loop
 
 from tests.workshop.notebooks import notebook
 from workshop.execution import execute
@@ -83,6 +84,19 @@ def test_a_kernel_that_nobody_takes_ends_too(tmp_path: Path, kind: KernelKind) -
     assert [each.pid for each in left if each.pid not in pool.pids()] == []
 
 
+def test_a_kernel_whose_start_was_interrupted_ends_too(tmp_path: Path, kind: KernelKind) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    before = set(psutil.Process().children(recursive=True))
+    with Kernels(kind, os.environ) as kernels:
+        ensure_event_loop().call_later(0.01, interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            kernels.take(tmp_path)
+    left = [each for each in psutil.Process().children(recursive=True) if each not in before and not ended(each)]
+    assert [each.pid for each in left if each.pid not in pool.pids()] == []
+
+
 def test_a_prepared_kernel_that_does_not_start_is_told_to_who_takes_it(tmp_path: Path) -> None:
     with Kernels(KernelKind.STOCK, os.environ) as kernels:
         kernels.prepare(tmp_path / "absent")
@@ -98,6 +112,16 @@ def test_papermill_is_imported_without_the_grammar_and_with_all_else() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False", "None"]
+
+
+def test_papermill_is_imported_by_several_threads_at_once() -> None:
+    script = (
+        "from concurrent.futures import ThreadPoolExecutor; from workshop.imports import import_papermill\n"
+        "with ThreadPoolExecutor(8) as pool: print(list(pool.map(lambda _: import_papermill(), range(8))))\n"
+        "import papermill, sys; print(papermill.__name__, [n for n, m in sys.modules.items() if m is None])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{[None] * 8}\npapermill []\n"
 
 
 def test_the_command_line_is_read_without_slow_imports() -> None:
