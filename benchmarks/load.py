@@ -60,7 +60,7 @@ class _Connection(asyncio.Protocol):
             self._answered.set_exception(error or ConnectionError("the server closed the connection"))
 
 
-class _Restless(selectors.DefaultSelector):  # type: ignore[misc,valid-type]
+class _Restless(selectors.DefaultSelector):
     """Looks, and never waits."""
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
@@ -89,6 +89,8 @@ async def _apply(
     url: str, headers: dict[str, str], connections: int, seconds: float, body: str | None, ca: str | None
 ) -> Load:
     parts = urlsplit(url)
+    assert parts.port is not None
+    port = parts.port
     tls = ssl.create_default_context(cafile=ca) if parts.scheme == "https" else None
     target = parts.path + (f"?{parts.query}" if parts.query else "")
     request = _request(parts.netloc, target, headers, body)
@@ -97,7 +99,7 @@ async def _apply(
     async def connect() -> _Connection:
         name = parts.hostname if tls else None
         loop = asyncio.get_running_loop()
-        _, made = await loop.create_connection(_Connection, "127.0.0.1", parts.port, ssl=tls, server_hostname=name)
+        _, made = await loop.create_connection(_Connection, "127.0.0.1", port, ssl=tls, server_hostname=name)
         return made
 
     async def ask_on_and_on() -> None:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
-import papermill  # type: ignore[import-untyped]
+import papermill
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from benchmarks.report import Table
 from workshop.warm import engine
@@ -57,10 +58,17 @@ async def _kernel(manager_class: type[AsyncKernelManager]) -> Kernel:
     ready = time.perf_counter() - began
     await client.execute(IMPORTS, reply=True, timeout=60)
     imported = time.perf_counter() - began
-    private = private_memory(manager.provisioner.pid)  # type: ignore[union-attr]
+    private = private_memory(_pid(manager))
     client.stop_channels()
     await manager.shutdown_kernel()
     return Kernel(ready, imported, private)
+
+
+def _pid(manager: AsyncKernelManager) -> int:
+    provisioner = manager.provisioner
+    assert isinstance(provisioner, LocalProvisioner)
+    assert provisioner.pid is not None
+    return provisioner.pid
 
 
 def private_memory(pid: int) -> float:
@@ -71,10 +79,11 @@ def private_memory(pid: int) -> float:
 
 def _starts(kernels: Mapping[str, list[Kernel]], first: Kernel) -> Table:
     table = Table("A kernel", ("median of seconds", "stock", "warm", "times faster", "the first warm one"))
-    for what, seconds in (
-        ("until it answers", lambda kernel: kernel.ready),
-        ("until it has imported the Azure clients", lambda kernel: kernel.imported),
-    ):
+    rows: dict[str, Callable[[Kernel], float]] = {
+        "until it answers": lambda kernel: kernel.ready,
+        "until it has imported the Azure clients": lambda kernel: kernel.imported,
+    }
+    for what, seconds in rows.items():
         stock, warm = (statistics.median(map(seconds, kernels[kind])) for kind in MANAGERS)
         table.add(what, f"{stock:.2f}", f"{warm:.2f}", f"{stock / warm:.1f}", f"{seconds(first):.2f}")
     return table
@@ -98,7 +107,8 @@ def _notebooks() -> Table:
 def _notebook(cell: str) -> nbformat.NotebookNode:
     kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     cells = [nbformat.v4.new_code_cell(cell)]
-    return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernelspec})
+    made: nbformat.NotebookNode = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernelspec})
+    return made
 
 
 def _side_by_side(source: Path) -> list[float]:

@@ -104,8 +104,8 @@ def _normalize(notebook: NotebookNode) -> None:
 
     for name in _VOLATILE_METADATA:
         notebook.metadata.pop(name, None)
-    notebook.metadata["kernelspec"] = NotebookNode(_KERNELSPEC)  # type: ignore[no-untyped-call]
-    notebook.metadata["language_info"] = NotebookNode(_LANGUAGE)  # type: ignore[no-untyped-call]
+    notebook.metadata["kernelspec"] = NotebookNode(_KERNELSPEC)
+    notebook.metadata["language_info"] = NotebookNode(_LANGUAGE)
     for cell in notebook.cells:
         for name in _VOLATILE_METADATA:
             cell.metadata.pop(name, None)

@@ -118,7 +118,7 @@ def execute(
         The outcome; a notebook that failed is one.
     """
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
-    from papermill import PapermillExecutionError, execute_notebook  # type: ignore[import-untyped]
+    from papermill import PapermillExecutionError, execute_notebook
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
     leash = leash or Leash()

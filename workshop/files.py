@@ -22,8 +22,8 @@ def read_notebook(path: Path) -> NotebookNode:
     import nbformat
 
     try:
-        content = nbformat.reader.reads(path.read_text("utf-8"))  # type: ignore[no-untyped-call]
-        notebook: NotebookNode = nbformat.convert(content, 4)  # type: ignore[no-untyped-call]
+        content = nbformat.reader.reads(path.read_text("utf-8"))
+        notebook: NotebookNode = nbformat.convert(content, 4)
         notebook.nbformat_minor = 5
         _name_cells(notebook)
         nbformat.validate(notebook)
@@ -49,7 +49,7 @@ def notebook_text(notebook: NotebookNode) -> str:
     """Return what a notebook's file holds: the same text for the same notebook."""
     import nbformat
 
-    text: str = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
+    text: str = nbformat.writes(notebook)
     return text.rstrip("\n") + "\n"
 
 

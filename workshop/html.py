@@ -127,9 +127,7 @@ def _exporter() -> HTMLExporter:
     from nbconvert import HTMLExporter
 
     # Not embed_images: it ends what begins in one piece of HTML in the text and ends in another, such as <details>.
-    return HTMLExporter(  # type: ignore[no-untyped-call]
-        template_name="notebook", extra_template_basedirs=[str(_TEMPLATES)], anchor_link_text=""
-    )
+    return HTMLExporter(template_name="notebook", extra_template_basedirs=[str(_TEMPLATES)], anchor_link_text="")
 
 
 @cache
@@ -140,7 +138,7 @@ def _own_style() -> str:
 @cache
 def _style() -> str:
     """The style sheet with the colours of code, for light and for dark."""
-    from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
+    from pygments.formatters import HtmlFormatter
 
     light, dark = (HtmlFormatter(style=style).get_style_defs(".highlight") for style in ("default", "github-dark"))
     own_background = ".highlight, .highlight pre { background: none; }"

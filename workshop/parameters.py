@@ -48,7 +48,7 @@ class Text:
 
 def declared(node: NotebookNode) -> dict[str, Parameter]:
     """Return the parameters that a notebook declares, by name."""
-    from papermill import inspect_notebook  # type: ignore[import-untyped]
+    from papermill import inspect_notebook
 
     return {
         name: Parameter(name, kind_of(found["inferred_type_name"], found["default"]), found["default"], found["help"])

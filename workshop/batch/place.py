@@ -49,7 +49,7 @@ class Address:
     """
 
     def __init__(self, url: str) -> None:
-        from papermill.iorw import papermill_io  # type: ignore[import-untyped]
+        from papermill.iorw import papermill_io
 
         base, mark, query = url.partition("?")
         self._base = base.rstrip("/")
@@ -61,7 +61,7 @@ class Address:
 
     def _missing(self) -> str:
         """What papermill lacks for this address, which shows at the first use of it; empty if nothing."""
-        from papermill.exceptions import (  # type: ignore[import-untyped]
+        from papermill.exceptions import (
             PapermillException,
             PapermillOptionalDependencyException,
         )

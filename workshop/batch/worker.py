@@ -144,7 +144,7 @@ def _plan(task: RowTask, folder: Path) -> Plan:
     steps = [
         Step(
             Notebook(folder / f"{notebook.name}.ipynb"),
-            nbformat.v4.reads(notebook.text),  # type: ignore[no-untyped-call]
+            nbformat.v4.reads(notebook.text),
             notebook.parameters,
         )
         for notebook in task.notebooks

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jupyterhub.auth import Authenticator  # type: ignore[import-not-found]
+from jupyterhub.auth import Authenticator
 from traitlets import Unicode
 
 from workshop.classroom.roster import TRAINER

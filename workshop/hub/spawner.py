@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from jupyterhub.spawner import LocalProcessSpawner  # type: ignore[import-not-found]
+from jupyterhub.spawner import LocalProcessSpawner
 from traitlets import Bool, Unicode
 
 from workshop.classroom.folder import ClassFolder

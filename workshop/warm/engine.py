@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from papermill.engines import (  # type: ignore[import-untyped]
+from papermill.engines import (
     NBClientEngine,
     NotebookExecutionManager,
     papermill_engines,
