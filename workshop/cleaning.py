@@ -154,7 +154,8 @@ def _rewritten(value: Any, rewrite: Callable[[str], str]) -> Any:
     if isinstance(value, str):
         return rewrite(value)
     if isinstance(value, Mapping):
-        return type(value)({rewrite(key): _rewritten(part, rewrite) for key, part in value.items()})  # type: ignore[call-arg]
+        rebuilt: Callable[[Mapping[str, Any]], Mapping[str, Any]] = type(value)  # dict, or nbformat's own
+        return rebuilt({rewrite(key): _rewritten(part, rewrite) for key, part in value.items()})
     if isinstance(value, list):
         return [_rewritten(part, rewrite) for part in value]
     return value

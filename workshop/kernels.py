@@ -143,7 +143,7 @@ def _remembering(kind: KernelKind) -> type[Any]:
     """The class of managers for this kind that remember their clients: who ends a kernel closes what leads to it."""
     base: type[Any] = _base(kind)
 
-    class Manager(base):  # type: ignore[misc]
+    class Manager(base):  # type: ignore[misc]  # which base, is known when it runs
         def __init__(self, **kwargs: Any) -> None:
             super().__init__(**kwargs)
             self.clients: list[Any] = []

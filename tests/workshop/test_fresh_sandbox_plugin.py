@@ -32,7 +32,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def nbval(*paths: Path, words: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pytest", "-p", "tests.fresh_sandbox", "-p", "no:cacheprovider", "--nbval", "-q"]
+    # Without the summary, which repeats an error's sentence or not, by the terminal's width and whether CI is set.
+    quiet = ["-q", "-rN", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-p", "tests.fresh_sandbox", "--nbval", *quiet]
     return subprocess.run([*command, *words, *map(str, paths)], cwd=ROOT, capture_output=True, text=True, check=False)
 
 

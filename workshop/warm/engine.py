@@ -15,7 +15,7 @@ from workshop.warm.manager import WarmKernelManager
 NAME = "warm"
 
 
-class WarmEngine(NBClientEngine):  # type: ignore[misc]
+class WarmEngine(NBClientEngine):  # type: ignore[misc]  # papermill has no types
     """Papermill's own engine with warm kernels. What it saves is the same, the kernel's name included."""
 
     @classmethod

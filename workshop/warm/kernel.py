@@ -126,10 +126,10 @@ def _run(channel: Wire, arguments: list[str]) -> int:
         def init_kernel(self) -> None:
             channel.send({"pid": os.getpid()})
             channel.close()  # from here on only the zygote holds it, to report the end
-            super().init_kernel()  # type: ignore[no-untyped-call]
+            super().init_kernel()  # type: ignore[no-untyped-call]  # ipykernel gives it no types
 
         def start(self) -> None:
-            super().start()  # type: ignore[no-untyped-call]
+            super().start()  # type: ignore[no-untyped-call]  # nor this
             # At exit the IOPub thread is stopped first. The control thread, not yet done with the request to shut
             # down, then waits 10 s for a flush that never comes (ipykernel 7.4: about one exit in ten).
             self.control_thread.stop()
@@ -152,7 +152,7 @@ def _exit(status: int) -> Never:
 
     That would write to, and so copy, all the memory shared with the zygote: as much time again as a short notebook.
     """
-    threading._shutdown()  # type: ignore[attr-defined]
+    threading._shutdown()  # type: ignore[attr-defined]  # what Python itself calls as it ends
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:

@@ -66,7 +66,7 @@ class WarmKernelManager(AsyncKernelManager):
     client_class = DottedObjectName("workshop.warm.manager.WarmKernelClient", config=True)
     client_factory = Type(klass="workshop.warm.manager.WarmKernelClient", config=True)
 
-    async def start_kernel(self, **kwargs: Any) -> None:  # type: ignore[override]
+    async def start_kernel(self, **kwargs: Any) -> None:  # type: ignore[override]  # wrapped there, so mypy sees less
         """Start a kernel; arguments as in the base class."""
         if self.provisioner is None and self.kernel_spec is not None:
             self.kernel_id = self.kernel_id or kwargs.pop("kernel_id", str(uuid.uuid4()))

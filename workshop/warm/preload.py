@@ -146,8 +146,8 @@ def _environment_reads() -> Iterator[set[str]]:
             read.add(name)
         return lookup(environ, name)
 
-    environ_class.__getitem__ = recorded  # type: ignore[method-assign]
+    environ_class.__getitem__ = recorded  # type: ignore[method-assign]  # to listen, for as long as it imports
     try:
         yield read
     finally:
-        environ_class.__getitem__ = lookup  # type: ignore[method-assign]
+        environ_class.__getitem__ = lookup  # type: ignore[method-assign]  # and back

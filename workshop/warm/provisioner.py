@@ -55,7 +55,7 @@ class WarmProvisioner(LocalProvisioner):
         except WarmStartError as reason:
             self.log.info("Starting a normal kernel, for no warm one is to be had: %s", reason)
             return await super().launch_kernel(cmd, **kwargs)
-        self.process = process  # type: ignore[assignment]
+        self.process = process  # type: ignore[assignment]  # it does what is asked of a Popen here
         self.pid = self.pgid = process.pid
         self.cwd = kwargs.get("cwd", Path.cwd())
         return self.connection_info
