@@ -103,7 +103,7 @@ class FixedToken:
 class AsyncFixedToken(FixedToken):
     """The same for async clients."""
 
-    async def get_token(self, *scopes: str, **options: Any) -> AccessToken:  # type: ignore[override]
+    async def get_token(self, *scopes: str, **options: Any) -> AccessToken:  # type: ignore[override]  # being async
         return super().get_token()
 
 

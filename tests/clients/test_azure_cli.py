@@ -73,7 +73,8 @@ def test_identities_and_their_federated_credentials(az: AzureCli, sandbox: Runni
     group = ("--resource-group", "rg-identities")
     made = az("identity", "create", *group, "--name", "ID1")
     assert (made["location"], made["tenantId"]) == ("westeurope", sandbox.world.tenant_id)
-    assert sandbox.cloud.directory.by_client_id(made["clientId"]).object_id == made["principalId"]
+    principal = sandbox.cloud.directory.by_client_id(made["clientId"])
+    assert principal is not None and principal.object_id == made["principalId"]
     assert az("identity", "show", *group, "--name", "id1") == made
     assert az("identity", "list", *group) == [made]
 

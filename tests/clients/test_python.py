@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from azure.core.exceptions import HttpResponseError
-from azure.mgmt.authorization.models import RoleAssignmentCreateParameters
+from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters
 from azure.mgmt.compute.models import UserAssignedIdentitiesValue, VirtualMachineIdentity, VirtualMachineUpdate
 from azure.mgmt.msi.models import FederatedIdentityCredential, Identity, IdentityUpdate
 from azure.mgmt.resource.resources.models import GenericResource, ResourceGroup, ResourceGroupPatchable
@@ -112,7 +112,7 @@ async def roles(azure: Azure, identity: Identity, subscription: str) -> None:
     assert (await azure.role_definitions.get(scope, reader.name)).role_name == "Reader"
     assert (await azure.role_definitions.get_by_id(reader.id)).id == reader.id
     wanted = RoleAssignmentCreateParameters(
-        role_definition_id=reader.id, principal_id=identity.principal_id, principal_type="ServicePrincipal"
+        role_definition_id=reader.id, principal_id=str(identity.principal_id), principal_type="ServicePrincipal"
     )
     made = await azure.role_assignments.create(scope, str(uuid.uuid4()), wanted)
     read = await azure.role_assignments.get(scope, made.name)

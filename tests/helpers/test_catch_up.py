@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 from azure.mgmt.authorization import AuthorizationManagementClient
-from azure.mgmt.authorization.models import RoleAssignmentCreateParameters
+from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters
 from azure.mgmt.compute import ComputeManagementClient
 from azure.mgmt.compute.models import VirtualMachine, VirtualMachineIdentity, VirtualMachineUpdate
 from azure.mgmt.msi import ManagedServiceIdentityClient
@@ -143,9 +143,10 @@ class TestAssigning:
         machines = compute(azure).virtual_machines
         machines.begin_update(GROUP, "myVM", own).result()
         vm = ensure_assigned(azure, machines.get(GROUP, "myVM"), identity)
+        assert vm.identity is not None
         machines.begin_update(GROUP, "myVM", without_identity(vm, identity)).result()
         left = machines.get(GROUP, "myVM").identity
-        assert left is not None and left.type == "SystemAssigned" and left.principal_id == vm.identity.principal_id  # type: ignore[union-attr]
+        assert left is not None and left.type == "SystemAssigned" and left.principal_id == vm.identity.principal_id
 
 
 class TestGranting:
@@ -162,7 +163,7 @@ class TestGranting:
             f"/subscriptions/{azure.subscription_id}/providers/Microsoft.Authorization/roleDefinitions/{READER}"
         )
         there = RoleAssignmentCreateParameters(
-            role_definition_id=definition, principal_id=identity.principal_id, principal_type="ServicePrincipal"
+            role_definition_id=definition, principal_id=str(identity.principal_id), principal_type="ServicePrincipal"
         )
         name = str(uuid.uuid4())
         authorization(azure).role_assignments.create(scope, name, there)
@@ -202,8 +203,8 @@ class TestGranting:
     def test_somebody_elses_grant_is_left_and_named(self, azure: Azure, identity: Identity, scope: str) -> None:
         grant = ensure_granted(azure, identity, scope, "Reader")
         parameters = RoleAssignmentCreateParameters(
-            role_definition_id=grant.role_definition_id,
-            principal_id=grant.principal_id,
+            role_definition_id=str(grant.role_definition_id),
+            principal_id=str(grant.principal_id),
             principal_type="ServicePrincipal",
             description="the payroll needs it",
         )
@@ -217,8 +218,8 @@ class TestGranting:
     ) -> None:
         grant = ensure_granted(azure, identity, scope, "AcrPull")
         parameters = RoleAssignmentCreateParameters(
-            role_definition_id=grant.role_definition_id,
-            principal_id=grant.principal_id,
+            role_definition_id=str(grant.role_definition_id),
+            principal_id=str(grant.principal_id),
             principal_type="ServicePrincipal",
             description="theirs",
         )

@@ -56,7 +56,7 @@ def test_all_problems_are_named_at_once() -> None:
 
 def test_a_number_is_no_name_and_the_sentence_says_how_to_keep_it_text() -> None:
     with pytest.raises(ValueError, match=r"identity_name must be text, but is 777\..*-r"):
-        check_names(identity_name=777)  # type: ignore[arg-type]
+        check_names(identity_name=777)  # type: ignore[arg-type]  # as a notebook's parameter can be
 
 
 def test_a_parameter_without_a_rule_is_a_mistake() -> None:

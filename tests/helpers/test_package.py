@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -29,8 +30,8 @@ def test_modules_are_small(path: Path) -> None:
 
 
 @pytest.mark.parametrize("module", [helpers, catch_up])
-def test_every_public_name_says_what_it_is(module: object) -> None:
-    for name in module.__all__:  # type: ignore[attr-defined]
+def test_every_public_name_says_what_it_is(module: ModuleType) -> None:
+    for name in module.__all__:
         found = getattr(module, name)
         if inspect.isclass(found) or inspect.isfunction(found):
             assert inspect.getdoc(found), name

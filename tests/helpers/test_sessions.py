@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import certifi
 import pytest
 import requests
 
@@ -83,7 +84,7 @@ def test_tls_verifies_the_literal_name(sandbox: RunningSandbox) -> None:
 def test_tls_trusts_the_sandboxs_authority_and_no_other(
     sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    public = requests.certs.where()
+    public = certifi.where()
     session = session_to({"https://management.azure.com": sandbox.endpoint}, public)
     with pytest.raises(requests.exceptions.SSLError):
         session.get("https://management.azure.com/subscriptions")

@@ -101,5 +101,6 @@ def test_on_azure_on_another_machine_the_cell_says_which(reaching: Reaching) -> 
 def test_on_azure_on_the_machine_ids_compare_without_case(reaching: Reaching, monkeypatch: pytest.MonkeyPatch) -> None:
     reaching.resource_id = "/subscriptions/s/resourcegroups/G/MYVM"
     monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:1")
-    assert vm.be_on("/subscriptions/s/resourceGroups/g/myVM") is reaching  # type: ignore[comparison-overlap]
+    found: object = vm.be_on("/subscriptions/s/resourceGroups/g/myVM")
+    assert found is reaching
     assert "AZURE_POD_IDENTITY_AUTHORITY_HOST" not in os.environ

@@ -50,8 +50,15 @@ class Checkout:
     def start(self, **more: str) -> subprocess.Popen[str]:
         """Start install.py, as its own process."""
         command = [sys.executable, "install.py"]
-        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "stdin": subprocess.DEVNULL}
-        return subprocess.Popen(command, cwd=self.folder, env=self.environment(**more), text=True, **streams)
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=self.environment(**more),
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
 
     def install(self, **more: str) -> tuple[int, str]:
         """Run install.py to its end: its exit status and all that it printed."""

@@ -7,6 +7,7 @@ import sys
 import tomllib
 import venv
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -26,7 +27,7 @@ print([pin for pin in pins if metadata.version(pin[0]) != pin[1]])
 """
 
 
-def read(name: str) -> dict[str, object]:
+def read(name: str) -> dict[str, Any]:
     """An environment file."""
     return yaml.safe_load((ROOT / name).read_text())
 
@@ -85,7 +86,7 @@ def install_as_conda_does(python: Path, environment: Path, lines: list[str], *mo
     """Hand an environment file's lines to pip as conda does: in one file beside it, from its folder."""
     handed = environment.parent / "condaenv.test.requirements.txt"
     handed.write_text("\n".join(lines))
-    command = [python, "-m", "pip", "install", "-U", "-r", handed, "--exists-action=b", *more]
+    command: list[str | Path] = [python, "-m", "pip", "install", "-U", "-r", handed, "--exists-action=b", *more]
     hurry = os.environ | {"PIP_NO_COMPILE": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     pip = subprocess.run(command, cwd=environment.parent, env=hurry, capture_output=True, text=True, check=False)
     must_reach_index(pip.stdout + pip.stderr)
@@ -98,14 +99,15 @@ def test_pip_installs_what_conda_hands_it(clone: Path, tmp_path: Path) -> None:
     folder = tmp_path / "conda"
     venv.EnvBuilder(symlinks=sys.platform != "win32").create(folder)
     python = folder / ("Scripts" if sys.platform == "win32" else "bin") / "python"
-    newest_pip = [sys.executable, "-m", "uv", "pip", "install", "--python", python, "pip"]  # as conda has it
+    # the newest pip, as conda has it
+    newest_pip: list[str | Path] = [sys.executable, "-m", "uv", "pip", "install", "--python", python, "pip"]
     given = subprocess.run(newest_pip, capture_output=True, text=True, check=False)
     must_reach_index(given.stderr)
     assert given.returncode == 0, given.stderr
     offline = ["--no-index", "--no-build-isolation"]
     for name, more in (("environment.yml", []), ("binder/environment.yml", offline)):
         install_as_conda_does(python, clone / name, pip_lines(name), *more)
-        look = [python, "-c", LOOK, *pins_for_this_machine()]
+        look: list[str | Path] = [python, "-c", LOOK, *pins_for_this_machine()]
         seen = subprocess.run(look, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert seen.stdout.split("\n") == ["WarmProvisioner", "[]", ""], seen.stderr
 

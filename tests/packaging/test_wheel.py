@@ -12,7 +12,7 @@ PACKAGES = ("helpers", "sandbox", "workshop")
 
 def test_wheel_holds_every_file_of_the_packages(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "uv", "build", "--wheel", "--no-build-isolation", "--offline", "--no-config"]
-    where = ["--python", sys.executable, "--out-dir", tmp_path, ROOT]
+    where = ["--python", sys.executable, "--out-dir", str(tmp_path), str(ROOT)]
     built = subprocess.run([*build, *where], capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
     [wheel] = tmp_path.glob("*.whl")

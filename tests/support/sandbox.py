@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -52,7 +52,7 @@ class RunningSandbox:
             connection_verify=self.ca,
         )
 
-    def client(self, kind: type[Client], credential: Any = None, **options: Any) -> Client:
+    def client(self, kind: Callable[..., Client], credential: Any = None, **options: Any) -> Client:
         """A management client of the Azure SDK for Python."""
         return kind(
             credential or self.credential(),

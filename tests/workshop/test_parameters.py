@@ -63,7 +63,7 @@ def test_a_notebook_without_parameters_declares_none() -> None:
     ],
 )
 def test_values_on_the_command_line_are_read_by_type(option: str, value: object) -> None:
-    (found,) = checked(from_options([option])).values()
+    (found,) = checked({**from_options([option])}).values()
     assert found == value
     assert type(found) is type(value)
 
@@ -84,7 +84,7 @@ def test_values_on_the_command_line_are_read_by_type(option: str, value: object)
 )
 def test_what_does_not_fit_is_refused(option: str, problem: str) -> None:
     with pytest.raises(UsageError) as refused:
-        checked(from_options([option]))
+        checked({**from_options([option])})
     assert problem in str(refused.value)
     assert "eyJ" not in str(refused.value)
 

@@ -1,12 +1,14 @@
+from typing import Any
+
 from workshop.execution import Failure
 from workshop.report import account_of
 
 SOURCE = "print('begin')\nfail()"
 
 
-def failure(error: str = "ValueError: why", traceback: str = "line\nValueError: why", **other: object) -> Failure:
+def failure(error: str = "ValueError: why", traceback: str = "line\nValueError: why", **other: Any) -> Failure:
     given = {"cell_id": "grant", "number": 3, "source": SOURCE, "error": error, "traceback": traceback, **other}
-    return Failure(**given)  # type: ignore[arg-type]
+    return Failure(**given)
 
 
 def test_it_names_notebook_cell_source_and_error() -> None:

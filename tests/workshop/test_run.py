@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
@@ -143,9 +144,9 @@ pathlib.Path({str(marker)!r}).write_text(f"{{os.getpid()}} {{os.environ['AZURE_R
         assert "kept" in (tmp_path / "o" / "00_wait.ipynb").read_text("utf-8")
 
 
-def wait_until(condition: object, seconds: float = 30) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
     end = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
+    while not condition():
         assert time.monotonic() < end
         time.sleep(0.05)
 

@@ -13,16 +13,17 @@ def test_sizes_are_listed_for_a_region(sandbox: RunningSandbox) -> None:
     assert len(by_name) == len(found)
     size = by_name["Standard_D2s_v3"]
     assert size.family == "standardDSv3Family" and size.locations == ["westeurope"] and not size.restrictions
+    assert size.capabilities is not None
     assert {each.name: each.value for each in size.capabilities}["vCPUs"] == "2"
 
 
 def test_without_a_filter_every_region_is_listed_and_no_other_filter_is_understood(sandbox: RunningSandbox) -> None:
     skus = sandbox.client(ComputeManagementClient).resource_skus
-    assert {"eastus", "westeurope"} <= {sku.locations[0] for sku in skus.list()}
+    assert {"eastus", "westeurope"} <= {place for sku in skus.list() for place in sku.locations or []}
     assert list(skus.list(filter="location eq 'nowhere'")) == []
     with raises(HttpResponseError) as refused:
         list(skus.list(filter="name eq 'Standard_B2s'"))
-    assert refused.value.error.code == "InvalidFilterInQueryString"
+    assert refused.value.error is not None and refused.value.error.code == "InvalidFilterInQueryString"
 
 
 def test_usage_is_counted_from_the_machines_of_the_region(sandbox: RunningSandbox) -> None:
@@ -40,4 +41,4 @@ def test_whoever_has_no_role_is_told_nothing(sandbox: RunningSandbox) -> None:
     for ask in (client.resource_skus.list, lambda: client.usage.list("eastus")):
         with raises(HttpResponseError) as refused:
             list(ask())
-        assert refused.value.error.code == "AuthorizationFailed"
+        assert refused.value.error is not None and refused.value.error.code == "AuthorizationFailed"

@@ -286,15 +286,12 @@ def test_a_public_address(network: Network) -> None:
 
 def test_a_security_group(network: Network) -> None:
     path = f"{network.base}/networkSecurityGroups/nsg"
-    rule = {
-        "name": "rdp",
-        "properties": {"protocol": "Tcp", "access": "Allow", "direction": "Inbound", "priority": 1000},
-    }
-    made = network.put(path, {"securityRules": [rule]})
+    allow = {"protocol": "Tcp", "access": "Allow", "direction": "Inbound", "priority": 1000}
+    made = network.put(path, {"securityRules": [{"name": "rdp", "properties": allow}]})
     assert made.status == 201
     (shown,) = made.body["properties"]["securityRules"]
     assert shown["id"] == f"{path}/securityRules/rdp"
-    assert shown["properties"] == {**rule["properties"], "provisioningState": "Succeeded"}  # type: ignore[dict-item]
+    assert shown["properties"] == {**allow, "provisioningState": "Succeeded"}
     for wrong in ({"priority": 1}, {"access": "Maybe"}, {"direction": 1}):
         assert network.put(path, {"securityRules": [{"name": "rdp", "properties": wrong}]}).status == 400
     subnet = {"addressPrefix": "10.0.0.0/24", "networkSecurityGroup": {"id": path}}

@@ -16,7 +16,7 @@ def test_a_group_is_made_read_changed_and_deleted(sandbox: RunningSandbox) -> No
     client = groups_of(sandbox)
     made = client.resource_groups.create_or_update("contoso-web", ResourceGroup(location="West US 2"))
     assert (made.name, made.location, made.tags) == ("contoso-web", "westus2", None)
-    assert made.properties.provisioning_state == "Succeeded"
+    assert made.properties is not None and made.properties.provisioning_state == "Succeeded"
     changed = client.resource_groups.update("CONTOSO-web", ResourceGroupPatchable(tags={"team": "web"}))
     assert (changed.name, changed.tags) == ("contoso-web", {"team": "web"})
     assert client.resource_groups.check_existence("contoso-web")
@@ -99,7 +99,7 @@ def test_resources_are_listed_without_groups_roles_and_children(sandbox: Running
 
 def test_each_caller_sees_only_what_they_may_read(sandbox: RunningSandbox) -> None:
     from azure.mgmt.authorization import AuthorizationManagementClient
-    from azure.mgmt.authorization.models import RoleAssignmentCreateParameters
+    from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters
 
     principal, secret = sandbox.add_principal("reader-of-one")
     stranger = sandbox.client(ResourceManagementClient, sandbox.credential(principal.client_id, secret))

@@ -7,7 +7,7 @@ import pytest
 import requests
 from azure.core.exceptions import HttpResponseError
 from azure.mgmt.authorization import AuthorizationManagementClient
-from azure.mgmt.authorization.models import RoleAssignmentCreateParameters
+from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters
 
 from sandbox.state import Settings
 from tests.support.sandbox import RunningSandbox, running_sandbox

@@ -123,7 +123,7 @@ def test_a_machine_is_made_and_deleted(compute: ComputeManagementClient, sandbox
     body = {"location": "eastus", "properties": {"ipConfigurations": [configuration]}}
     interface = sandbox.arm("PUT", f"{network}/networkInterfaces/nic2", body, version=NETWORK)
     assert interface.status_code == 201
-    wanted = VirtualMachine(
+    wanted = VirtualMachine(  # type: ignore[call-overload]  # takes its properties' properties too
         location="eastus",
         hardware_profile=HardwareProfile(vm_size="Standard_B2s"),
         storage_profile=StorageProfile(

@@ -136,7 +136,7 @@ def test_null_and_empty_entries_are_told_apart() -> None:
 
 
 def test_an_identity_named_twice_is_refused() -> None:
-    entries = {PREFIX + "a": {}, PREFIX.lower() + "A": {}}
+    entries: dict[str, Any] = {PREFIX + "a": {}, PREFIX.lower() + "A": {}}
     with pytest.raises(AzureError) as refused:
         read_identity({"type": "UserAssigned", "userAssignedIdentities": entries})
     assert (refused.value.status, refused.value.code) == (400, "DuplicateIdentityIds")

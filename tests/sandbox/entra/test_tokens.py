@@ -132,7 +132,7 @@ def test_claims_are_read(key: SigningKey, clock: FrozenClock) -> None:
     assert (claims.audience, claims.not_before, claims.expires_on) == (ARM, NOW - 300, NOW + 3600)
     assert claims.raw["xms_mirid"] == IDENTITY
     with pytest.raises(TypeError):
-        claims.raw["oid"] = "someone else"  # type: ignore[index]
+        claims.raw["oid"] = "someone else"  # type: ignore[index]  # which is the point
 
 
 @pytest.mark.parametrize(

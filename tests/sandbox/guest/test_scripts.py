@@ -53,7 +53,7 @@ def client(lab: Lab) -> ComputeManagementClient:
 
 def run(client: ComputeManagementClient, *script: str, machine: str = "web", **parameters: str) -> Any:
     given = [{"name": name, "value": value} for name, value in parameters.items()]
-    body = {"commandId": "RunShellScript", "script": list(script), "parameters": given}
+    body: Any = {"commandId": "RunShellScript", "script": list(script), "parameters": given}
     return client.virtual_machines.begin_run_command(GROUP, machine, body)
 
 
@@ -200,7 +200,7 @@ def test_a_script_ends_with_its_group(lab: Lab) -> None:
     group = lab.world.group("contosoPayroll")
     lab.add_linux_machine("payroll", group)
     machine = f"{group}/providers/Microsoft.Compute/virtualMachines/payroll"
-    body = {"commandId": "RunShellScript", "script": [f"sleep {mark}"]}
+    body: Any = {"commandId": "RunShellScript", "script": [f"sleep {mark}"]}
     answer = lab.ask("POST", f"{machine}/runCommand", body)
     wait_for_process(mark)
     assert lab.ask("DELETE", group, version="2025-04-01").status_code == 202
@@ -283,7 +283,7 @@ def test_where_namespaces_are_not_permitted_the_operation_fails_and_says_why(tmp
 
 
 def test_powershell_scripts_run_where_powershell_is(lab: Lab, client: ComputeManagementClient) -> None:
-    body = {
+    body: Any = {
         "commandId": "RunPowerShellScript",
         "script": ["param([string]$arg1, [string]$arg2)", "Write-Output $arg1 $arg2", "[Console]::Error.Write('oops')"],
         "parameters": [{"name": "arg1", "value": "$(Get-Date); 'x'"}, {"name": "arg2", "value": "-arg1"}],
@@ -292,6 +292,7 @@ def test_powershell_scripts_run_where_powershell_is(lab: Lab, client: ComputeMan
         with pytest.raises(HttpResponseError, match="there is no program 'pwsh'"):
             client.virtual_machines.begin_run_command(GROUP, "myVM", body)
         pytest.skip("PowerShell is not installed: only that this is said was tested")
-    stdout, stderr = client.virtual_machines.begin_run_command(GROUP, "myVM", body).result(timeout=60).value
+    result: Any = client.virtual_machines.begin_run_command(GROUP, "myVM", body).result(timeout=60)
+    stdout, stderr = result.value
     assert (stdout.code, stdout.message) == ("ComponentStatus/StdOut/succeeded", "$(Get-Date); 'x'\n-arg1")
     assert (stderr.code, stderr.message) == ("ComponentStatus/StdErr/succeeded", "oops")

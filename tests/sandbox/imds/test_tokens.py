@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import jwt
-import msal  # type: ignore[import-untyped]
+import msal
 import pytest
 import requests
 from azure.identity import CredentialUnavailableError, ManagedIdentityCredential

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from sandbox.templates.errors import TemplateError
 from sandbox.templates.expressions import calls_in, evaluate, parse
 from sandbox.templates.functions import PURE
 
-FUNCTIONS = {
+FUNCTIONS: dict[str, Callable[..., Any]] = {
     **PURE,
     "variables": {"object": {"Name": "n", "list": [1, [2, 3]]}}.__getitem__,
     "fail": lambda: 1 // 0,

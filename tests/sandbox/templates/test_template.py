@@ -134,7 +134,7 @@ def test_resources_that_are_wrong(resources: list[Any], message: str) -> None:
 
 @pytest.mark.parametrize("section", ["parameters", "variables", "outputs"])
 def test_sections_that_are_wrong(section: str) -> None:
-    assert f"The template's '{section}' is not valid" in refused([], **{section: "x"})
+    assert f"The template's '{section}' is not valid" in refused([], None, **{section: "x"})
 
 
 @pytest.mark.parametrize("wanted", ["b", f"{TYPE}/B", f"[resourceId('{TYPE}', 'b')]"])

@@ -16,7 +16,7 @@ _READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
 _GRANT = "<group>/providers/Microsoft.Authorization/roleAssignments/0f9e2a5c-40a4-4f53-a3a1-b7e0b0c7f001"
 
 
-def _answered(client: str, resource: str = "https://management.azure.com/") -> dict[str, Any]:
+def _answered(client: object, resource: str = "https://management.azure.com/") -> dict[str, Any]:
     return {
         "access_token": ANYTHING,
         "client_id": client,
@@ -154,7 +154,7 @@ METADATA = Story(
             "unless the machine has one of its own",
             f"{_TOKEN}&{_RESOURCE}",
             status=200,
-            answer=_answered(ANYTHING),  # type: ignore[arg-type]
+            answer=_answered(ANYTHING),
         ),
         Row(
             name="a token that was had before a role is assigned",

@@ -48,9 +48,8 @@ class Story(RuleBasedStateMachine):
     def add_callers(self) -> None:
         for name in ("owner", "alice", "bob"):
             ids = self.cloud.ids
-            principal = Principal(
-                *(ids.guid(name, self.number, kind) for kind in "oc"), f"{name} {self.number}", "Application", None
-            )
+            object_id, client_id = (ids.guid(name, self.number, kind) for kind in "oc")
+            principal = Principal(object_id, client_id, f"{name} {self.number}", "Application", None)
             self.sandbox.on_loop(lambda principal=principal: self.cloud.directory.add(principal, None))
             self.remember(name, principal.object_id, principal.client_id)
         scope = self.model.subscription

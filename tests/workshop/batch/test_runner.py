@@ -29,6 +29,7 @@ CALLED_OFF = RowResult(FAILED.notebooks, 0.1, False, True)
 class Quiet:
     def __init__(self) -> None:
         self.notes: list[str] = []
+        self.notebooks: list[int] = []
         self.order: list[tuple[str, State]] = []
 
     def __enter__(self) -> "Quiet":
@@ -39,6 +40,7 @@ class Quiet:
 
     def tick(self, tally: Tally) -> None:
         assert tally.ended <= len(tally.standings)
+        self.notebooks.append(tally.notebooks)
 
     def ended(self, standing: Standing, tally: Tally) -> None:
         self.order.append((standing.row.name, standing.state))
@@ -98,7 +100,7 @@ class Desk:
         self.folder = folder
         self.progress = Quiet()
 
-    def run(self, cluster: Cluster, policy: Policy | None = None, at: Callable[[Runner], None] = id) -> Runner:
+    def run(self, cluster: Cluster, policy: Policy | None = None, at: Callable[[Runner], object] = id) -> Runner:
         with Manifest(self.folder / "m") as manifest:
             runner = Runner(
                 Tally(self.standings),
@@ -152,7 +154,12 @@ def test_rows_of_one_lane_never_run_together(tmp_path: Path) -> None:
     desk = Desk(tmp_path, ["a", "a", "b", "a", "b"])
     lanes = {standing.row.name: standing.row.lane for standing in desk.standings}
     seen: list[list[str]] = []
-    cluster = PlayedCluster(lambda task: seen.append(sorted(lanes[row] for row in cluster.now)) or COMPLETED, room=5)
+
+    def complete(task: RowTask) -> RowResult:
+        seen.append(sorted(lanes[row] for row in cluster.now))
+        return COMPLETED
+
+    cluster = PlayedCluster(complete, room=5)
     desk.run(cluster)
     assert desk.states() == [State.COMPLETED] * 5
     assert all(len(set(together)) == len(together) for together in seen)
@@ -274,7 +281,6 @@ def test_a_manifest_that_cannot_be_written_ends_the_batch(desk: Desk, monkeypatc
 
 def test_news_is_counted_and_stale_news_is_not(desk: Desk) -> None:
     runner: list[Runner] = []
-    seen: list[int] = []
 
     def play(task: RowTask) -> RowResult:
         for attempt, notebook in ((task.attempt + 1, "00_a"), (task.attempt, None), (task.attempt, "00_a")):
@@ -282,8 +288,8 @@ def test_news_is_counted_and_stale_news_is_not(desk: Desk) -> None:
         runner[0].hear({"row": "nobody", "attempt": 1, "notebook": None})
         return COMPLETED
 
-    desk.progress.tick = lambda tally: seen.append(tally.notebooks)  # type: ignore[method-assign]
     desk.run(PlayedCluster(play, room=1), at=runner.append)
+    seen = desk.progress.notebooks
     assert seen[-1] == 4
     assert seen == sorted(seen)
 

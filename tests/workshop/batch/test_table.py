@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -128,9 +130,9 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("ending", "dump"), [("json", json.dumps), ("yaml", yaml.safe_dump), ("yml", yaml.safe_dump)])
-def test_yaml_and_json_have_values_with_types(tmp_path: Path, ending: str, dump: object) -> None:
+def test_yaml_and_json_have_values_with_types(tmp_path: Path, ending: str, dump: Callable[[Any], str]) -> None:
     rows = [{"vm_name": "vm1", "count": 3, "more": {"a": [1, None]}}, {}]
-    table = table_of(tmp_path, dump(rows), ending)  # type: ignore[operator]
+    table = table_of(tmp_path, dump(rows), ending)
     assert [(row.place, row.values) for row in table.rows] == [("row 1", rows[0]), ("row 2", {})]
     assert not table.problems
 

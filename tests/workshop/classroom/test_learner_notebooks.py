@@ -41,7 +41,8 @@ def test_all_notebooks_of_the_course_can_be_filled_in() -> None:
         nbformat.validate(after)
         differing = [new for old, new in zip(before.cells, after.cells, strict=True) if old.source != new.source]
         assert [cell.metadata.tags for cell in differing] == [["parameters"]]
-        declared = {node.target.id for node in ast.parse(differing[0].source).body if isinstance(node, ast.AnnAssign)}  # type: ignore[union-attr]
+        statements = [node for node in ast.parse(differing[0].source).body if isinstance(node, ast.AnnAssign)]
+        declared = {ast.unparse(node.target) for node in statements}
         assert declared >= parameters.keys()
         assert not any(cell.get("outputs") or cell.get("execution_count") for cell in after.cells)
 

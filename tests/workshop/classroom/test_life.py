@@ -149,16 +149,14 @@ def test_again_it_makes_what_is_missing_and_nothing_else(lesson: Lesson, capsys:
 
 def test_a_lost_credential_is_replaced_by_another(lesson: Lesson) -> None:
     assert lesson.run("provision", "--yes", "ada") == 0
-    lost = lesson.credential_of("ada")
-    assert lost.get_token(SCOPE)
-    lesson.folder.of(lesson.learner("ada")).forget_environment()
+    folder = lesson.folder.of(lesson.learner("ada"))
+    lost = folder.read_environment()
+    assert lost is not None and lesson.credential_of("ada").get_token(SCOPE)
+    folder.forget_environment()
     assert lesson.run("provision", "--yes", "ada") == 0
     assert list(lesson.client_of("ada", ResourceManagementClient).resource_groups.list())
     with pytest.raises(ClientAuthenticationError):
-        lesson.sandbox.credential(
-            lost._client_id,
-            lost._client_credential,  # type: ignore[attr-defined]
-        ).get_token(SCOPE)
+        lesson.sandbox.credential(lost["AZURE_CLIENT_ID"], lost["AZURE_CLIENT_SECRET"]).get_token(SCOPE)
 
 
 def test_one_learners_failure_is_nobody_elses(lesson: Lesson, capsys: Capture) -> None:
@@ -301,10 +299,10 @@ def test_a_roster_can_be_looked_at_offline(tmp_path: Path, capsys: Capture) -> N
 
 
 def test_where_the_sandbox_is_is_asked_once_for_all(lesson: Lesson, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+    asked: list[bool] = []
 
     def counted() -> SandboxSettings:
-        asked.append(None)
+        asked.append(True)
         return sandbox_settings()
 
     monkeypatch.setattr("workshop.classroom.provision.sandbox_settings", counted)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.workshop.warm.kernels import Kernel, eventually, running, start
+from tests.workshop.warm.kernels import Kernel, eventually, gone, start
 from workshop.warm.pool import pool
 
 if sys.platform != "linux":
@@ -26,7 +26,7 @@ def no_zygote_left() -> Iterator[None]:
     zygotes = pool.pids()
     pool.close()
     for pid in zygotes:
-        assert eventually(lambda pid=pid: not running(pid)), f"zygote {pid} has not gone"
+        assert eventually(gone(pid)), f"zygote {pid} has not gone"
 
 
 @pytest.fixture

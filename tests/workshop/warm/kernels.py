@@ -31,8 +31,8 @@ class Kernel:
 
     @property
     def process(self) -> WarmProcess | subprocess.Popen[bytes]:
-        process: WarmProcess | subprocess.Popen[bytes] = self.manager.provisioner.process  # type: ignore[union-attr]
-        return process
+        provisioner: Any = self.manager.provisioner
+        return provisioner.process
 
     @property
     def warm(self) -> bool:
@@ -94,6 +94,11 @@ def running(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return state != "Z"
+
+
+def gone(pid: int) -> Callable[[], bool]:
+    """What to ask to see that a process has ended."""
+    return lambda: not running(pid)
 
 
 def eventually(true: Callable[[], bool]) -> bool:

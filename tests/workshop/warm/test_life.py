@@ -12,7 +12,7 @@ import pytest
 from jupyter_client.manager import _ShutdownStatus
 
 from tests.workshop.warm.conftest import Start
-from tests.workshop.warm.kernels import CellFailedError, eventually, running, start
+from tests.workshop.warm.kernels import CellFailedError, eventually, gone, running, start
 from workshop.warm.process import WarmProcess
 
 
@@ -85,7 +85,7 @@ def test_what_it_started_is_killed_with_it(kernel: Start) -> None:
     child = int(parent.run("import subprocess; print(subprocess.Popen(['sleep', '600']).pid)"))
     assert running(child)
     parent.manager.shutdown_kernel(now=True)
-    assert eventually(lambda: not running(child))
+    assert eventually(gone(child))
 
 
 def test_restarted_it_is_another_warm_process_with_nothing_left(kernel: Start) -> None:
@@ -107,7 +107,7 @@ def test_dropped_without_a_shut_down_it_does_not_stay() -> None:
     dropped.manager.context.destroy()
     del dropped
     gc.collect()
-    assert eventually(lambda: not running(pid))
+    assert eventually(gone(pid))
 
 
 def test_waiting_has_a_limit(kernel: Start) -> None:

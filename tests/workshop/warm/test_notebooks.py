@@ -13,7 +13,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 
-from tests.workshop.warm.kernels import eventually
+from tests.workshop.warm.kernels import eventually, gone
 from workshop.warm import engine, manager
 from workshop.warm.manager import WarmKernelManager
 from workshop.warm.process import WarmProcess
@@ -125,7 +125,7 @@ def test_each_notebook_has_a_process_of_its_own_that_is_gone_afterwards() -> Non
     seen = [executed(nbformat.from_dict(look)).cells[0].outputs[0].text.split() for _ in range(3)]
     assert len({pid for pid, _known in seen}) == 3
     assert {known for _pid, known in seen} == {"False"}
-    assert all(eventually(lambda pid=pid: not Path(f"/proc/{pid}").exists()) for pid, _known in seen)
+    assert all(eventually(gone(int(pid))) for pid, _known in seen)
 
 
 def test_kernels_are_reached_over_private_unix_sockets_that_go_with_them() -> None:
@@ -134,7 +134,8 @@ def test_kernels_are_reached_over_private_unix_sockets_that_go_with_them() -> No
     client.km = client.create_kernel_manager()
     client.owns_km = True
     with client.setup_kernel():
-        assert isinstance(client.km.provisioner.process, WarmProcess)
+        provisioner: Any = client.km.provisioner
+        assert isinstance(provisioner.process, WarmProcess)
         folder = Path(client.km.connection_file).parent
         assert client.km.transport == "ipc"
         assert folder.stat().st_mode & 0o077 == 0

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.workshop.warm.conftest import Start
-from tests.workshop.warm.kernels import CellFailedError, eventually, running
+from tests.workshop.warm.kernels import CellFailedError, eventually, gone, running
 from workshop.warm import owner, pool, provisioner
 from workshop.warm.launch import request_of
 from workshop.warm.preload import NOTEBOOK_MODULES, preload
@@ -68,7 +68,7 @@ def test_its_death_is_its_kernels_death_and_the_next_launch_starts_another(kerne
     os.kill(zygote, signal.SIGKILL)
     assert process.wait(30) == -signal.SIGKILL
     assert not first.manager.is_alive()
-    assert eventually(lambda: not running(process.pid))
+    assert eventually(gone(process.pid))
     second = kernel()
     assert second.warm
     assert zygote_of(second.process) != zygote
@@ -80,7 +80,7 @@ def test_one_that_dies_after_the_last_look_at_it_is_replaced(
 ) -> None:
     zygote = zygote_of(kernel(["json"]).process)
     os.kill(zygote, signal.SIGKILL)
-    assert eventually(lambda: not running(zygote))
+    assert eventually(gone(zygote))
     looks = iter([True])  # the pool's first look comes before the death
     look = owner.Zygote.runs
     monkeypatch.setattr(owner.Zygote, "runs", lambda self: next(looks, None) or look(self))
@@ -143,7 +143,7 @@ def test_all_end_with_their_owner_even_if_it_is_killed() -> None:
         assert all(running(pid) for pid in pids)
         process.kill()
     for pid in pids:
-        assert eventually(lambda pid=pid: not running(pid))
+        assert eventually(gone(pid))
 
 
 def test_all_end_with_an_owner_that_leaves_without_a_word() -> None:
@@ -151,7 +151,7 @@ def test_all_end_with_an_owner_that_leaves_without_a_word() -> None:
     with process:
         assert process.wait(30) == 0
     for pid in pids:
-        assert eventually(lambda pid=pid: not running(pid))
+        assert eventually(gone(pid))
 
 
 def test_all_end_with_their_owner_though_a_fork_of_it_stays() -> None:
@@ -162,7 +162,7 @@ def test_all_end_with_their_owner_though_a_fork_of_it_stays() -> None:
         process.kill()
         process.wait()
         for pid in pids:
-            assert eventually(lambda pid=pid: not running(pid))
+            assert eventually(gone(pid))
         assert running(fork)
     finally:
         os.kill(fork, signal.SIGKILL)
@@ -194,7 +194,7 @@ def test_a_changed_module_makes_another_and_the_old_one_leaves_with_its_last_ker
     assert running(old)
     assert before.run("mine.value if 'mine' in globals() else 1") == "1"
     before.manager.shutdown_kernel()
-    assert eventually(lambda: not running(old))
+    assert eventually(gone(old))
 
 
 def test_an_import_that_depends_on_the_environment_is_done_again_for_another(kernel: Start, module: Path) -> None:
