@@ -33,6 +33,7 @@ from workshop.series import find_series
 ROWS = 50
 MANY = 500
 FEW = 12  # rows, to compare one worker with two
+BY_ITSELF = 0  # workers: as many as a batch has if it is not told how many
 SAMPLE = 2  # rows that papermill runs: 50 would take a quarter of an hour
 _LOOP = """
 import json, sys, papermill
@@ -101,6 +102,7 @@ def measure_rates() -> Table:
         ("1 worker", 1, FEW),
         ("2 workers", 2, FEW),
         ("2 workers", 2, ROWS),
+        ("as many workers as it takes by itself", BY_ITSELF, ROWS),
     ):
         run, spent = _in_a_process(number, jobs)
         _require(run, failed=0)
@@ -115,7 +117,7 @@ def measure_many(number: int) -> Table:
     """Run many rows, every tenth of which asks for a role that there is not."""
     part = number // 5
     table = Table(f"{number} rows, a tenth of them bad", ("what", "figure"))
-    run, spent = _in_a_process(number, 2, bad_each=10)
+    run, spent = _in_a_process(number, BY_ITSELF, bad_each=10)
     _require(run, failed=number // 10)
     first, last = ((part - 1) / _span(run.ends, part, at_end) for at_end in (False, True))
     early, late = (_span(run.work, part, at_end) / (part - 1) for at_end in (False, True))
@@ -188,7 +190,7 @@ def _run(number: int, jobs: int, bad_each: int) -> Run:
     rows = _rows(number, bad_each)
     with tempfile.TemporaryDirectory() as folder:
         timeline = Timeline()
-        settings = Settings(output=folder, records=Path(folder), jobs=jobs, kind=default_kind())
+        settings = Settings(output=folder, records=Path(folder), jobs=jobs or None, kind=default_kind())
         tally = run_batch(rows, read_sources(find_series()), settings, timeline).tally
     began = tally.first_row_began or 0.0
     states = [str(standing.state) for standing in tally.standings]

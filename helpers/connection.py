@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import requests
@@ -15,7 +15,14 @@ from azure.identity import ClientSecretCredential, DefaultAzureCredential
 from helpers import vm
 from helpers.errors import TutorialError, explain
 from helpers.names import check_names
-from helpers.sessions import ENTRA, METADATA_SERVICE, RESOURCE_MANAGER, session_to
+from helpers.sessions import (
+    METADATA_SERVICE,
+    RESOURCE_MANAGER,
+    LoopbackAdapter,
+    routes_to,
+    session_to,
+    shared_transport,
+)
 from helpers.settings import SandboxSettings, points_to_sandbox, sandbox_settings
 from helpers.tables import Table, show
 
@@ -24,10 +31,6 @@ _TARGETS = {"sandbox": "the sandbox on this computer", "azure": "Azure"}
 _SLOW_CLI = 60  # seconds; the default of 10 is too short for a cold Azure CLI
 _ANSWER_LIMIT = 60  # seconds
 _SHOWN = 10  # subscriptions
-
-
-# A notebook shows a refusal where it is explained; the same as a warning beside it would only be noise.
-logging.getLogger("azure").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True)
@@ -58,9 +61,7 @@ class Azure:
 
         They are ``https://management.azure.com`` and ``https://login.microsoftonline.com``.
         """
-        if self._sandbox is None:
-            return requests.Session()
-        return session_to(self._routes(), self._sandbox.ca_file)
+        return session_to(self._routes) if self._sandbox else requests.Session()
 
     def on_vm(self, vm_id: str) -> requests.Session:
         """Return a session as the machine has it: ``http://169.254.169.254`` is that machine's metadata service.
@@ -81,7 +82,7 @@ class Azure:
             raise TutorialError(f"The machine cannot be entered. {explain(answer).message}")
         address = answer.json()["properties"]["endpoint"]
         vm.stand_in(address)
-        return session_to({**self._routes(), METADATA_SERVICE: address}, self._sandbox.ca_file)
+        return session_to({**self._routes, METADATA_SERVICE: LoopbackAdapter(address, self._sandbox.ca_file)})
 
     def arm(self, method: str, path: str, api_version: str, body: object = None) -> requests.Response:
         """Send one request to Resource Manager with this sign-in; ``path`` is a resource id. Refusals are answers too.
@@ -96,7 +97,7 @@ class Azure:
                 "Signing in to Azure did not work. In a terminal, 'az login' signs in (with --use-device-code "
                 f"where no browser can open); then run this cell again. {explain(error)}"
             ) from error
-        return self.session().request(
+        return self._session.request(
             method,
             f"{RESOURCE_MANAGER}{path}?api-version={api_version}",
             headers={"Authorization": f"Bearer {token}"},
@@ -104,8 +105,13 @@ class Azure:
             timeout=_ANSWER_LIMIT,
         )
 
-    def _routes(self) -> dict[str, str]:
-        return {RESOURCE_MANAGER: self._sandbox.endpoint, ENTRA: self._sandbox.authority} if self._sandbox else {}
+    @cached_property
+    def _session(self) -> requests.Session:
+        return self.session()
+
+    @cached_property
+    def _routes(self) -> dict[str, LoopbackAdapter]:
+        return routes_to(self._sandbox) if self._sandbox else {}
 
     def _table(self) -> Table:
         return show(
@@ -147,7 +153,7 @@ def connect(target: str = "sandbox", subscription_id: str = "") -> Azure:
 
 
 def _to_sandbox(settings: SandboxSettings) -> Azure:
-    transport: dict[str, Any] = {"connection_verify": settings.ca_file, "use_env_settings": False}
+    transport = {"transport": shared_transport(connection_verify=settings.ca_file, use_env_settings=False)}
     credential = ClientSecretCredential(
         settings.tenant_id,
         settings.client_id,
@@ -168,7 +174,7 @@ def _to_cloud() -> Azure:
             "of the environment, beginning with AZURE_RESOURCE_MANAGER_ENDPOINT, and restart the kernel."
         )
     credential = DefaultAzureCredential(exclude_managed_identity_credential=True, process_timeout=_SLOW_CLI)
-    return Azure("azure", credential, {"polling_interval": 5})
+    return Azure("azure", credential, {"polling_interval": 5, "transport": shared_transport()})
 
 
 def _subscription(azure: Azure, wanted: str) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ import requests
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 
 from helpers.tables import Table, show
+
+# A notebook shows a refusal where it is explained; the same as a warning beside it would only be noise.
+logging.getLogger("azure").addHandler(logging.NullHandler())
 
 _AADSTS = re.compile(r"AADSTS\d+")
 

@@ -8,7 +8,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+from azure.core.pipeline.transport import RequestsTransport
 from requests.adapters import HTTPAdapter
+
+from helpers.settings import SandboxSettings
 
 METADATA_SERVICE = "http://169.254.169.254"
 RESOURCE_MANAGER = "https://management.azure.com"
@@ -48,13 +51,36 @@ class LoopbackAdapter(HTTPAdapter):
         return {**host, "host": self._host, "port": self._port}, named
 
 
-def session_to(routes: Mapping[str, str], ca_file: str) -> requests.Session:
-    """Return a session that sends each literal address in ``routes`` to the address on this computer it maps to."""
+def routes_to(sandbox: SandboxSettings) -> dict[str, LoopbackAdapter]:
+    """Return the adapters that lead from Azure's literal addresses to a sandbox."""
+    addresses = {RESOURCE_MANAGER: sandbox.endpoint, ENTRA: sandbox.authority}
+    return {literal: LoopbackAdapter(address, sandbox.ca_file) for literal, address in addresses.items()}
+
+
+def session_to(routes: Mapping[str, LoopbackAdapter]) -> requests.Session:
+    """Return a session that sends what is for a literal address in ``routes`` by its adapter.
+
+    Sessions that share an adapter share its connections too.
+    """
     session = requests.Session()
     session.trust_env = False
-    for literal, address in routes.items():
-        session.mount(f"{literal}/", LoopbackAdapter(address, ca_file))
+    for literal, adapter in routes.items():
+        session.mount(f"{literal}/", adapter)
     return session
+
+
+def shared_transport(**options: Any) -> RequestsTransport:
+    """Return what clients of the Azure SDK send their requests by, so that they share connections.
+
+    Else each client opens its own, and most of the time that a short request to Azure takes is TLS. Closing a client
+    leaves the connections open for the others.
+
+    Args:
+        options: of ``RequestsTransport``.
+    """
+    opened = RequestsTransport(**options)
+    opened.open()
+    return RequestsTransport(session=opened.session, session_owner=False, **options)
 
 
 def direct_session() -> requests.Session:

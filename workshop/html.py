@@ -16,6 +16,7 @@ from urllib.parse import quote, unquote
 from workshop.execution import Failure
 
 if TYPE_CHECKING:
+    from jinja2 import Template
     from nbconvert import HTMLExporter
     from nbformat import NotebookNode
 
@@ -113,13 +114,18 @@ def index_page(rows: Sequence[Row], summary: Mapping[str, str] | None = None, fa
         summary: what the run brought about, by name.
         failure: the account of what failed; empty if nothing did.
     """
-    from jinja2 import Environment, FileSystemLoader
     from markupsafe import Markup
 
-    environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True)
-    return environment.get_template("index.html.j2").render(
+    return _index_template().render(
         rows=rows, summary=summary, failure=failure, style=Markup(_own_style()), generator=Markup(GENERATOR)
     )
+
+
+@cache
+def _index_template() -> Template:
+    from jinja2 import Environment, FileSystemLoader
+
+    return Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True).get_template("index.html.j2")
 
 
 @cache

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -48,11 +49,13 @@ class Text:
 
 def declared(node: NotebookNode) -> dict[str, Parameter]:
     """Return the parameters that a notebook declares, by name."""
-    from papermill import inspect_notebook
+    from papermill.translators import PythonTranslator
 
+    cells = (cell for cell in node.cells if "parameters" in cell.metadata.get("tags", []))
     return {
-        name: Parameter(name, kind_of(found["inferred_type_name"], found["default"]), found["default"], found["help"])
-        for name, found in inspect_notebook(node).items()
+        found.name: Parameter(found.name, kind_of(found.inferred_type_name, found.default), found.default, found.help)
+        for cell in islice(cells, 1)  # papermill takes the first
+        for found in PythonTranslator.inspect(cell)
     }
 
 

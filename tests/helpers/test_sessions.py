@@ -9,9 +9,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import certifi
 import pytest
 import requests
+from azure.mgmt.msi import ManagedServiceIdentityClient
 
 from helpers import Azure
-from helpers.sessions import METADATA_SERVICE, keep_proxies_out, session_to
+from helpers.sessions import METADATA_SERVICE, LoopbackAdapter, keep_proxies_out, session_to
 from tests.support.sandbox import RunningSandbox
 
 GROUP = "/resourceGroups/myResourceGroupVM?api-version=2016-06-01"
@@ -76,7 +77,7 @@ def test_links_in_answers_are_literal_too(azure: Azure, sandbox: RunningSandbox)
 
 
 def test_tls_verifies_the_literal_name(sandbox: RunningSandbox) -> None:
-    session = session_to({"https://example.com": sandbox.endpoint}, sandbox.ca)
+    session = session_to({"https://example.com": LoopbackAdapter(sandbox.endpoint, sandbox.ca)})
     with pytest.raises(requests.exceptions.SSLError, match=r"example\.com"):
         session.get("https://example.com/subscriptions")
 
@@ -85,7 +86,7 @@ def test_tls_trusts_the_sandboxs_authority_and_no_other(
     sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     public = certifi.where()
-    session = session_to({"https://management.azure.com": sandbox.endpoint}, public)
+    session = session_to({"https://management.azure.com": LoopbackAdapter(sandbox.endpoint, public)})
     with pytest.raises(requests.exceptions.SSLError):
         session.get("https://management.azure.com/subscriptions")
     with pytest.raises(requests.exceptions.SSLError):  # "do not verify" is not for this session to say
@@ -99,7 +100,7 @@ def test_a_name_that_only_begins_like_it_is_another_name(azure: Azure) -> None:
 
 
 def test_plain_http_keeps_host_and_query(echo: str) -> None:
-    session = session_to({METADATA_SERVICE: echo}, "")
+    session = session_to({METADATA_SERVICE: LoopbackAdapter(echo, "")})
     answer = session.get("http://169.254.169.254/metadata/identity/oauth2/token?resource=https://a.b/&x=1%2F2")
     assert answer.json() == {
         "path": "/metadata/identity/oauth2/token?resource=https://a.b/&x=1%2F2",
@@ -110,16 +111,35 @@ def test_plain_http_keeps_host_and_query(echo: str) -> None:
 @pytest.mark.usefixtures("dead_proxy")
 def test_no_proxy_catches_them(azure: Azure, echo: str) -> None:
     assert azure.session().get("https://management.azure.com/subscriptions").status_code == 401
-    session = session_to({METADATA_SERVICE: echo}, "")
+    session = session_to({METADATA_SERVICE: LoopbackAdapter(echo, "")})
     assert session.get(f"{METADATA_SERVICE}/x", proxies={"http": "http://127.0.0.1:9"}).ok
 
 
 @pytest.mark.usefixtures("dead_proxy")
 def test_the_sdks_clients_do_not_heed_proxies_either(azure: Azure) -> None:
-    from azure.mgmt.msi import ManagedServiceIdentityClient
-
     client = ManagedServiceIdentityClient(azure.credential, azure.subscription_id, **azure.client_options)
     assert list(client.user_assigned_identities.list_by_subscription()) == []
+
+
+def test_clients_and_the_sign_in_share_one_connection(azure: Azure, sandbox: RunningSandbox) -> None:
+    for _ in range(2):  # the second closes what is the first's
+        with ManagedServiceIdentityClient(azure.credential, azure.subscription_id, **azure.client_options) as client:
+            assert list(client.user_assigned_identities.list_by_subscription()) == []
+    pools = azure.client_options["transport"].session.get_adapter(sandbox.endpoint).poolmanager.pools
+    [pool] = map(pools.get, pools.keys())
+    assert pool.num_connections == 1
+
+
+def test_sessions_share_connections_and_nothing_else(azure: Azure, sandbox: RunningSandbox) -> None:
+    first, second = azure.session(), azure.session()
+    first.headers["Authorization"] = f"Bearer {sandbox.token()}"
+    assert [
+        each.get("https://management.azure.com/subscriptions?api-version=2022-12-01").status_code
+        for each in (first, second)
+    ] == [200, 401]
+    assert first.adapters["https://management.azure.com/"] is second.adapters["https://management.azure.com/"]
+    first.close()
+    assert second.get("https://management.azure.com/subscriptions").status_code == 401
 
 
 @pytest.mark.parametrize("before", ["", "contoso.com", "contoso.com,127.0.0.1"])

@@ -49,7 +49,7 @@ class Settings:
         output: the folder or address for the executed notebooks.
         records: the folder for the manifest and the reports.
         scheduler: address of a Dask scheduler, or None for workers of its own.
-        jobs: rows at the same time, or None for as many as there are processors.
+        jobs: rows at the same time, or None for as many as keep the workers busy.
         resume: whether to go on with what is in the folder.
         timeout: seconds that a notebook may take, or None.
         kind: of kernels.
@@ -163,7 +163,7 @@ def _run(
     progress.note(f"{rows} rows of {len(sources)} notebooks to run; starting the workers.")
     with ExitStack() as opened:
         await_sandbox = _begin_sandbox(settings, opened) if wants_sandbox else None
-        workers = opened.enter_context(cluster(batch, settings.scheduler, settings.jobs))
+        workers = opened.enter_context(cluster(batch, rows, settings.scheduler, settings.jobs))
         sandbox = await_sandbox() if await_sandbox else None
         if sandbox is not None:
             tasks.sandbox = sandbox.environment

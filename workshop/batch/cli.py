@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,7 +54,7 @@ def add_batch(parser: argparse.ArgumentParser) -> None:
         help="the folder for the manifest and the reports (default: that of --output; for an address, output/batch)",
     )
     parser.add_argument(
-        "--jobs", type=_positive, metavar="N", help="rows at the same time (default: one for each processor)"
+        "--jobs", type=_positive, metavar="N", help="rows at the same time (default: one more than processors)"
     )
     parser.add_argument(
         "--scheduler", metavar="tcp://…", help="use the workers of this Dask scheduler in place of ones started here"
@@ -125,7 +124,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         output=output,
         records=options.records or by_default,
         scheduler=options.scheduler,
-        jobs=options.jobs or (None if options.scheduler else _processors()),
+        jobs=options.jobs,
         resume=options.resume,
         timeout=options.timeout,
         kind=options.kernel,
@@ -155,13 +154,6 @@ def _tell(result: Result, settings: Settings, console: Console) -> None:
 def _require_dask() -> None:
     if importlib.util.find_spec("distributed") is None:
         raise UsageError("A batch needs Dask, which is not installed: install this package with its extra 'batch'.")
-
-
-def _processors() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on Linux
-        return os.cpu_count() or 1
 
 
 def _natural(text: str) -> int:

@@ -115,24 +115,27 @@ class Cluster:
 
 
 @contextmanager
-def cluster(batch: str, scheduler: str | None, jobs: int | None) -> Iterator[Cluster]:
+def cluster(batch: str, rows: int, scheduler: str | None, jobs: int | None) -> Iterator[Cluster]:
     """Have workers for the time of the body.
 
     Args:
         batch: that rows will run for.
+        rows: how many.
         scheduler: address of a Dask scheduler; None for new workers on this computer.
-        jobs: rows at the same time; None for one for each processor here, or each thread of the workers there.
+        jobs: rows at the same time; None for one more than there are processors here, or for one for each thread of
+            the workers there. A row waits at times, for Azure or for a process of its own: one more fills the gaps.
 
     Raises:
         UsageError: There is no such scheduler, or it has no worker that can run the notebooks.
         WorkshopError: Workers cannot be started here.
     """
     import distributed
+    from dask.system import CPU_COUNT
 
     untyped: Any = distributed
     with _quiet(), ExitStack() as opened:
         if scheduler is None:
-            local = opened.enter_context(_local(jobs))
+            local = opened.enter_context(_local(min(rows, jobs or CPU_COUNT + 1)))
             client = opened.enter_context(untyped.Client(local))
         else:
             client = opened.enter_context(_connected(scheduler))
@@ -140,10 +143,9 @@ def cluster(batch: str, scheduler: str | None, jobs: int | None) -> Iterator[Clu
 
 
 @contextmanager
-def _local(jobs: int | None) -> Iterator[Any]:
+def _local(workers: int) -> Iterator[Any]:
     import dask
     import distributed
-    from dask.system import CPU_COUNT
 
     untyped: Any = distributed
     with ExitStack() as opened:
@@ -151,7 +153,7 @@ def _local(jobs: int | None) -> Iterator[Any]:
         opened.enter_context(dask.config.set(_CONFIGURATION))
         try:
             local = untyped.LocalCluster(
-                n_workers=jobs or CPU_COUNT,
+                n_workers=workers,
                 threads_per_worker=1,
                 host="127.0.0.1",
                 security=untyped.Security.temporary(),  # or any user of this computer could have them run something
