@@ -97,17 +97,13 @@ class Azure:
                 "Signing in to Azure did not work. In a terminal, 'az login' signs in (with --use-device-code "
                 f"where no browser can open); then run this cell again. {explain(error)}"
             ) from error
-        return self._session.request(
+        return self.session().request(
             method,
             f"{RESOURCE_MANAGER}{path}?api-version={api_version}",
             headers={"Authorization": f"Bearer {token}"},
             json=body,
             timeout=_ANSWER_LIMIT,
         )
-
-    @cached_property
-    def _session(self) -> requests.Session:
-        return self.session()
 
     @cached_property
     def _routes(self) -> dict[str, LoopbackAdapter]:
