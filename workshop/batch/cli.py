@@ -54,7 +54,10 @@ def add_batch(parser: argparse.ArgumentParser) -> None:
         help="the folder for the manifest and the reports (default: that of --output; for an address, output/batch)",
     )
     parser.add_argument(
-        "--jobs", type=_positive, metavar="N", help="rows at the same time (default: one more than processors)"
+        "--jobs",
+        type=_positive,
+        metavar="N",
+        help="rows at the same time (default: one more than there are processors)",
     )
     parser.add_argument(
         "--scheduler", metavar="tcp://…", help="use the workers of this Dask scheduler in place of ones started here"

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import sys
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 from jupyter_client.blocking.client import BlockingKernelClient
@@ -66,9 +70,19 @@ class Kernel:
         self.manager.context.destroy()
 
 
+def managed(kernel_name: str = "python3") -> KernelManager:
+    """Jupyter's stock manager of a kernel yet to be started, whose files are in a folder that goes with it."""
+    folder = mkdtemp(prefix="k-")
+    manager = KernelManager(kernel_name=kernel_name, connection_file=f"{folder}/k.json")
+    weakref.finalize(manager, shutil.rmtree, folder, ignore_errors=True)
+    if sys.platform == "linux":  # else by ports, and any connection made here can be given one before it is bound
+        manager.transport, manager.ip = "ipc", f"{folder}/k"
+    return manager
+
+
 def start(preload: list[str] | None = None, *, stock: bool = False, **options: Any) -> Kernel:
     """Start a kernel by the warm provisioner, or as any Jupyter does if ``stock``."""
-    manager = KernelManager(kernel_name="python3")
+    manager = managed()
     if not stock:
         manager.provisioner = WarmProvisioner(
             kernel_id="", kernel_spec=manager.kernel_spec, parent=manager, **({"preload": preload} if preload else {})

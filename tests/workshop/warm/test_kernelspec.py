@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 from jupyter_client.kernelspec import KernelSpecManager
-from jupyter_client.manager import KernelManager
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
-from tests.workshop.warm.kernels import DEADLINE, Kernel
+from tests.workshop.warm.kernels import DEADLINE, Kernel, managed
 from workshop.warm.kernelspec import DISPLAY_NAME, NAME, install_kernelspec
 from workshop.warm.provisioner import WarmProvisioner
 
@@ -25,7 +24,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def started(kernel_name: str) -> Kernel:
-    manager = KernelManager(kernel_name=kernel_name)
+    manager = managed(kernel_name)
     manager.start_kernel(extra_arguments=["--HistoryManager.hist_file=:memory:"])
     client = manager.client()
     client.start_channels()
