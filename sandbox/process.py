@@ -134,7 +134,7 @@ def _on_signals(stopped: asyncio.Event) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         try:
             loop.add_signal_handler(number, stopped.set)
-        except NotImplementedError:  # by the loops that Windows has
+        except NotImplementedError:  # Windows' event loops have none of these; Python's own do the same there
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopped.set))
 
 

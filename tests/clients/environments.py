@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import pytest
 from filelock import FileLock
 
+from tests.support.needs import do_without
+
 CACHE = Path(__file__).parent / ".cache"
-REQUIRED = "TESTS_REQUIRE_CLIENTS"  # set where a client that cannot be installed is a failure, not a skip
 _LIMIT = 900  # seconds that one installation may take
 
 
@@ -31,7 +30,7 @@ def node_environment(name: str, lock: Path) -> Path:
     """Return the folder of the packages that ``lock``, a package-lock.json, names; skip if they cannot be had."""
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
-        _give_up(f"{name}: node and npm are not installed")
+        do_without(f"{name}: node and npm are not installed")
     return _made(name, [lock.read_text()], lambda folder: _install_node(folder, str(npm), lock.parent))
 
 
@@ -68,17 +67,11 @@ def _run(folder: Path, *command: str, cwd: Path | None = None) -> None:
     try:
         done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=_LIMIT)
     except subprocess.TimeoutExpired:
-        _give_up(f"{folder.name} was not installed within {_LIMIT} seconds")
+        do_without(f"{folder.name} was not installed within {_LIMIT} seconds")
     if done.returncode:
-        _give_up(f"{folder.name} cannot be installed: {done.stderr.strip()[-300:]}")
+        do_without(f"{folder.name} cannot be installed: {done.stderr.strip()[-300:]}")
 
 
 def program(folder: Path, name: str) -> Path:
     """Return the path of a program in a Python environment."""
     return folder / ("Scripts" if sys.platform == "win32" else "bin") / name
-
-
-def _give_up(why: str) -> None:
-    if os.environ.get(REQUIRED):
-        pytest.fail(why)
-    pytest.skip(why)

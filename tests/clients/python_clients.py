@@ -100,11 +100,14 @@ class FixedToken:
         return AccessToken(self._token, 2**32)
 
 
-class AsyncFixedToken(FixedToken):
+class AsyncFixedToken:
     """The same for async clients."""
 
-    async def get_token(self, *scopes: str, **options: Any) -> AccessToken:  # type: ignore[override]  # being async
-        return super().get_token()
+    def __init__(self, token: str) -> None:
+        self._credential = FixedToken(token)
+
+    async def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+        return self._credential.get_token(*scopes, **options)
 
 
 @asynccontextmanager

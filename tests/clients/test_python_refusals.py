@@ -46,10 +46,9 @@ def grant(role: str, principal: str, kind: str = "", name: str = NOBODY, below: 
 
     def call(azure: Azure, group: str) -> Awaitable[Any]:
         definition = f"{group}/providers/Microsoft.Authorization/roleDefinitions/{role}"
+        unsaid: Any = None  # the model's own default is a user
         wanted = RoleAssignmentCreateParameters(
-            role_definition_id=definition,
-            principal_id=principal,
-            principal_type=kind or None,  # type: ignore[arg-type]  # which is to leave it out
+            role_definition_id=definition, principal_id=principal, principal_type=kind or unsaid
         )
         return azure.role_assignments.create(group + below, name, wanted)
 

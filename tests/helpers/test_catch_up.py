@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import pytest
 from azure.mgmt.authorization import AuthorizationManagementClient
@@ -39,7 +40,7 @@ class TestSilence:
     """What is there already is returned without a word and without a change."""
 
     def test_of_everything(self, azure: Azure, capsys: pytest.CaptureFixture[str]) -> None:
-        def all_of_it() -> list[object]:
+        def all_of_it() -> list[Any]:
             group = ensure_group(azure, GROUP, "eastus")
             vm = ensure_vm(azure, GROUP, "myVM", "eastus")
             identity = ensure_identity(azure, GROUP, "ID1", "eastus")
@@ -57,7 +58,7 @@ class TestSilence:
         second = all_of_it()
         assert capsys.readouterr().out == ""
         assert second[:3] == first[:3]
-        assert second[3]["name"] == first[3]["name"]  # type: ignore[index]
+        assert second[3]["name"] == first[3]["name"]
 
     def test_what_was_there_before_keeps_its_tags(self, azure: Azure) -> None:
         identities = ManagedServiceIdentityClient(azure.credential, azure.subscription_id, **azure.client_options)

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from tests.support.needs import do_without
 from workshop.hub.accounts import FIRST_USER_ID, run_by_root
 from workshop.hub.installation import Installation, ensure_installed, why_not
 
@@ -14,7 +15,7 @@ from workshop.hub.installation import Installation, ensure_installed, why_not
 def installation() -> Installation:
     """JupyterHub and its proxy; a skip, with the reason, where they are not to be had."""
     if reason := why_not():
-        pytest.skip(reason)
+        do_without(reason)
     return ensure_installed()
 
 
@@ -26,5 +27,5 @@ def hub_for_learners(installation: Installation) -> Installation:
         try:
             subprocess.run(look, user=FIRST_USER_ID, group=FIRST_USER_ID, extra_groups=[], cwd="/", check=True)
         except (OSError, subprocess.CalledProcessError):
-            pytest.skip("run by root, and users of their own cannot get to this checkout or its Python")
+            do_without("run by root, and users of their own cannot get to this checkout or its Python")
     return installation

@@ -17,6 +17,7 @@ from azure.mgmt.compute.models import (
     UserAssignedIdentitiesValue,
     VirtualMachine,
     VirtualMachineIdentity,
+    VirtualMachineProperties,
     VirtualMachineUpdate,
 )
 from azure.mgmt.msi import ManagedServiceIdentityClient
@@ -123,8 +124,7 @@ def test_a_machine_is_made_and_deleted(compute: ComputeManagementClient, sandbox
     body = {"location": "eastus", "properties": {"ipConfigurations": [configuration]}}
     interface = sandbox.arm("PUT", f"{network}/networkInterfaces/nic2", body, version=NETWORK)
     assert interface.status_code == 201
-    wanted = VirtualMachine(  # type: ignore[call-overload]  # takes its properties' properties too
-        location="eastus",
+    properties = VirtualMachineProperties(
         hardware_profile=HardwareProfile(vm_size="Standard_B2s"),
         storage_profile=StorageProfile(
             image_reference=ImageReference(**WINDOWS), os_disk=OSDisk(create_option="FromImage")
@@ -132,6 +132,7 @@ def test_a_machine_is_made_and_deleted(compute: ComputeManagementClient, sandbox
         os_profile=OSProfile(computer_name="vm2", admin_username="azureuser", admin_password=PASSWORD),
         network_profile=NetworkProfile(network_interfaces=[NetworkInterfaceReference(id=interface.json()["id"])]),
     )
+    wanted = VirtualMachine(location="eastus", properties=properties)
     machine = compute.virtual_machines.begin_create_or_update(GROUP, "vm2", wanted).result(10)
     assert machine.provisioning_state == "Succeeded"
     assert machine.os_profile is not None

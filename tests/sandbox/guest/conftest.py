@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.sandbox.guest.lab import Lab
+from tests.support.needs import do_without
 
 # What the inside of a machine needs: namespaces of every kind it uses, with the user kept, and a mount.
 _PROBE = """
@@ -31,7 +32,7 @@ def namespaces() -> None:
         pytest.skip("the inside of a machine needs Linux")
     probe = subprocess.run([sys.executable, "-c", _PROBE], capture_output=True, text=True)
     if probe.returncode != 0:
-        pytest.skip(f"this system does not permit namespaces: {probe.stderr.strip().splitlines()[-1]}")
+        do_without(f"this system does not permit namespaces: {probe.stderr.strip().splitlines()[-1]}")
 
 
 @pytest.fixture(scope="session")
