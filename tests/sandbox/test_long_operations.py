@@ -32,7 +32,9 @@ def test_the_rest_is_done_when_it_is_due_in_order_and_once() -> None:
     assert operations.is_due()
     operations.settle()
     assert done == ["/early"] and not operations.is_due()
-    assert [operations.get(each).ended is None for each in (early, late)] == [False, True]  # type: ignore[union-attr]
+    ended, runs = operations.get(early), operations.get(late)
+    assert ended is not None and ended.ended is not None
+    assert runs is not None and runs.ended is None
     clock.advance(15)
     operations.settle()
     operations.settle()

@@ -93,9 +93,9 @@ def test_the_encodings_in_which_shells_save_are_read(tmp_path: Path, encoding: s
 
 
 def test_the_result_is_read_only(tmp_path: Path) -> None:
-    roles = load_roles(saved(tmp_path, [az_role()]))
+    roles: Any = load_roles(saved(tmp_path, [az_role()]))
     with pytest.raises(TypeError):
-        roles[GUID] = roles[GUID]  # type: ignore[index]
+        roles[GUID] = roles[GUID]
 
 
 BAD_CONTENT = [
