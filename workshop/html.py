@@ -17,8 +17,9 @@ from workshop.execution import Failure
 
 if TYPE_CHECKING:
     from jinja2 import Template
-    from nbconvert import HTMLExporter
     from nbformat import NotebookNode
+
+    from workshop.exporter import PageExporter
 
 GENERATOR = '<meta name="generator" content="python -m workshop">'
 
@@ -129,11 +130,16 @@ def _index_template() -> Template:
 
 
 @cache
-def _exporter() -> HTMLExporter:
-    from nbconvert import HTMLExporter
+def _exporter() -> PageExporter:
+    from workshop.exporter import PageExporter
 
     # Not embed_images: it ends what begins in one piece of HTML in the text and ends in another, such as <details>.
-    return HTMLExporter(template_name="notebook", extra_template_basedirs=[str(_TEMPLATES)], anchor_link_text="")
+    return PageExporter(  # type: ignore[no-untyped-call]  # nbconvert gives it no types
+        template_name="notebook",
+        extra_template_basedirs=[str(_TEMPLATES)],
+        anchor_link_text="",
+        optimistic_validation=True,
+    )
 
 
 @cache

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 
 # jsonschema takes these if they are there, for formats that no notebook has. The first compiles a grammar as it is
-# imported, for 0.7 s; the second brings a library of calendars.
-_FORMATS = ("rfc3987_syntax", "isoduration")
+# imported, for 0.7 s; the second a long pattern; the third brings a library of calendars.
+_FORMATS = ("rfc3987_syntax", "rfc3986_validator", "isoduration")
 _AZURE_BLOBS = "papermill.abs"  # imports azure.identity, and only then misses what it is for
 
 _lock = threading.Lock()

@@ -21,7 +21,8 @@ _OURS = re.compile(r"\d\d_\w+\.(?:ipynb|html)\Z", re.ASCII)
 class OutputFolder:
     """Saves what a run brings about, as it comes. Used in a ``with``, at whose end all of it is written.
 
-    Pages of notebooks are made in a process of their own, while the next notebook runs.
+    Pages of notebooks are made in a process of their own, while the next notebook runs. It is started for the first of
+    them: before, it would only slow down what the first notebook waits for.
 
     Args:
         path: the folder; made if it is not there. What an earlier run left in it goes.
@@ -44,7 +45,7 @@ class OutputFolder:
                 old.unlink()
         except OSError as error:
             raise UsageError(f"The folder {path} cannot be written to: {error.strerror}.") from error
-        self._pages = PageMaker()
+        self._pages: PageMaker | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -52,7 +53,8 @@ class OutputFolder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._pages.close()
+        if self._pages is not None:
+            self._pages.close()
 
     def save(self, outcome: Outcome, rows: Sequence[Row]) -> None:
         """Save an executed notebook and the list of all now, and its page soon.
@@ -62,6 +64,7 @@ class OutputFolder:
         """
         self._write(f"{outcome.name}.ipynb", notebook_text(outcome.node))
         self._write(INDEX, index_page(rows))
+        self._pages = self._pages or PageMaker()
         self._pages.make(Job(self.path / f"{outcome.name}.ipynb", self._names, outcome.folder, outcome.failure))
 
     def finish(self, rows: Sequence[Row], summary: Mapping[str, str], account: str) -> Path:
@@ -73,7 +76,8 @@ class OutputFolder:
         Raises:
             WorkshopError: Something could not be written.
         """
-        self._pages.finish()
+        if self._pages is not None:
+            self._pages.finish()
         self._write(INDEX, index_page(rows, summary, account))
         return self.path / INDEX
 

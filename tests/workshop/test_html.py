@@ -2,13 +2,17 @@ import base64
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
+from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
 from tests.workshop.notebooks import code, markdown, notebook
 from workshop.execution import Failure
+from workshop.exporter import PageExporter
 from workshop.html import Row, index_page, notebook_page, title_of
 
 DRAWING = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><title>Who asks whom</title><path d="M0 0"/></svg>'
@@ -94,6 +98,25 @@ def test_pictures_of_other_kinds_are_embedded_and_other_files_are_not(tmp_path: 
     page = notebook_page(notebook(markdown(text)), ["00_a"], "00_a", tmp_path)
     assert page.count(f'src="data:image/png;base64,{base64.b64encode(b"png").decode()}"') == 2
     assert 'src="notes.txt"' in page
+
+
+def test_a_page_is_the_one_that_nbconvert_makes(tmp_path: Path) -> None:
+    """But for how it is written: HTMLExporter has BeautifulSoup write its pages."""
+    made = node()
+    made.cells[0].source += '\n\n<img src="data:,"> <b>unclosed\n'
+    made.metadata.language_info = {"name": "python", "pygments_lexer": "ipython3"}
+    options: dict[str, Any] = {"metadata": {"name": "00_first", "path": str(tmp_path)}}
+    exporters: list[Any] = [PageExporter, HTMLExporter]
+    mine, theirs = (
+        BeautifulSoup(
+            exporter(template_name="lab", anchor_link_text="").from_notebook_node(made, {**options})[0], "html.parser"
+        )
+        for exporter in exporters
+    )
+    for picture in (*mine.find_all("img"), *theirs.find_all("img")):
+        assert picture.attrs.pop("alt")
+    assert mine.body == theirs.body
+    assert len(mine.select("[tabindex='0']")) == len(made.cells) + len(made.cells[2].outputs)
 
 
 def test_a_page_reads_as_the_notebook_does(page: str) -> None:
