@@ -9,10 +9,13 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Never, TypedDict, cast
+from typing import Never, TypeAlias, TypedDict, cast
 
 from workshop.warm.wire import Wire
+
+Run: TypeAlias = Callable[[Wire, list[str]], int]
 
 
 class Request(TypedDict):
@@ -41,11 +44,12 @@ class Birth:
     stdio: list[int]
 
 
-def become_kernel(birth: Birth, preloaded: list[str], imposed: dict[str, str | None]) -> Never:
+def become_kernel(birth: Birth, run: Run, preloaded: list[str], imposed: dict[str, str | None]) -> Never:
     """Be the kernel that the request in the channel describes, then exit as Python would.
 
     Args:
         birth: from the fork.
+        run: what runs the kernel.
         preloaded: names of the modules imported on the notebooks' behalf.
         imposed: environment variables that those imports have set, or removed where the value is ``None``.
     """
@@ -56,7 +60,7 @@ def become_kernel(birth: Birth, preloaded: list[str], imposed: dict[str, str | N
         os._exit(1)
     _adopt(request["env"] | {"JPY_PARENT_PID": str(os.getppid())}, imposed)
     _settle(cast(Request, request), preloaded)
-    _exit(_run(birth.channel, request["arguments"]))
+    _exit(run(birth.channel, request["arguments"]))
 
 
 def _take_streams(stdio: list[int]) -> None:
@@ -110,41 +114,6 @@ def _reseed() -> None:
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random:
         numpy_random.seed()
-
-
-def _run(channel: Wire, arguments: list[str]) -> int:
-    """Run the kernel.
-
-    Returns:
-        The exit status Python would have ended with.
-    """
-    from ipykernel.kernelapp import IPKernelApp
-
-    class WarmKernelApp(IPKernelApp):
-        """Tells the owner when it can be connected to, and ends without a stall."""
-
-        def init_kernel(self) -> None:
-            channel.send({"pid": os.getpid()})
-            channel.close()  # from here on only the zygote holds it, to report the end
-            super().init_kernel()  # type: ignore[no-untyped-call]  # ipykernel gives it no types
-
-        def start(self) -> None:
-            super().start()  # type: ignore[no-untyped-call]  # nor this
-            # At exit the IOPub thread is stopped first. The control thread, not yet done with the request to shut
-            # down, then waits 10 s for a flush that never comes (ipykernel 7.4: about one exit in ten).
-            self.control_thread.stop()
-            self.control_thread.join()
-
-    try:
-        app: Any = WarmKernelApp.instance(parent_handle=os.getppid())
-        app.initialize(arguments)
-        app.start()
-    except SystemExit as leaving:
-        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
-        return 1
-    return 0
 
 
 def _exit(status: int) -> Never:

@@ -80,6 +80,17 @@ def test_outputs_are_those_of_a_normal_kernel() -> None:
         assert mine == theirs, name
 
 
+def test_no_cell_is_done_before_what_it_has_printed_is_told() -> None:
+    """Flushed or, in every fifth cell, sent by the stream's own clock (0.2 s) about when the cell ends."""
+    sources = [
+        f"import time; print({number}, end=''); time.sleep({0.2 if number % 5 == 4 else 0})" for number in range(60)
+    ]
+    quiet = notebook(*(source for each in sources for source in (each, "pass")))
+    texts = ["".join(output.text for output in cell.outputs) for cell in executed(quiet).cells]
+    assert texts[::2] == [str(number) for number in range(60)]
+    assert set(texts[1::2]) == {""}
+
+
 def test_papermill_saves_the_same_notebook(tmp_path: Path) -> None:
     source = tmp_path / "source.ipynb"
     parameters = nbformat.v4.new_code_cell("name = 'ID1'", metadata={"tags": ["parameters"]})
