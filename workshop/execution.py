@@ -63,24 +63,23 @@ class _Observed:
         on_cell: is told how many cells of code are executed; 0 as the first is begun.
         node: the notebook, to which the outputs are added.
         cell: the one that was begun last.
+        number: in its ``In [ ]``: kernels count what they execute.
     """
 
     on_cell: Callable[[int], None]
     node: NotebookNode
     cell: NotebookNode | None = None
+    number: int = 0
 
     def cell_starts(self, cell: NotebookNode, cell_index: int) -> None:
         if is_code(cell):
-            first, self.cell = self.cell is None, cell
-            if first:
+            self.cell = cell
+            self.number += 1
+            if self.number == 1:
                 self.on_cell(0)
 
     def cell_ended(self, cell: NotebookNode, **_: Any) -> None:
-        self.on_cell(self.number_of(cell))
-
-    def number_of(self, cell: NotebookNode) -> int:
-        """The number in the cell's ``In [ ]``: kernels count what they execute."""
-        return next(place for place, other in enumerate(code_cells(self.node), 1) if other is cell)
+        self.on_cell(self.number)
 
 
 def is_code(cell: NotebookNode) -> bool:
@@ -188,7 +187,7 @@ def _failure(observed: _Observed, error: str, traceback: str) -> Failure:
     cell = observed.cell
     return Failure(
         cell_id=cell["id"] if cell else "",
-        number=observed.number_of(cell) if cell else None,
+        number=observed.number if cell else None,
         source=cell.source if cell else "",
         error=_ANSI.sub("", error),
         traceback=_ANSI.sub("", traceback),

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
 if TYPE_CHECKING:
+    from jupyter_client.kernelspec import KernelSpecManager
     from jupyter_client.manager import KernelManager
 
 
@@ -21,6 +22,7 @@ KERNEL = "python3"
 _ARGUMENTS = (
     "--IPKernelApp.log_level=CRITICAL",  # what matters to people is in the outputs
     "--HistoryManager.hist_file=:memory:",  # as nbclient has it: else all kernels would wait for one file
+    "--IPythonKernel._execute_sleep=0",  # it is for clients that do not wait for "idle" after each cell: nbclient does
 )
 
 
@@ -110,7 +112,7 @@ class Kernels:
                 raise came
 
     async def _start(self, folder: Path) -> KernelManager:
-        manager = _remembering(self._kind)(kernel_name=KERNEL)
+        manager = _remembering(self._kind)(kernel_name=KERNEL, kernel_spec_manager=_specs())
         await manager.start_kernel(cwd=str(folder), env=self._environment, extra_arguments=list(_ARGUMENTS))
         return cast("KernelManager", manager)
 
@@ -153,6 +155,18 @@ def _remembering(kind: KernelKind) -> type[Any]:
             return self.clients[-1]
 
     return Manager
+
+
+@cache
+def _specs() -> KernelSpecManager:
+    """Where kernels are described: Jupyter's own folders, searched without IPython, which is long to import.
+
+    Left to itself it would import IPython for the folder that kernels were described in before there was Jupyter.
+    """
+    from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_core.paths import jupyter_path
+
+    return KernelSpecManager(kernel_dirs=jupyter_path("kernels"))
 
 
 def _base(kind: KernelKind) -> type[KernelManager]:
