@@ -110,8 +110,9 @@ def _start(state: StateDirectory, options: argparse.Namespace) -> int:
 
 
 def _serve(state: StateDirectory, options: argparse.Namespace) -> int:
-    status = process.serve(state, _settings(options), options.port)
-    return status
+    from sandbox.serving import serve  # not needed, and long to import, for all other commands
+
+    return serve(state, _settings(options), options.port)
 
 
 def _stop(state: StateDirectory, options: argparse.Namespace) -> int:

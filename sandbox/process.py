@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import gc
-import logging
 import os
 import signal
 import socket
@@ -13,19 +10,17 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
 
 from filelock import FileLock, Timeout
 
-from sandbox.log_file import LogFile
 from sandbox.state import Runtime, Settings, StateDirectory, read_runtime
 
-_READY = "ready"
+READY = "ready"  # what the server prints once it is
+ALREADY_RUNNING = 3  # exit status of a server that found another at work
 _START_LIMIT = 30.0  # seconds
 _STOP_LIMIT = 10.0  # seconds
 _CONNECT_LIMIT = 2.0  # seconds
-_LOCK_LIMIT = 1.0  # seconds that the lock of a process that was killed may take to be free
-_ALREADY_RUNNING = 3  # exit status of a server that found the lock taken
+_LOOK = 0.005  # seconds between two looks whether it has ended
 
 
 class StartError(Exception):
@@ -56,7 +51,7 @@ def start(state: StateDirectory, settings: Settings, port: int = 0) -> tuple[Run
     if found is not None:
         return found, False
     status, said = _spawn(state, settings, port)
-    if status is not None and status != _ALREADY_RUNNING:
+    if status is not None and status != ALREADY_RUNNING:
         raise StartError(said or f"The sandbox ended at once, with status {status}; see {state.log}.")
     return _wait_until_running(state), status is None
 
@@ -73,51 +68,11 @@ def stop(state: StateDirectory) -> bool:
     with contextlib.suppress(ProcessLookupError):
         os.kill(found.pid, signal.SIGTERM)
     try:
-        with FileLock(state.lock, timeout=_STOP_LIMIT):
+        with FileLock(state.lock, timeout=_STOP_LIMIT, poll_interval=_LOOK):
             pass
     except Timeout as error:
         raise StartError(f"The sandbox (process {found.pid}) did not end within {_STOP_LIMIT:.0f} seconds.") from error
     return True
-
-
-def serve(state: StateDirectory, settings: Settings, port: int) -> int:
-    """Be the sandbox until told to stop; print one line on standard output when ready. Returns the exit status."""
-    state.make()
-    lock = FileLock(state.lock, timeout=_LOCK_LIMIT)
-    try:
-        lock.acquire()
-    except Timeout:
-        return _ALREADY_RUNNING
-    with lock:
-        return asyncio.run(_serve(state, settings, port, _log_to(state)))
-
-
-async def _serve(state: StateDirectory, settings: Settings, port: int, log: LogFile) -> int:
-    gc.disable()  # it would look through all that is imported, time and again, for no garbage
-    from sandbox.server import SandboxServer
-
-    server = SandboxServer(state, settings, port, access_log=log.write_line)
-    last = read_runtime(state)
-    if last is not None:
-        replace(last, pid=0).write(state)
-    try:
-        await server.start()
-    except (OSError, ValueError) as error:
-        print(f"The sandbox could not start: {error}", flush=True)
-        return 1
-    stopped = asyncio.Event()
-    _on_signals(stopped)
-    server.runtime.pid = os.getpid()
-    server.runtime.write(state)
-    gc.collect()
-    gc.freeze()  # what start-up made stays; the collector need not look at it again
-    gc.enable()
-    print(_READY, flush=True)
-    await stopped.wait()
-    await server.stop()
-    server.runtime.pid = 0
-    server.runtime.write(state)
-    return 0
 
 
 def _answers(port: int) -> bool:
@@ -127,22 +82,6 @@ def _answers(port: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def _on_signals(stopped: asyncio.Event) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        try:
-            loop.add_signal_handler(number, stopped.set)
-        except NotImplementedError:  # Windows' event loops have none of these; Python's own do the same there
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopped.set))
-
-
-def _log_to(state: StateDirectory) -> LogFile:
-    log = LogFile(state.log)
-    logging.basicConfig(level=logging.INFO, handlers=[log])
-    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)  # the listeners write lines of their own
-    return log
 
 
 def _spawn(state: StateDirectory, settings: Settings, port: int) -> tuple[int | None, str]:
@@ -174,7 +113,7 @@ def _spawn(state: StateDirectory, settings: Settings, port: int) -> tuple[int | 
     finally:
         limit.cancel()
     child.stdout.close()
-    return (None, "") if line == _READY else (child.wait(), line)
+    return (None, "") if line == READY else (child.wait(), line)
 
 
 def _wait_until_running(state: StateDirectory) -> Runtime:
