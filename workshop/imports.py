@@ -51,6 +51,7 @@ def _import(module: str, without: Sequence[str]) -> None:
     try:
         with collector_off():
             importlib.import_module(module)
+        gc.freeze()  # it stays, so the collector need not look through it later, nor when Python ends
     finally:
         for name in missing:
             del sys.modules[name]
