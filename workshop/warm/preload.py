@@ -10,14 +10,15 @@ import sysconfig
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import NoneType
 from typing import TypedDict
 
 from workshop.imports import collector_off
+from workshop.warm import rehearsal
 
 # What ipykernel and IPython import only once they start, handle the first cell or show the first traceback.
 KERNEL_MODULES = (
     "ipykernel.kernelapp",
+    "workshop.warm.app",
     "ipykernel.debugger",
     "ipykernel.comm.comm",
     "IPython.core.completerlib",
@@ -91,7 +92,7 @@ def preload(modules: list[str]) -> tuple[Report, dict[str, str | None]]:
                 skipped[name] = f"{type(error).__name__}: {error}"
             else:
                 done.append(name)
-        _ask_who_is_a_mapping()
+    _rehearse(done, skipped)
     report: Report = {
         "modules": [name for name in done if name not in KERNEL_MODULES],
         "skipped": skipped,
@@ -103,14 +104,14 @@ def preload(modules: list[str]) -> tuple[Report, dict[str, str | None]]:
     return report, {name: os.environ.get(name) for name in changed}
 
 
-def _ask_who_is_a_mapping() -> None:
-    """Have Python answer once, for all kernels, what logging and Azure's clients ask of almost every value.
-
-    At the first question for a type it asks all subclasses of Mapping, of which Azure's models are some 400: 1 to 3 ms
-    for each type, a tenth of what a kernel takes to start.
-    """
-    for kind in (bool, int, float, str, bytes, list, tuple, set, NoneType):
-        issubclass(kind, Mapping)
+def _rehearse(done: list[str], skipped: dict[str, str]) -> None:
+    """Have Azure's clients do once what they do at first use, if it is notebooks with Azure that kernels are for."""
+    if not {*NOTEBOOK_MODULES} <= {*done}:
+        return
+    try:
+        rehearsal.rehearse()
+    except Exception as error:  # each kernel will do it by itself then; what is wrong is in the report
+        skipped[rehearsal.__name__] = f"{type(error).__name__}: {error}"
 
 
 def unsafe_to_fork() -> str | None:

@@ -159,12 +159,11 @@ def main() -> None:
     control = Wire(socket.socket(fileno=int(control_fd)))
     _restore_import_path()
     report, imposed = preload.preload(json.loads(modules))
-    from workshop.warm.app import run  # imports ipykernel, so not before
-
     control.send({**report})
-    gc.collect()
     gc.freeze()  # a kernel's collector would write to, and so copy, what it inherits: 18 MB for one full collection
     birth = ForkServer(control, int(owner)).serve()
     if birth is None:
         os._exit(0)  # nothing of the preloaded modules is this process's to wind up
+    from workshop.warm.app import run  # which the zygote has imported after all it depends on
+
     become_kernel(birth, run, report["modules"], imposed)
