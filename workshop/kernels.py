@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import sys
@@ -14,6 +13,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
 if TYPE_CHECKING:
+    import asyncio
+
     from jupyter_client.kernelspec import KernelSpecManager
     from jupyter_client.manager import KernelManager
 
@@ -107,6 +108,8 @@ class Kernels:
             self._starting = None
 
     async def _finish(self) -> None:
+        import asyncio  # not above: what notebooks wait for is to be started before
+
         for came in await asyncio.gather(*self._ending, return_exceptions=True):
             if isinstance(came, BaseException):
                 raise came
