@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -22,6 +23,7 @@ from workshop.html import notebook_page
 from workshop.imports import import_nbconvert
 
 _ENDING = ".ipynb"
+_NICE = 10  # of 19: what notebooks wait for goes first
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,9 @@ def _read(line: str) -> Job:
 
 def main() -> None:
     """Make pages until there are no more jobs."""
-    import_nbconvert()  # while the first notebook runs
+    if hasattr(os, "nice"):  # not on Windows
+        os.nice(_NICE)
+    import_nbconvert()
     for line in sys.stdin:
         print(json.dumps(_make(_read(line))), flush=True)
 

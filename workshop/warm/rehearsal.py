@@ -52,7 +52,7 @@ def rehearse() -> None:
     """
     _ask_who_is_a_mapping()
     _make_ready_for_tls()
-    from azure.identity import ClientSecretCredential
+    from azure.identity import ClientSecretCredential, ManagedIdentityCredential
     from azure.mgmt.authorization import AuthorizationManagementClient
     from azure.mgmt.compute import ComputeManagementClient
     from azure.mgmt.msi import ManagedServiceIdentityClient
@@ -70,6 +70,7 @@ def rehearse() -> None:
     authorization = AuthorizationManagementClient(credential, _NOBODY, **options)
     list(authorization.role_definitions.list(_SCOPE))
     list(authorization.role_assignments.list_for_scope(_SCOPE))
+    ManagedIdentityCredential(client_id=_NOBODY, **transport).get_token(f"{_HOST}/.default")
 
 
 def _ask_who_is_a_mapping() -> None:
@@ -114,5 +115,6 @@ def _transport() -> Any:
 
     session = requests.Session()
     session.trust_env = False
-    session.mount(_HOST, Answers())
+    session.mount("https://", Answers())
+    session.mount("http://", Answers())
     return RequestsTransport(session=session, session_owner=False, use_env_settings=False)
