@@ -34,12 +34,16 @@ def import_nbconvert() -> None:
 
 @contextmanager
 def collector_off() -> Iterator[None]:
-    """Import with Python's collector at rest: it would look through all there is, time and again, for no garbage."""
+    """Import with Python's collector at rest: it would look through all there is, time and again, for no garbage.
+
+    What there is at the end is set aside for good: not even when Python ends need the collector look through it.
+    """
     was_on = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()  # first: the collector begins as soon as it may
         if was_on:
             gc.enable()
 
@@ -51,7 +55,6 @@ def _import(module: str, without: Sequence[str]) -> None:
     try:
         with collector_off():
             importlib.import_module(module)
-        gc.freeze()  # it stays, so the collector need not look through it later, nor when Python ends
     finally:
         for name in missing:
             del sys.modules[name]

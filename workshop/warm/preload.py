@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypedDict
 
-from workshop.imports import collector_off
 from workshop.warm import rehearsal
 
 # What ipykernel and IPython import only once they start, handle the first cell or show the first traceback.
@@ -84,7 +83,7 @@ def preload(modules: list[str]) -> tuple[Report, dict[str, str | None]]:
     before = dict(os.environ)
     done: list[str] = []
     skipped: dict[str, str] = {}
-    with _environment_reads() as read, collector_off():
+    with _environment_reads() as read:
         for name in (*KERNEL_MODULES, *modules):
             try:
                 importlib.import_module(name)

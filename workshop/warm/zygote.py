@@ -12,7 +12,6 @@ its end is how the owner, alive or dead, gives a kernel up.
 from __future__ import annotations
 
 import contextlib
-import gc
 import json
 import os
 import select
@@ -20,6 +19,7 @@ import signal
 import socket
 import sys
 
+from workshop.imports import collector_off
 from workshop.warm import preload
 from workshop.warm.kernel import Birth, become_kernel
 from workshop.warm.wire import Wire
@@ -158,9 +158,9 @@ def main() -> None:
     _root, control_fd, owner, modules = sys.argv[1:]
     control = Wire(socket.socket(fileno=int(control_fd)))
     _restore_import_path()
-    report, imposed = preload.preload(json.loads(modules))
+    with collector_off():  # a kernel's would write to, and so copy, what it inherits: 18 MB for one full collection
+        report, imposed = preload.preload(json.loads(modules))
     control.send({**report})
-    gc.freeze()  # a kernel's collector would write to, and so copy, what it inherits: 18 MB for one full collection
     birth = ForkServer(control, int(owner)).serve()
     if birth is None:
         os._exit(0)  # nothing of the preloaded modules is this process's to wind up
