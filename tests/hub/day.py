@@ -20,6 +20,8 @@ from typing import Any, TypeVar
 
 import requests
 
+from sandbox.clock import SystemClock
+from sandbox.tls import Certificates, ensure_certificates
 from tests.hub.visitor import Visitor
 from workshop.classroom.folder import ClassFolder
 from workshop.places import ROOT
@@ -36,11 +38,13 @@ class Day:
         path: a folder of its own, which others may pass through.
         url: the hub's.
         hub: its process.
+        authority: the PEM file by which its certificate is trusted; None without one.
     """
 
     path: Path
     url: str
     hub: subprocess.Popen[bytes]
+    authority: Path | None
 
     @property
     def folder(self) -> ClassFolder:
@@ -60,7 +64,8 @@ class Day:
         return (self.path / "hub.log").read_text("utf-8", "replace")
 
     def visitor(self, name: str, password: str | None = None) -> Visitor:
-        return Visitor(self.url, name, self.passwords.get(name, "") if password is None else password)
+        chosen = self.passwords.get(name, "") if password is None else password
+        return Visitor(self.url, name, chosen, self.authority)
 
     def end(self) -> int:
         """Ctrl-C in the trainer's terminal; the exit status."""
@@ -69,8 +74,13 @@ class Day:
 
 
 @contextmanager
-def day_at_the_hub(names: Sequence[str]) -> Iterator[Day]:
-    """Provide for a class and run the hub until the block ends; in the end nothing of it is left."""
+def day_at_the_hub(names: Sequence[str], *, secured: bool) -> Iterator[Day]:
+    """Provide for a class and run the hub until the block ends; in the end nothing of it is left.
+
+    Args:
+        names: of the learners.
+        secured: whether the hub is to be had by https.
+    """
     path = Path(tempfile.mkdtemp(prefix="day-"))
     path.chmod(0o711)
     environment = {**os.environ, "AZURE_SANDBOX_DIR": str(path / "sandbox")}
@@ -78,7 +88,8 @@ def day_at_the_hub(names: Sequence[str]) -> Iterator[Day]:
         (path / "friday.csv").write_text("\n".join(["name", *names]), "utf-8")
         workshop(environment, "plan", str(path / "friday.csv"), "--folder", str(path / "class"))
         workshop(environment, "provision", "--yes", "--folder", str(path / "class"))
-        with running_hub(path, environment) as day:
+        certificates = ensure_certificates(path, SystemClock()) if secured else None
+        with running_hub(path, environment, certificates) as day:
             yield day
     finally:
         subprocess.run([sys.executable, "-m", "sandbox", "stop"], cwd=ROOT, env=environment, check=False)
@@ -86,13 +97,15 @@ def day_at_the_hub(names: Sequence[str]) -> Iterator[Day]:
 
 
 @contextmanager
-def running_hub(path: Path, environment: dict[str, str]) -> Iterator[Day]:
+def running_hub(path: Path, environment: dict[str, str], certificates: Certificates | None) -> Iterator[Day]:
     """The hub, as ``python -m workshop hub`` starts it."""
-    url = f"http://127.0.0.1:{_free_port()}"
+    url = f"{'https' if certificates else 'http'}://127.0.0.1:{_free_port()}"
     command = [sys.executable, "-m", "workshop", "hub", "--folder", str(path / "class"), "--url", url]
+    if certificates:
+        command += ["--certificate", str(certificates.chain_pem), "--key", str(certificates.key_pem)]
     with (path / "hub.log").open("wb") as log:
         hub = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True)
-        day = Day(path, url, hub)
+        day = Day(path, url, hub, certificates.ca_pem if certificates else None)
         try:
             _wait_until_it_answers(day)
             yield day
@@ -127,7 +140,8 @@ def _wait_until_it_answers(day: Day) -> None:
     while time.monotonic() < until:
         assert day.hub.poll() is None, day.log
         try:
-            if requests.get(f"{day.url}/hub/health", timeout=5).ok:
+            trusted = str(day.authority) if day.authority else True
+            if requests.get(f"{day.url}/hub/health", timeout=5, verify=trusted).ok:
                 return
         except requests.RequestException:
             time.sleep(0.2)

@@ -29,12 +29,26 @@ SEPARATE = hasattr(os, "geteuid") and os.geteuid() == 0
 
 @pytest.mark.slow
 def test_a_class_of_twelve_runs_the_course(hub_for_learners: Installation, capsys: pytest.CaptureFixture[str]) -> None:
-    with day_at_the_hub(NAMES) as day:
+    with day_at_the_hub(NAMES, secured=True) as day:
         asyncio.run(spend(day))
         servers = processes_of(day)
         assert len(servers) >= len(NAMES)
         assert day.end() == 0
         assert not [each for each in servers if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+
+
+@pytest.mark.slow
+def test_on_this_computer_it_does_without_a_certificate(hub_for_learners: Installation) -> None:
+    with day_at_the_hub(NAMES[:1], secured=False) as day:
+        assert day.url.startswith("http://127.0.0.1:")
+        asyncio.run(spend_a_moment(day))
+
+
+async def spend_a_moment(day: Day) -> None:
+    async with day.visitor(day.handles[0]) as person:
+        assert await person.sign_in() == "/hub/spawn"
+        await person.start_server()
+        assert (await person.evaluate("print(6 * 7)")).strip() == "42"
 
 
 async def spend(day: Day) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import ssl
 import time
 import uuid
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,17 +33,23 @@ class Visitor:
         hub: the hub's address.
         name: with which they sign in.
         password: likewise.
+        authority: the PEM file of the only authority that their browser trusts; None for http.
         seconds: how long each thing took.
     """
 
     hub: str
     name: str
     password: str
+    authority: Path | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
     async def __aenter__(self) -> Visitor:
         jar = aiohttp.CookieJar(unsafe=True)  # cookies of an address that is no name
-        self._http = aiohttp.ClientSession(cookie_jar=jar, timeout=aiohttp.ClientTimeout(total=_PATIENCE))
+        self._http = aiohttp.ClientSession(
+            cookie_jar=jar,
+            timeout=aiohttp.ClientTimeout(total=_PATIENCE),
+            connector=aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=self.authority)),
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:
