@@ -19,6 +19,9 @@ _CONFIGURATION: dict[str, Any] = {
     "distributed.nanny.pre-spawn-environ": {},  # kernels would inherit it
     "distributed.scheduler.http.routes": [],  # nothing of the batch is to be had without its credentials
     "distributed.worker.http.routes": [],
+    "distributed.scheduler.worker-ttl": "60s",  # until one that has not been heard of is taken for stuck, and replaced
+    # To profile is to look at all threads' frames, in which Python 3.11 can get stuck for good (python/cpython#106883).
+    "distributed.worker.profile.enabled": False,
 }
 _LOST = "The connection to the Dask scheduler is lost."
 _CONNECT = 10.0  # seconds to reach a scheduler

@@ -53,7 +53,7 @@ def _run(task: RowTask) -> RowResult:
     environment = dict(os.environ) if task.sandbox is None else kernel_environment(task.sandbox)
     teller = _Teller(task)
     teller.tell(None)
-    with _on_leash(task) as leash, _folder(task.folder) as folder:
+    with _own_loop(), _on_leash(task) as leash, _folder(task.folder) as folder:
         done = list(outcomes(_plan(task, folder), environment, task.kind, teller, leash))
     failure = done[-1].failure
     return RowResult(
@@ -62,6 +62,22 @@ def _run(task: RowTask) -> RowResult:
         kernel_died=failure is not None and failure.kernel_died,
         called_off=leash.cut_off,
     )
+
+
+@contextmanager
+def _own_loop() -> Iterator[None]:
+    """Close what a row's notebooks were executed by: Jupyter makes an event loop for each task of Dask's, and keeps it.
+
+    Each has files open and a thread. And what is left to the collector may be closed in any thread, at any time.
+    """
+    from jupyter_core.utils import ensure_event_loop
+
+    loop = ensure_event_loop()
+    try:
+        yield
+    finally:
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
 
 
 def call_off(batch: str) -> None:

@@ -1,11 +1,14 @@
 """Batches on a Dask scheduler and workers that were started by Dask's own commands."""
 
+import gc
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
+import distributed
 import nbformat
 import pytest
 
@@ -54,6 +57,24 @@ def _check_reports(output: Path, bad: set[str]) -> None:
     assert 'href="row-0005/01_check.ipynb" class="failed"' in page
     assert "AssertionError: ID015 is bad" in page
     assert "http" not in page
+
+
+def test_workers_close_what_rows_ran_by_and_leave_nothing_to_the_collector(desk: Desk, scheduler: str) -> None:
+    desk.write({"00_a": shows("identity_name")}, identities(8))
+    untyped: Any = distributed
+    with untyped.Client(scheduler, set_as_default=False) as client:
+
+        def threads() -> int:
+            names = client.run(lambda: [thread.name for thread in threading.enumerate()]).values()
+            return sum(name.startswith("asyncio") for each in names for name in each)
+
+        before = threads()
+        client.run(gc.disable)
+        try:
+            assert desk.run("--scheduler", scheduler) == 0
+            wait_for(lambda: threads() <= before, 10)
+        finally:
+            client.run(gc.enable)
 
 
 def test_what_is_saved_names_no_folder_and_no_token(desk: Desk, scheduler: str, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from tests.workshop.batch.conftest import PATIENCE, Desk, all_gone, children, dask_cluster, identities, shows, wait_for
+from workshop.batch import cluster
 from workshop.kernels import KernelKind, default_kind
 from workshop.places import ROOT
 
@@ -86,6 +87,25 @@ def test_a_worker_that_is_killed_has_its_row_run_elsewhere(desk: Desk, tmp_path:
     ]
     assert "row-0001: its worker ended; another one begins it anew." in desk.said()
     wait_for(lambda: all_gone([kernel]))
+
+
+@linux
+def test_a_worker_that_is_stuck_is_replaced_and_its_row_run_again(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(cluster._CONFIGURATION, "distributed.scheduler.worker-ttl", "5s")
+    first = "first = identity_name == 'ID001' and not pathlib.Path(FOLDER, 'ID001').exists()"
+    stop = "import signal; os.kill(psutil.Process().parents()[1].pid, signal.SIGSTOP)"
+    cells = [
+        marks(tmp_path),
+        first.replace("FOLDER", repr(str(tmp_path))),
+        f"if first: mark('ID001'); {stop}; time.sleep(600)",
+    ]
+    desk.write({"00_a": shows(*cells)}, identities(3))
+    assert desk.run("--jobs", "2") == 0
+    assert set(desk.states().values()) == {"completed"}
+    kernel = int((tmp_path / "ID001").read_text())
+    wait_for(lambda: not psutil.pid_exists(kernel))
 
 
 @linux
