@@ -15,10 +15,11 @@ from workshop.errors import UsageError, WorkshopError
 
 _PRELOAD = "workshop.batch.local_worker"
 _LOGGERS = ("distributed", "distributed.client", "tornado.application")  # Dask gives the second a level of its own
-_CONFIGURATION: dict[str, Any] = {
+_CONFIGURATION: dict[str, Any] = {  # of what is started here
     "distributed.nanny.pre-spawn-environ": {},  # kernels would inherit it
     "distributed.scheduler.http.routes": [],  # nothing of the batch is to be had without its credentials
     "distributed.worker.http.routes": [],
+    "distributed.admin.low-level-log-length": 10,  # messages kept to be looked at: each has a whole row in it
     "distributed.scheduler.worker-ttl": "60s",  # until one that has not been heard of is taken for stuck, and replaced
     # To profile is to look at all threads' frames, in which Python 3.11 can get stuck for good (python/cpython#106883).
     "distributed.worker.profile.enabled": False,
@@ -132,11 +133,12 @@ def cluster(batch: str, rows: int, scheduler: str | None, jobs: int | None) -> I
         UsageError: There is no such scheduler, or it has no worker that can run the notebooks.
         WorkshopError: Workers cannot be started here.
     """
+    import dask
     import distributed
     from dask.system import CPU_COUNT
 
     untyped: Any = distributed
-    with _quiet(), ExitStack() as opened:
+    with _quiet(), dask.config.set(_CONFIGURATION), ExitStack() as opened:
         if scheduler is None:
             local = opened.enter_context(_local(min(rows, jobs or CPU_COUNT + 1)))
             client = opened.enter_context(untyped.Client(local))
@@ -147,13 +149,11 @@ def cluster(batch: str, rows: int, scheduler: str | None, jobs: int | None) -> I
 
 @contextmanager
 def _local(workers: int) -> Iterator[Any]:
-    import dask
     import distributed
 
     untyped: Any = distributed
     with ExitStack() as opened:
         scratch = opened.enter_context(tempfile.TemporaryDirectory(prefix="batch-workers-", ignore_cleanup_errors=True))
-        opened.enter_context(dask.config.set(_CONFIGURATION))
         try:
             local = untyped.LocalCluster(
                 n_workers=workers,
