@@ -12,6 +12,8 @@ from nbformat import NotebookNode
 
 _UNDESCRIBED = re.compile(r"<img\b(?![^>]*\balt=)")
 _SCROLLS = re.compile(r'<div(?= class="[^"]*\bjp-(?:Cell-inputWrapper|OutputArea-output)\b)')
+_TAG = re.compile(r"<(/?)([a-zA-Z][\w:-]*)[^<>]*?(/?)>")
+_WITHOUT_END = frozenset(("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "wbr"))
 
 
 class PageExporter(HTMLExporter):
@@ -19,7 +21,7 @@ class PageExporter(HTMLExporter):
 
     HTMLExporter has BeautifulSoup take it in, to describe pictures that nobody has described and to let the keyboard
     scroll in what is too wide, and write it out again: two thirds of the time that a page takes. Here that is two
-    substitutions.
+    substitutions, unless a tag is left open: a browser would take all that follows for a part of it.
     """
 
     def from_notebook_node(  # type: ignore[override]  # as in the base class
@@ -32,9 +34,26 @@ class PageExporter(HTMLExporter):
         }
         for name, made in filters.items():
             self.register_filter(name, made)  # type: ignore[no-untyped-call]  # nbconvert gives it no types
-        html, resources = super(HTMLExporter, self).from_notebook_node(nb, resources, **kw)
+        html, made_with = super(HTMLExporter, self).from_notebook_node(nb, resources, **kw)
+        if not closes_its_tags(html):
+            return super().from_notebook_node(nb, resources, **kw)
         described = _UNDESCRIBED.sub('<img alt="No description has been given"', html)
-        return _SCROLLS.sub('<div tabindex="0"', described), resources
+        return _SCROLLS.sub('<div tabindex="0"', described), made_with
+
+
+def closes_its_tags(html: str) -> bool:
+    """Say whether each tag that needs an end has it, at the right place. In doubt it says no."""
+    opened: list[str] = []
+    for ends, name, alone in _TAG.findall(html):
+        if name.lower() in _WITHOUT_END:
+            continue
+        if alone:  # which is the beginning of something for a browser
+            return False
+        if not ends:
+            opened.append(name.lower())
+        elif not opened or opened.pop() != name.lower():
+            return False
+    return not opened
 
 
 def _lexer(nb: NotebookNode) -> str | None:

@@ -137,7 +137,7 @@ def _exporter() -> PageExporter:
     return PageExporter(  # type: ignore[no-untyped-call]  # nbconvert gives it no types
         template_name="notebook",
         extra_template_basedirs=[str(_TEMPLATES)],
-        anchor_link_text="",
+        exclude_anchor_links=True,
         optimistic_validation=True,
     )
 

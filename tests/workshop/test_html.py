@@ -12,7 +12,7 @@ from nbformat import NotebookNode
 
 from tests.workshop.notebooks import code, markdown, notebook
 from workshop.execution import Failure
-from workshop.exporter import PageExporter
+from workshop.exporter import PageExporter, closes_its_tags
 from workshop.html import Row, index_page, notebook_page, title_of
 
 DRAWING = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><title>Who asks whom</title><path d="M0 0"/></svg>'
@@ -100,23 +100,43 @@ def test_pictures_of_other_kinds_are_embedded_and_other_files_are_not(tmp_path: 
     assert 'src="notes.txt"' in page
 
 
-def test_a_page_is_the_one_that_nbconvert_makes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", ["", "<b>left open", '<a name="here" />', "<div>", "</details>"])
+def test_a_page_is_the_one_that_nbconvert_makes(tmp_path: Path, more: str) -> None:
     """But for how it is written: HTMLExporter has BeautifulSoup write its pages."""
     made = node()
-    made.cells[0].source += '\n\n<img src="data:,"> <b>unclosed\n'
+    made.cells[0].source += f'\n\n<img src="data:,"> {more}\n'
     made.metadata.language_info = {"name": "python", "pygments_lexer": "ipython3"}
     options: dict[str, Any] = {"metadata": {"name": "00_first", "path": str(tmp_path)}}
     exporters: list[Any] = [PageExporter, HTMLExporter]
-    mine, theirs = (
-        BeautifulSoup(
-            exporter(template_name="lab", anchor_link_text="").from_notebook_node(made, {**options})[0], "html.parser"
-        )
+    pages = [
+        exporter(template_name="lab", exclude_anchor_links=True).from_notebook_node(made, {**options})[0]
         for exporter in exporters
-    )
+    ]
+    mine, theirs = (BeautifulSoup(page, "html.parser") for page in pages)
+    assert closes_its_tags(pages[0])
     for picture in (*mine.find_all("img"), *theirs.find_all("img")):
         assert picture.attrs.pop("alt")
     assert mine.body == theirs.body
     assert len(mine.select("[tabindex='0']")) == len(made.cells) + len(made.cells[2].outputs)
+
+
+@pytest.mark.parametrize(
+    ("html", "closed"),
+    [
+        ('<p class="a > b">x<br>y<img src="x" /></p>', True),
+        ("<p><b>x</p></b>", False),
+        ("<p>x", False),
+        ("x</p>", False),
+        ('<h2>x<a href="#x" /></h2>', False),
+        ("<P>x</p>", True),
+    ],
+)
+def test_what_is_left_open_is_seen(html: str, closed: bool) -> None:
+    assert closes_its_tags(html) is closed
+
+
+def test_nothing_on_a_page_is_within_what_was_left_open(page: str) -> None:
+    assert closes_its_tags(page)
 
 
 def test_a_page_reads_as_the_notebook_does(page: str) -> None:
