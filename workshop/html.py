@@ -137,7 +137,7 @@ def _exporter() -> PageExporter:
     return PageExporter(  # type: ignore[no-untyped-call]  # nbconvert gives it no types
         template_name="notebook",
         extra_template_basedirs=[str(_TEMPLATES)],
-        exclude_anchor_links=True,
+        anchor_link_text="#",  # not empty: nbconvert then leaves the link open; hidden by the style sheet
         optimistic_validation=True,
     )
 

@@ -139,6 +139,10 @@ def test_nothing_on_a_page_is_within_what_was_left_open(page: str) -> None:
     assert closes_its_tags(page)
 
 
+def test_headings_can_be_linked_to(page: str) -> None:
+    assert '<h1 id="Get-a-token">' in page
+
+
 def test_a_page_reads_as_the_notebook_does(page: str) -> None:
     assert "<title>Get a token</title>" in page
     assert "1 &lt; 2" in page
