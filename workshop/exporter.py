@@ -24,7 +24,7 @@ class PageExporter(HTMLExporter):
     substitutions, unless a tag is left open: a browser would take all that follows for a part of it.
     """
 
-    def from_notebook_node(  # type: ignore[override]  # as in the base class
+    def from_notebook_node(  # type: ignore[override]  # HTMLExporter returns a text, too, where its base has a notebook
         self, nb: NotebookNode, resources: dict[str, Any] | None = None, **kw: Any
     ) -> tuple[str, dict[str, Any]]:
         """Return the page of a notebook, and the resources it was made with."""
@@ -33,7 +33,7 @@ class PageExporter(HTMLExporter):
             "filter_data_type": WidgetsDataTypeFilter(self._nb_metadata, resources, parent=self),
         }
         for name, made in filters.items():
-            self.register_filter(name, made)  # type: ignore[no-untyped-call]  # nbconvert gives it no types
+            self.register_filter(name, made)  # type: ignore[no-untyped-call]  # inherited from nbconvert, untyped there
         html, made_with = super(HTMLExporter, self).from_notebook_node(nb, resources, **kw)
         if not closes_its_tags(html):
             return super().from_notebook_node(nb, resources, **kw)

@@ -134,7 +134,7 @@ def _exporter() -> PageExporter:
     from workshop.exporter import PageExporter
 
     # Not embed_images: it ends what begins in one piece of HTML in the text and ends in another, such as <details>.
-    return PageExporter(  # type: ignore[no-untyped-call]  # nbconvert gives it no types
+    return PageExporter(  # type: ignore[no-untyped-call]  # inherited from nbconvert, untyped there
         template_name="notebook",
         extra_template_basedirs=[str(_TEMPLATES)],
         anchor_link_text="#",  # not empty: nbconvert then leaves the link open; hidden by the style sheet

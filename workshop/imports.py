@@ -51,7 +51,7 @@ def collector_off() -> Iterator[None]:
 def _import(module: str, without: Sequence[str]) -> None:
     """Import a module that finds some others missing, but for those that are imported already."""
     missing = [name for name in without if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(missing))  # type: ignore[arg-type]  # None is how Python is told: not to be had
+    sys.modules.update(dict.fromkeys(missing))  # type: ignore[arg-type]  # None, documented: not to be imported
     try:
         with collector_off():
             importlib.import_module(module)

@@ -158,7 +158,7 @@ def test_the_literal_addresses_stand_in_the_cells() -> None:
 def quickstart() -> str:
     files = sorted(Path(SEED).glob("*.txt")) if SEED.is_dir() else []
     if not files:
-        pytest.skip("there is no copy of the quickstart beside the repository")
+        pytest.skip("the quickstart is not beside the repository")
     return files[0].read_text("utf-8")
 
 

@@ -2,7 +2,6 @@
 
 import http.server
 import os
-import shutil
 import socket
 import ssl
 import stat
@@ -22,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sandbox import tls
 from sandbox.clock import FrozenClock, SystemClock
 from sandbox.tls import Certificates, ensure_certificates, server_context
+from tests.support.needs import in_need_of
 
 NAMES = [*tls.HOST_NAMES, *tls.ADDRESSES]
 
@@ -114,7 +114,6 @@ def test_requests_accepts(certificates: Certificates, port: int, name: str) -> N
     assert answer.text == "ok"
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is not installed")
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1"])
 def test_node_accepts(certificates: Certificates, port: int, name: str) -> None:
     script = (
@@ -124,15 +123,14 @@ def test_node_accepts(certificates: Certificates, port: int, name: str) -> None:
     )
     environment = {**os.environ, "NODE_EXTRA_CA_CERTS": str(certificates.ca_pem)}
     node = subprocess.run(
-        ["node", "-e", script, name, str(port)], env=environment, capture_output=True, text=True, timeout=30
+        [in_need_of("node"), "-e", script, name, str(port)], env=environment, capture_output=True, text=True, timeout=30
     )
     assert (node.stdout, node.returncode) == ("ok", 0), node.stderr
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 def test_openssl_accepts_strictly(certificates: Certificates) -> None:
     files = [str(certificates.ca_pem), str(certificates.chain_pem)]
-    command = ["openssl", "verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", *files]
+    command = [in_need_of("openssl"), "verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", *files]
     subprocess.run(command, check=True, capture_output=True, timeout=30)
 
 

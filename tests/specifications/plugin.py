@@ -18,6 +18,7 @@ from xdist import is_xdist_worker
 
 from tests.specifications import oav, traffic
 from tests.specifications.openapi import DOCUMENTS, Findings, check
+from tests.support.needs import REQUIRED
 
 _FOLDER = pytest.StashKey[Path]()
 _REPORT = pytest.StashKey[str]()
@@ -41,6 +42,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         findings = _check(session.config, folder)
     except oav.Unavailable as error:
         session.config.stash[_REPORT] = f"not checked: {error}"
+        if REQUIRED in os.environ and DOCUMENTS.is_dir():
+            _fail(session)
         return
     except oav.Failed as error:  # told with the rest, so that what the tests found is not lost
         session.config.stash[_REPORT] = f"the check failed: {error}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -26,6 +27,7 @@ _CONFIGURATION: dict[str, Any] = {  # of what is started here
 }
 _LOST = "The connection to the Dask scheduler is lost."
 _CONNECT = 10.0  # seconds to reach a scheduler
+_TOLD = 5.0  # seconds for workers to be told something
 _CLEAR = 60.0  # seconds for rows that were called off to end
 _LOOK = 0.5  # seconds between two looks whether they have
 _JOIN = 30.0  # seconds in which at least one worker should be there
@@ -95,9 +97,18 @@ class Cluster:
             future.release()
 
     def call_off(self) -> None:
-        """End the rows of this batch that run, if the workers can still be told."""
+        """End the rows of this batch that run, if their workers can be told. One that is stuck is not waited for."""
+        told = threading.Event()
+
+        async def tell() -> None:
+            try:
+                await self._client.run(worker.call_off, self._batch, on_error="ignore")
+            finally:
+                told.set()
+
         if self._client.status == "running":
-            self._client.run(worker.call_off, self._batch)
+            self._client.loop.add_callback(tell)
+            told.wait(_TOLD)
 
     def clear(self) -> None:
         """End what still runs for a runner of this batch that is no more.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _LOOK = 1.0  # seconds between two looks at how many workers there are
 _LONELY = 10.0  # seconds without workers after which to say so
-_PATIENCE = 30.0  # seconds for rows that were called off to end
+_PATIENCE = 15.0  # seconds for rows that were called off to end
 
 
 class Tasks(Protocol):

@@ -21,7 +21,7 @@ def landing_page(handler: Any) -> str:
     return str(handler.hub.base_url) + "admin" if user is not None and user.admin else ""
 
 
-class LearnerSpawner(LocalProcessSpawner):  # type: ignore[misc]  # JupyterHub is in an environment of its own
+class LearnerSpawner(LocalProcessSpawner):  # type: ignore[misc]  # mypy runs where JupyterHub is not installed
     """Starts the server of whoever has signed in; the trainer has none."""
 
     class_folder = Unicode(help="The class's folder.").tag(config=True)

@@ -26,7 +26,7 @@ class FrugalStream(OutStream):
     _written: object = None
     _flushed: object = None
 
-    def write(self, string: str) -> int | None:  # type: ignore[override]  # as in the base class
+    def write(self, string: str) -> int | None:  # type: ignore[override]  # OutStream's, unlike TextIO's
         """Write text; returns how many characters."""
         count = super().write(string)
         self._written = object()
@@ -36,7 +36,7 @@ class FrugalStream(OutStream):
         """Have sent what was written by now."""
         written = self._written
         if self._flushed is not written:
-            super().flush()  # type: ignore[no-untyped-call]  # ipykernel gives it no types
+            super().flush()  # type: ignore[no-untyped-call]  # inherited from ipykernel, untyped there
             self._flushed = written
 
 
@@ -54,18 +54,18 @@ class WarmKernelApp(IPKernelApp):
         self.log.setLevel(self.log_level)  # else what is not to be logged is put together all the same
         self.channel.send({"pid": os.getpid()})
         self.channel.close()  # from here on only the zygote holds it, to report the end
-        super().init_kernel()  # type: ignore[no-untyped-call]  # nor this
+        super().init_kernel()  # type: ignore[no-untyped-call]  # as flush
 
     def init_io(self) -> None:
         """Take over the standard streams."""
-        super().init_io()  # type: ignore[no-untyped-call]  # nor this
+        super().init_io()  # type: ignore[no-untyped-call]  # as flush
         for stream in (sys.stdout, sys.stderr):
             if type(stream) is OutStream:  # whose class the base class can only take by its name
                 stream.__class__ = FrugalStream
 
     def start(self) -> None:
         """Serve until told to shut down."""
-        super().start()  # type: ignore[no-untyped-call]  # nor this
+        super().start()  # type: ignore[no-untyped-call]  # as flush
         # At exit the IOPub thread is stopped first. The control thread, not yet done with the request to shut
         # down, then waits 10 s for a flush that never comes (ipykernel 7.4: about one exit in ten).
         self.control_thread.stop()

@@ -1,12 +1,12 @@
 """Programs that know only the real Azure's addresses, run inside a machine."""
 
 import json
-import shutil
 import sys
 
 import pytest
 
 from tests.sandbox.guest.lab import Lab
+from tests.support.needs import in_need_of
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
@@ -42,6 +42,7 @@ TRUSTING = {
 
 
 def test_the_quickstarts_own_command_gets_a_token(lab: Lab) -> None:
+    in_need_of("curl")
     done = lab.inside("myVM", "curl", "-sS", "-H", "Metadata:true", TOKEN_URL)
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
@@ -51,8 +52,7 @@ def test_the_quickstarts_own_command_gets_a_token(lab: Lab) -> None:
 
 @pytest.mark.parametrize("program", TRUSTING)
 def test_sign_in_is_at_its_own_address_and_trusted(lab: Lab, program: str) -> None:
-    if shutil.which(TRUSTING[program][0]) is None:
-        pytest.skip(f"{program} is not installed")
+    in_need_of(TRUSTING[program][0])
     url = f"https://login.microsoftonline.com/{lab.world.tenant_id}/v2.0/.well-known/openid-configuration"
     done = lab.inside("myVM", *(word.replace("{url}", url) for word in TRUSTING[program]))
     assert done.returncode == 0, done.stderr

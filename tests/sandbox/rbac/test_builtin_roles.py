@@ -49,7 +49,7 @@ def test_all_are_built_in_assignable_everywhere_dated_and_described_each_in_its_
     assert all(len(role.description) > 20 and role.description.endswith(".") for role in roles.values())
 
 
-@pytest.mark.skipif(not FACTS.exists(), reason="no table of Azure's built-in roles beside this repository")
+@pytest.mark.skipif(not FACTS.exists(), reason="the table of Azure's built-in roles is not beside the repository")
 def test_names_ids_and_actions_are_azures() -> None:
     azure = {fact["name"]: fact for fact in json.loads(FACTS.read_text(encoding="utf-8"))}
     for role in builtin_roles().values():

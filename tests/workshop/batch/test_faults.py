@@ -12,6 +12,7 @@ import nbformat
 import psutil
 import pytest
 
+from tests.support.needs import do_without
 from tests.workshop.batch.conftest import PATIENCE, Desk, all_gone, children, dask_cluster, identities, shows, wait_for
 from workshop.batch import cluster
 from workshop.kernels import KernelKind, default_kind
@@ -141,13 +142,30 @@ def test_a_second_ctrl_c_ends_what_runs(desk: Desk, tmp_path: Path) -> None:
 
 
 @linux
+def test_a_worker_that_is_stuck_does_not_keep_the_second_ctrl_c_waiting(desk: Desk, tmp_path: Path) -> None:
+    stop = "import signal; os.kill(psutil.Process().parents()[1].pid, signal.SIGSTOP); mark(identity_name)"
+    desk.write({"00_a": shows(marks(tmp_path), stop, "time.sleep(600)")}, identities(1))
+    with desk.start("--jobs", "1") as runner:
+        wait_for(lambda: (tmp_path / "ID001").exists())
+        below = children(runner.pid)
+        runner.send_signal(signal.SIGINT)
+        wait_for(lambda: "Ctrl-C again" in desk.said())
+        runner.send_signal(signal.SIGINT)
+        assert runner.wait(45) == 130  # sooner than it would be replaced
+        wait_for(lambda: all_gone(below))
+    assert set(desk.states().values()) == {"cancelled"}
+    assert "Traceback" not in desk.said()
+    assert (desk.output / "report.html").exists()
+
+
+@linux
 def test_a_full_disk_is_reported_and_corrupts_nothing(desk: Desk, tmp_path: Path) -> None:
     small, kept = tmp_path / "small", tmp_path / "kept"
     small.mkdir()
     inside = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
     mount = f"mount -t tmpfs -o size=400k tmpfs {small}"
     if not shutil.which("unshare") or subprocess.run([*inside, mount], capture_output=True).returncode:
-        pytest.skip("needs a user namespace for a small file system")
+        do_without("this system does not permit namespaces, and a small file system in one")
     desk.write({"00_a": shows("print('x' * 60_000)"), "01_b": shows("print('y' * 30_000)")}, identities(8))
     words = [*desk.words("--jobs", "1"), "--output", str(small)]
     command = " ".join(f"'{word}'" for word in [sys.executable, "-m", "workshop", *words])

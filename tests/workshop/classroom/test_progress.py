@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 import requests
 
+from tests.support.needs import in_need_of
 from tests.support.sandbox import RunningSandbox
 from tests.workshop.classroom.crowd import make_crowd
 from tests.workshop.classroom.lesson import Lesson, hold, learner
@@ -25,7 +25,6 @@ from workshop.errors import WorkshopError
 
 Capture = pytest.CaptureFixture[str]
 CROWD = 300  # learners
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 
 
 def snapshot(note: str = "") -> Snapshot:
@@ -148,12 +147,11 @@ def test_many_browsers_ask_azure_no_more_often_than_one() -> None:
     assert len(looks) == 1
 
 
-@pytest.mark.skipif(BROWSER is None, reason="no Chromium here")
 def test_a_browser_draws_it() -> None:
-    assert BROWSER is not None
+    browser = in_need_of("chromium", "google-chrome")
     with page(lambda: snapshot("a note")) as address:
         words = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=2000", "--dump-dom", address]
-        drawn = subprocess.run([BROWSER, *words], capture_output=True, text=True, timeout=60, check=True).stdout
+        drawn = subprocess.run([browser, *words], capture_output=True, text=True, timeout=60, check=True).stdout
     assert "How far the class friday is (sandbox)" in drawn
     assert "&lt;b&gt;Ada&lt;/b&gt;" in drawn and "<b>Ada</b>" not in drawn
     assert '<td class="done" aria-label="Group: is there">✓</td>' in drawn
