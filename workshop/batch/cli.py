@@ -57,7 +57,7 @@ def add_batch(parser: argparse.ArgumentParser) -> None:
         "--jobs",
         type=_positive,
         metavar="N",
-        help="rows at the same time (default: one more than there are processors)",
+        help="rows at the same time (default: one for each processor; rows on Azure mostly wait: more are faster)",
     )
     parser.add_argument(
         "--scheduler", metavar="tcp://…", help="use the workers of this Dask scheduler in place of ones started here"

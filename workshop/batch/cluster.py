@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from workshop.batch import worker
+from workshop.batch.processors import PROCESSORS, processors_of_their_own
 from workshop.batch.task import News, RowError, RowResult, RowTask
 from workshop.errors import UsageError, WorkshopError
 
@@ -137,8 +138,7 @@ def cluster(batch: str, rows: int, scheduler: str | None, jobs: int | None) -> I
         batch: that rows will run for.
         rows: how many.
         scheduler: address of a Dask scheduler; None for new workers on this computer.
-        jobs: rows at the same time; None for one more than there are processors here, or for one for each thread of
-            the workers there. A row waits at times, for Azure or for a process of its own: one more fills the gaps.
+        jobs: rows at the same time; None for one for each processor here, or for each thread of the workers there.
 
     Raises:
         UsageError: There is no such scheduler, or it has no worker that can run the notebooks.
@@ -151,7 +151,7 @@ def cluster(batch: str, rows: int, scheduler: str | None, jobs: int | None) -> I
     untyped: Any = distributed
     with _quiet(), dask.config.set(_CONFIGURATION), ExitStack() as opened:
         if scheduler is None:
-            local = opened.enter_context(_local(min(rows, jobs or CPU_COUNT + 1)))
+            local = opened.enter_context(_local(min(rows, jobs or CPU_COUNT)))
             client = opened.enter_context(untyped.Client(local))
         else:
             client = opened.enter_context(_connected(scheduler))
@@ -160,10 +160,12 @@ def cluster(batch: str, rows: int, scheduler: str | None, jobs: int | None) -> I
 
 @contextmanager
 def _local(workers: int) -> Iterator[Any]:
+    import dask
     import distributed
 
     untyped: Any = distributed
-    with ExitStack() as opened:
+    own = {PROCESSORS: processors_of_their_own(workers)}
+    with dask.config.set(own), ExitStack() as opened:
         scratch = opened.enter_context(tempfile.TemporaryDirectory(prefix="batch-workers-", ignore_cleanup_errors=True))
         try:
             local = untyped.LocalCluster(

@@ -1,7 +1,11 @@
 """The workers that a batch starts on this computer."""
 
 import gc
+import json
+import os
 import queue
+import sys
+from pathlib import Path
 from typing import Any
 
 import nbformat
@@ -9,30 +13,88 @@ import pytest
 
 from tests.workshop.notebooks import notebook
 from workshop.batch.cluster import cluster
+from workshop.batch.processors import processors_of_their_own
 from workshop.batch.task import NotebookTask, RowTask
 from workshop.kernels import default_kind
+
+MEETING = """
+import json, os, pathlib, time
+pathlib.Path({folder!r}, str(os.getpid())).touch()
+while len(os.listdir({folder!r})) < {rows}:
+    time.sleep(0.01)
+print(json.dumps(sorted(os.sched_getaffinity(0))))
+"""
+linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere processes cannot keep to a processor")
+
+
+def row(number: int, node: nbformat.NotebookNode) -> RowTask:
+    """One for the workers."""
+    text = nbformat.writes(node)
+    return RowTask(
+        "batch", "topic", f"row {number}", 0, [NotebookTask("00_a", text, {})], "", default_kind(), None, None
+    )
 
 
 @pytest.mark.parametrize(
     ("rows", "jobs", "workers"),
     [(9, None, 2), (1, None, 1), (9, 1, 1)],
-    ids=["one more than processors", "no more than rows", "as asked for"],
+    ids=["as many as processors", "no more than rows", "as asked for"],
 )
 def test_how_many_there_are(monkeypatch: pytest.MonkeyPatch, rows: int, jobs: int | None, workers: int) -> None:
-    monkeypatch.setattr("dask.system.CPU_COUNT", 1)
+    monkeypatch.setattr("dask.system.CPU_COUNT", 2)
     with cluster("batch", rows, None, jobs) as found:
         assert found.room() == workers
 
 
 def test_rows_that_have_run_are_forgotten() -> None:
     ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    empty = NotebookTask("00_a", nbformat.writes(notebook()), {})
     with cluster("batch", 1, None, 1) as found:
         for number in range(40):
-            row = RowTask("batch", "topic", f"row {number}", 0, [empty], "", default_kind(), None, None)
-            found.submit(row, ended.put)
+            found.submit(row(number, notebook()), ended.put)
             assert not found.result(ended.get(timeout=60)).failed
-        del row
         gc.collect()
         kept = sum(isinstance(each, RowTask) for each in gc.get_objects())
     assert kept <= 20
+
+
+@linux
+@pytest.mark.parametrize("more", [0, 1])
+def test_each_has_a_processor_of_its_own_if_there_are_as_many(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, more: int
+) -> None:
+    usable = sorted(os.sched_getaffinity(0))
+    own = usable[:2]  # two are enough
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "sched_getaffinity", lambda process: own)
+        patch.setattr("dask.system.CPU_COUNT", len(own))
+        found = kept_to(len(own) + more, tmp_path)
+    assert found == sorted([[processor] for processor in own] + [usable] * more)
+
+
+@linux
+def test_one_that_is_alone_uses_all_processors(tmp_path: Path) -> None:
+    assert kept_to(1, tmp_path) == [sorted(os.sched_getaffinity(0))]
+
+
+def kept_to(rows: int, folder: Path) -> list[list[int]]:
+    """Run so many rows at the same time; return which processors each one's kernel could use."""
+    node = notebook(MEETING.format(folder=str(folder), rows=rows))
+    ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    with cluster("batch", rows, None, rows) as found:
+        for number in range(rows):
+            found.submit(row(number, node), ended.put)
+        results = [found.result(ended.get(timeout=60)) for _ in range(rows)]
+    executed = [nbformat.reads(result.notebooks[0].text, 4) for result in results]
+    return sorted(json.loads(node.cells[-1].outputs[0].text) for node in executed)
+
+
+@linux
+@pytest.mark.parametrize(
+    ("share", "workers", "own"),
+    [(4, 4, [1, 3, 5, 7]), (4, 9, [1, 3, 5, 7]), (4, 3, []), (2, 2, []), (2, 4, [])],
+    ids=["as many", "more", "fewer", "a share of their time", "a share of their time, and workers for all"],
+)
+def test_which_processors_are_given(monkeypatch: pytest.MonkeyPatch, share: int, workers: int, own: list[int]) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {7, 5, 3, 1})
+    monkeypatch.setattr("dask.system.CPU_COUNT", share)
+    assert processors_of_their_own(workers) == own
