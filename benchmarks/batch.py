@@ -33,7 +33,7 @@ from workshop.series import find_series
 ROWS = 50
 MANY = 500
 FEW = 20  # rows, to compare one worker with two
-ROUNDS = 2  # of that; the faster one of each counts
+ROUNDS = 3  # of that; the fastest of each counts
 BY_ITSELF = 0  # workers: as many as a batch has if it is not told how many
 SAMPLE = 2  # rows that papermill runs: 50 would take a quarter of an hour
 _LOOP = """

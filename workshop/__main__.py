@@ -1,8 +1,11 @@
 """``python -m workshop``."""
 
+import io
 import sys
 
 from workshop.cli import main
 
 if __name__ == "__main__":
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: no command ends for a letter it cannot show
     sys.exit(main())

@@ -206,3 +206,11 @@ def test_it_works_from_any_folder(folder: Path, tmp_path: Path) -> None:
     assert done.stderr == ""
     assert done.returncode == 0
     assert (elsewhere / "output" / "00_first.html").exists()
+
+
+def test_a_terminal_that_lacks_a_letter_ends_no_command(folder: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "workshop", "run", "--notebooks", str(folder), "--to", "00", "--output", "grün"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, env=environment, check=False)
+    assert (done.stderr, done.returncode) == (b"", 0)
+    assert rb"gr\xfcn/index.html" in done.stdout
