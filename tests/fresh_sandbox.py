@@ -23,7 +23,6 @@ from workshop.kernels import KernelKind, Kernels, default_kind
 from workshop.report import account_of
 from workshop.sandbox_process import FreshSandbox, kernel_environment
 from workshop.series import Notebook, find_series
-from workshop.warm.kernelspec import PROVISIONER
 
 _SANDBOX = pytest.StashKey[FreshSandbox]()
 _DONE = pytest.StashKey[set[Path]]()
@@ -96,8 +95,9 @@ def _execute(notebook: Notebook, environment: Mapping[str, str]) -> None:
 
 def _faster_kernels() -> dict[str, str]:
     """The variable that has Jupyter fork its kernels, where that is to be had: the same outputs in half the time."""
-    known = entry_points(group="jupyter_client.kernel_provisioners", name=PROVISIONER)
-    return {"JUPYTER_DEFAULT_PROVISIONER_NAME": PROVISIONER} if known and default_kind() is KernelKind.WARM else {}
+    provisioner = "warm-provisioner"
+    known = entry_points(group="jupyter_client.kernel_provisioners", name=provisioner)
+    return {"JUPYTER_DEFAULT_PROVISIONER_NAME": provisioner} if known and default_kind() is KernelKind.WARM else {}
 
 
 def _become(environment: Mapping[str, str]) -> None:

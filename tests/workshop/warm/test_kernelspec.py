@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
+from ipykernel.kernelspec import get_kernel_dict
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from tests.workshop.warm.kernels import DEADLINE, Kernel, managed
-from workshop.warm.kernelspec import DISPLAY_NAME, NAME, install_kernelspec
 from workshop.warm.provisioner import WarmProvisioner
 
-
-@pytest.fixture
-def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The kernelspec in an environment that Jupyter looks in."""
-    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "share" / "jupyter"))
-    return install_kernelspec(tmp_path)
+NAME = "python3-warm"
 
 
 def started(kernel_name: str) -> Kernel:
@@ -32,15 +28,19 @@ def started(kernel_name: str) -> Kernel:
     return Kernel(manager, client)
 
 
-def test_it_is_found_beside_the_normal_kernel(installed: Path) -> None:
+def test_it_is_ipykernels_but_for_its_name_and_provisioner() -> None:
     specs = KernelSpecManager().get_all_specs()
-    assert Path(specs[NAME]["resource_dir"]) == installed
-    assert specs[NAME]["spec"]["display_name"] == DISPLAY_NAME
-    assert specs["python3"]["spec"]["display_name"] != DISPLAY_NAME
-    assert (installed / "logo-svg.svg").exists()
+    warm, normal = specs[NAME]["spec"], get_kernel_dict()
+    assert warm["display_name"] == "Python 3 (warm)"
+    assert warm["metadata"].pop("kernel_provisioner")["provisioner_name"] == "warm-provisioner"
+    assert warm["argv"] == ["python", *normal["argv"][1:]]
+    assert {name: warm[name] for name in ("language", "metadata", "kernel_protocol_version")} == {
+        name: normal[name] for name in ("language", "metadata", "kernel_protocol_version")
+    }
+    assert specs["python3"]["spec"]["display_name"] == normal["display_name"]
 
 
-def test_a_kernel_by_its_name_is_warm(installed: Path) -> None:
+def test_a_kernel_by_its_name_is_warm() -> None:
     kernel = started(NAME)
     try:
         assert isinstance(kernel.manager.provisioner, WarmProvisioner)
@@ -50,8 +50,11 @@ def test_a_kernel_by_its_name_is_warm(installed: Path) -> None:
         kernel.close()
 
 
-def test_the_modules_to_import_can_be_set_in_it(installed: Path) -> None:
-    file = installed / "kernel.json"
+def test_the_modules_to_import_can_be_set_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "kernels" / NAME
+    shutil.copytree(KernelSpecManager().get_kernel_spec(NAME).resource_dir, folder)
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    file = folder / "kernel.json"
     spec = json.loads(file.read_text())
     spec["metadata"]["kernel_provisioner"]["config"] = {"preload": ["wave"]}
     file.write_text(json.dumps(spec))
@@ -60,13 +63,6 @@ def test_the_modules_to_import_can_be_set_in_it(installed: Path) -> None:
         assert kernel.run("import sys; 'wave' in sys.modules, 'requests' in sys.modules") == "(True, False)"
     finally:
         kernel.close()
-
-
-def test_installed_again_it_is_as_new(installed: Path, tmp_path: Path) -> None:
-    before = (installed / "kernel.json").read_text()
-    (installed / "kernel.json").write_text("{}")
-    assert install_kernelspec(tmp_path) == installed
-    assert (installed / "kernel.json").read_text() == before
 
 
 def test_a_server_can_make_every_python_kernel_warm(monkeypatch: pytest.MonkeyPatch) -> None:
