@@ -8,13 +8,13 @@ from contextlib import ExitStack, contextmanager
 import pytest
 import requests
 
-from sandbox.clock import FrozenClock
 from sandbox.cloud import Cloud, build_cloud
 from sandbox.entra.keys import SigningKey, ensure_signing_key
 from sandbox.http import Answer, Request
 from sandbox.listeners import Listener
 from sandbox.temper import INSTANT
 from sandbox.tls import Certificates, server_context
+from tests.support.clocks import FrozenClock
 
 Handle = Callable[[Request], Answer]
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from sandbox.clock import FrozenClock
 from sandbox.ids import Ids
 from sandbox.long_operations import LongOperations
 from sandbox.store import Store
+from tests.support.clocks import FrozenClock
 
 
 def begun(path: Path | str, clock: FrozenClock, done: list[str]) -> tuple[Store, LongOperations]:

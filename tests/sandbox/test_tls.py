@@ -19,8 +19,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from sandbox import tls
-from sandbox.clock import FrozenClock, SystemClock
+from sandbox.clock import SystemClock
 from sandbox.tls import Certificates, ensure_certificates, server_context
+from tests.support.clocks import FrozenClock
 from tests.support.needs import in_need_of
 
 NAMES = [*tls.HOST_NAMES, *tls.ADDRESSES]

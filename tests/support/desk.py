@@ -13,13 +13,13 @@ from sandbox import world
 from sandbox.app import App
 from sandbox.arm.resource_groups import new_group
 from sandbox.assignments import RoleAssignment
-from sandbox.clock import FrozenClock
 from sandbox.cloud import Cloud, build_cloud
 from sandbox.directory import Caller
 from sandbox.entra.keys import SigningKey
 from sandbox.http import Answer, Request, parse_query
 from sandbox.rbac.roles import builtin_roles
 from sandbox.temper import INSTANT, Temper
+from tests.support.clocks import FrozenClock
 
 OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 AUDIENCE = "https://management.azure.com/"

@@ -14,12 +14,12 @@ import requests
 from azure.identity import ClientSecretCredential
 
 from sandbox import world
-from sandbox.clock import ShiftedClock
 from sandbox.directory import Principal, new_secret
 from sandbox.rbac.scopes import canonical
 from sandbox.seeding import ensure_operator_secret
 from sandbox.server import SandboxServer
 from sandbox.state import Settings, StateDirectory
+from tests.support.clocks import ShiftedClock
 
 Client = TypeVar("Client")
 LOCAL_API_VERSION = world.LOCAL_API_VERSION

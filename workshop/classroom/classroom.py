@@ -14,7 +14,6 @@ from workshop.classroom.roster import Entry, handle_of
 from workshop.errors import UsageError
 
 SANDBOX = "sandbox"
-TARGETS = (SANDBOX, "azure")
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 _PLACES = frozenset({"class", "handle", "number"})
 

@@ -17,8 +17,6 @@ from workshop.classroom.classroom import Classroom, Learner
 from workshop.errors import UsageError
 from workshop.files import stage
 
-DEFAULT = Path("class")
-
 
 @dataclass(frozen=True)
 class ClassFolder:

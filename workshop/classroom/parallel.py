@@ -12,8 +12,6 @@ from azure.core.exceptions import AzureError
 from helpers import explain
 from workshop.errors import WorkshopError
 
-DEFAULT_JOBS = 8
-MOST_JOBS = 32
 Subject = TypeVar("Subject")
 
 

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from sandbox.arm.virtual_machines import running_machines
-from sandbox.clock import FrozenClock
 from sandbox.compute_quota import GET, LIST, UPDATE, ComputeQuota
+from tests.support.clocks import FrozenClock
 from tests.support.desk import Desk, code, message
 from tests.support.machines import Machines
 

@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives import serialization
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox.clock import FrozenClock
 from sandbox.entra import validation
 from sandbox.entra.keys import SigningKey, base64url
 from sandbox.entra.tokens import IssuedToken, TokenIssuer
@@ -25,6 +24,7 @@ from sandbox.entra.validation import (
     TokenValidator,
     WrongAudience,
 )
+from tests.support.clocks import FrozenClock
 
 TENANT = "72f988bf-0000-4000-8000-2d7cd011db47"
 CLIENT = "11111111-1111-4111-8111-111111111111"

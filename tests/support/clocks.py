@@ -1,0 +1,35 @@
+"""Clocks that move when they are told to."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+
+class FrozenClock:
+    """A time that stands still until it is told to move."""
+
+    def __init__(self, start: datetime = datetime(2024, 5, 28, 12, 0, tzinfo=UTC)) -> None:
+        self._now = start
+
+    def now(self) -> datetime:
+        """Return the time this clock was last set to."""
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Move forward by ``seconds``."""
+        self._now += timedelta(seconds=seconds)
+
+
+class ShiftedClock:
+    """The machine's own time, moved forward on demand: for clients that look at their own clock."""
+
+    def __init__(self) -> None:
+        self._shift = timedelta()
+
+    def now(self) -> datetime:
+        """Return the machine's time and what was added to it."""
+        return datetime.now(UTC) + self._shift
+
+    def advance(self, seconds: float) -> None:
+        """Move forward by ``seconds``."""
+        self._shift += timedelta(seconds=seconds)
