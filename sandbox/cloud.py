@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,11 +26,35 @@ from sandbox.world import World
 
 
 @dataclass
+class MetadataEndpoint:
+    """Where the metadata service of a running machine can be reached from the host.
+
+    Attributes:
+        address: its URL.
+        told: the users of this computer to whom Resource Manager gave the address. There is no password: so whoever
+            finds it out by trying all ports is not served.
+    """
+
+    address: str
+    told: set[int] = field(default_factory=set)
+
+    def tell(self, user_id: int | None) -> str:
+        """Return the address to a user who may have it."""
+        if user_id is not None:
+            self.told.add(user_id)
+        return self.address
+
+    def admits(self, user_id: int | None) -> bool:
+        """Whether a user may ask; where it cannot be known who does, anybody may."""
+        return user_id is None or user_id in self.told or user_id in (0, os.geteuid())
+
+
+@dataclass
 class Cloud:
     """One tenant with everything in it.
 
-    ``metadata_endpoints`` maps the canonical id of each running virtual machine to the address of its metadata
-    service; the server keeps it. ``scripts`` runs those of Run Command, and is None where that is not allowed.
+    ``metadata_endpoints`` maps the canonical id of each running virtual machine to where its metadata service is;
+    the server keeps it. ``scripts`` runs those of Run Command, and is None where that is not allowed.
     ``machines_changed`` is set by operations that start, stop or remove a machine, and
     tells the server to look.
     """
@@ -48,7 +73,7 @@ class Cloud:
     validator: TokenValidator
     graph_validator: TokenValidator
     scripts: Scripts | None = None
-    metadata_endpoints: dict[str, str] = field(default_factory=dict)
+    metadata_endpoints: dict[str, MetadataEndpoint] = field(default_factory=dict)
     machines_changed: bool = True
     compute_quota: ComputeQuota = field(default_factory=ComputeQuota)
 

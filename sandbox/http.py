@@ -9,6 +9,8 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
+from sandbox.peers import Address, user_at
+
 _HOST = re.compile(r"([^:\[\]]*|\[[^\]]*\])(:[0-9]{1,5})?")
 
 
@@ -17,7 +19,8 @@ class Request:
     """One HTTP request, read to its end.
 
     ``path`` is percent-decoded and keeps the caller's case; ``host`` is the ``Host`` header as sent, port and all;
-    ``query`` holds the decoded pairs in their order; ``headers`` looks names up without regard to case.
+    ``query`` holds the decoded pairs in their order; ``headers`` looks names up without regard to case. ``ends`` are
+    those of the connection that it came by, the client's first; None where there was no connection.
     """
 
     method: str
@@ -27,6 +30,12 @@ class Request:
     query: tuple[tuple[str, str], ...]
     headers: Mapping[str, str]
     body: bytes = b""
+    ends: tuple[Address, Address] | None = None
+
+    @property
+    def user_id(self) -> int | None:
+        """The user of this computer whose process asks; None where that is not to be known."""
+        return user_at(*self.ends) if self.ends else None
 
     @property
     def hostname(self) -> str:

@@ -13,7 +13,7 @@ from sandbox.app import App
 from sandbox.arm.running_scripts import fail_lost_scripts
 from sandbox.arm.vm_states import running_machines
 from sandbox.clock import Clock, SystemClock
-from sandbox.cloud import Cloud, build_cloud
+from sandbox.cloud import Cloud, MetadataEndpoint, build_cloud
 from sandbox.entra.keys import ensure_signing_key
 from sandbox.guest.scripts import Scripts
 from sandbox.imds.service import SERVER, MetadataService
@@ -129,7 +129,7 @@ class SandboxServer:
         await _start_on(listener, self.runtime.metadata.get(key, 0), must=False)
         self._machines[key] = listener
         self.runtime.metadata[key] = listener.port
-        self.cloud.metadata_endpoints[key] = f"http://{HOST}:{listener.port}"
+        self.cloud.metadata_endpoints[key] = MetadataEndpoint(f"http://{HOST}:{listener.port}")
 
 
 async def _start_on(listener: Listener, port: int, *, must: bool) -> None:

@@ -29,7 +29,10 @@ operations = Operations("Sandbox.Local/services", versions.SANDBOX)
 
 @operations.operation("GET", _VM + "/providers/Sandbox.Local/metadataService", action=_VM_TYPE + "/read")
 def get_metadata_service(call: Call) -> Answer:
-    """Answer the address at which this machine's metadata service can be reached from the host."""
+    """Answer the address at which this machine's metadata service can be reached from the host.
+
+    From now on it serves the user of this computer who asked.
+    """
     machine = call.cloud.store.get(call.scope)
     if machine is None:
         raise errors.resource_not_found(_VM_TYPE, call["name"], call["resource_group"])
@@ -39,7 +42,7 @@ def get_metadata_service(call: Call) -> Answer:
             "VirtualMachineNotRunning",
             f"The virtual machine '{machine.body['name']}' is not running, so it has no metadata service. Start it.",
         )
-    return Answer(200, _metadata_service(machine.id, endpoint))
+    return Answer(200, _metadata_service(machine.id, endpoint.tell(call.request.user_id)))
 
 
 @operations.operation(
@@ -49,12 +52,12 @@ def get_metadata_service(call: Call) -> Answer:
     filtered=True,
 )
 def list_metadata_services(call: Call) -> Answer:
-    """Answer the metadata services of the running machines that the caller may read."""
+    """Answer the metadata services of the running machines that the caller may read, and have them serve the user."""
     machines = call.cloud.store.list(call.scope, _VM_TYPE)
     seen = call.cloud.gate.visible(call.caller, _VM_TYPE + "/read", call.scope, machines)
-    endpoints = call.cloud.metadata_endpoints
+    endpoints, user_id = call.cloud.metadata_endpoints, call.request.user_id
     value = [
-        _metadata_service(machine.id, endpoints[canonical(machine.id)])
+        _metadata_service(machine.id, endpoints[canonical(machine.id)].tell(user_id))
         for machine in seen
         if canonical(machine.id) in endpoints
     ]

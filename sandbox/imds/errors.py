@@ -54,6 +54,16 @@ def wrong_host(host: str) -> MetadataError:
     return MetadataError(403, "forbidden", f"The host '{host}' is not the metadata service")
 
 
+def another_user() -> MetadataError:
+    """A process of somebody else's on this computer, who would not be on the machine in Azure (*)."""
+    return MetadataError(
+        403,
+        "forbidden",
+        "This is the metadata service of another user's machine. If the machine is yours, run again the cell or the "
+        "command that enters it: Resource Manager then lets you in",
+    )
+
+
 def duplicate_parameter(name: str) -> MetadataError:
     """A parameter that is there twice (*)."""
     return bad_request(f"The query parameter '{name}' is specified more than once")

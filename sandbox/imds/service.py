@@ -14,6 +14,7 @@ from sandbox.imds.instance import answer_instance
 from sandbox.imds.rate import Rate
 from sandbox.imds.tokens import Tokens
 from sandbox.imds.versions import API_VERSIONS, FIRST_WITH_IDENTITY, FIRST_WITH_INSTANCE, NEWEST
+from sandbox.rbac.scopes import canonical
 from sandbox.store import Resource
 
 SERVER = "IMDS/150.870.65.1854"  # the real service's; Azure's clients check that it begins with IMDS
@@ -55,6 +56,9 @@ class MetadataService:
     def _admit(self, request: Request) -> None:
         if request.hostname not in _HOSTS:
             raise errors.wrong_host(request.hostname)
+        endpoint = self._cloud.metadata_endpoints.get(canonical(self._machine_id))
+        if endpoint is not None and not endpoint.admits(request.user_id):
+            raise errors.another_user()
         if "X-Forwarded-For" in request.headers:
             raise errors.forwarded()
         if request.headers.get("Metadata") != "true":

@@ -153,6 +153,26 @@ async def nobody_sees_anothers(day: Day, people: list[Visitor]) -> None:
             ]
         )
         assert (await ada.evaluate(code)).split() == ["refused"] * len(private)
+        await only_ones_own_machine_lets_one_in(day, ada)
+
+
+async def only_ones_own_machine_lets_one_in(day: Day, person: Visitor) -> None:
+    """Of all ports at which metadata services listen, one gives a token."""
+    runtime = json.loads((day.path / "sandbox" / "runtime.json").read_text("utf-8"))
+    machines = {port: machine for machine, port in runtime["metadata"].items()}
+    code = f"""
+import requests
+query = {{"api-version": "2018-02-01", "resource": "https://management.azure.com/"}}
+for port in {sorted(machines)}:
+    url = f"http://127.0.0.1:{{port}}/metadata/identity/oauth2/token"
+    print(port, requests.get(url, query, headers={{"Metadata": "true"}}).status_code)
+"""
+    lines = [line.split() for line in (await person.evaluate(code)).splitlines()]
+    given = [machines[int(port)] for port, status in lines if status == "200"]
+    assert {status for _, status in lines} == {"200", "403"}
+    assert len(lines) >= len(NAMES)
+    (machine,) = given
+    assert f"/{day.folder.load().find(person.name).resource_group}/".casefold() in machine.casefold()
 
 
 def progress_of(day: Day) -> list[str]:

@@ -85,7 +85,7 @@ class RunningSandbox:
     def metadata_endpoint(self, vm: str = world.VM_NAME, group: str = world.RESOURCE_GROUP) -> str:
         """The address of a machine's metadata service."""
         machine = f"{self.world.group(group)}/providers/Microsoft.Compute/virtualMachines/{vm}"
-        return self.cloud.metadata_endpoints[canonical(machine)]
+        return self.cloud.metadata_endpoints[canonical(machine)].address
 
     def on_loop(self, function: Any) -> Any:
         """Call ``function`` on the server's thread, where the store lives."""

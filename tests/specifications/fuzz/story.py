@@ -103,7 +103,7 @@ class Story(RuleBasedStateMachine):
         while canonical(machine) not in self.cloud.metadata_endpoints:
             assert time.monotonic() < end, "the machine has no metadata service"
             time.sleep(0.01)
-        return self.cloud.metadata_endpoints[canonical(machine)]
+        return self.cloud.metadata_endpoints[canonical(machine)].address
 
     # --- comparing -------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,117 @@
+"""A machine's metadata service is for those who may read the machine, whoever else is on this computer."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from sandbox import world
+from sandbox.cloud import MetadataEndpoint
+from tests.support.needs import in_need_of
+from tests.support.sandbox import LOCAL_API_VERSION, RunningSandbox
+
+READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
+root_only = pytest.mark.skipif(
+    sys.platform != "linux" or os.geteuid() != 0, reason="only root can start processes of other users"
+)
+
+
+@dataclass(frozen=True)
+class User:
+    """Somebody on this computer, with a service principal of their own."""
+
+    sandbox: RunningSandbox
+    user_id: int
+    token: str
+
+    def curl(self, url: str, *headers: str) -> Any:
+        """What a process of theirs is answered."""
+        words = [in_need_of("curl"), "--silent", "--insecure", "--noproxy", "*", url]
+        words += [word for header in headers for word in ("--header", header)]
+        done = subprocess.run(
+            words,
+            user=self.user_id,
+            group=self.user_id,
+            extra_groups=[],
+            cwd="/",
+            capture_output=True,
+            timeout=30,
+            check=True,
+        )
+        return json.loads(done.stdout)
+
+    def look(self) -> Any:
+        """Ask the seeded machine's metadata service."""
+        return self.curl(f"{self.sandbox.metadata_endpoint()}/metadata/versions", "Metadata: true")
+
+    def ask_where(self, path: str) -> Any:
+        """Ask Resource Manager where metadata services listen."""
+        url = f"{self.sandbox.endpoint}{path}?api-version={LOCAL_API_VERSION}"
+        return self.curl(url, f"Authorization: Bearer {self.token}")
+
+
+def user(sandbox: RunningSandbox, user_id: int) -> User:
+    principal, secret = sandbox.add_principal(f"user {user_id}")
+    return User(sandbox, user_id, sandbox.token(principal.client_id, secret))
+
+
+def machine(sandbox: RunningSandbox) -> str:
+    return f"{sandbox.world.group(world.RESOURCE_GROUP)}/providers/Microsoft.Compute/virtualMachines/{world.VM_NAME}"
+
+
+def let_read(sandbox: RunningSandbox, reader: User) -> None:
+    principal = sandbox.on_loop(lambda: sandbox.cloud.directory.by_name(f"user {reader.user_id}"))[0]
+    path = f"{machine(sandbox)}/providers/Microsoft.Authorization/roleAssignments/{sandbox.cloud.ids.guid('reads')}"
+    role = f"{sandbox.world.subscription}/providers/Microsoft.Authorization/roleDefinitions/{READER}"
+    body = {"properties": {"principalId": principal.object_id, "roleDefinitionId": role}}
+    assert sandbox.arm("PUT", path, body).status_code == 201
+
+
+@root_only
+@pytest.mark.parametrize("one", [True, False], ids=["one machine's", "all that they see"])
+def test_whoever_may_read_the_machine_is_let_in_and_nobody_else(sandbox: RunningSandbox, one: bool) -> None:
+    ada, grace = user(sandbox, 80_001), user(sandbox, 80_002)
+    let_read(sandbox, ada)
+    where = (
+        f"{machine(sandbox)}/providers/Sandbox.Local/metadataService"
+        if one
+        else f"{sandbox.world.subscription}/providers/Sandbox.Local/metadataServices"
+    )
+    assert "another user's machine" in ada.look()["error"]  # before having asked
+    assert "error" not in ada.ask_where(where)
+    answer = grace.ask_where(where)
+    assert answer["error"]["code"] == "AuthorizationFailed"
+    assert "2018-02-01" in ada.look()["apiVersions"]
+    assert "another user's machine" in grace.look()["error"]
+
+
+@root_only
+def test_a_refused_user_gets_no_token(sandbox: RunningSandbox) -> None:
+    query = "api-version=2018-02-01&resource=https://management.azure.com/"
+    url = f"{sandbox.metadata_endpoint()}/metadata/identity/oauth2/token?{query}"
+    answer = user(sandbox, 80_001).curl(url, "Metadata: true")
+    assert answer["error"] == "forbidden"
+    assert "another user's machine" in answer["error_description"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere users cannot be told apart")
+def test_the_sandboxs_own_user_and_root_need_not_ask() -> None:
+    endpoint = MetadataEndpoint("http://127.0.0.1:1")
+    assert endpoint.admits(os.geteuid())
+    assert endpoint.admits(0)
+    assert not endpoint.admits(80_001)
+    assert endpoint.tell(80_001) == endpoint.address
+    assert endpoint.admits(80_001)
+    assert not endpoint.admits(80_002)
+
+
+def test_where_users_cannot_be_told_apart_all_are_served() -> None:
+    endpoint = MetadataEndpoint("http://127.0.0.1:1")
+    assert endpoint.tell(None) == endpoint.address
+    assert endpoint.admits(None)
