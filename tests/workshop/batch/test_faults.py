@@ -158,6 +158,16 @@ def test_a_worker_that_is_stuck_does_not_keep_the_second_ctrl_c_waiting(desk: De
     assert (desk.output / "report.html").exists()
 
 
+@pytest.mark.slow
+def test_of_five_hundred_rows_exactly_the_bad_tenth_fails(desk: Desk) -> None:
+    desk.write({"00_a": shows("assert not identity_name.endswith('7'), 'bad'")}, identities(500))
+    assert desk.run() == 1
+    states = desk.states()
+    assert len(states) == 500
+    assert {name for name, state in states.items() if state == "failed"} == {f"row-{n:04}" for n in range(7, 500, 10)}
+    assert set(states.values()) == {"completed", "failed"}
+
+
 @linux
 def test_a_full_disk_is_reported_and_corrupts_nothing(desk: Desk, tmp_path: Path) -> None:
     small, kept = tmp_path / "small", tmp_path / "kept"
