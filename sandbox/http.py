@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from asyncio import BaseTransport
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
-from sandbox.peers import Address, user_at
+from sandbox.peers import user_at
 
 _HOST = re.compile(r"([^:\[\]]*|\[[^\]]*\])(:[0-9]{1,5})?")
 
@@ -19,8 +20,8 @@ class Request:
     """One HTTP request, read to its end.
 
     ``path`` is percent-decoded and keeps the caller's case; ``host`` is the ``Host`` header as sent, port and all;
-    ``query`` holds the decoded pairs in their order; ``headers`` looks names up without regard to case. ``ends`` are
-    those of the connection that it came by, the client's first; None where there was no connection.
+    ``query`` holds the decoded pairs in their order; ``headers`` looks names up without regard to case. ``transport``
+    is the connection that it came by, if it came by one.
     """
 
     method: str
@@ -30,12 +31,14 @@ class Request:
     query: tuple[tuple[str, str], ...]
     headers: Mapping[str, str]
     body: bytes = b""
-    ends: tuple[Address, Address] | None = None
+    transport: BaseTransport | None = None
 
     @property
     def user_id(self) -> int | None:
         """The user of this computer whose process asks; None where that is not to be known."""
-        return user_at(*self.ends) if self.ends else None
+        if self.transport is None or self.transport.is_closing():
+            return None
+        return user_at(self.transport.get_extra_info("peername"), self.transport.get_extra_info("sockname"))
 
     @property
     def hostname(self) -> str:

@@ -15,7 +15,6 @@ from aiohttp import HttpVersion11, web
 from sandbox import errors
 from sandbox.errors import AzureError
 from sandbox.http import Answer, Request, parse_query
-from sandbox.peers import Address
 
 HOST = "127.0.0.1"
 MAXIMUM_BODY = 4 * 1024 * 1024  # bytes; ARM's limit
@@ -78,7 +77,7 @@ class Listener:
         else:
             host = raw.host if "Host" in raw.headers else ""  # aiohttp would look up this computer's name
             query = parse_query(url.raw_query_string)
-            request = Request(raw.method, self._scheme, host, url.path, query, raw.headers, body, _ends(raw.transport))
+            request = Request(raw.method, self._scheme, host, url.path, query, raw.headers, body, raw.transport)
             answer = self._handle(request)
         if self.after_each is not None:
             waiting = self.after_each()
@@ -87,12 +86,6 @@ class Listener:
         took = (time.perf_counter() - began) * 1000
         self._log(f"{self._server_name} {raw.method} {url.raw_path} {answer.status} {took:.1f} ms")
         return to_response(answer, self._server_name)
-
-
-def _ends(transport: asyncio.Transport | None) -> tuple[Address, Address] | None:
-    if transport is None:  # the client has gone
-        return None
-    return transport.get_extra_info("peername"), transport.get_extra_info("sockname")
 
 
 async def _read_body(raw: web.BaseRequest) -> bytes:
