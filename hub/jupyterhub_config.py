@@ -15,7 +15,7 @@ from workshop.hub.authenticator import ClassAuthenticator
 from workshop.hub.installation import Installation
 from workshop.hub.spawner import LearnerSpawner, landing_page
 
-c = get_config()  # noqa: F821  # JupyterHub puts this name here as it reads the file
+c = get_config()  # noqa: F821  # traitlets defines it for each file of settings it reads
 
 # The class, and where the hub keeps what it has to remember.
 folder = ClassFolder(Path(os.environ["WORKSHOP_CLASS_FOLDER"]))

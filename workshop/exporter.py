@@ -1,11 +1,11 @@
-"""nbconvert's exporter of HTML, without what takes longest in it. To be imported once nbconvert is."""
+"""What nbconvert's exporter of HTML does, without what takes longest in it. To be imported once nbconvert is."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-from nbconvert.exporters import HTMLExporter
+from nbconvert.exporters import HTMLExporter, TemplateExporter
 from nbconvert.filters import Highlight2HTML
 from nbconvert.filters.widgetsdatatypefilter import WidgetsDataTypeFilter
 from nbformat import NotebookNode
@@ -16,29 +16,24 @@ _TAG = re.compile(r"<(/?)([a-zA-Z][\w:-]*)[^<>]*?(/?)>")
 _WITHOUT_END = frozenset(("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "wbr"))
 
 
-class PageExporter(HTMLExporter):
-    """As HTMLExporter, but for how the finished page is gone over a last time.
+def page_by(exporter: HTMLExporter, nb: NotebookNode, resources: dict[str, Any]) -> str:
+    """Return the page of a notebook: HTMLExporter's, but for how the finished page is gone over a last time.
 
     HTMLExporter has BeautifulSoup take it in, to describe pictures that nobody has described and to let the keyboard
     scroll in what is too wide, and write it out again: two thirds of the time that a page takes. Here that is two
     substitutions, unless a tag is left open: a browser would take all that follows for a part of it.
     """
-
-    def from_notebook_node(  # type: ignore[override]  # HTMLExporter returns a text, too, where its base has a notebook
-        self, nb: NotebookNode, resources: dict[str, Any] | None = None, **kw: Any
-    ) -> tuple[str, dict[str, Any]]:
-        """Return the page of a notebook, and the resources it was made with."""
-        filters = {
-            "highlight_code": Highlight2HTML(pygments_lexer=_lexer(nb), parent=self),
-            "filter_data_type": WidgetsDataTypeFilter(self._nb_metadata, resources, parent=self),
-        }
-        for name, made in filters.items():
-            self.register_filter(name, made)  # type: ignore[no-untyped-call]  # inherited from nbconvert, untyped there
-        html, made_with = super(HTMLExporter, self).from_notebook_node(nb, resources, **kw)
-        if not closes_its_tags(html):
-            return super().from_notebook_node(nb, resources, **kw)
-        described = _UNDESCRIBED.sub('<img alt="No description has been given"', html)
-        return _SCROLLS.sub('<div tabindex="0"', described), made_with
+    filters = {
+        "highlight_code": Highlight2HTML(pygments_lexer=_lexer(nb), parent=exporter),
+        "filter_data_type": WidgetsDataTypeFilter(exporter._nb_metadata, resources, parent=exporter),
+    }
+    for name, made in filters.items():
+        exporter.register_filter(name, made)
+    html, _ = TemplateExporter.from_notebook_node(exporter, nb, resources)
+    if not closes_its_tags(html):
+        return exporter.from_notebook_node(nb, resources)[0]
+    described = _UNDESCRIBED.sub('<img alt="No description has been given"', html)
+    return _SCROLLS.sub('<div tabindex="0"', described)
 
 
 def closes_its_tags(html: str) -> bool:

@@ -17,9 +17,8 @@ from workshop.execution import Failure
 
 if TYPE_CHECKING:
     from jinja2 import Template
+    from nbconvert.exporters import HTMLExporter
     from nbformat import NotebookNode
-
-    from workshop.exporter import PageExporter
 
 GENERATOR = '<meta name="generator" content="python -m workshop">'
 
@@ -92,6 +91,8 @@ def notebook_page(
         folder: where the pictures are that its text refers to.
         failure: what stopped it, if anything did.
     """
+    from workshop.exporter import page_by
+
     place = names.index(name)
     page = Page(
         name=name,
@@ -101,9 +102,7 @@ def notebook_page(
         failure=failure,
         style=_style(),
     )
-    html, _ = _exporter().from_notebook_node(
-        node, resources={"metadata": {"name": name, "path": str(folder)}, "page": page}
-    )
+    html = page_by(_exporter(), node, {"metadata": {"name": name, "path": str(folder)}, "page": page})
     return _link_pages(_embed_pictures(_percent_encode_svg(html), folder), names)
 
 
@@ -130,11 +129,11 @@ def _index_template() -> Template:
 
 
 @cache
-def _exporter() -> PageExporter:
-    from workshop.exporter import PageExporter
+def _exporter() -> HTMLExporter:
+    from nbconvert.exporters import HTMLExporter
 
     # Not embed_images: it ends what begins in one piece of HTML in the text and ends in another, such as <details>.
-    return PageExporter(  # type: ignore[no-untyped-call]  # inherited from nbconvert, untyped there
+    return HTMLExporter(
         template_name="notebook",
         extra_template_basedirs=[str(_TEMPLATES)],
         anchor_link_text="#",  # not empty: nbconvert then leaves the link open; hidden by the style sheet

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
 from importlib.util import find_spec
 
 # jsonschema takes these if they are there, for formats that no notebook has. The first compiles a grammar as it is
@@ -48,16 +49,27 @@ def collector_off() -> Iterator[None]:
             gc.enable()
 
 
+class _Missing(MetaPathFinder):
+    """Finds that some modules are not there, whether they are or not."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = frozenset(names)
+
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:
+        """Leave a module to the other finders, unless it is one of these."""
+        if fullname in self._names:
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+
+
 def _import(module: str, without: Sequence[str]) -> None:
     """Import a module that finds some others missing, but for those that are imported already."""
-    missing = [name for name in without if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(missing))  # type: ignore[arg-type]  # None, documented: not to be imported
+    missing = _Missing(without)
+    sys.meta_path.insert(0, missing)
     try:
         with collector_off():
             importlib.import_module(module)
     finally:
-        for name in missing:
-            del sys.modules[name]
+        sys.meta_path.remove(missing)
 
 
 def _is_there(module: str) -> bool:

@@ -148,7 +148,7 @@ def _remembering(kind: KernelKind) -> type[Any]:
     """The class of managers for this kind that remember their clients: who ends a kernel closes what leads to it."""
     base: type[Any] = _base(kind)
 
-    class Manager(base):  # type: ignore[misc]  # which base, is known when it runs
+    class Manager(base):  # type: ignore[misc]  # mypy takes no base that is chosen as it runs
         def __init__(self, **kwargs: Any) -> None:
             super().__init__(**kwargs)
             self.clients: list[Any] = []

@@ -81,8 +81,9 @@ class PageMaker:
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
             with contextlib.suppress(BrokenPipeError):
-                pipe.close()  # type: ignore[union-attr]  # both are pipes
+                pipe.close()
 
 
 def _make(job: Job) -> str:

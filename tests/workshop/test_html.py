@@ -12,7 +12,7 @@ from nbformat import NotebookNode
 
 from tests.workshop.notebooks import code, markdown, notebook
 from workshop.execution import Failure
-from workshop.exporter import PageExporter, closes_its_tags
+from workshop.exporter import closes_its_tags, page_by
 from workshop.html import Row, index_page, notebook_page, title_of
 
 DRAWING = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><title>Who asks whom</title><path d="M0 0"/></svg>'
@@ -107,11 +107,8 @@ def test_a_page_is_the_one_that_nbconvert_makes(tmp_path: Path, more: str) -> No
     made.cells[0].source += f'\n\n<img src="data:,"> {more}\n'
     made.metadata.language_info = {"name": "python", "pygments_lexer": "ipython3"}
     options: dict[str, Any] = {"metadata": {"name": "00_first", "path": str(tmp_path)}}
-    exporters: list[Any] = [PageExporter, HTMLExporter]
-    pages = [
-        exporter(template_name="lab", exclude_anchor_links=True).from_notebook_node(made, {**options})[0]
-        for exporter in exporters
-    ]
+    ours, nbconverts = (HTMLExporter(template_name="lab", exclude_anchor_links=True) for _ in range(2))
+    pages = [page_by(ours, made, {**options}), nbconverts.from_notebook_node(made, {**options})[0]]
     mine, theirs = (BeautifulSoup(page, "html.parser") for page in pages)
     assert closes_its_tags(pages[0])
     for picture in (*mine.find_all("img"), *theirs.find_all("img")):

@@ -14,7 +14,7 @@ from workshop.classroom.roster import TRAINER
 from workshop.classroom.sign_ins import read_passwords
 
 
-class ClassAuthenticator(Authenticator):  # type: ignore[misc]  # mypy runs where JupyterHub is not installed
+class ClassAuthenticator(Authenticator):  # type: ignore[misc]  # Any to mypy: JupyterHub is not installed beside it
     """Compares with the list of sign-ins, read anew each time: whoever is added can sign in at once."""
 
     sign_ins = Unicode(help="The file with everybody's password.").tag(config=True)

@@ -21,7 +21,7 @@ def landing_page(handler: Any) -> str:
     return str(handler.hub.base_url) + "admin" if user is not None and user.admin else ""
 
 
-class LearnerSpawner(LocalProcessSpawner):  # type: ignore[misc]  # mypy runs where JupyterHub is not installed
+class LearnerSpawner(LocalProcessSpawner):  # type: ignore[misc]  # Any to mypy: JupyterHub is not installed beside it
     """Starts the server of whoever has signed in; the trainer has none."""
 
     class_folder = Unicode(help="The class's folder.").tag(config=True)

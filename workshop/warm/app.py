@@ -26,11 +26,11 @@ class FrugalStream(OutStream):
     _written: object = None
     _flushed: object = None
 
-    def write(self, string: str) -> int | None:  # type: ignore[override]  # OutStream's, unlike TextIO's
+    def write(self, string: str) -> int:
         """Write text; returns how many characters."""
-        count = super().write(string)
+        super().write(string)
         self._written = object()
-        return count
+        return len(string)
 
     def flush(self) -> None:
         """Have sent what was written by now."""
