@@ -26,9 +26,9 @@ from workshop.batch.standing import Standing, Tally
 from workshop.batch.states import State
 from workshop.batch.table import RawRow
 from workshop.batch.table import Table as Rows
-from workshop.kernels import default_kind
+from workshop.kernels.kernels import default_kind
+from workshop.notebooks.series import find_series
 from workshop.sandbox_process import kernel_environment
-from workshop.series import find_series
 
 ROWS = 50
 MANY = 500

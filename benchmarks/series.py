@@ -10,8 +10,8 @@ from pathlib import Path
 from benchmarks.report import Table
 from benchmarks.servers import sandbox
 from benchmarks.spent import Spent, spend
+from workshop.notebooks.series import find_series
 from workshop.sandbox_process import kernel_environment
-from workshop.series import find_series
 
 TIMES = 3
 _LOOP = """

@@ -18,8 +18,8 @@ _HELLO = """
 import asyncio, sys
 from pathlib import Path
 from aiohttp import web
-from sandbox.clock import SystemClock
-from sandbox.tls import ensure_certificates, server_context
+from sandbox.core.clock import SystemClock
+from sandbox.web.tls import ensure_certificates, server_context
 
 async def hello(request):
     return web.Response(text="Hello, world")

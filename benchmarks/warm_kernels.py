@@ -18,9 +18,9 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from benchmarks.report import Table
-from workshop.warm import engine
-from workshop.warm.manager import WarmKernelManager
-from workshop.warm.pool import pool
+from workshop.kernels import engine
+from workshop.kernels.manager import WarmKernelManager
+from workshop.kernels.pool import pool
 
 ROUNDS = 7  # each kind once a round, so that what else the machine does meets them alike
 IMPORTS = "import azure.identity, azure.mgmt.authorization, azure.mgmt.compute, azure.mgmt.msi, requests"

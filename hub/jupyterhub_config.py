@@ -10,10 +10,10 @@ from pathlib import Path
 
 from workshop.classroom.folder import ClassFolder
 from workshop.classroom.roster import TRAINER
-from workshop.hub.accounts import run_by_root
-from workshop.hub.authenticator import ClassAuthenticator
-from workshop.hub.installation import Installation
-from workshop.hub.spawner import LearnerSpawner, landing_page
+from workshop.jupyterhub.accounts import run_by_root
+from workshop.jupyterhub.authenticator import ClassAuthenticator
+from workshop.jupyterhub.installation import Installation
+from workshop.jupyterhub.spawner import LearnerSpawner, landing_page
 
 c = get_config()  # noqa: F821  # traitlets defines it for each file of settings it reads
 
@@ -52,7 +52,7 @@ c.JupyterHub.concurrent_spawn_limit = 1000  # nobody is sent away; they wait
 
 # Kernels are forked from a process that has the imports done: ready at once, and small.
 c.Spawner.args = [
-    "--ServerApp.jpserver_extensions={'workshop.warm.server_extension': True}",
+    "--ServerApp.jpserver_extensions={'workshop.kernels.server_extension': True}",
     "--KernelManager.transport_encryption=auto",  # else whoever is on this computer could listen to a kernel
 ]
 c.Spawner.environment = {"JUPYTER_DEFAULT_PROVISIONER_NAME": "warm-provisioner"}

@@ -9,16 +9,16 @@ from contextlib import nullcontext
 from enum import Enum, auto
 from functools import lru_cache
 
-from sandbox import errors, world
 from sandbox.arm import OPERATIONS, declare_effects
 from sandbox.arm.cloud_metadata import answer_cloud_metadata
 from sandbox.arm.envelope import ResourceManager, dress
+from sandbox.arm.routing import Router
 from sandbox.cloud import Cloud
+from sandbox.core import errors, seed_data
+from sandbox.core.errors import AzureError
+from sandbox.core.http import Answer, Request, hostname_of
 from sandbox.entra.endpoints import Entra
-from sandbox.errors import AzureError
 from sandbox.graph.service import Graph
-from sandbox.http import Answer, Request, hostname_of
-from sandbox.routing import Router
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ _ENTRA = frozenset({"login.microsoftonline.com", "login.windows.net", "sts.windo
 _ENTRA_PATH = re.compile(r"/[^/]+/(oauth2|discovery|v2\.0|\.well-known)(/|$)", re.IGNORECASE)
 _ARM_ROOTS = frozenset({"subscriptions", "providers", "tenants"})
 _GRAPH_PATH = re.compile(r"/(v1\.0|beta)(/|$)", re.IGNORECASE)
-_REGION = world.LOCATION.upper()
+_REGION = seed_data.LOCATION.upper()
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _REMEMBERED = 1024  # hosts with paths
 

@@ -7,12 +7,12 @@ import json
 import sys
 from collections.abc import Sequence
 
-from sandbox import process
-from sandbox.client import OperatorClient, RefusedError
-from sandbox.environment import FORMATS, environment, running_machine
-from sandbox.guest import command as guest_command
-from sandbox.state import Runtime, Settings, StateDirectory, StateError, read_runtime, state_directory
-from sandbox.temper import TEMPERS
+from sandbox.core.timing import TIMINGS
+from sandbox.process import background
+from sandbox.process import shell as guest_command
+from sandbox.process.environment import FORMATS, environment, running_machine
+from sandbox.process.operator_client import OperatorClient, RefusedError
+from sandbox.state.state_directory import Runtime, Settings, StateDirectory, StateError, read_runtime, state_directory
 
 _NOT_RUNNING = "The sandbox is not running. Start it: python -m sandbox start"
 
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     state = state_directory(options.data)
     try:
         return int(options.run(state, options))
-    except (_Failure, StateError, process.StartError, RefusedError, OSError) as error:
+    except (_Failure, StateError, background.StartError, RefusedError, OSError) as error:
         print(f"sandbox: {error}", file=sys.stderr)
         return 1
 
@@ -92,17 +92,17 @@ def _parser() -> argparse.ArgumentParser:
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=0, metavar="N", help="where to listen (default: a free port)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="what all ids derive from (default: 1)")
-    parser.add_argument("--temper", choices=sorted(TEMPERS), default="instant", help="how long things take")
+    parser.add_argument("--timing", choices=sorted(TIMINGS), default="instant", help="how long things take")
     parser.add_argument("--roles", metavar="FILE", help="more roles: the output of 'az role definition list'")
     guest_command.add_settings(parser)
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    return Settings(options.seed, options.temper, options.roles, options.allow_run_command, options.run_command_limit)
+    return Settings(options.seed, options.timing, options.roles, options.allow_run_command, options.run_command_limit)
 
 
 def _start(state: StateDirectory, options: argparse.Namespace) -> int:
-    runtime, now = process.start(state, _settings(options), options.port)
+    runtime, now = background.start(state, _settings(options), options.port)
     print(f"The sandbox {'is ready' if now else 'runs already'}: https://localhost:{runtime.port}")
     if not now and runtime.settings != _settings(options):
         print("It was started with other settings, which stay until it is stopped.")
@@ -110,18 +110,18 @@ def _start(state: StateDirectory, options: argparse.Namespace) -> int:
 
 
 def _serve(state: StateDirectory, options: argparse.Namespace) -> int:
-    from sandbox.serving import serve  # not needed, and long to import, for all other commands
+    from sandbox.process.serving import serve  # not needed, and long to import, for all other commands
 
     return serve(state, _settings(options), options.port)
 
 
 def _stop(state: StateDirectory, options: argparse.Namespace) -> int:
-    print("The sandbox has stopped." if process.stop(state) else "The sandbox was not running.")
+    print("The sandbox has stopped." if background.stop(state) else "The sandbox was not running.")
     return 0
 
 
 def _status(state: StateDirectory, options: argparse.Namespace) -> int:
-    runtime = process.running(state)
+    runtime = background.running(state)
     if options.json:
         print(json.dumps(_described(state, runtime), indent=2))
     elif runtime is None:
@@ -140,36 +140,38 @@ def _described(state: StateDirectory, runtime: Runtime | None) -> dict[str, obje
         "endpoint": f"https://localhost:{runtime.port}",
         "process": runtime.pid,
         "seed": runtime.settings.seed,
-        "temper": runtime.settings.temper,
+        "timing": runtime.settings.timing,
         "data": str(state.path),
     }
 
 
 def _reset(state: StateDirectory, options: argparse.Namespace) -> int:
-    was_running = process.stop(state)
+    was_running = background.stop(state)
     state.forget_state()
     if was_running:
         last = read_runtime(state)
-        process.start(state, last.settings if last else Settings())
+        background.start(state, last.settings if last else Settings())
     print("The sandbox is back in the state it was first started with.")
     return 0
 
 
 def _client(state: StateDirectory) -> OperatorClient:
-    runtime = process.running(state)
+    runtime = background.running(state)
     if runtime is None:
         raise _Failure(_NOT_RUNNING)
     return OperatorClient(state, runtime)
 
 
 def _env(state: StateDirectory, options: argparse.Namespace) -> int:
-    runtime = process.running(state)
+    runtime = background.running(state)
     if runtime is None:
         raise _Failure(_NOT_RUNNING)
     client = OperatorClient(state, runtime)
     variables = environment(state, runtime, client, options.vm)
     if options.az:
-        from sandbox.az import azure_cli_settings  # loads Resource Manager, which the other commands need not
+        from sandbox.process.azure_cli import (
+            azure_cli_settings,  # loads Resource Manager, which the other commands need not
+        )
 
         machine_id = running_machine(client, options.vm)[0] if options.vm else None
         variables |= azure_cli_settings(state, variables["AZURE_RESOURCE_MANAGER_ENDPOINT"], machine_id)
@@ -187,7 +189,7 @@ def _logs(state: StateDirectory, options: argparse.Namespace) -> int:
 
 def _add_principal(state: StateDirectory, options: argparse.Namespace) -> int:
     client = _client(state)
-    added = client.arm("PUT", f"{client.world.subscription}/providers/Sandbox.Local/principals/{options.name}")
+    added = client.arm("PUT", f"{client.seed_data.subscription}/providers/Sandbox.Local/principals/{options.name}")
     shown = {name: added[name] for name in ("name", "clientId", "objectId", "clientSecret")}
     if options.json:
         print(json.dumps(shown, indent=2))
@@ -200,7 +202,7 @@ def _add_principal(state: StateDirectory, options: argparse.Namespace) -> int:
 
 def _list_principals(state: StateDirectory, options: argparse.Namespace) -> int:
     client = _client(state)
-    for found in client.arm("GET", f"{client.world.subscription}/providers/Sandbox.Local/principals")["value"]:
+    for found in client.arm("GET", f"{client.seed_data.subscription}/providers/Sandbox.Local/principals")["value"]:
         print(f"{found['objectId']}  {found['clientId']}  {found['kind']:16} {found['name']}")
     return 0
 

@@ -7,22 +7,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.assignments import RoleAssignments
-from sandbox.clock import Clock
-from sandbox.compute_quota import ComputeQuota
-from sandbox.directory import Directory
+from rbac.roles import RoleDefinition
+from sandbox.core.clock import Clock
+from sandbox.core.compute_quota import ComputeQuota
+from sandbox.core.ids import Ids
+from sandbox.core.seed_data import SeedData
+from sandbox.core.timing import Timing
 from sandbox.entra.keys import SigningKey
 from sandbox.entra.tokens import TokenIssuer
 from sandbox.entra.validation import GRAPH_AUDIENCES, TokenValidator
-from sandbox.gate import Gate
 from sandbox.guest.scripts import Scripts
-from sandbox.ids import Ids
-from sandbox.long_operations import LongOperations
-from sandbox.rbac.roles import RoleDefinition
-from sandbox.roles import Roles
-from sandbox.store import Store
-from sandbox.temper import Temper
-from sandbox.world import World
+from sandbox.state.assignments import RoleAssignments
+from sandbox.state.directory import Directory
+from sandbox.state.gate import Gate
+from sandbox.state.long_operations import LongOperations
+from sandbox.state.roles import Roles
+from sandbox.state.store import Store
 
 
 @dataclass
@@ -62,8 +62,8 @@ class Cloud:
     store: Store
     clock: Clock
     ids: Ids
-    temper: Temper
-    world: World
+    timing: Timing
+    seed_data: SeedData
     directory: Directory
     assignments: RoleAssignments
     roles: Roles
@@ -87,28 +87,28 @@ def build_cloud(
     *,
     seed: int,
     clock: Clock,
-    temper: Temper,
+    timing: Timing,
     key: SigningKey,
     roles: Mapping[str, RoleDefinition],
 ) -> Cloud:
     """Put a cloud together over the SQLite file ``database``; an empty one has nothing in it yet."""
     store = Store(database)
     ids = Ids(seed)
-    world = World(ids)
+    seed_data = SeedData(ids)
     assignments = RoleAssignments(store)
     known_roles = Roles(store, roles)
     return Cloud(
         store=store,
         clock=clock,
         ids=ids,
-        temper=temper,
-        world=world,
+        timing=timing,
+        seed_data=seed_data,
         directory=Directory(store),
         assignments=assignments,
         roles=known_roles,
         gate=Gate(assignments, known_roles, clock),
         long_operations=LongOperations(store, clock, ids),
-        issuer=TokenIssuer(key, world.tenant_id, clock),
-        validator=TokenValidator(key, world.tenant_id, clock),
-        graph_validator=TokenValidator(key, world.tenant_id, clock, GRAPH_AUDIENCES),
+        issuer=TokenIssuer(key, seed_data.tenant_id, clock),
+        validator=TokenValidator(key, seed_data.tenant_id, clock),
+        graph_validator=TokenValidator(key, seed_data.tenant_id, clock, GRAPH_AUDIENCES),
     )

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from sandbox import world
-from sandbox.arm.resource_groups import new_group
-from sandbox.arm.role_assignments import TYPE as ASSIGNMENT_TYPE
-from sandbox.arm.virtual_machines import new_virtual_machine
-from sandbox.assignments import RoleAssignment
-from sandbox.clock import timestamp
+from sandbox.arm.authorization.role_assignments import TYPE as ASSIGNMENT_TYPE
+from sandbox.arm.compute.virtual_machines import new_virtual_machine
+from sandbox.arm.resources.resource_groups import new_group
 from sandbox.cloud import Cloud
-from sandbox.directory import Principal, new_secret
-from sandbox.files import write_private
+from sandbox.core import seed_data
+from sandbox.core.clock import timestamp
+from sandbox.core.files import write_private
+from sandbox.state.assignments import RoleAssignment
+from sandbox.state.directory import Principal, new_secret
 
 OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"  # the GUID of the built-in role Owner, the same in every tenant
 _SEEDED = "seeded"
@@ -24,11 +24,11 @@ def ensure_seeded(cloud: Cloud, operator_secret: str) -> None:
     with cloud.store.transaction():
         if cloud.store.setting(_SEEDED) is None:
             _add_operator(cloud, operator_secret)
-            new_group(cloud, world.RESOURCE_GROUP, world.LOCATION)
-            new_group(cloud, world.OTHER_RESOURCE_GROUP, world.LOCATION)
-            new_virtual_machine(cloud, world.RESOURCE_GROUP, world.VM_NAME, world.LOCATION)
+            new_group(cloud, seed_data.RESOURCE_GROUP, seed_data.LOCATION)
+            new_group(cloud, seed_data.OTHER_RESOURCE_GROUP, seed_data.LOCATION)
+            new_virtual_machine(cloud, seed_data.RESOURCE_GROUP, seed_data.VM_NAME, seed_data.LOCATION)
             cloud.store.set_setting(_SEEDED, "yes")
-        cloud.directory.set_secret(cloud.world.operator_client_id, operator_secret)
+        cloud.directory.set_secret(cloud.seed_data.operator_client_id, operator_secret)
 
 
 def ensure_operator_secret(file: Path) -> str:
@@ -46,8 +46,10 @@ def ensure_operator_secret(file: Path) -> str:
 
 
 def _add_operator(cloud: Cloud, secret: str) -> None:
-    seeded = cloud.world
-    operator = Principal(seeded.operator_object_id, seeded.operator_client_id, world.OPERATOR_NAME, "Application", None)
+    seeded = cloud.seed_data
+    operator = Principal(
+        seeded.operator_object_id, seeded.operator_client_id, seed_data.OPERATOR_NAME, "Application", None
+    )
     cloud.directory.add(operator, secret)
     now = cloud.clock.now()
     name = cloud.ids.guid("world", "operator is owner")

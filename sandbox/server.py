@@ -9,21 +9,21 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rbac.roles import RoleDefinition, builtin_roles, load_roles
+from rbac.scopes import canonical
 from sandbox.app import App
-from sandbox.arm.running_scripts import fail_lost_scripts
-from sandbox.arm.vm_states import running_machines
-from sandbox.clock import Clock, SystemClock
+from sandbox.arm.compute.running_scripts import fail_lost_scripts
+from sandbox.arm.compute.vm_states import running_machines
 from sandbox.cloud import Cloud, MetadataEndpoint, build_cloud
+from sandbox.core.clock import Clock, SystemClock
+from sandbox.core.timing import TIMINGS
 from sandbox.entra.keys import ensure_signing_key
 from sandbox.guest.scripts import Scripts
 from sandbox.imds.service import SERVER, MetadataService
-from sandbox.listeners import HOST, AccessLog, Listener, log_access
-from sandbox.rbac.roles import RoleDefinition, builtin_roles, load_roles
-from sandbox.rbac.scopes import canonical
 from sandbox.seeding import ensure_operator_secret, ensure_seeded
-from sandbox.state import Runtime, Settings, StateDirectory, read_runtime
-from sandbox.temper import TEMPERS
-from sandbox.tls import ensure_certificates, server_context
+from sandbox.state.state_directory import Runtime, Settings, StateDirectory, read_runtime
+from sandbox.web.listeners import HOST, AccessLog, Listener, log_access
+from sandbox.web.tls import ensure_certificates, server_context
 
 _log = logging.getLogger(__name__)
 _TICK = 0.2  # seconds between looks at what has come due
@@ -92,7 +92,7 @@ class SandboxServer:
             self.state.database,
             seed=self.settings.seed,
             clock=self.clock,
-            temper=TEMPERS[self.settings.temper],
+            timing=TIMINGS[self.settings.timing],
             key=ensure_signing_key(self.state.path),
             roles=roles,
         )

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from sandbox.clock import SystemClock
+from sandbox.core.clock import SystemClock
 from sandbox.entra.keys import ensure_signing_key
-from sandbox.tls import ensure_certificates
+from sandbox.web.tls import ensure_certificates
 from tests.support.sandbox import RunningSandbox, running_sandbox
 
 # That a computer is slow, or busy, is no failure; and what passes once passes again. SANDBOX_FUZZ has other examples

@@ -17,12 +17,12 @@ from pathlib import Path
 import pytest
 from nbval.plugin import IPyNbCell
 
-from workshop.execution import execute
+from workshop.execution.execution import execute
+from workshop.execution.report import account_of
 from workshop.files import read_notebook
-from workshop.kernels import KernelKind, Kernels, default_kind
-from workshop.report import account_of
+from workshop.kernels.kernels import KernelKind, Kernels, default_kind
+from workshop.notebooks.series import Notebook, find_series
 from workshop.sandbox_process import FreshSandbox, kernel_environment
-from workshop.series import Notebook, find_series
 
 _SANDBOX = pytest.StashKey[FreshSandbox]()
 _DONE = pytest.StashKey[set[Path]]()

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Never
 from workshop.batch.cli import add_batch
 from workshop.classroom.cli import add_commands
 from workshop.errors import WorkshopError
-from workshop.hub.cli import add_hub
-from workshop.imports import import_papermill
-from workshop.kernels import KernelKind, default_kind, warm_up
-from workshop.parameters import Text, from_file, from_options
+from workshop.execution.progress import progress_on
+from workshop.execution.run import Result, SandboxChoice, kernel_surroundings, run
+from workshop.execution.save import save
+from workshop.jupyterhub.cli import add_hub
+from workshop.kernels.imports import import_papermill
+from workshop.kernels.kernels import KernelKind, default_kind, warm_up
+from workshop.notebooks.parameters import Text, from_file, from_options
+from workshop.notebooks.plan import make_plan
+from workshop.notebooks.series import find_series, select
 from workshop.places import NOTEBOOKS
-from workshop.plan import make_plan
-from workshop.progress import progress_on
-from workshop.run import Result, SandboxChoice, kernel_surroundings, run
-from workshop.save import save
-from workshop.series import find_series, select
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-from sandbox.arm import (
+from sandbox.arm import local
+from sandbox.arm.authorization import role_assignments, role_definitions
+from sandbox.arm.compute import (
     compute,
     compute_catalog,
-    deployments,
-    federated_credentials,
     images,
-    local,
-    managed_identity,
-    network,
-    network_accessories,
-    network_interfaces,
-    providers,
-    resource_groups,
-    role_assignments,
-    role_definitions,
     run_command,
     running_scripts,
-    subnets,
-    subscriptions,
-    system_identities,
     virtual_machines,
-    virtual_networks,
     vm_power,
     vm_states,
 )
+from sandbox.arm.managed_identity import federated_credentials, identities, system_identities
+from sandbox.arm.network import network, network_accessories, network_interfaces, subnets, virtual_networks
+from sandbox.arm.resources import deployments, providers, resource_groups, subscriptions
+from sandbox.arm.routing import Operation
 from sandbox.cloud import Cloud
-from sandbox.routing import Operation
 
 _MODULES = (
     subscriptions,
@@ -37,7 +27,7 @@ _MODULES = (
     deployments,
     role_definitions,
     role_assignments,
-    managed_identity,
+    identities,
     federated_credentials,
     system_identities,
     network,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.http import Answer, Request
+from sandbox.core.http import Answer, Request
 
 CLOUD_NAME = "Sandbox"
 _PATH = "/metadata/endpoints"

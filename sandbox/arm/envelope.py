@@ -6,19 +6,19 @@ import re
 from datetime import datetime
 from functools import partial
 
-from sandbox import errors, world
-from sandbox.call import Call
-from sandbox.clock import timestamp
+from rbac.folding import fold
+from rbac.scopes import canonical
+from sandbox.arm.call import Call
+from sandbox.arm.routing import Match, Operation, Router
 from sandbox.cloud import Cloud
-from sandbox.directory import Caller
+from sandbox.core import errors, seed_data
+from sandbox.core.clock import timestamp
+from sandbox.core.errors import AzureError
+from sandbox.core.http import Answer, Request
+from sandbox.core.ids import new_request_id
+from sandbox.core.throttle import Throttle, quota_kind
 from sandbox.entra.validation import MANAGEMENT_AUDIENCES, ExpiredToken, InvalidToken, WrongAudience
-from sandbox.errors import AzureError
-from sandbox.http import Answer, Request
-from sandbox.ids import new_request_id
-from sandbox.rbac.folding import fold
-from sandbox.rbac.scopes import canonical
-from sandbox.routing import Match, Operation, Router
-from sandbox.throttle import Throttle, quota_kind
+from sandbox.state.directory import Caller
 
 _ROOTS = frozenset({"", "providers", "subscriptions"})  # what a scope begins with
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -58,7 +58,7 @@ class ResourceManager:
         return answer
 
     def _authenticate(self, request: Request) -> Caller:
-        tenant_id = self._cloud.world.tenant_id
+        tenant_id = self._cloud.seed_data.tenant_id
         header = request.headers.get("Authorization", "")
         if not header:
             raise errors.authentication_failed(tenant_id)
@@ -79,7 +79,7 @@ class ResourceManager:
     def _count(self, caller: Caller, request: Request) -> dict[str, str]:
         kind = quota_kind(request.method)
         left = self._throttle.take(caller.object_id, kind, self._cloud.clock.now())
-        if left < 0 and self._cloud.temper.enforces_quotas:
+        if left < 0 and self._cloud.timing.enforces_quotas:
             raise errors.throttled(1)
         return {f"x-ms-ratelimit-remaining-subscription-{kind}": str(max(left, 0))}
 
@@ -121,11 +121,11 @@ class ResourceManager:
         if "/" not in operation.type or operation.type.startswith("Microsoft.Resources/"):
             raise errors.invalid_api_version(version, operation.versions)
         namespace, _, kind = operation.type.partition("/")
-        locations = () if namespace == "Microsoft.Authorization" else world.LOCATIONS  # roles are nowhere
+        locations = () if namespace == "Microsoft.Authorization" else seed_data.LOCATIONS  # roles are nowhere
         raise errors.no_registered_provider("", version, kind, operation.versions, locations)
 
     def _check_subscription(self, match: Match) -> None:
-        if f"{canonical(match.scope)}/".startswith(f"{self._cloud.world.subscription}/"):
+        if f"{canonical(match.scope)}/".startswith(f"{self._cloud.seed_data.subscription}/"):
             return
         root, _, rest = match.scope.removeprefix("/").partition("/")
         if fold(root) not in _ROOTS or (fold(root) == "subscriptions" and not rest):
@@ -146,7 +146,7 @@ class ResourceManager:
         if not operation.in_group:
             return
         group = match.parameters["resource_group"]
-        if self._cloud.store.get(self._cloud.world.group(group)) is None:
+        if self._cloud.store.get(self._cloud.seed_data.group(group)) is None:
             raise errors.resource_group_not_found(group)
 
 

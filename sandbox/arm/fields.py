@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sandbox import errors
+from sandbox.core import errors
 
 _DEEPEST = 60  # levels of a body; no resource type has as many
 

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from sandbox import errors
-from sandbox.call import Call
-from sandbox.http import Answer
-from sandbox.store import Resource
+from sandbox.arm.call import Call
+from sandbox.core import errors
+from sandbox.core.http import Answer
+from sandbox.state.store import Resource
 
 PAGE_SIZE = 1000
 Condition = Callable[[Resource], bool]

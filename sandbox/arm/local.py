@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sandbox import errors
+from rbac.folding import fold
+from rbac.scopes import canonical
 from sandbox.arm import versions
-from sandbox.call import Call
-from sandbox.directory import Principal, new_secret
-from sandbox.http import Answer
-from sandbox.rbac.folding import fold
-from sandbox.rbac.scopes import canonical
-from sandbox.routing import Operations
+from sandbox.arm.call import Call
+from sandbox.arm.routing import Operations
+from sandbox.core import errors
+from sandbox.core.http import Answer
+from sandbox.state.directory import Principal, new_secret
 
 _VM_TYPE = "Microsoft.Compute/virtualMachines"
 _VM = "/subscriptions/{subscription}/resourceGroups/{resource_group}/providers/" + _VM_TYPE + "/{name}"
@@ -155,7 +155,7 @@ def _application(call: Call) -> Principal | None:
     Managed identities go with what they belong to; and without its operator a sandbox would be nobody's.
     """
     found = [each for each in call.cloud.directory.by_name(call["name"]) if each.kind == "Application"]
-    if found and found[0].object_id == call.cloud.world.operator_object_id:
+    if found and found[0].object_id == call.cloud.seed_data.operator_object_id:
         raise errors.conflict("OperatorRequired", "The operator's secret and principal can't be changed from here.")
     return found[0] if found else None
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from sandbox import errors
-from sandbox.call import Call
-from sandbox.long_operations import LongOperation
+from sandbox.arm.call import Call
+from sandbox.core import errors
+from sandbox.state.long_operations import LongOperation
 
 
 def operation_url(call: Call, path: str, query: str = "") -> str:
     """Return the absolute link to ``path`` below the subscription, for the api-version of the request."""
-    subscription = call.cloud.world.subscription
+    subscription = call.cloud.seed_data.subscription
     return f"{call.request.base_url}{subscription}/{path}?{query}api-version={call.api_version}"
 
 
 def pace(call: Call) -> dict[str, str]:
     """Return the header that tells a client how soon to ask again; none where Azure leaves it to the client."""
-    seconds = call.cloud.temper.poll_after
+    seconds = call.cloud.timing.poll_after
     return {} if seconds is None else {"x-ms-retry-after-ms": str(int(seconds * 1000))}
 
 
@@ -28,7 +28,7 @@ def find_operation(call: Call) -> LongOperation:
         AzureError: 403 for a caller without any role; 404 for an operation that never was.
     """
     cloud = call.cloud
-    if not cloud.gate.reaches_into(call.caller, cloud.world.subscription):
+    if not cloud.gate.reaches_into(call.caller, cloud.seed_data.subscription):
         raise errors.authorization_failed(
             call.caller.client_id, call.caller.object_id, "Microsoft.Resources/subscriptions/read", call.scope
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox import errors, world
+from sandbox.core import errors, seed_data
 
 MAXIMUM_TAGS = 50
 
@@ -29,9 +29,9 @@ def read_location(body: dict[str, Any], resource_type: str) -> str:
     location = body.get("location")
     if not isinstance(location, str) or not location:
         raise errors.invalid_parameter("The location property is required for this definition.", "LocationRequired")
-    short = world.location_name(location)
+    short = seed_data.location_name(location)
     if short is None:
-        raise errors.location_not_available(location, resource_type, world.LOCATIONS)
+        raise errors.location_not_available(location, resource_type, seed_data.LOCATIONS)
     return short
 
 

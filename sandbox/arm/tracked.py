@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from sandbox import errors
-from sandbox.call import Call
-from sandbox.store import Resource
+from sandbox.arm.call import Call
+from sandbox.core import errors
+from sandbox.state.store import Resource
 
 
 def group_name(call: Call) -> str:
     """Return the name of the request's resource group in the case it was made with."""
-    group = call.cloud.store.get(call.cloud.world.group(call["resource_group"]))
+    group = call.cloud.store.get(call.cloud.seed_data.group(call["resource_group"]))
     return call["resource_group"] if group is None else str(group.body["name"])
 
 

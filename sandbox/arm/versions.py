@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.world import LOCAL_API_VERSION
+from sandbox.core.seed_data import LOCAL_API_VERSION
 
 
 def _versions(text: str) -> frozenset[str]:

@@ -5,19 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from sandbox import world
 from sandbox.cloud import Cloud
+from sandbox.core import seed_data
+from sandbox.core.http import Answer, Request
+from sandbox.core.ids import new_request_id
 from sandbox.entra import errors
 from sandbox.entra.errors import EntraError
-from sandbox.entra.metadata import (
-    answer_configuration_v1,
-    answer_configuration_v2,
-    answer_instance,
-    answer_keys,
-)
+from sandbox.entra.metadata import answer_configuration_v1, answer_configuration_v2, answer_instance, answer_keys
 from sandbox.entra.sign_in import answer_v1, answer_v2
-from sandbox.http import Answer, Request
-from sandbox.ids import new_request_id
 
 Endpoint = Callable[[Cloud, Request], Answer]
 
@@ -65,7 +60,7 @@ class Entra:
 
     def _check_own_tenant(self, tenant: str) -> None:
         folded = tenant.casefold()
-        if folded in {self._cloud.world.tenant_id, world.TENANT_DOMAIN}:
+        if folded in {self._cloud.seed_data.tenant_id, seed_data.TENANT_DOMAIN}:
             return
         if folded in _ANY_TENANT:
             raise errors.no_tenant()

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from sandbox.files import is_private, write_private
+from sandbox.core.files import is_private, write_private
 
 FILE_NAME = "signing-key.pem"
 KEY_SIZE = 2048  # bits; what Entra uses

@@ -5,9 +5,9 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from sandbox.cloud import Cloud
+from sandbox.core.http import Answer, Request
 from sandbox.entra import errors
 from sandbox.entra.tokens import issuer_of
-from sandbox.http import Answer, Request
 
 PUBLIC_HOSTS = ("login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net")
 
@@ -16,7 +16,7 @@ _PUBLISHED = {"Access-Control-Allow-Origin": "*"}
 
 def answer_configuration_v2(cloud: Cloud, request: Request) -> Answer:
     """Answer ``/v2.0/.well-known/openid-configuration`` (OpenID Connect Discovery 1.0)."""
-    tenant, base = cloud.world.tenant_id, request.base_url
+    tenant, base = cloud.seed_data.tenant_id, request.base_url
     return _configuration(
         request,
         token_endpoint=f"{base}/{tenant}/oauth2/v2.0/token",
@@ -29,7 +29,7 @@ def answer_configuration_v2(cloud: Cloud, request: Request) -> Answer:
 
 def answer_configuration_v1(cloud: Cloud, request: Request) -> Answer:
     """Answer ``/.well-known/openid-configuration``."""
-    tenant, base = cloud.world.tenant_id, request.base_url
+    tenant, base = cloud.seed_data.tenant_id, request.base_url
     return _configuration(
         request,
         token_endpoint=f"{base}/{tenant}/oauth2/token",

@@ -12,4 +12,4 @@ READ_DIRECTORY = "Directory.Read.All"
 
 def app_roles(cloud: Cloud, object_id: str) -> tuple[str, ...]:
     """Return the permissions in this principal's tokens for Graph: the operator may read the directory."""
-    return (READ_DIRECTORY,) if object_id == cloud.world.operator_object_id else ()
+    return (READ_DIRECTORY,) if object_id == cloud.seed_data.operator_object_id else ()

@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from datetime import timedelta
 from urllib.parse import parse_qsl, unquote_plus
 
-from sandbox import world
 from sandbox.cloud import Cloud
-from sandbox.directory import Principal
+from sandbox.core import seed_data
+from sandbox.core.http import Answer, Request
 from sandbox.entra import errors
 from sandbox.entra.permissions import app_roles
 from sandbox.entra.resources import is_resource
 from sandbox.entra.tokens import IssuedToken
-from sandbox.http import Answer, Request
+from sandbox.state.directory import Principal
 
 LIFETIME = timedelta(hours=1)
 MAXIMUM_BODY = 64 * 1024  # bytes
@@ -107,7 +107,7 @@ def _check_grant(form: Mapping[str, str]) -> None:
 def _sign_in(cloud: Cloud, form: Mapping[str, str], resource: str) -> IssuedToken:
     application = _authenticate(cloud, form)
     if not is_resource(resource, cloud.validator):
-        raise errors.unknown_resource(resource, world.TENANT_NAME)
+        raise errors.unknown_resource(resource, seed_data.TENANT_NAME)
     return cloud.issuer.for_application(
         audience=resource,
         client_id=application.client_id,
@@ -121,7 +121,7 @@ def _authenticate(cloud: Cloud, form: Mapping[str, str]) -> Principal:
     client_id, secret = form["client_id"], form.get("client_secret")
     application = cloud.directory.by_client_id(client_id)
     if application is None:
-        raise errors.unknown_application(client_id, world.TENANT_NAME)
+        raise errors.unknown_application(client_id, seed_data.TENANT_NAME)
     if not secret:
         raise errors.unknown_certificate() if "client_assertion" in form else errors.missing_credential()
     if not cloud.directory.verify_secret(client_id, secret):

@@ -13,7 +13,7 @@ from datetime import timedelta
 
 import jwt
 
-from sandbox.clock import Clock
+from sandbox.core.clock import Clock
 from sandbox.entra.keys import SigningKey, base64url
 
 ALGORITHM = "RS256"

@@ -19,10 +19,10 @@ from typing import Any
 
 import jwt
 
-from sandbox.clock import Clock
+from sandbox.core.clock import Clock
+from sandbox.core.recent import LRUCache
 from sandbox.entra.keys import SigningKey
 from sandbox.entra.tokens import ALGORITHM, issuer_of
-from sandbox.recent import Recent
 
 MANAGEMENT_AUDIENCES = (  # in the order in which Resource Manager lists them when it refuses another
     "https://management.core.windows.net/",
@@ -123,7 +123,7 @@ class TokenValidator:
         self._issuer = issuer_of(tenant_id)
         self._clock = clock
         self._audiences = {_without_slash(audience) for audience in audiences}
-        self._verified: Recent[bytes, Claims] = Recent(CACHE_SIZE)
+        self._verified: LRUCache[bytes, Claims] = LRUCache(CACHE_SIZE)
 
     def accept(self, audience: str) -> None:
         """Accept tokens for ``audience`` too: the server's own address, known once it listens."""

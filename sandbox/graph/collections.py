@@ -10,10 +10,10 @@ import binascii
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from sandbox.core.http import Answer, Request
 from sandbox.graph import errors
 from sandbox.graph.filters import parse_filter
 from sandbox.graph.objects import Kind
-from sandbox.http import Answer, Request
 
 PAGE_SIZE = 100
 MAXIMUM_PAGE_SIZE = 999

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sandbox.http import Answer, Request
-from sandbox.ids import new_request_id
+from sandbox.core.http import Answer, Request
+from sandbox.core.ids import new_request_id
 
 
 class GraphError(Exception):

@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sandbox.core.tokenizer import END, UnknownCharacterError, Words
 from sandbox.graph import errors
-from sandbox.words import END, UnknownCharacterError, Words
 
 Object = Mapping[str, Any]
 Condition = Callable[[Object], bool]

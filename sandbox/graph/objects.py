@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.cloud import Cloud
-from sandbox.directory import Principal
+from sandbox.state.directory import Principal
 
 _USER_ASSIGNED = "/providers/microsoft.managedidentity/userassignedidentities/"
 
@@ -85,7 +85,7 @@ def _service_principal(principal: Principal, cloud: Cloud) -> dict[str, Any]:
         "alternativeNames": _alternative_names(principal),
         "appDisplayName": principal.name if application else None,
         "appId": principal.client_id,
-        "appOwnerOrganizationId": cloud.world.tenant_id if application else None,
+        "appOwnerOrganizationId": cloud.seed_data.tenant_id if application else None,
         "appRoleAssignmentRequired": False,
         "displayName": principal.name,
         "servicePrincipalNames": [principal.client_id],

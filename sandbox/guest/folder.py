@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.files import write_private
+from rbac.scopes import canonical
+from sandbox.core.files import write_private
 from sandbox.guest import addresses
-from sandbox.rbac.scopes import canonical
-from sandbox.state import StateDirectory
-from sandbox.tls import HOST_NAMES
+from sandbox.state.state_directory import StateDirectory
+from sandbox.web.tls import HOST_NAMES
 
 _HOSTS = Path("/etc/hosts")
 _NAME_SERVICES = Path("/etc/nsswitch.conf")

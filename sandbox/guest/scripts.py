@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.guest.folder import folder_path
-from sandbox.state import StateDirectory
+from sandbox.state.state_directory import StateDirectory
 
 _log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.store import Resource
+from sandbox.state.store import Resource
 
 # The api-version that added a part; what is not here has always been there.
 _SINCE = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sandbox.http import Answer
+from sandbox.core.http import Answer
 
 _MORE = "For more information refer to aka.ms/azureimds"
 

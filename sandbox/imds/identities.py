@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from rbac.scopes import canonical
 from sandbox.cloud import Cloud
-from sandbox.directory import Principal
-from sandbox.http import Request
+from sandbox.core.http import Request
 from sandbox.imds import errors
-from sandbox.rbac.scopes import canonical
-from sandbox.store import Resource
+from sandbox.state.directory import Principal
+from sandbox.state.store import Resource
 
 
 @dataclass(frozen=True, slots=True)

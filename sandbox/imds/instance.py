@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.cloud import Cloud
-from sandbox.http import Answer, Request
+from sandbox.core.http import Answer, Request
 from sandbox.imds import errors
 from sandbox.imds.compute import describe_compute
 from sandbox.imds.network import describe_network
-from sandbox.store import Resource
+from sandbox.state.store import Resource
 
 _TEXT = {"Content-Type": "text/plain; charset=utf-8"}
 

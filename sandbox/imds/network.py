@@ -6,7 +6,7 @@ import ipaddress
 from typing import Any
 
 from sandbox.cloud import Cloud
-from sandbox.store import Resource
+from sandbox.state.store import Resource
 
 
 def describe_network(cloud: Cloud, machine: Resource) -> dict[str, Any]:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 import sqlite3
 
+from rbac.scopes import canonical
 from sandbox.cloud import Cloud
-from sandbox.http import Answer, Request
-from sandbox.ids import new_request_id
+from sandbox.core.http import Answer, Request
+from sandbox.core.ids import new_request_id
 from sandbox.imds import errors
 from sandbox.imds.errors import MetadataError
 from sandbox.imds.instance import answer_instance
 from sandbox.imds.rate import Rate
 from sandbox.imds.tokens import Tokens
 from sandbox.imds.versions import API_VERSIONS, FIRST_WITH_IDENTITY, FIRST_WITH_INSTANCE, NEWEST
-from sandbox.rbac.scopes import canonical
-from sandbox.store import Resource
+from sandbox.state.store import Resource
 
 SERVER = "IMDS/150.870.65.1854"  # the real service's; Azure's clients check that it begins with IMDS
 REQUESTS_A_SECOND = 20
@@ -29,8 +29,8 @@ _INSTANCE = "/metadata/instance"
 class MetadataService:
     """Answers the requests to ``http://169.254.169.254`` from inside one machine.
 
-    Quotas are in force where the temper has them. The real service also limits how many requests it has at once, to
-    5; here each is answered before the next is read.
+    Quotas are in force where the timing enforces them. The real service also limits how many requests it has at once,
+    to 5; here each is answered before the next is read.
     """
 
     def __init__(self, cloud: Cloud, machine_id: str) -> None:
@@ -64,7 +64,7 @@ class MetadataService:
         if request.headers.get("Metadata") != "true":
             raise errors.no_metadata_header()
         now = self._cloud.clock.now().timestamp()
-        if self._cloud.temper.enforces_quotas and not self._rate.admits(now):
+        if self._cloud.timing.enforces_quotas and not self._rate.admits(now):
             raise errors.too_many_requests()
 
     def _answer(self, request: Request, path: str) -> Answer:
@@ -81,7 +81,7 @@ class MetadataService:
         if is_instance:
             return answer_instance(self._cloud, machine, request, path.removeprefix(_INSTANCE), version)
         if path == f"{_IDENTITY}/info":
-            return Answer(200, {"tenantId": self._cloud.world.tenant_id})
+            return Answer(200, {"tenantId": self._cloud.seed_data.tenant_id})
         return self._tokens.answer(machine, request)
 
     def _machine(self) -> Resource:

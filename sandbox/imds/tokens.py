@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sandbox import world
 from sandbox.cloud import Cloud
-from sandbox.directory import Principal
+from sandbox.core import seed_data
+from sandbox.core.http import Answer, Request
+from sandbox.core.ids import new_request_id
+from sandbox.core.recent import LRUCache
 from sandbox.entra import errors as entra_errors
 from sandbox.entra.resources import is_resource
 from sandbox.entra.tokens import CLIENT_CERTIFICATE, IssuedToken
-from sandbox.http import Answer, Request
-from sandbox.ids import new_request_id
 from sandbox.imds import errors
 from sandbox.imds.identities import identities_of, selected
-from sandbox.recent import Recent
-from sandbox.store import Resource
+from sandbox.state.directory import Principal
+from sandbox.state.store import Resource
 
 LIFETIME = timedelta(hours=24)
 NEARLY_EXPIRED = 300  # seconds; a token with less than this left is not handed out again
@@ -27,7 +27,7 @@ class Tokens:
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
-        self._kept: Recent[tuple[str, str], IssuedToken] = Recent(_KEPT)
+        self._kept: LRUCache[tuple[str, str], IssuedToken] = LRUCache(_KEPT)
 
     def answer(self, machine: Resource, request: Request) -> Answer:
         """Answer ``/metadata/identity/oauth2/token``; every value is a string.
@@ -66,7 +66,7 @@ class Tokens:
 
     def _issue(self, identity: Principal, resource: str, machine: Resource) -> IssuedToken:
         if not is_resource(resource, self._cloud.validator):
-            refusal = entra_errors.unknown_resource(resource, world.TENANT_NAME)
+            refusal = entra_errors.unknown_resource(resource, seed_data.TENANT_NAME)
             said = refusal.answer(self._cloud.clock.now(), new_request_id()).body["error_description"]
             raise errors.unknown_resource(said)
         return self._cloud.issuer.for_application(

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sandbox.az import azure_cli_settings
-from sandbox.client import OperatorClient
-from sandbox.environment import environment, running_machine
+from sandbox.process.azure_cli import azure_cli_settings
+from sandbox.process.environment import environment, running_machine
+from sandbox.process.operator_client import OperatorClient
 from tests.clients.environments import program, python_environment
 from tests.support.sandbox import RunningSandbox
 

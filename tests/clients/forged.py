@@ -59,11 +59,11 @@ def forged_tokens(sandbox: RunningSandbox, other_key: SigningKey) -> Mapping[str
 
 
 def _issue(sandbox: RunningSandbox, key: SigningKey, **changed: Any) -> str:
-    issuer = TokenIssuer(key, changed.pop("tenant", sandbox.world.tenant_id), sandbox.clock)
+    issuer = TokenIssuer(key, changed.pop("tenant", sandbox.seed_data.tenant_id), sandbox.clock)
     claims: dict[str, Any] = {
         "audience": AUDIENCE,
-        "client_id": sandbox.world.operator_client_id,
-        "object_id": sandbox.world.operator_object_id,
+        "client_id": sandbox.seed_data.operator_client_id,
+        "object_id": sandbox.seed_data.operator_object_id,
         "lifetime": timedelta(hours=1),
     }
     return issuer.for_application(**{**claims, **changed}).token

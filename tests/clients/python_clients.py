@@ -126,8 +126,8 @@ async def azure_of(sandbox: RunningSandbox, kind: str, token: str | None = None)
 
 def _operator(sandbox: RunningSandbox) -> AsyncClientSecretCredential:
     return AsyncClientSecretCredential(
-        sandbox.world.tenant_id,
-        sandbox.world.operator_client_id,
+        sandbox.seed_data.tenant_id,
+        sandbox.seed_data.operator_client_id,
         sandbox.secret,
         authority=sandbox.endpoint,
         disable_instance_discovery=True,

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.world import OTHER_RESOURCE_GROUP, RESOURCE_GROUP, VM_NAME
+from sandbox.core.seed_data import OTHER_RESOURCE_GROUP, RESOURCE_GROUP, VM_NAME
 from tests.clients.azure_cli import AzureCli
 from tests.support.sandbox import RunningSandbox
 
@@ -72,7 +72,7 @@ def test_identities_and_their_federated_credentials(az: AzureCli, sandbox: Runni
     az("group", "create", "--name", "rg-identities", "--location", "westeurope")
     group = ("--resource-group", "rg-identities")
     made = az("identity", "create", *group, "--name", "ID1")
-    assert (made["location"], made["tenantId"]) == ("westeurope", sandbox.world.tenant_id)
+    assert (made["location"], made["tenantId"]) == ("westeurope", sandbox.seed_data.tenant_id)
     principal = sandbox.cloud.directory.by_client_id(made["clientId"])
     assert principal is not None and principal.object_id == made["principalId"]
     assert az("identity", "show", *group, "--name", "id1") == made
@@ -135,7 +135,7 @@ def test_role_definitions(az: AzureCli, sandbox: RunningSandbox, tmp_path: Path)
     file.write_text(
         '{"Name": "VM Starter", "Description": "Starts machines.", "Actions": '
         '["Microsoft.Compute/virtualMachines/start/action"], "NotActions": [], '
-        f'"AssignableScopes": ["{sandbox.world.subscription}"]}}'
+        f'"AssignableScopes": ["{sandbox.seed_data.subscription}"]}}'
     )
     made = az("role", "definition", "create", "--role-definition", f"@{file}")
     assert (made["roleName"], made["roleType"]) == ("VM Starter", "CustomRole")
@@ -169,12 +169,12 @@ def test_role_assignments(az: AzureCli, sandbox: RunningSandbox) -> None:
 
 
 def test_any_request(az: AzureCli, sandbox: RunningSandbox) -> None:
-    url = f"{sandbox.world.group(RESOURCE_GROUP)}?api-version=2016-06-01"
+    url = f"{sandbox.seed_data.group(RESOURCE_GROUP)}?api-version=2016-06-01"
     assert az("rest", "--method", "get", "--url", url)["name"] == RESOURCE_GROUP
     assert az("rest", "--url", f"{sandbox.endpoint}{url}")["name"] == RESOURCE_GROUP
     graph = f"{sandbox.endpoint}/v1.0/servicePrincipals?$filter=displayName eq 'operator'"
     [operator] = az("rest", "--url", graph, "--resource", "https://graph.microsoft.com")["value"]
-    assert operator["id"] == sandbox.world.operator_object_id
+    assert operator["id"] == sandbox.seed_data.operator_object_id
 
 
 def test_a_program_signs_in_as_the_azure_cli_is(az: AzureCli, sandbox: RunningSandbox) -> None:
@@ -191,12 +191,12 @@ def test_a_program_signs_in_as_the_azure_cli_is(az: AzureCli, sandbox: RunningSa
     )
     assert done.returncode == 0, done.stderr
     claims = sandbox.cloud.validator.validate(done.stdout.strip())
-    assert claims.object_id == sandbox.world.operator_object_id
+    assert claims.object_id == sandbox.seed_data.operator_object_id
 
 
 def test_the_directory(az: AzureCli, sandbox: RunningSandbox) -> None:
-    found = az("ad", "sp", "show", "--id", sandbox.world.operator_client_id)
-    assert (found["id"], found["displayName"]) == (sandbox.world.operator_object_id, "operator")
+    found = az("ad", "sp", "show", "--id", sandbox.seed_data.operator_client_id)
+    assert (found["id"], found["displayName"]) == (sandbox.seed_data.operator_object_id, "operator")
     assert [each["displayName"] for each in az("ad", "sp", "list", "--display-name", "oper")] == ["operator"]
     assert "/me request is only valid with delegated authentication flow." in az.refused("ad", "signed-in-user", "show")
 
@@ -206,7 +206,7 @@ def test_the_identity_on_the_machine(
 ) -> None:
     def grant(group: str) -> Any:
         return az(
-            *("role", "assignment", "create", "--role", "Reader", "--scope", sandbox.world.group(group)),
+            *("role", "assignment", "create", "--role", "Reader", "--scope", sandbox.seed_data.group(group)),
             *("--assignee-object-id", made["principalId"], "--assignee-principal-type", "ServicePrincipal"),
         )
 
@@ -225,9 +225,9 @@ def test_the_identity_on_the_machine(
     assert (
         f"(AuthorizationFailed) The client '{made['clientId']}' with object id '{made['principalId']}' does not have "
         "authorization to perform action 'Microsoft.Resources/subscriptions/resourceGroups/read' over scope "
-        f"'{sandbox.world.subscription}/resourcegroups/{RESOURCE_GROUP}' or the scope is invalid."
+        f"'{sandbox.seed_data.subscription}/resourcegroups/{RESOURCE_GROUP}' or the scope is invalid."
     ) in machine.refused(*show)
     grant(RESOURCE_GROUP)
     assert machine(*show)["name"] == RESOURCE_GROUP
     operator = az("account", "show")["user"]
-    assert operator["name"] == sandbox.world.operator_client_id, "a machine's sign-in is not the operator's"
+    assert operator["name"] == sandbox.seed_data.operator_client_id, "a machine's sign-in is not the operator's"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.world import LOCATION, OTHER_RESOURCE_GROUP, RESOURCE_GROUP, VM_NAME
+from sandbox.core.seed_data import LOCATION, OTHER_RESOURCE_GROUP, RESOURCE_GROUP, VM_NAME
 from tests.clients.azure_cli import AzureCli, clients_environment
 from tests.clients.forged import Forged
 from tests.support.sandbox import RunningSandbox
@@ -35,7 +35,7 @@ def test_groups_and_identities(az: AzureCli) -> None:
 
 
 def test_identities_of_a_machine(az: AzureCli, sandbox: RunningSandbox) -> None:
-    group = sandbox.world.group(RESOURCE_GROUP)
+    group = sandbox.seed_data.group(RESOURCE_GROUP)
     missing = f"{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/ID404"
     assign = ("vm", "identity", "assign", *VM, "--identities")
     assert (
@@ -50,9 +50,9 @@ def test_identities_of_a_machine(az: AzureCli, sandbox: RunningSandbox) -> None:
 
 
 def test_roles(az: AzureCli, sandbox: RunningSandbox) -> None:
-    scope = ("--scope", sandbox.world.group(RESOURCE_GROUP))
+    scope = ("--scope", sandbox.seed_data.group(RESOURCE_GROUP))
     create = ("role", "assignment", "create")
-    operator = ("--assignee-object-id", sandbox.world.operator_object_id)
+    operator = ("--assignee-object-id", sandbox.seed_data.operator_object_id)
     typed = (*operator, "--assignee-principal-type", "ServicePrincipal")
     assert "Role 'Nope' doesn't exist." in az.refused(*create, *typed, *scope, "--role", "Nope")
     assert f"(RoleDefinitionDoesNotExist) The specified role definition with ID '{NOBODY}'" in az.refused(
@@ -64,7 +64,7 @@ def test_roles(az: AzureCli, sandbox: RunningSandbox) -> None:
     )
     assert (
         f"(PrincipalNotFound) Principal {NOBODY.replace('-', '')} does not exist in the directory "
-        f"{sandbox.world.tenant_id}."
+        f"{sandbox.seed_data.tenant_id}."
     ) in az.refused(*reader, "--assignee-object-id", NOBODY)
     assert f"Cannot find user or service principal in graph database for '{NOBODY}'." in az.refused(
         *reader, "--assignee", NOBODY
@@ -86,7 +86,7 @@ def test_any_request(az: AzureCli, path: str, message: str) -> None:
 def test_tokens(az: AzureCli, sandbox: RunningSandbox, forged: Mapping[str, Forged], name: str) -> None:
     wrong = forged[name]
     said = az.refused(
-        *("rest", "--url", f"{sandbox.world.subscription}?api-version=2022-12-01", "--skip-authorization-header"),
+        *("rest", "--url", f"{sandbox.seed_data.subscription}?api-version=2022-12-01", "--skip-authorization-header"),
         *("--headers", f"Authorization=Bearer {wrong.token}"),
     )
     assert f'"code":"{wrong.code}","message":"{wrong.message}' in said
@@ -116,7 +116,7 @@ def test_an_application_without_a_role(sandbox: RunningSandbox, az_program: Path
         az.sign_in()
     sandbox.arm(
         "PUT",
-        f"{sandbox.world.group(OTHER_RESOURCE_GROUP)}/providers/Microsoft.Authorization/roleAssignments/{NOBODY}",
+        f"{sandbox.seed_data.group(OTHER_RESOURCE_GROUP)}/providers/Microsoft.Authorization/roleAssignments/{NOBODY}",
         {
             "properties": {
                 "roleDefinitionId": "acdd72a7-3385-48ef-bd42-f606fba81ae7",

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from sandbox.world import LOCATION
+from sandbox.core.seed_data import LOCATION
 from tests.clients.azure_cli import AzureCli
 from tests.support.sandbox import RunningSandbox
 

@@ -65,9 +65,9 @@ def test_ansibles_collection_for_azure(lab: Lab, identity: dict[str, Any], tmp_p
         "report": str(report),
     }
     operator = {
-        "AZURE_SUBSCRIPTION_ID": lab.world.subscription_id,
-        "AZURE_TENANT": lab.world.tenant_id,
-        "AZURE_CLIENT_ID": lab.world.operator_client_id,
+        "AZURE_SUBSCRIPTION_ID": lab.seed_data.subscription_id,
+        "AZURE_TENANT": lab.seed_data.tenant_id,
+        "AZURE_CLIENT_ID": lab.seed_data.operator_client_id,
         "AZURE_SECRET": json.loads((lab.data / "operator.json").read_text())["clientSecret"],
         "HOME": str(tmp_path),
         "ANSIBLE_LOCALHOST_WARNING": "no",

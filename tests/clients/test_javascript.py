@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.world import OTHER_RESOURCE_GROUP, RESOURCE_GROUP, VM_NAME
+from sandbox.core.seed_data import OTHER_RESOURCE_GROUP, RESOURCE_GROUP, VM_NAME
 from tests.clients.azure_cli import clients_environment
 from tests.clients.environments import node_environment
 from tests.clients.forged import Forged
@@ -59,7 +59,7 @@ def test_the_quickstart(run: Run, sandbox: RunningSandbox) -> None:
     for refused in (report["before"], report["revoked"]):
         assert (refused["status"], refused["code"]) == (403, "AuthorizationFailed")
         assert denied in refused["message"]
-    assert report["after"] == sandbox.world.group(RESOURCE_GROUP)
+    assert report["after"] == sandbox.seed_data.group(RESOURCE_GROUP)
     assert (report["identities"], report["machines"]) == (["ID1"], [VM_NAME])
     assert report["groups"] == [OTHER_RESOURCE_GROUP, RESOURCE_GROUP]
     assert report["lifetime"] == 24

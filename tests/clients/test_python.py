@@ -16,7 +16,7 @@ from azure.mgmt.compute.models import UserAssignedIdentitiesValue, VirtualMachin
 from azure.mgmt.msi.models import FederatedIdentityCredential, Identity, IdentityUpdate
 from azure.mgmt.resource.resources.models import GenericResource, ResourceGroup, ResourceGroupPatchable
 
-from sandbox.world import RESOURCE_GROUP, VM_NAME
+from sandbox.core.seed_data import RESOURCE_GROUP, VM_NAME
 from tests.clients.python_clients import GROUPS, KINDS, Azure, azure_of
 from tests.support.sandbox import RunningSandbox
 
@@ -140,7 +140,7 @@ async def roles(azure: Azure, identity: Identity, subscription: str) -> None:
 def test_every_call_of_the_course(sandbox: RunningSandbox, kind: str) -> None:
     async def run() -> None:
         async with azure_of(sandbox, kind) as azure:
-            await whole_life(azure, sandbox.world.subscription)
+            await whole_life(azure, sandbox.seed_data.subscription)
             missing = {call for call in used() if azure.offers(call)} - azure.called
             assert not missing, "the course makes calls that this test does not"
 

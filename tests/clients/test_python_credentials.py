@@ -12,7 +12,7 @@ from typing import Any
 import jwt
 import pytest
 
-from sandbox.world import RESOURCE_GROUP, VM_NAME
+from sandbox.core.seed_data import RESOURCE_GROUP, VM_NAME
 from tests.clients.azure_cli import clients_environment
 from tests.support.sandbox import RunningSandbox
 
@@ -83,7 +83,7 @@ def ask(sandbox: RunningSandbox, tmp_path: Path) -> Ask:
 @pytest.fixture
 def machine(sandbox: RunningSandbox) -> Iterator[dict[str, Any]]:
     """The machine with a system-assigned identity and ID1: ``{"system": object id, "user": ID1's resource}``."""
-    group = sandbox.world.group(RESOURCE_GROUP)
+    group = sandbox.seed_data.group(RESOURCE_GROUP)
     vm = f"{group}/providers/Microsoft.Compute/virtualMachines/{VM_NAME}"
     made = sandbox.arm("PUT", f"{group}/providers/{MSI}/ID1", {"location": "eastus"}, version="2024-11-30").json()
     block = {"type": "SystemAssigned, UserAssigned", "userAssignedIdentities": {made["id"]: {}}}
@@ -110,7 +110,7 @@ def test_azure_identity(
     principal, client, operator = (
         user["properties"]["principalId"],
         user["properties"]["clientId"],
-        sandbox.world.operator_object_id,
+        sandbox.seed_data.operator_object_id,
     )
     found = ask(
         program,
@@ -166,7 +166,7 @@ def test_a_token_outlives_the_identitys_assignment_but_no_new_one_is_had(
 ) -> None:
     credential = {"it": f"ManagedIdentityCredential(client_id={machine['user']['properties']['clientId']!r})"}
     token = ask(PLAIN, credential)["it"]
-    vm = f"{sandbox.world.group(RESOURCE_GROUP)}/providers/Microsoft.Compute/virtualMachines/{VM_NAME}"
+    vm = f"{sandbox.seed_data.group(RESOURCE_GROUP)}/providers/Microsoft.Compute/virtualMachines/{VM_NAME}"
     sandbox.arm("PATCH", vm, {"identity": {"type": "SystemAssigned"}}, version="2024-07-01")
     answer = sandbox.arm("GET", "/subscriptions", token=token, version="2022-12-01")
     assert (answer.status_code, answer.json()["value"]) == (200, []), "still signed in, with no role"
@@ -179,13 +179,13 @@ def test_a_token_outlives_the_identitys_assignment_but_no_new_one_is_had(
 
 @pytest.mark.parametrize("program", [PLAIN, ASYNC], ids=["plain", "async"])
 def test_who_is_not_let_in(ask: Ask, sandbox: RunningSandbox, program: str) -> None:
-    nobody, world = "00000000-0000-4000-8000-000000000000", sandbox.world
+    nobody, seeded = "00000000-0000-4000-8000-000000000000", sandbox.seed_data
     options = f"'x', authority={sandbox.endpoint!r}, disable_instance_discovery=True"
     found = ask(
         program,
         {
-            "wrong secret": f"ClientSecretCredential({world.tenant_id!r}, {world.operator_client_id!r}, {options})",
-            "unknown application": f"ClientSecretCredential({world.tenant_id!r}, {nobody!r}, {options})",
+            "wrong secret": f"ClientSecretCredential({seeded.tenant_id!r}, {seeded.operator_client_id!r}, {options})",
+            "unknown application": f"ClientSecretCredential({seeded.tenant_id!r}, {nobody!r}, {options})",
         },
     )
     assert "AADSTS7000215: Invalid client secret provided." in found["wrong secret"]

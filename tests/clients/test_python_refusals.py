@@ -18,7 +18,7 @@ from azure.mgmt.compute.models import UserAssignedIdentitiesValue, VirtualMachin
 from azure.mgmt.msi.models import Identity
 from azure.mgmt.resource.resources.models import ResourceGroup
 
-from sandbox.world import RESOURCE_GROUP, VM_NAME
+from sandbox.core.seed_data import RESOURCE_GROUP, VM_NAME
 from tests.clients.forged import NAMES, Forged
 from tests.clients.python_clients import KINDS, Azure, azure_of
 from tests.support.sandbox import RunningSandbox
@@ -148,7 +148,7 @@ REFUSED: dict[str, tuple[Call, type[Exception], str, str]] = {
 def refusal(sandbox: RunningSandbox, kind: str, call: Call, token: str | None = None) -> HttpResponseError:
     async def ask() -> None:
         async with azure_of(sandbox, kind, token) as azure:
-            await call(azure, sandbox.world.group(RESOURCE_GROUP))
+            await call(azure, sandbox.seed_data.group(RESOURCE_GROUP))
 
     with pytest.raises(HttpResponseError) as refused:
         asyncio.run(ask())

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.world import RESOURCE_GROUP, VM_NAME
+from sandbox.core.seed_data import RESOURCE_GROUP, VM_NAME
 from tests.clients.azure_cli import AzureCli
 from tests.support.sandbox import RunningSandbox
 
@@ -102,7 +102,7 @@ def test_one_after_the_other_they_do_the_quickstart(
 
 def state(sandbox: RunningSandbox) -> tuple[list[str], list[str], list[str]]:
     """The identities in the group, those of them that the machine has, and what they may."""
-    group = sandbox.world.group(RESOURCE_GROUP)
+    group = sandbox.seed_data.group(RESOURCE_GROUP)
     listed = sandbox.arm("GET", f"{group}/providers/{IDENTITIES}", version="2024-11-30").json()["value"]
     names = {found["properties"]["principalId"]: found["name"] for found in listed}
     machine = sandbox.arm("GET", f"{group}/providers/{MACHINE}", version="2026-04-01").json()

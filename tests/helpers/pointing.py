@@ -14,12 +14,12 @@ from tests.support.sandbox import RunningSandbox
 def environment_of(sandbox: RunningSandbox, client_id: str = "", secret: str = "") -> dict[str, str]:
     """The variables for the operator, or for another application."""
     return {
-        "AZURE_TENANT_ID": sandbox.world.tenant_id,
-        "AZURE_CLIENT_ID": client_id or sandbox.world.operator_client_id,
+        "AZURE_TENANT_ID": sandbox.seed_data.tenant_id,
+        "AZURE_CLIENT_ID": client_id or sandbox.seed_data.operator_client_id,
         "AZURE_CLIENT_SECRET": secret or sandbox.secret,
         "AZURE_AUTHORITY_HOST": sandbox.endpoint,
         "AZURE_RESOURCE_MANAGER_ENDPOINT": sandbox.endpoint,
-        "AZURE_SUBSCRIPTION_ID": sandbox.world.subscription_id,
+        "AZURE_SUBSCRIPTION_ID": sandbox.seed_data.subscription_id,
         "REQUESTS_CA_BUNDLE": sandbox.ca,
     }
 

@@ -157,7 +157,7 @@ class TestGranting:
 
     @pytest.fixture
     def scope(self, sandbox: RunningSandbox) -> str:
-        return sandbox.world.group(GROUP)
+        return sandbox.seed_data.group(GROUP)
 
     def test_a_grant_under_another_name_is_what_was_wanted(self, azure: Azure, identity: Identity, scope: str) -> None:
         definition = (

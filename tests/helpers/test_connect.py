@@ -19,7 +19,7 @@ def test_a_subscription_that_is_no_guid_is_refused_before_anything_is_asked() ->
 
 
 def test_the_subscription_is_the_sandboxs(azure: Azure, sandbox: RunningSandbox) -> None:
-    assert azure.subscription_id == sandbox.world.subscription_id
+    assert azure.subscription_id == sandbox.seed_data.subscription_id
     assert "Contoso Sandbox" in repr(azure)
     assert "Contoso Sandbox" in azure._repr_html_()
 

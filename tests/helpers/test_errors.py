@@ -94,7 +94,7 @@ def test_an_exception_of_a_management_client(azure: Azure) -> None:
 
 
 def test_the_sdks_word_for_an_identity_the_machine_does_not_have(azure: Azure, sandbox: RunningSandbox) -> None:
-    azure.on_vm(f"{sandbox.world.group('myResourceGroupVM')}/providers/Microsoft.Compute/virtualMachines/myVM")
+    azure.on_vm(f"{sandbox.seed_data.group('myResourceGroupVM')}/providers/Microsoft.Compute/virtualMachines/myVM")
     with pytest.raises(CredentialUnavailableError) as refusal:
         ManagedIdentityCredential(client_id=STRANGER).get_token("https://management.azure.com/.default")
     explained = explain(refusal.value)

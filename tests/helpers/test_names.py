@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers import check_names, rules
-from sandbox.arm.managed_identity import is_name
+from sandbox.arm.managed_identity.identities import is_name
 
 GOOD = {
     "subscription_id": ["00000000-0000-0000-0000-000000000000", "AAAABBBB-0000-cccc-1111-dddd2222eeee"],

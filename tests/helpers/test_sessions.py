@@ -61,9 +61,9 @@ def test_the_literal_address_of_resource_manager_works(azure: Azure, sandbox: Ru
 
 
 def test_the_literal_address_of_entra_works(azure: Azure, sandbox: RunningSandbox) -> None:
-    base = f"https://login.microsoftonline.com/{sandbox.world.tenant_id}"
+    base = f"https://login.microsoftonline.com/{sandbox.seed_data.tenant_id}"
     answer = azure.session().get(f"{base}/v2.0/.well-known/openid-configuration")
-    assert answer.json()["token_endpoint"].endswith(f"/{sandbox.world.tenant_id}/oauth2/v2.0/token")
+    assert answer.json()["token_endpoint"].endswith(f"/{sandbox.seed_data.tenant_id}/oauth2/v2.0/token")
 
 
 def test_links_in_answers_are_literal_too(azure: Azure, sandbox: RunningSandbox) -> None:

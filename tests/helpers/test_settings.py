@@ -18,7 +18,7 @@ def test_the_environments_settings_are_taken_as_they_are(sandbox: RunningSandbox
     settings = sandbox_settings(environment_of(sandbox))
     assert settings.endpoint == sandbox.endpoint
     assert settings.ca_file == sandbox.ca
-    assert settings.subscription_id == sandbox.world.subscription_id
+    assert settings.subscription_id == sandbox.seed_data.subscription_id
 
 
 def test_the_secret_is_not_in_the_text_of_the_settings(sandbox: RunningSandbox) -> None:

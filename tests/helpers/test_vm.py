@@ -16,7 +16,7 @@ SCOPE = "https://management.azure.com/.default"
 
 
 def id_of(sandbox: RunningSandbox, name: str = "myVM") -> str:
-    return f"{sandbox.world.group(GROUP)}/providers/Microsoft.Compute/virtualMachines/{name}"
+    return f"{sandbox.seed_data.group(GROUP)}/providers/Microsoft.Compute/virtualMachines/{name}"
 
 
 def test_the_session_is_the_machines_and_the_sdk_follows(azure: Azure, sandbox: RunningSandbox) -> None:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from helpers import TutorialError
-from sandbox.state import Settings
+from sandbox.state.state_directory import Settings
 from tests.helpers.pointing import point_to, unchanged_environment
 from tests.notebooks.course import FOLDER, NAMES, book, run
 from tests.support.sandbox import RunningSandbox, running_sandbox
@@ -36,12 +36,12 @@ def get(sandbox: RunningSandbox, path: str, version: str) -> Any:
 
 
 def identity_block(sandbox: RunningSandbox) -> Any:
-    return get(sandbox, sandbox.world.group(GROUP) + MACHINE, "2024-11-01").get("identity")
+    return get(sandbox, sandbox.seed_data.group(GROUP) + MACHINE, "2024-11-01").get("identity")
 
 
 def snapshot(sandbox: RunningSandbox) -> list[Any]:
     """Everything in the subscription that a course might leave behind, without what each write counts up."""
-    subscription = sandbox.world.subscription
+    subscription = sandbox.seed_data.subscription
     grants = get(sandbox, f"{subscription}/providers/Microsoft.Authorization/roleAssignments", "2022-04-01")["value"]
     groups = get(sandbox, f"{subscription}/resourceGroups", "2021-04-01")["value"]
     resources = get(sandbox, f"{subscription}/resources", "2021-04-01")["value"]
@@ -77,7 +77,7 @@ def test_after_a_crash_at_any_cell(at_sandbox: RunningSandbox, name: str) -> Non
         run(name, stop_after=cell.id)
         run(name)
     run("06_clean_up")
-    assert get(at_sandbox, at_sandbox.world.group(GROUP) + IDENTITY, "2024-11-30") == "ResourceNotFound"
+    assert get(at_sandbox, at_sandbox.seed_data.group(GROUP) + IDENTITY, "2024-11-30") == "ResourceNotFound"
 
 
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -132,7 +132,7 @@ def test_with_a_role_that_will_not_do(at_sandbox: RunningSandbox, role: str, sen
 
 
 def test_a_machine_keeps_the_identities_that_it_had(at_sandbox: RunningSandbox) -> None:
-    group = at_sandbox.world.group(GROUP)
+    group = at_sandbox.seed_data.group(GROUP)
     other = f"{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/contosoPayrollReader"
     at_sandbox.arm("PUT", other, {"location": "eastus"}, version="2024-11-30").raise_for_status()
     block = {"type": "SystemAssigned, UserAssigned", "userAssignedIdentities": {other: {}}}
@@ -143,7 +143,7 @@ def test_a_machine_keeps_the_identities_that_it_had(at_sandbox: RunningSandbox) 
 
 
 def test_an_identity_of_that_name_that_was_there_is_used_and_left(at_sandbox: RunningSandbox) -> None:
-    path = at_sandbox.world.group(GROUP) + IDENTITY
+    path = at_sandbox.seed_data.group(GROUP) + IDENTITY
     mine = {"location": "westus", "tags": {"owner": "contoso"}}
     at_sandbox.arm("PUT", path, mine, version="2024-11-30").raise_for_status()
     before = get(at_sandbox, path, "2024-11-30")
@@ -154,7 +154,7 @@ def test_an_identity_of_that_name_that_was_there_is_used_and_left(at_sandbox: Ru
 def test_somebody_who_owns_one_group_only(at_sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """A learner in a class: has a group with a machine, and sees nothing else of the subscription."""
     names = {"resource_group": "class-ada", "vm_name": "vm-ada", "identity_name": "id-ada"}
-    scope = at_sandbox.world.group(names["resource_group"])
+    scope = at_sandbox.seed_data.group(names["resource_group"])
     at_sandbox.arm("PUT", scope, {"location": "eastus"}, version="2021-04-01").raise_for_status()
     run("00_prerequisites", **names)
     learner, secret = at_sandbox.add_principal("ada")
@@ -179,7 +179,7 @@ def test_where_things_take_their_time(
 ) -> None:
     """As on Azure: a grant takes a while to count, an identity to reach its machine. Sleeping moves the clock."""
     with (
-        running_sandbox(tmp_path, settings=Settings(temper="realistic"), keys_from=keys) as sandbox,
+        running_sandbox(tmp_path, settings=Settings(timing="realistic"), keys_from=keys) as sandbox,
         unchanged_environment(),
     ):
         point_to(sandbox, monkeypatch)
@@ -193,7 +193,7 @@ def test_where_things_take_their_time(
 
 
 def test_a_machine_that_is_stopped_is_noticed_at_the_start(at_sandbox: RunningSandbox) -> None:
-    machine = at_sandbox.world.group(GROUP) + MACHINE
+    machine = at_sandbox.seed_data.group(GROUP) + MACHINE
     at_sandbox.arm("POST", f"{machine}/deallocate", version="2024-11-01").raise_for_status()
     with pytest.raises(AssertionError, match="az vm start --resource-group myResourceGroupVM --name myVM"):
         run("00_prerequisites")
@@ -210,5 +210,5 @@ def test_stock_papermill_runs_one_alone_from_any_folder(
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert "The identity ID7 was not there yet" in (tmp_path / "out.ipynb").read_text("utf-8")
-    path = at_sandbox.world.group(GROUP) + IDENTITY.replace("ID1", "ID7")
+    path = at_sandbox.seed_data.group(GROUP) + IDENTITY.replace("ID1", "ID7")
     assert get(at_sandbox, path, "2024-11-30")["name"] == "ID7"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.packaging.checkout import ROOT
 
-PACKAGES = ("helpers", "sandbox", "workshop")
+PACKAGES = ("helpers", "rbac", "sandbox", "workshop")
 
 
 def test_wheel_holds_every_file_of_the_packages(tmp_path: Path) -> None:

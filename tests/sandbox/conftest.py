@@ -9,11 +9,11 @@ import pytest
 import requests
 
 from sandbox.cloud import Cloud, build_cloud
+from sandbox.core.http import Answer, Request
+from sandbox.core.timing import INSTANT
 from sandbox.entra.keys import SigningKey, ensure_signing_key
-from sandbox.http import Answer, Request
-from sandbox.listeners import Listener
-from sandbox.temper import INSTANT
-from sandbox.tls import Certificates, server_context
+from sandbox.web.listeners import Listener
+from sandbox.web.tls import Certificates, server_context
 from tests.support.clocks import FrozenClock
 
 Handle = Callable[[Request], Answer]
@@ -37,7 +37,7 @@ def clock() -> FrozenClock:
 @pytest.fixture
 def cloud(key: SigningKey, clock: FrozenClock) -> Iterator[Cloud]:
     """A tenant without principals or resources."""
-    made = build_cloud(":memory:", seed=7, clock=clock, temper=INSTANT, key=key, roles={})
+    made = build_cloud(":memory:", seed=7, clock=clock, timing=INSTANT, key=key, roles={})
     yield made
     made.close()
 

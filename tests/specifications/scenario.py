@@ -7,7 +7,7 @@ from typing import Any
 
 import requests
 
-from sandbox import world
+from sandbox.core import seed_data
 from tests.support.machines import NETWORK, SSH, UBUNTU, WINDOWS
 from tests.support.sandbox import RunningSandbox
 
@@ -34,10 +34,10 @@ def play(sandbox: RunningSandbox) -> None:
         assert response.status_code == expect, f"{method} {path}: {response.status_code} {response.text}"
         return response
 
-    subscription, group = sandbox.world.subscription, sandbox.world.group(world.RESOURCE_GROUP)
+    subscription, group = sandbox.seed_data.subscription, sandbox.seed_data.group(seed_data.RESOURCE_GROUP)
     _subscriptions(ask, subscription)
     for name in ("contosoPayments", "straße"):
-        _groups(ask, subscription, sandbox.world.group(name))
+        _groups(ask, subscription, sandbox.seed_data.group(name))
     for version in IDENTITY_VERSIONS:
         _identities(ask, subscription, group, version)
     for version in FEDERATED_VERSIONS:
@@ -138,7 +138,7 @@ def _roles(ask: Ask, subscription: str, group: str) -> None:
         ask("PUT", f"{assignments}/{GRANT}", {"properties": grant}, version=version, expect=201)
     ask("PUT", f"{assignments}/{CUSTOM_ROLE}", {"properties": grant}, version=version, expect=409)
     ask("GET", f"{assignments}/{GRANT}", version=version, expect=200)
-    for scope in (subscription, group, _machine(group, world.VM_NAME)):
+    for scope in (subscription, group, _machine(group, seed_data.VM_NAME)):
         ask("GET", f"{scope}/providers/Microsoft.Authorization/roleAssignments", version=version, expect=200)
     ask("GET", f"{assignments}?$filter=principalId eq '{NOBODY}'", version=version, expect=200)
     ask("GET", f"{group}/providers/Microsoft.Authorization/permissions", version=version, expect=200)
@@ -175,7 +175,7 @@ def _machines(ask: Ask, subscription: str, group: str, version: str) -> None:
 def new_machine(ask: Ask, group: str, interface: str, image: dict[str, Any], **os_profile: Any) -> dict[str, Any]:
     """Make a network interface in the seeded network; return the body that asks for a machine with it."""
     networks = f"{group}/providers/Microsoft.Network"
-    subnet = f"{networks}/virtualNetworks/{world.VM_NAME}VNET/subnets/{world.VM_NAME}Subnet"
+    subnet = f"{networks}/virtualNetworks/{seed_data.VM_NAME}VNET/subnets/{seed_data.VM_NAME}Subnet"
     configuration = {"name": "ipconfig1", "properties": {"subnet": {"id": subnet}}}
     body = {"location": "eastus", "properties": {"ipConfigurations": [configuration]}}
     made = f"{networks}/networkInterfaces/{interface}"
@@ -232,7 +232,7 @@ def _run_commands(ask: Ask, subscription: str, group: str) -> None:
     ask("GET", f"{commands}/RunShellScript", version=version, expect=200)
     ask("GET", f"{commands}/Nothing", version=version, expect=404)
     body = {"commandId": "RunPowerShellScript", "script": ["exit"]}
-    ask("POST", f"{_machine(group, world.VM_NAME)}/runCommand", body, version=version, expect=409)
+    ask("POST", f"{_machine(group, seed_data.VM_NAME)}/runCommand", body, version=version, expect=409)
 
 
 def _images(ask: Ask, subscription: str) -> None:
@@ -246,7 +246,7 @@ def _images(ask: Ask, subscription: str) -> None:
 
 
 def _metadata(ask: Ask, sandbox: RunningSandbox, group: str, version: str) -> None:
-    machine, identity = _machine(group, world.VM_NAME), _identity(group, "ID1")
+    machine, identity = _machine(group, seed_data.VM_NAME), _identity(group, "ID1")
     ask("PUT", identity, {"location": "eastus"}, version=IDENTITY_VERSIONS[-1], expect=201)
     block = {"type": "UserAssigned", "userAssignedIdentities": {identity: {}}}
     ask("PATCH", machine, {"identity": block}, version=COMPUTE_VERSIONS[0], expect=200)
@@ -276,7 +276,7 @@ def _strangers(sandbox: RunningSandbox, group: str) -> None:
     """Ask without a token, with a broken one, and as somebody without any role."""
     stranger, secret = sandbox.add_principal("stranger")
     broken, powerless = sandbox.token()[:-4] + "AAAA", sandbox.token(stranger.client_id, secret)
-    machine, identity = _machine(group, world.VM_NAME), _identity(group, "ID1")
+    machine, identity = _machine(group, seed_data.VM_NAME), _identity(group, "ID1")
     for path, version in ((group, RESOURCES), (machine, COMPUTE_VERSIONS[0]), (identity, IDENTITY_VERSIONS[-1])):
         url = f"{sandbox.endpoint}{path}?api-version={version}"
         assert sandbox.session.get(url).status_code == 401

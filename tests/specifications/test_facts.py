@@ -12,7 +12,7 @@ import pytest
 import requests
 from requests.structures import CaseInsensitiveDict
 
-from sandbox.state import Settings
+from sandbox.state.state_directory import Settings
 from tests.specifications.facts.deviations import DEVIATIONS, ELSEWHERE, Deviation
 from tests.specifications.facts.entra import ENTRA
 from tests.specifications.facts.groups import ENVELOPE, GROUPS, GROUPS_AT_ONCE, SUBSCRIPTIONS
@@ -63,7 +63,7 @@ def told(tmp_path_factory: pytest.TempPathFactory, keys: Path) -> Telling:
 
     def tell_once(story: Story) -> dict[str, Told]:
         if story.name not in kept:
-            folder, settings = tmp_path_factory.mktemp("sandbox"), Settings(temper=story.temper)
+            folder, settings = tmp_path_factory.mktemp("sandbox"), Settings(timing=story.timing)
             with running_sandbox(folder, settings=settings, keys_from=keys) as sandbox:
                 kept[story.name] = tell(story, sandbox)
         return kept[story.name]

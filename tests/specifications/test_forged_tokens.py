@@ -16,7 +16,7 @@ import requests
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from sandbox import world
+from sandbox.core import seed_data
 from tests.support.sandbox import RunningSandbox, running_sandbox
 
 MANAGEMENT, GRAPH = "https://management.azure.com/", "https://graph.microsoft.com"
@@ -81,7 +81,7 @@ def _signed_by_the_tenant(sandbox: RunningSandbox, **claims: Any) -> str:
 
 
 def _ask_arm(sandbox: RunningSandbox, token: str) -> requests.Response:
-    return sandbox.arm("GET", sandbox.world.group(world.RESOURCE_GROUP), token=token, version="2024-07-01")
+    return sandbox.arm("GET", sandbox.seed_data.group(seed_data.RESOURCE_GROUP), token=token, version="2024-07-01")
 
 
 def _ask_graph(sandbox: RunningSandbox, token: str) -> requests.Response:

@@ -18,11 +18,11 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from sandbox.app import App
-from sandbox.http import Answer, Request
+from sandbox.arm.resources.templates.jsonc import read_jsonc
+from sandbox.core.http import Answer, Request
+from sandbox.core.json_body import read_json
 from sandbox.imds.service import MetadataService
-from sandbox.json_body import read_json
-from sandbox.listeners import to_response
-from sandbox.templates.jsonc import read_jsonc
+from sandbox.web.listeners import to_response
 
 FOLDER = "SANDBOX_TRAFFIC"
 """The environment variable that names the folder to the sandboxes that tests start."""

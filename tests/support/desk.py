@@ -9,16 +9,16 @@ from typing import Any
 
 from requests.structures import CaseInsensitiveDict
 
-from sandbox import world
+from rbac.roles import builtin_roles
 from sandbox.app import App
-from sandbox.arm.resource_groups import new_group
-from sandbox.assignments import RoleAssignment
+from sandbox.arm.resources.resource_groups import new_group
 from sandbox.cloud import Cloud, build_cloud
-from sandbox.directory import Caller
+from sandbox.core import seed_data
+from sandbox.core.http import Answer, Request, parse_query
+from sandbox.core.timing import INSTANT, Timing
 from sandbox.entra.keys import SigningKey
-from sandbox.http import Answer, Request, parse_query
-from sandbox.rbac.roles import builtin_roles
-from sandbox.temper import INSTANT, Temper
+from sandbox.state.assignments import RoleAssignment
+from sandbox.state.directory import Caller
 from tests.support.clocks import FrozenClock
 
 OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
@@ -28,18 +28,18 @@ AUDIENCE = "https://management.azure.com/"
 class Desk:
     """A tenant in memory with the seeded groups, and an owner who asks unless somebody else is named."""
 
-    def __init__(self, key: SigningKey, temper: Temper = INSTANT) -> None:
+    def __init__(self, key: SigningKey, timing: Timing = INSTANT) -> None:
         self.clock = FrozenClock()
         self.cloud: Cloud = build_cloud(
-            ":memory:", seed=1, clock=self.clock, temper=temper, key=key, roles=builtin_roles()
+            ":memory:", seed=1, clock=self.clock, timing=timing, key=key, roles=builtin_roles()
         )
         self._app = App(self.cloud)
         self.owner = self.caller("owner")
-        self.grant(self.owner, OWNER, self.cloud.world.subscription)
-        self.do(lambda: new_group(self.cloud, world.RESOURCE_GROUP, world.LOCATION))
-        self.do(lambda: new_group(self.cloud, world.OTHER_RESOURCE_GROUP, world.LOCATION))
-        self.group = self.cloud.world.group(world.RESOURCE_GROUP)
-        self.subscription = self.cloud.world.subscription
+        self.grant(self.owner, OWNER, self.cloud.seed_data.subscription)
+        self.do(lambda: new_group(self.cloud, seed_data.RESOURCE_GROUP, seed_data.LOCATION))
+        self.do(lambda: new_group(self.cloud, seed_data.OTHER_RESOURCE_GROUP, seed_data.LOCATION))
+        self.group = self.cloud.seed_data.group(seed_data.RESOURCE_GROUP)
+        self.subscription = self.cloud.seed_data.subscription
 
     def caller(self, name: str) -> Caller:
         """Somebody to ask as, without any role."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.arm.virtual_machines import new_virtual_machine
-from sandbox.http import Answer
-from sandbox.store import Resource
-from sandbox.world import LOCATION, RESOURCE_GROUP, VM_NAME
+from sandbox.arm.compute.virtual_machines import new_virtual_machine
+from sandbox.core.http import Answer
+from sandbox.core.seed_data import LOCATION, RESOURCE_GROUP, VM_NAME
+from sandbox.state.store import Resource
 from tests.support.desk import Desk
 
 COMPUTE = "2026-04-01"

@@ -13,16 +13,16 @@ from typing import Any, TypeVar
 import requests
 from azure.identity import ClientSecretCredential
 
-from sandbox import world
-from sandbox.directory import Principal, new_secret
-from sandbox.rbac.scopes import canonical
+from rbac.scopes import canonical
+from sandbox.core import seed_data
 from sandbox.seeding import ensure_operator_secret
 from sandbox.server import SandboxServer
-from sandbox.state import Settings, StateDirectory
+from sandbox.state.directory import Principal, new_secret
+from sandbox.state.state_directory import Settings, StateDirectory
 from tests.support.clocks import ShiftedClock
 
 Client = TypeVar("Client")
-LOCAL_API_VERSION = world.LOCAL_API_VERSION
+LOCAL_API_VERSION = seed_data.LOCAL_API_VERSION
 
 
 class RunningSandbox:
@@ -33,7 +33,7 @@ class RunningSandbox:
         self.clock = clock
         self._loop = loop
         self.cloud = server.cloud
-        self.world = server.cloud.world
+        self.seed_data = server.cloud.seed_data
         self.endpoint = f"https://localhost:{server.runtime.port}"
         self.ca = str(server.state.path / "ca.pem")
         self.secret = ensure_operator_secret(server.state.operator)
@@ -44,8 +44,8 @@ class RunningSandbox:
     def credential(self, client_id: str | None = None, secret: str | None = None) -> ClientSecretCredential:
         """The operator's credential, or another application's."""
         return ClientSecretCredential(
-            self.world.tenant_id,
-            client_id or self.world.operator_client_id,
+            self.seed_data.tenant_id,
+            client_id or self.seed_data.operator_client_id,
             secret or self.secret,
             authority=self.endpoint,
             disable_instance_discovery=True,
@@ -56,7 +56,7 @@ class RunningSandbox:
         """A management client of the Azure SDK for Python."""
         return kind(
             credential or self.credential(),
-            self.world.subscription_id,
+            self.seed_data.subscription_id,
             base_url=self.endpoint,
             credential_scopes=["https://management.azure.com/.default"],
             connection_verify=self.ca,
@@ -82,9 +82,9 @@ class RunningSandbox:
         url = f"{self.endpoint}{path}{'&' if '?' in path else '?'}api-version={version}"
         return self.session.request(method, url, json=body, headers=headers)
 
-    def metadata_endpoint(self, vm: str = world.VM_NAME, group: str = world.RESOURCE_GROUP) -> str:
+    def metadata_endpoint(self, vm: str = seed_data.VM_NAME, group: str = seed_data.RESOURCE_GROUP) -> str:
         """The address of a machine's metadata service."""
-        machine = f"{self.world.group(group)}/providers/Microsoft.Compute/virtualMachines/{vm}"
+        machine = f"{self.seed_data.group(group)}/providers/Microsoft.Compute/virtualMachines/{vm}"
         return self.cloud.metadata_endpoints[canonical(machine)].address
 
     def on_loop(self, function: Any) -> Any:

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from nbformat import NotebookNode
 
 from tests.workshop.notebooks import code, markdown, notebook, text_of
-from workshop.cleaning import Findings, Paths, clean
+from workshop.notebooks.cleaning import Findings, Paths, clean
+from workshop.notebooks.secrets import REDACTED, Secrets
 from workshop.places import ROOT
-from workshop.secrets import REDACTED, Secrets
 
 TOKEN = "eyJ0eXAiOiJKV1QifQ.eyJhdWQiOiJ4In0.c2lnbmF0dXJl"
 

@@ -6,10 +6,10 @@ import pytest
 from nbformat import NotebookNode
 
 from tests.workshop.notebooks import code, markdown, notebook, text_of
-from workshop.execution import Execution, execute
-from workshop.kernels import KernelKind, Kernels, default_kind
-from workshop.parameters import Value
-from workshop.series import Notebook
+from workshop.execution.execution import Execution, execute
+from workshop.kernels.kernels import KernelKind, Kernels, default_kind
+from workshop.notebooks.parameters import Value
+from workshop.notebooks.series import Notebook
 
 pytestmark = pytest.mark.parametrize("kind", [KernelKind.STOCK, KernelKind.WARM])
 

@@ -8,11 +8,11 @@ import nbformat
 import pytest
 
 from tests.workshop.notebooks import code, notebook, write_series
-from workshop.kernels import default_kind
+from workshop.execution.progress import Silent
+from workshop.execution.save import save
+from workshop.kernels.kernels import default_kind
+from workshop.notebooks.series import find_series
 from workshop.places import ROOT
-from workshop.progress import Silent
-from workshop.save import save
-from workshop.series import find_series
 
 COUNTING = """\
 import os, pathlib

@@ -11,9 +11,9 @@ from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
 from tests.workshop.notebooks import code, markdown, notebook
-from workshop.execution import Failure
-from workshop.exporter import closes_its_tags, page_by
-from workshop.html import Row, index_page, notebook_page, title_of
+from workshop.execution.execution import Failure
+from workshop.pages.exporter import closes_its_tags, page_by
+from workshop.pages.html import Row, index_page, notebook_page, title_of
 
 DRAWING = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><title>Who asks whom</title><path d="M0 0"/></svg>'
 TEXT = """\

@@ -8,7 +8,7 @@ import pytest
 
 from tests.workshop.notebooks import markdown, notebook, write_series
 from workshop.errors import WorkshopError
-from workshop.page_maker import Job, PageMaker
+from workshop.pages.page_maker import Job, PageMaker
 
 NAMES = ["00_a", "01_b"]
 

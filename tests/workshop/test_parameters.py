@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from tests.workshop.notebooks import notebook
 from workshop.errors import UsageError
-from workshop.kinds import Kind, kind_of
-from workshop.parameters import Text, check, declared, from_file, from_options
+from workshop.notebooks.kinds import Kind, kind_of
+from workshop.notebooks.parameters import Text, check, declared, from_file, from_options
 
 CELL = """\
 target: str = "sandbox"  # "sandbox" or "azure"

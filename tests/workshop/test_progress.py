@@ -3,7 +3,7 @@ import re
 
 from rich.console import Console
 
-from workshop.progress import Lines, Live, Progress, progress_on
+from workshop.execution.progress import Lines, Live, Progress, progress_on
 
 
 def shown(progress_of: type[Lines] | type[Live], terminal: bool) -> str:

@@ -1,7 +1,7 @@
 from typing import Any
 
-from workshop.execution import Failure
-from workshop.report import account_of
+from workshop.execution.execution import Failure
+from workshop.execution.report import account_of
 
 SOURCE = "print('begin')\nfail()"
 

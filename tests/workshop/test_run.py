@@ -17,10 +17,10 @@ import requests
 from tests.workshop.notebooks import notebook, text_of, write_series
 from workshop.cli import main
 from workshop.errors import SandboxError
+from workshop.execution.run import SandboxChoice, kernel_surroundings
 from workshop.keeper import sandbox_command
+from workshop.notebooks.series import find_series
 from workshop.places import NOTEBOOKS, ROOT
-from workshop.run import SandboxChoice, kernel_surroundings
-from workshop.series import find_series
 
 ASKING = """\
 import os, requests
@@ -101,7 +101,7 @@ def test_no_sandbox_is_started_for_azure_itself(
     def refuse(self: object) -> None:
         raise SandboxError("not here")
 
-    monkeypatch.setattr("workshop.run.FreshSandbox.__enter__", refuse)
+    monkeypatch.setattr("workshop.execution.run.FreshSandbox.__enter__", refuse)
     monkeypatch.setenv("AZURE_CLIENT_ID", "mine")
     cell = notebook("import os\nos.environ['AZURE_CLIENT_ID']", parameters='target: str = "sandbox"')
     write_series(tmp_path / "nb", {"00_a": cell})

@@ -7,11 +7,11 @@ import pytest
 from tests.workshop.notebooks import markdown, notebook, write_series
 from workshop.cli import main
 from workshop.errors import WorkshopError
-from workshop.kernels import KernelKind, default_kind
+from workshop.execution.progress import Silent
+from workshop.execution.save import save
+from workshop.kernels.kernels import KernelKind, default_kind
+from workshop.notebooks.series import find_series
 from workshop.places import NOTEBOOKS
-from workshop.progress import Silent
-from workshop.save import save
-from workshop.series import find_series
 
 
 @pytest.fixture

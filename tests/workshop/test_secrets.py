@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workshop.secrets import REDACTED, Secrets, looks_like_a_secret, named_like_a_secret
+from workshop.notebooks.secrets import REDACTED, Secrets, looks_like_a_secret, named_like_a_secret
 
 TOKEN = "eyJ0eXAiOiJKV1QifQ.eyJhdWQiOiJ4In0.c2lnbmF0dXJl"
 SECRET = "pR3-Vq8ZxLk2Wn7TbYc5Jd9MgHf4SaUe1Qo6Xi0Ev_w"  # invented

@@ -4,7 +4,7 @@ import pytest
 
 from tests.workshop.notebooks import notebook, write_series
 from workshop.errors import UsageError
-from workshop.series import find_series, select
+from workshop.notebooks.series import find_series, select
 
 NAMES = ["00_prerequisites", "01_create_identity", "02_assign_identity", "03_grant_access"]
 

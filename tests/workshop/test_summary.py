@@ -2,7 +2,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from tests.workshop.notebooks import code, notebook
-from workshop.summary import summary_of
+from workshop.notebooks.summary import summary_of
 
 
 def showing(cell_id: str, text: str) -> NotebookNode:

@@ -29,10 +29,10 @@ from workshop.batch.standing import Standing, Tally
 from workshop.batch.states import State
 from workshop.batch.task import NotebookTask, RowTask
 from workshop.errors import UsageError, WorkshopError
+from workshop.execution.run import SandboxChoice
 from workshop.files import write_whole
-from workshop.kernels import KernelKind
-from workshop.plan import SANDBOX
-from workshop.run import SandboxChoice
+from workshop.kernels.kernels import KernelKind
+from workshop.notebooks.plan import SANDBOX
 from workshop.sandbox_process import FreshSandbox, users_environment
 
 MANIFEST = "manifest.jsonl"

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workshop.errors import UsageError
-from workshop.kernels import KernelKind, default_kind
+from workshop.kernels.kernels import KernelKind, default_kind
+from workshop.notebooks.series import find_series, select
 from workshop.places import NOTEBOOKS
-from workshop.series import find_series, select
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -97,7 +97,7 @@ def _batch(options: argparse.Namespace) -> int:
 
     from workshop.batch.rows import check_rows, read_sources
     from workshop.batch.table import read_table
-    from workshop.imports import import_papermill
+    from workshop.kernels.imports import import_papermill
 
     import_papermill()
     sources = read_sources(select(find_series(options.notebooks), options.first, options.last))
@@ -117,7 +117,7 @@ def _settings(options: argparse.Namespace) -> Settings:
     from workshop.batch.batch import Settings
     from workshop.batch.judge import Policy
     from workshop.batch.place import is_address
-    from workshop.run import SandboxChoice
+    from workshop.execution.run import SandboxChoice
 
     output: str = options.output
     if not is_address(output) and Path(output).absolute() == options.notebooks.absolute():

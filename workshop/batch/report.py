@@ -8,7 +8,10 @@ from pathlib import Path
 from workshop.batch.standing import Tally, duration
 from workshop.batch.states import State
 
-_TEMPLATES = [Path(__file__).resolve().parent / "templates", Path(__file__).resolve().parent.parent / "templates"]
+_TEMPLATES = [
+    Path(__file__).resolve().parent / "templates",
+    Path(__file__).resolve().parents[1] / "pages" / "templates",
+]
 
 
 def html_report(tally: Tally, notebooks: Sequence[str], trouble: str, linked: bool) -> str:

@@ -14,10 +14,10 @@ from workshop.batch.problems import Problem, sentences
 from workshop.batch.table import RawRow, Table
 from workshop.errors import UsageError
 from workshop.files import notebook_text, read_notebook
-from workshop.parameters import Parameter, Text, Value, check, declared
-from workshop.plan import SANDBOX
-from workshop.secrets import looks_like_a_secret
-from workshop.series import Notebook
+from workshop.notebooks.parameters import Parameter, Text, Value, check, declared
+from workshop.notebooks.plan import SANDBOX
+from workshop.notebooks.secrets import looks_like_a_secret
+from workshop.notebooks.series import Notebook
 
 NAME = "name"
 _TARGET = "target"

@@ -11,7 +11,7 @@ from typing import Any
 from workshop.batch.delimited import Delimited, read_delimited
 from workshop.batch.problems import Problem
 from workshop.errors import UsageError
-from workshop.parameters import Text
+from workshop.notebooks.parameters import Text
 
 _WIDE = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SHAPE = "it should hold a list with names and values for each row, such as: - {identity_name: ID1}"

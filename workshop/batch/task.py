@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypedDict
 
-from workshop.kernels import KernelKind
-from workshop.parameters import Value
+from workshop.kernels.kernels import KernelKind
+from workshop.notebooks.parameters import Value
 
 
 @dataclass(frozen=True)

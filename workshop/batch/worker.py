@@ -14,17 +14,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from workshop.batch.task import News, NotebookResult, RowError, RowResult, RowTask
-from workshop.cleaning import Paths
-from workshop.imports import import_papermill
-from workshop.kernels import KernelKind, default_kind, warm_up
-from workshop.leash import Leash
-from workshop.plan import Plan, Step
-from workshop.progress import Silent
-from workshop.report import account_of
-from workshop.running import Outcome, outcomes
+from workshop.execution.deadline import Leash
+from workshop.execution.progress import Silent
+from workshop.execution.report import account_of
+from workshop.execution.running import Outcome, outcomes
+from workshop.kernels.imports import import_papermill
+from workshop.kernels.kernels import KernelKind, default_kind, warm_up
+from workshop.notebooks.cleaning import Paths
+from workshop.notebooks.plan import Plan, Step
+from workshop.notebooks.secrets import Secrets
+from workshop.notebooks.series import Notebook
 from workshop.sandbox_process import kernel_environment
-from workshop.secrets import Secrets
-from workshop.series import Notebook
 
 _CALLED_OFF = "The batch was called off."
 _REACH = 5.0  # seconds to connect to the sandbox

@@ -11,7 +11,7 @@ from workshop.classroom.classroom import Classroom, Learner
 from workshop.classroom.folder import make_private_folder
 from workshop.errors import UsageError
 from workshop.files import notebook_text, read_notebook, write_whole
-from workshop.series import Notebook, find_series
+from workshop.notebooks.series import Notebook, find_series
 
 _PICTURES = "images"
 _TAG = "parameters"

@@ -1,7 +1,7 @@
 import pytest
 
+from sandbox.core.timing import REALISTIC
 from sandbox.entra.keys import SigningKey
-from sandbox.temper import REALISTIC
 from tests.support.desk import Desk
 
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sandbox.arm import vm_properties
+from sandbox.arm.compute import vm_properties
 from sandbox.arm.fields import Fields
+from sandbox.core.ids import Ids
 from sandbox.entra.keys import SigningKey
-from sandbox.ids import Ids
 from tests.support.desk import Desk
 from tests.support.machines import COMPUTE, IDENTITY, NETWORK, SSH, UBUNTU, WINDOWS, Machines
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.http import Answer
+from sandbox.core.http import Answer
 from tests.support.desk import Desk, code, message
 
 VERSION = "2024-11-01"

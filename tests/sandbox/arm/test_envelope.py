@@ -54,20 +54,20 @@ def test_what_is_not_there_is_refused_in_arms_words(
     sandbox: RunningSandbox, method: str, path: str, version: str, status: int, code: str
 ) -> None:
     body = {"location": "eastus"} if method == "PUT" else None
-    response = sandbox.arm(method, path.replace("{s}", sandbox.world.subscription_id), body, version=version)
+    response = sandbox.arm(method, path.replace("{s}", sandbox.seed_data.subscription_id), body, version=version)
     assert error_of(response) == (status, code)
 
 
 def test_an_api_version_is_required(sandbox: RunningSandbox) -> None:
     headers = {"Authorization": f"Bearer {sandbox.token()}"}
-    response = sandbox.session.get(f"{sandbox.endpoint}{sandbox.world.subscription}", headers=headers)
+    response = sandbox.session.get(f"{sandbox.endpoint}{sandbox.seed_data.subscription}", headers=headers)
     assert error_of(response) == (400, "MissingApiVersionParameter")
 
 
 def test_without_a_token_nothing_is_answered_and_the_challenge_says_where_to_get_one(sandbox: RunningSandbox) -> None:
     response = sandbox.session.get(f"{sandbox.endpoint}/subscriptions?api-version=2022-12-01")
     assert error_of(response) == (401, "AuthenticationFailed")
-    assert f"https://login.windows.net/{sandbox.world.tenant_id}" in response.headers["WWW-Authenticate"]
+    assert f"https://login.windows.net/{sandbox.seed_data.tenant_id}" in response.headers["WWW-Authenticate"]
     assert response.json()["error"]["message"] == ("Authentication failed. The 'Authorization' header is missing.")
 
 
@@ -92,7 +92,7 @@ def test_an_expired_token_is_told_its_time(sandbox: RunningSandbox) -> None:
 )
 def test_a_body_that_is_not_what_the_operation_takes_is_refused(sandbox: RunningSandbox, body: bytes) -> None:
     response = sandbox.session.put(
-        f"{sandbox.endpoint}{sandbox.world.group('new')}?api-version=2024-07-01",
+        f"{sandbox.endpoint}{sandbox.seed_data.group('new')}?api-version=2024-07-01",
         data=body,
         headers={"Authorization": f"Bearer {sandbox.token()}", "Content-Type": "application/json"},
     )
@@ -103,7 +103,7 @@ def test_a_body_that_is_not_what_the_operation_takes_is_refused(sandbox: Running
 
 def test_a_body_over_four_megabytes_is_refused(sandbox: RunningSandbox) -> None:
     response = sandbox.session.put(
-        f"{sandbox.endpoint}{sandbox.world.group('new')}?api-version=2024-07-01",
+        f"{sandbox.endpoint}{sandbox.seed_data.group('new')}?api-version=2024-07-01",
         data=b" " * (4 * 1024 * 1024 + 1),
         headers={"Authorization": f"Bearer {sandbox.token()}"},
     )
@@ -120,7 +120,7 @@ def test_a_host_that_is_not_azures_is_refused(sandbox: RunningSandbox, host: str
 
 
 def test_the_headers_of_an_answer(sandbox: RunningSandbox) -> None:
-    response = sandbox.arm("GET", sandbox.world.group("myResourceGroupVM"), version="2024-07-01")
+    response = sandbox.arm("GET", sandbox.seed_data.group("myResourceGroupVM"), version="2024-07-01")
     headers = response.headers
     assert GUID.fullmatch(headers["x-ms-request-id"])
     assert headers["x-ms-correlation-request-id"] == headers["x-ms-request-id"]
@@ -137,7 +137,7 @@ def test_the_quota_falls_with_each_request(sandbox: RunningSandbox) -> None:
 
 
 def test_a_gateways_refusal_says_so(sandbox: RunningSandbox) -> None:
-    response = sandbox.arm("GET", sandbox.world.group("absent") + "/resources", version="2024-07-01")
+    response = sandbox.arm("GET", sandbox.seed_data.group("absent") + "/resources", version="2024-07-01")
     assert response.headers["x-ms-failure-cause"] == "gateway"
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.arm.federated_credentials import MAXIMUM, TYPE
-from sandbox.http import Answer
+from sandbox.arm.managed_identity.federated_credentials import MAXIMUM, TYPE
+from sandbox.core.http import Answer
 from tests.support.desk import Desk, code
 
 VERSION = "2024-11-30"

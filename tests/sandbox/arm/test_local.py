@@ -4,7 +4,7 @@ import pytest
 import requests
 from azure.core.exceptions import ClientAuthenticationError
 
-from sandbox.world import LOCAL_API_VERSION
+from sandbox.core.seed_data import LOCAL_API_VERSION
 from tests.support.sandbox import RunningSandbox
 
 
@@ -15,7 +15,7 @@ def local(
 
 
 def vm(sandbox: RunningSandbox, name: str = "myVM") -> str:
-    return f"{sandbox.world.group('myResourceGroupVM')}/providers/Microsoft.Compute/virtualMachines/{name}"
+    return f"{sandbox.seed_data.group('myResourceGroupVM')}/providers/Microsoft.Compute/virtualMachines/{name}"
 
 
 def test_a_machines_metadata_service_is_told_to_who_may_read_the_machine(sandbox: RunningSandbox) -> None:
@@ -34,7 +34,7 @@ def test_a_machine_that_is_not_there_has_none(sandbox: RunningSandbox) -> None:
 
 
 def test_a_principal_is_added_once_and_its_secret_works(sandbox: RunningSandbox) -> None:
-    path = f"{sandbox.world.subscription}/providers/Sandbox.Local/principals/learner-1"
+    path = f"{sandbox.seed_data.subscription}/providers/Sandbox.Local/principals/learner-1"
     added = local(sandbox, "PUT", path)
     assert added.status_code == 201
     body = added.json()
@@ -47,7 +47,7 @@ def test_a_principal_is_added_once_and_its_secret_works(sandbox: RunningSandbox)
 
 
 def test_a_principal_gets_a_new_secret_in_place_of_the_old_one(sandbox: RunningSandbox) -> None:
-    path = f"{sandbox.world.subscription}/providers/Sandbox.Local/principals/learner-1"
+    path = f"{sandbox.seed_data.subscription}/providers/Sandbox.Local/principals/learner-1"
     added = local(sandbox, "PUT", path).json()
     renewed = local(sandbox, "POST", f"{path}/resetSecret").json()
     assert renewed["objectId"] == added["objectId"]
@@ -59,7 +59,7 @@ def test_a_principal_gets_a_new_secret_in_place_of_the_old_one(sandbox: RunningS
 
 
 def test_a_principal_is_taken_out_and_one_of_the_same_name_is_another(sandbox: RunningSandbox) -> None:
-    path = f"{sandbox.world.subscription}/providers/Sandbox.Local/principals/learner-1"
+    path = f"{sandbox.seed_data.subscription}/providers/Sandbox.Local/principals/learner-1"
     first = local(sandbox, "PUT", path).json()
     assert local(sandbox, "DELETE", path).status_code == 200
     assert local(sandbox, "DELETE", path).status_code == 204
@@ -70,8 +70,8 @@ def test_a_principal_is_taken_out_and_one_of_the_same_name_is_another(sandbox: R
 
 
 def test_the_operator_stays_and_so_do_managed_identities(sandbox: RunningSandbox) -> None:
-    principals = f"{sandbox.world.subscription}/providers/Sandbox.Local/principals"
-    group = sandbox.world.group("myResourceGroupVM")
+    principals = f"{sandbox.seed_data.subscription}/providers/Sandbox.Local/principals"
+    group = sandbox.seed_data.group("myResourceGroupVM")
     identity = f"{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/ID1"
     assert sandbox.arm("PUT", identity, {"location": "eastus"}, version="2024-11-30").status_code == 201
     for method, path in (("DELETE", ""), ("POST", "/resetSecret")):
@@ -83,12 +83,12 @@ def test_the_operator_stays_and_so_do_managed_identities(sandbox: RunningSandbox
 
 def test_only_who_may_add_principals_adds_them(sandbox: RunningSandbox) -> None:
     principal, secret = sandbox.add_principal("stranger")
-    path = f"{sandbox.world.subscription}/providers/Sandbox.Local/principals/friend"
+    path = f"{sandbox.seed_data.subscription}/providers/Sandbox.Local/principals/friend"
     assert local(sandbox, "PUT", path, token=sandbox.token(principal.client_id, secret)).status_code == 403
 
 
 def test_a_decision_says_why(sandbox: RunningSandbox) -> None:
-    group = sandbox.world.group("myResourceGroupVM")
+    group = sandbox.seed_data.group("myResourceGroupVM")
     action = "Microsoft.Resources/subscriptions/resourceGroups/read"
     mine = local(sandbox, "POST", f"{group}/providers/Sandbox.Local/explain", {"action": action}).json()
     assert mine["allowed"] is True
@@ -104,10 +104,12 @@ def test_a_decision_says_why(sandbox: RunningSandbox) -> None:
     token = sandbox.token(principal.client_id, secret)
     own = local(sandbox, "POST", f"{group}/providers/Sandbox.Local/explain", {"action": action}, token)
     assert own.json()["allowed"] is False
-    others = {"action": action, "principalId": sandbox.world.operator_object_id}
+    others = {"action": action, "principalId": sandbox.seed_data.operator_object_id}
     assert local(sandbox, "POST", f"{group}/providers/Sandbox.Local/explain", others, token).status_code == 403
 
 
 def test_a_question_that_is_none_is_refused(sandbox: RunningSandbox) -> None:
-    response = local(sandbox, "POST", f"{sandbox.world.subscription}/providers/Sandbox.Local/explain", {"action": 5})
+    response = local(
+        sandbox, "POST", f"{sandbox.seed_data.subscription}/providers/Sandbox.Local/explain", {"action": 5}
+    )
     assert response.json()["error"]["code"] == "InvalidRequestContent"

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from sandbox.core.timing import REALISTIC
 from sandbox.entra.keys import SigningKey
-from sandbox.temper import REALISTIC
 from tests.support.desk import Desk, code, message
 from tests.support.machines import IDENTITY, Machines
 

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from sandbox.arm.virtual_machines import running_machines
-from sandbox.compute_quota import GET, LIST, UPDATE, ComputeQuota
+from sandbox.arm.compute.virtual_machines import running_machines
+from sandbox.core.compute_quota import GET, LIST, UPDATE, ComputeQuota
 from tests.support.clocks import FrozenClock
 from tests.support.desk import Desk, code, message
 from tests.support.machines import Machines
@@ -187,11 +187,11 @@ def test_what_is_left_is_counted_for_each_machine(machines: Machines) -> None:
     assert listed.headers[QUOTA] == "Microsoft.Compute/HighCostGetSubscriptionMaximum;899"
 
 
-def test_the_instant_temper_never_refuses_for_a_quota(machines: Machines) -> None:
+def test_instant_timing_never_refuses_for_a_quota(machines: Machines) -> None:
     assert {machines.patch({}).status for _ in range(15)} == {200}
 
 
-def test_the_realistic_temper_does_until_the_bucket_is_refilled(slow: Machines) -> None:
+def test_realistic_timing_does_until_the_bucket_is_refilled(slow: Machines) -> None:
     assert {slow.patch({}).status for _ in range(12)} == {200}
     refused = slow.patch({})
     assert (refused.status, code(refused)) == (429, "TooManyRequests")

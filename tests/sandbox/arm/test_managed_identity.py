@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.http import Answer
+from sandbox.core.http import Answer
 from tests.support.desk import Desk, code, message
 
 READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
@@ -32,8 +32,8 @@ def identities(desk: Desk) -> Identities:
 
 def test_a_new_identity_is_answered_201_with_its_relative_location(identities: Identities) -> None:
     answer = identities.put()
-    world = identities.desk.cloud.world
-    resource_id = f"{world.subscription}/resourcegroups/myResourceGroupVM/providers/{TYPE}/ID1"
+    seed_data = identities.desk.cloud.seed_data
+    resource_id = f"{seed_data.subscription}/resourcegroups/myResourceGroupVM/providers/{TYPE}/ID1"
     assert answer.status == 201
     assert answer.headers["location"] == resource_id
     properties = answer.body["properties"]
@@ -46,7 +46,7 @@ def test_a_new_identity_is_answered_201_with_its_relative_location(identities: I
         "type": TYPE,
         "properties": properties,
     }
-    assert properties["tenantId"] == world.tenant_id
+    assert properties["tenantId"] == seed_data.tenant_id
     assert identities.ask("GET", identities.path()).body == answer.body
 
 
@@ -164,7 +164,7 @@ def test_lists_show_what_the_caller_may_read(identities: Identities) -> None:
     desk = identities.desk
     for name in ("ID1", "ID2"):
         identities.put(name)
-    other = f"{desk.cloud.world.group('contosoPayroll')}/providers/{TYPE}/PAY"
+    other = f"{desk.cloud.seed_data.group('contosoPayroll')}/providers/{TYPE}/PAY"
     identities.ask("PUT", other, {"location": "westus"})
     reader = desk.caller("reader")
     desk.grant(reader, READER, identities.path("ID2"))

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.arm.network import INTERFACE
-from sandbox.http import Answer
+from sandbox.arm.network.network import INTERFACE
+from sandbox.core.http import Answer
 from tests.support.desk import Desk, code, message
 
 NETWORK_CONTRIBUTOR = "4d97b98b-1d4f-4787-a291-c67834d212e7"
@@ -153,7 +153,7 @@ def test_bad_names_are_refused(network: Network, name: str) -> None:
     assert (answer.status, code(answer)) == (400, "InvalidResourceName")
 
 
-def test_writes_take_a_moment_in_the_realistic_temper(slow_desk: Desk) -> None:
+def test_writes_take_a_moment_with_realistic_timing(slow_desk: Desk) -> None:
     network = Network(slow_desk)
     made = network.put_vnet("10.0.0.0/24")
     assert made.headers["Retry-After"] == "3"

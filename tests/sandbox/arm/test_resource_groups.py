@@ -25,20 +25,20 @@ def test_a_group_is_made_read_changed_and_deleted(sandbox: RunningSandbox) -> No
 
 
 def test_put_answers_201_then_200(sandbox: RunningSandbox) -> None:
-    path = sandbox.world.group("twice")
+    path = sandbox.seed_data.group("twice")
     statuses = [sandbox.arm("PUT", path, {"location": "eastus"}, version="2024-07-01").status_code for _ in range(2)]
     assert statuses == [201, 200]
 
 
 def test_a_group_stays_where_it_is(sandbox: RunningSandbox) -> None:
     response = sandbox.arm(
-        "PUT", sandbox.world.group("myResourceGroupVM"), {"location": "westus"}, version="2024-07-01"
+        "PUT", sandbox.seed_data.group("myResourceGroupVM"), {"location": "westus"}, version="2024-07-01"
     )
     assert (response.status_code, response.json()["error"]["code"]) == (409, "InvalidResourceGroupLocation")
 
 
 def test_deletion_answers_202_and_then_200_with_nothing(sandbox: RunningSandbox) -> None:
-    response = sandbox.arm("DELETE", sandbox.world.group("contosoPayroll"), version="2024-07-01")
+    response = sandbox.arm("DELETE", sandbox.seed_data.group("contosoPayroll"), version="2024-07-01")
     assert response.status_code == 202 and response.content == b""
     location = response.headers["Location"]
     assert "/operationresults/" in location
@@ -77,14 +77,14 @@ def test_lists_come_in_pages_and_lose_nothing(sandbox: RunningSandbox) -> None:
 def test_lists_can_be_filtered_by_tag(sandbox: RunningSandbox, query: str, names: list[str]) -> None:
     for name, team in (("a", "red"), ("b", "blue")):
         body = {"location": "eastus", "tags": {"team": team}}
-        sandbox.arm("PUT", sandbox.world.group(name), body, version="2024-07-01")
-    response = sandbox.arm("GET", f"{sandbox.world.subscription}/resourcegroups?{query}", version="2024-07-01")
+        sandbox.arm("PUT", sandbox.seed_data.group(name), body, version="2024-07-01")
+    response = sandbox.arm("GET", f"{sandbox.seed_data.subscription}/resourcegroups?{query}", version="2024-07-01")
     assert [group["name"] for group in response.json()["value"]] == names
 
 
 @pytest.mark.parametrize("query", ["$filter=nonsense", "$filter=name like 'x'", "$top=0", "$top=x", "$skipToken=%FF"])
 def test_a_query_that_is_not_understood_is_refused(sandbox: RunningSandbox, query: str) -> None:
-    response = sandbox.arm("GET", f"{sandbox.world.subscription}/resourcegroups?{query}", version="2024-07-01")
+    response = sandbox.arm("GET", f"{sandbox.seed_data.subscription}/resourcegroups?{query}", version="2024-07-01")
     assert response.status_code == 400 and response.json()["error"]["code"].startswith("Invalid")
 
 
@@ -105,9 +105,9 @@ def test_each_caller_sees_only_what_they_may_read(sandbox: RunningSandbox) -> No
     stranger = sandbox.client(ResourceManagementClient, sandbox.credential(principal.client_id, secret))
     with pytest.raises(HttpResponseError, match="AuthorizationFailed"):
         list(stranger.resource_groups.list())
-    reader = f"{sandbox.world.subscription}/providers/Microsoft.Authorization/roleDefinitions/"
+    reader = f"{sandbox.seed_data.subscription}/providers/Microsoft.Authorization/roleDefinitions/"
     sandbox.client(AuthorizationManagementClient).role_assignments.create(
-        sandbox.world.group("contosoPayroll"),
+        sandbox.seed_data.group("contosoPayroll"),
         "11111111-2222-3333-4444-555555555555",
         RoleAssignmentCreateParameters(
             role_definition_id=reader + "acdd72a7-3385-48ef-bd42-f606fba81ae7", principal_id=principal.object_id

@@ -9,7 +9,7 @@ from azure.core.exceptions import HttpResponseError
 from azure.mgmt.authorization import AuthorizationManagementClient
 from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters
 
-from sandbox.state import Settings
+from sandbox.state.state_directory import Settings
 from tests.support.sandbox import RunningSandbox, running_sandbox
 
 READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
@@ -18,19 +18,19 @@ NAME = "11111111-2222-3333-4444-555555555555"
 
 
 def role_id(sandbox: RunningSandbox, role: str = READER) -> str:
-    return f"{sandbox.world.subscription}/providers/Microsoft.Authorization/roleDefinitions/{role}"
+    return f"{sandbox.seed_data.subscription}/providers/Microsoft.Authorization/roleDefinitions/{role}"
 
 
 def grant(
     sandbox: RunningSandbox, principal_id: str, *, scope: str | None = None, name: str = NAME, **properties: Any
 ) -> requests.Response:
-    scope = scope or sandbox.world.group("myResourceGroupVM")
+    scope = scope or sandbox.seed_data.group("myResourceGroupVM")
     body = {"properties": {"roleDefinitionId": role_id(sandbox), "principalId": principal_id, **properties}}
     return sandbox.arm("PUT", f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}", body)
 
 
 def read(sandbox: RunningSandbox, token: str, group: str = "myResourceGroupVM") -> int:
-    return sandbox.arm("GET", sandbox.world.group(group), token=token, version="2024-07-01").status_code
+    return sandbox.arm("GET", sandbox.seed_data.group(group), token=token, version="2024-07-01").status_code
 
 
 def test_a_grant_opens_just_its_scope_and_taking_it_away_closes_it(sandbox: RunningSandbox) -> None:
@@ -46,7 +46,7 @@ def test_a_grant_opens_just_its_scope_and_taking_it_away_closes_it(sandbox: Runn
 
 
 def grant_path(sandbox: RunningSandbox) -> str:
-    return f"{sandbox.world.group('myResourceGroupVM')}/providers/Microsoft.Authorization/roleAssignments/{NAME}"
+    return f"{sandbox.seed_data.group('myResourceGroupVM')}/providers/Microsoft.Authorization/roleAssignments/{NAME}"
 
 
 def test_the_answer_has_arms_properties_in_arms_order(sandbox: RunningSandbox) -> None:
@@ -69,7 +69,7 @@ def test_the_answer_has_arms_properties_in_arms_order(sandbox: RunningSandbox) -
     ]
     assert made["properties"]["createdBy"] is None
     found = sandbox.arm("GET", grant_path(sandbox)).json()
-    assert found["properties"]["createdBy"] == sandbox.world.operator_object_id
+    assert found["properties"]["createdBy"] == sandbox.seed_data.operator_object_id
     assert {**found["properties"], "createdBy": None} == made["properties"]
 
 
@@ -103,7 +103,7 @@ def test_what_cannot_be_granted(sandbox: RunningSandbox, change: dict[str, Any],
     principal, _ = sandbox.add_principal("app")
     grant(sandbox, principal.object_id)
     if "scope" in change:
-        change = {"scope": sandbox.world.group(change["scope"])}
+        change = {"scope": sandbox.seed_data.group(change["scope"])}
     response = grant(sandbox, change.pop("principal_id", principal.object_id), **change)
     assert (response.status_code, response.json()["error"]["code"]) == (status, code)
 
@@ -111,7 +111,7 @@ def test_what_cannot_be_granted(sandbox: RunningSandbox, change: dict[str, Any],
 def test_an_unknown_principal_is_named_without_dashes(sandbox: RunningSandbox) -> None:
     message = grant(sandbox, "00000000-0000-0000-0000-000000000001").json()["error"]["message"]
     assert message.startswith(
-        f"Principal 00000000000000000000000000000001 does not exist in the directory {sandbox.world.tenant_id}. "
+        f"Principal 00000000000000000000000000000001 does not exist in the directory {sandbox.seed_data.tenant_id}. "
     )
 
 
@@ -134,9 +134,9 @@ def test_with_the_principals_type_a_principal_need_not_be_there_yet(sandbox: Run
     ],
 )
 def test_lists(sandbox: RunningSandbox, scope: str, query: str, expected: set[str]) -> None:
-    group = sandbox.world.group("myResourceGroupVM")
+    group = sandbox.seed_data.group("myResourceGroupVM")
     places = {
-        "subscription": sandbox.world.subscription,
+        "subscription": sandbox.seed_data.subscription,
         "group": group,
         "vm": f"{group}/providers/Microsoft.Compute/virtualMachines/myVM",
     }
@@ -152,9 +152,9 @@ def test_lists(sandbox: RunningSandbox, scope: str, query: str, expected: set[st
 
 def test_a_grant_on_rg1_says_nothing_about_rg10(sandbox: RunningSandbox) -> None:
     for name in ("rg1", "rg10"):
-        sandbox.arm("PUT", sandbox.world.group(name), {"location": "eastus"}, version="2024-07-01")
+        sandbox.arm("PUT", sandbox.seed_data.group(name), {"location": "eastus"}, version="2024-07-01")
     principal, secret = sandbox.add_principal("app")
-    grant(sandbox, principal.object_id, scope=sandbox.world.group("rg1"))
+    grant(sandbox, principal.object_id, scope=sandbox.seed_data.group("rg1"))
     token = sandbox.token(principal.client_id, secret)
     assert (read(sandbox, token, "rg1"), read(sandbox, token, "RG1"), read(sandbox, token, "rg10")) == (200, 200, 403)
 
@@ -162,7 +162,7 @@ def test_a_grant_on_rg1_says_nothing_about_rg10(sandbox: RunningSandbox) -> None
 def test_only_who_may_grant_grants(sandbox: RunningSandbox) -> None:
     principal, secret = sandbox.add_principal("contributor")
     sandbox.client(AuthorizationManagementClient).role_assignments.create(
-        sandbox.world.subscription,
+        sandbox.seed_data.subscription,
         NAME,
         RoleAssignmentCreateParameters(
             role_definition_id=role_id(sandbox, CONTRIBUTOR), principal_id=principal.object_id
@@ -171,7 +171,7 @@ def test_only_who_may_grant_grants(sandbox: RunningSandbox) -> None:
     client = sandbox.client(AuthorizationManagementClient, sandbox.credential(principal.client_id, secret))
     with pytest.raises(HttpResponseError) as refused:
         client.role_assignments.create(
-            sandbox.world.group("contosoPayroll"),
+            sandbox.seed_data.group("contosoPayroll"),
             str(uuid.uuid4()),
             RoleAssignmentCreateParameters(
                 role_definition_id=role_id(sandbox, CONTRIBUTOR), principal_id=principal.object_id
@@ -192,8 +192,8 @@ def test_permissions_list_an_element_for_each_grant(sandbox: RunningSandbox) -> 
     assert listed == [["*/read"]]
 
 
-def test_in_the_realistic_temper_a_grant_and_its_end_take_their_time(tmp_path: Any, keys: Any) -> None:
-    with running_sandbox(tmp_path / "slow", settings=Settings(temper="realistic"), keys_from=keys) as sandbox:
+def test_with_realistic_timing_a_grant_and_its_end_take_their_time(tmp_path: Any, keys: Any) -> None:
+    with running_sandbox(tmp_path / "slow", settings=Settings(timing="realistic"), keys_from=keys) as sandbox:
         principal, secret = sandbox.add_principal("app")
         token = sandbox.token(principal.client_id, secret)
         grant(sandbox, principal.object_id)

@@ -12,14 +12,14 @@ ROLE = "99999999-8888-7777-6666-555555555555"
 
 
 def path(sandbox: RunningSandbox, name: str = ROLE) -> str:
-    return f"{sandbox.world.subscription}/providers/Microsoft.Authorization/roleDefinitions/{name}"
+    return f"{sandbox.seed_data.subscription}/providers/Microsoft.Authorization/roleDefinitions/{name}"
 
 
 def custom(sandbox: RunningSandbox, **changes: Any) -> dict[str, Any]:
     properties = {
         "roleName": "Group Reader",
         "description": "Reads groups.",
-        "assignableScopes": [sandbox.world.subscription],
+        "assignableScopes": [sandbox.seed_data.subscription],
         "permissions": [{"actions": ["Microsoft.Resources/subscriptions/resourceGroups/read"], "notActions": []}],
     }
     return {"properties": {**properties, **changes}}
@@ -28,7 +28,9 @@ def custom(sandbox: RunningSandbox, **changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("name", ["Reader", "reader", "READER"])
 def test_a_role_is_found_by_name_in_any_case(sandbox: RunningSandbox, name: str) -> None:
     client = sandbox.client(AuthorizationManagementClient)
-    found = list(client.role_definitions.list(sandbox.world.group("myResourceGroupVM"), filter=f"roleName eq '{name}'"))
+    found = list(
+        client.role_definitions.list(sandbox.seed_data.group("myResourceGroupVM"), filter=f"roleName eq '{name}'")
+    )
     assert [role.role_name for role in found] == ["Reader"]
     assert found[0].id == path(sandbox, "acdd72a7-3385-48ef-bd42-f606fba81ae7")
     assert [permission.actions for permission in found[0].permissions] == [["*/read"]]
@@ -57,7 +59,7 @@ def test_reader_is_answered_as_azure_answers_it(sandbox: RunningSandbox) -> None
 def test_a_custom_role_can_be_assigned_and_counts(sandbox: RunningSandbox) -> None:
     assert sandbox.arm("PUT", path(sandbox), custom(sandbox)).status_code == 201
     principal, secret = sandbox.add_principal("app")
-    group = sandbox.world.group("myResourceGroupVM")
+    group = sandbox.seed_data.group("myResourceGroupVM")
     grant = f"{group}/providers/Microsoft.Authorization/roleAssignments/{uuid.UUID(int=1)}"
     body = {"properties": {"roleDefinitionId": path(sandbox), "principalId": principal.object_id}}
     assert sandbox.arm("PUT", grant, body).status_code == 201

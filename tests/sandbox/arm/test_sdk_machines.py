@@ -23,8 +23,8 @@ from azure.mgmt.compute.models import (
 from azure.mgmt.msi import ManagedServiceIdentityClient
 from azure.mgmt.msi.models import FederatedIdentityCredential, Identity, IdentityUpdate
 
-from sandbox.world import RESOURCE_GROUP as GROUP
-from sandbox.world import VM_NAME
+from sandbox.core.seed_data import RESOURCE_GROUP as GROUP
+from sandbox.core.seed_data import VM_NAME
 from tests.support.machines import NETWORK, PASSWORD, WINDOWS
 from tests.support.sandbox import RunningSandbox
 
@@ -45,7 +45,7 @@ def make_identity(msi: ManagedServiceIdentityClient, name: str = "ID1") -> Any:
 
 def test_identities(msi: ManagedServiceIdentityClient, sandbox: RunningSandbox) -> None:
     made = make_identity(msi)
-    assert made.tenant_id == sandbox.world.tenant_id
+    assert made.tenant_id == sandbox.seed_data.tenant_id
     read = msi.user_assigned_identities.get(GROUP, "ID1")
     assert (read.principal_id, read.client_id) == (made.principal_id, made.client_id)
     updated = msi.user_assigned_identities.update(GROUP, "ID1", IdentityUpdate(tags={"a": "b"}))
@@ -90,7 +90,7 @@ def test_an_identity_is_assigned_and_taken_away(
 
 
 def test_an_identity_that_is_not_there(compute: ComputeManagementClient, sandbox: RunningSandbox) -> None:
-    missing = f"{sandbox.world.group(GROUP)}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/ID404"
+    missing = f"{sandbox.seed_data.group(GROUP)}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/ID404"
     wanted = VirtualMachineIdentity(
         type="UserAssigned", user_assigned_identities={missing: UserAssignedIdentitiesValue()}
     )
@@ -118,7 +118,7 @@ def test_power(compute: ComputeManagementClient, sandbox: RunningSandbox) -> Non
 
 
 def test_a_machine_is_made_and_deleted(compute: ComputeManagementClient, sandbox: RunningSandbox) -> None:
-    network = f"{sandbox.world.group(GROUP)}/providers/Microsoft.Network"
+    network = f"{sandbox.seed_data.group(GROUP)}/providers/Microsoft.Network"
     subnet = f"{network}/virtualNetworks/{VM_NAME}VNET/subnets/{VM_NAME}Subnet"
     configuration = {"name": "ipconfig1", "properties": {"subnet": {"id": subnet}}}
     body = {"location": "eastus", "properties": {"ipConfigurations": [configuration]}}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.arm.virtual_machines import running_machines
+from sandbox.arm.compute.virtual_machines import running_machines
 from tests.support.desk import Desk, code, message
 from tests.support.machines import NETWORK, PASSWORD, SSH, UBUNTU, Machines
 
@@ -438,7 +438,7 @@ def test_a_group_takes_its_machines_along(machines: Machines) -> None:
 
 def test_an_interface_elsewhere_is_free_once_its_machines_group_is_gone(machines: Machines) -> None:
     desk = machines.desk
-    group = desk.cloud.world.group("machines-only")
+    group = desk.cloud.seed_data.group("machines-only")
     desk.ask("PUT", group, {"location": "eastus"}, version="2025-04-01")
     interface = machines.interface("nic2")
     path = f"{group}/providers/Microsoft.Compute/virtualMachines/vm2"

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.arm.vm_identity import IdentityRequest, merge, read_identity, show_type
-from sandbox.errors import AzureError
-from sandbox.rbac.scopes import canonical
+from rbac.scopes import canonical
+from sandbox.arm.compute.vm_identity import IdentityRequest, merge, read_identity, show_type
+from sandbox.core.errors import AzureError
 
 PREFIX = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/"
 ids = st.sampled_from([PREFIX + name for name in ("a", "b", "c", "d")])

@@ -14,7 +14,7 @@ ARM = "https://management.azure.com"
 
 
 def status_and_code(sandbox: RunningSandbox, token: str) -> tuple[int, str | None]:
-    answer = sandbox.arm("GET", sandbox.world.subscription, token=token, version="2022-12-01")
+    answer = sandbox.arm("GET", sandbox.seed_data.subscription, token=token, version="2022-12-01")
     return answer.status_code, answer.json().get("error", {}).get("code")
 
 
@@ -35,11 +35,11 @@ def test_a_token_for_another_resource_does_not(sandbox: RunningSandbox, resource
 
 
 def test_a_token_of_another_key_does_not(sandbox: RunningSandbox, other_key: SigningKey) -> None:
-    forger = TokenIssuer(other_key, sandbox.world.tenant_id, sandbox.clock)
+    forger = TokenIssuer(other_key, sandbox.seed_data.tenant_id, sandbox.clock)
     forged = forger.for_application(
         audience=ARM,
-        client_id=sandbox.world.operator_client_id,
-        object_id=sandbox.world.operator_object_id,
+        client_id=sandbox.seed_data.operator_client_id,
+        object_id=sandbox.seed_data.operator_object_id,
         lifetime=timedelta(hours=1),
     )
     assert status_and_code(sandbox, forged.token) == (401, "InvalidAuthenticationToken")

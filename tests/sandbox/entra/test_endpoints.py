@@ -18,15 +18,15 @@ from cryptography.hazmat.primitives import serialization
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sandbox import world
-from sandbox.clock import SystemClock
 from sandbox.cloud import Cloud
-from sandbox.directory import Principal
+from sandbox.core import seed_data
+from sandbox.core.clock import SystemClock
+from sandbox.core.http import Request
 from sandbox.entra.endpoints import Entra
 from sandbox.entra.keys import SigningKey
 from sandbox.entra.sign_in import MAXIMUM_BODY
-from sandbox.http import Request
-from sandbox.tls import Certificates, ensure_certificates
+from sandbox.state.directory import Principal
+from sandbox.web.tls import Certificates, ensure_certificates
 
 CLIENT = "11111111-1111-4111-8111-111111111111"
 OBJECT = "22222222-2222-4222-8222-222222222222"
@@ -45,7 +45,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 def tenant(cloud: Cloud) -> str:
     """The tenant's id; it has one application."""
     cloud.directory.add(Principal(OBJECT, CLIENT, "app", "Application", None), SECRET)
-    return cloud.world.tenant_id
+    return cloud.seed_data.tenant_id
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_version_1_gives_a_token(https: requests.Session, entra: str, cloud: Clo
     }
 
 
-@pytest.mark.parametrize("name", ["id", "ID", world.TENANT_DOMAIN, world.TENANT_DOMAIN.upper()])
+@pytest.mark.parametrize("name", ["id", "ID", seed_data.TENANT_DOMAIN, seed_data.TENANT_DOMAIN.upper()])
 def test_the_tenant_goes_by_id_and_by_domain(https: requests.Session, entra: str, tenant: str, name: str) -> None:
     given = {"id": tenant, "ID": tenant.upper()}.get(name, name)
     answer = https.post(f"{entra}/{given}/oauth2/v2.0/token", data=good(2), timeout=10)

@@ -17,13 +17,7 @@ from hypothesis import strategies as st
 from sandbox.entra import validation
 from sandbox.entra.keys import SigningKey, base64url
 from sandbox.entra.tokens import IssuedToken, TokenIssuer
-from sandbox.entra.validation import (
-    ExpiredToken,
-    InvalidToken,
-    NotYetValid,
-    TokenValidator,
-    WrongAudience,
-)
+from sandbox.entra.validation import ExpiredToken, InvalidToken, NotYetValid, TokenValidator, WrongAudience
 from tests.support.clocks import FrozenClock
 
 TENANT = "72f988bf-0000-4000-8000-2d7cd011db47"

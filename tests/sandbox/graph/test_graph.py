@@ -8,9 +8,9 @@ import requests
 from azure.mgmt.msi import ManagedServiceIdentityClient
 from azure.mgmt.msi.models import Identity
 
+from sandbox.core.seed_data import RESOURCE_GROUP
 from sandbox.entra.keys import SigningKey
 from sandbox.entra.tokens import TokenIssuer
-from sandbox.world import RESOURCE_GROUP
 from tests.support.sandbox import RunningSandbox
 
 GRAPH = "https://graph.microsoft.com"
@@ -80,20 +80,20 @@ def test_a_managed_identitys_principal_is_shown_as_graph_shows_it(ask: Asker, id
 
 def test_applications_have_an_object_of_their_own(ask: Asker, identity: Identity) -> None:
     [operator] = ask("/v1.0/applications")[1]["value"]
-    world = ask.sandbox.world
-    assert operator["appId"] == world.operator_client_id
-    assert operator["id"] not in (world.operator_client_id, world.operator_object_id)
+    seed_data = ask.sandbox.seed_data
+    assert operator["appId"] == seed_data.operator_client_id
+    assert operator["id"] not in (seed_data.operator_client_id, seed_data.operator_object_id)
     assert ask(f"/v1.0/directoryObjects/{operator['id']}")[1]["@odata.type"] == "#microsoft.graph.application"
-    principal = ask(f"/v1.0/directoryObjects/{world.operator_object_id}")[1]
+    principal = ask(f"/v1.0/directoryObjects/{seed_data.operator_object_id}")[1]
     assert principal["@odata.type"] == "#microsoft.graph.servicePrincipal"
-    assert principal["appOwnerOrganizationId"] == world.tenant_id
+    assert principal["appOwnerOrganizationId"] == seed_data.tenant_id
 
 
 def test_several_objects_are_found_by_their_ids_at_once(ask: Asker, identity: Identity) -> None:
     def by_ids(**body: Any) -> tuple[int, Any]:
         return ask("/v1.0/directoryObjects/getByIds", "POST", json=body)
 
-    ids = [identity.principal_id, NOBODY, ask.sandbox.world.operator_object_id, identity.principal_id]
+    ids = [identity.principal_id, NOBODY, ask.sandbox.seed_data.operator_object_id, identity.principal_id]
     status, body = by_ids(ids=ids, types=["user", "group", "servicePrincipal"])
     assert status == 200
     assert [found["displayName"] for found in body["value"]] == ["ID1", "operator"]
@@ -202,12 +202,12 @@ def test_tokens_that_do_not_open(ask: Asker, other_key: SigningKey) -> None:
     sandbox, path = ask.sandbox, "/v1.0/servicePrincipals"
     claims: dict[str, Any] = {
         "audience": GRAPH,
-        "client_id": sandbox.world.operator_client_id,
-        "object_id": sandbox.world.operator_object_id,
+        "client_id": sandbox.seed_data.operator_client_id,
+        "object_id": sandbox.seed_data.operator_object_id,
         "lifetime": timedelta(hours=1),
         "roles": ["Directory.Read.All"],
     }
-    forged = TokenIssuer(other_key, sandbox.world.tenant_id, sandbox.clock).for_application(**claims).token
+    forged = TokenIssuer(other_key, sandbox.seed_data.tenant_id, sandbox.clock).for_application(**claims).token
     invalid = (401, "InvalidAuthenticationToken", "Access token validation failure.")
     assert ask.refused(path, token=forged) == invalid
     assert ask.refused(path, token="x") == invalid
@@ -220,7 +220,7 @@ def test_tokens_that_do_not_open(ask: Asker, other_key: SigningKey) -> None:
 
 
 def test_its_token_is_for_graph_alone_and_names_the_permission(ask: Asker) -> None:
-    answer = ask.sandbox.arm("GET", ask.sandbox.world.subscription, token=ask.token, version="2022-12-01")
+    answer = ask.sandbox.arm("GET", ask.sandbox.seed_data.subscription, token=ask.token, version="2022-12-01")
     assert answer.json()["error"]["code"] == "InvalidAuthenticationTokenAudience"
     claims = ask.sandbox.cloud.graph_validator.validate(ask.token).raw
     assert claims["roles"] == ["Directory.Read.All"]

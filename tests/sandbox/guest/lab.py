@@ -12,9 +12,9 @@ from typing import Any
 import requests
 from azure.identity import ClientSecretCredential
 
-from sandbox.client import OperatorClient
-from sandbox.process import running
-from sandbox.state import StateDirectory
+from sandbox.process.background import running
+from sandbox.process.operator_client import OperatorClient
+from sandbox.state.state_directory import StateDirectory
 from tests.support.machines import COMPUTE, IDENTITY, NETWORK, SSH, UBUNTU
 
 READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
@@ -37,8 +37,8 @@ class Lab:
         assert runtime is not None
         self.process = runtime.pid
         self._operator = OperatorClient(state, runtime)
-        self.world = self._operator.world
-        self.group = self.world.group(GROUP)
+        self.seed_data = self._operator.seed_data
+        self.group = self.seed_data.group(GROUP)
         self.endpoint = f"https://localhost:{runtime.port}"
         self.ca = str(self.data / "ca.pem")
 
@@ -75,8 +75,8 @@ class Lab:
     def credential(self) -> ClientSecretCredential:
         """The operator's."""
         return ClientSecretCredential(
-            self.world.tenant_id,
-            self.world.operator_client_id,
+            self.seed_data.tenant_id,
+            self.seed_data.operator_client_id,
             self._operator.secret,
             authority=self.endpoint,
             disable_instance_discovery=True,
@@ -124,9 +124,9 @@ class Lab:
 
     def let_read(self, identity: dict[str, Any]) -> None:
         """Make the identity a Reader of the group."""
-        role = f"{self.world.subscription}/providers/Microsoft.Authorization/roleDefinitions/{READER}"
+        role = f"{self.seed_data.subscription}/providers/Microsoft.Authorization/roleDefinitions/{READER}"
         principal = identity["properties"]["principalId"]
-        name = self.world.ids.guid("test", principal)
+        name = self.seed_data.ids.guid("test", principal)
         path = f"{self.group}/providers/Microsoft.Authorization/roleAssignments/{name}"
         body = {"properties": {"roleDefinitionId": role, "principalId": principal}}
         self.arm("PUT", path, body, version="2022-04-01")

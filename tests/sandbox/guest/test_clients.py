@@ -53,16 +53,16 @@ def test_the_quickstarts_own_command_gets_a_token(lab: Lab) -> None:
 @pytest.mark.parametrize("program", TRUSTING)
 def test_sign_in_is_at_its_own_address_and_trusted(lab: Lab, program: str) -> None:
     in_need_of(TRUSTING[program][0])
-    url = f"https://login.microsoftonline.com/{lab.world.tenant_id}/v2.0/.well-known/openid-configuration"
+    url = f"https://login.microsoftonline.com/{lab.seed_data.tenant_id}/v2.0/.well-known/openid-configuration"
     done = lab.inside("myVM", *(word.replace("{url}", url) for word in TRUSTING[program]))
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["token_endpoint"].startswith(
-        f"https://login.microsoftonline.com/{lab.world.tenant_id}/"
+        f"https://login.microsoftonline.com/{lab.seed_data.tenant_id}/"
     )
 
 
 def test_a_credential_without_any_setting_reads_what_its_identity_may(lab: Lab) -> None:
-    program = READ_GROUP.format(subscription=lab.world.subscription_id)
+    program = READ_GROUP.format(subscription=lab.seed_data.subscription_id)
     assert lab.python("myVM", program) == "myResourceGroupVM"
     assert lab.python("web", program) == [403, "AuthorizationFailed"]
 

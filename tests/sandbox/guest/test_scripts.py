@@ -44,7 +44,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 def client(lab: Lab) -> ComputeManagementClient:
     return ComputeManagementClient(
         lab.credential(),
-        lab.world.subscription_id,
+        lab.seed_data.subscription_id,
         base_url=lab.endpoint,
         credential_scopes=["https://management.azure.com/.default"],
         connection_verify=lab.ca,
@@ -197,7 +197,7 @@ def test_a_script_ends_with_its_machine(lab: Lab, client: ComputeManagementClien
 
 def test_a_script_ends_with_its_group(lab: Lab) -> None:
     mark = f"93{os.getpid()}"
-    group = lab.world.group("contosoPayroll")
+    group = lab.seed_data.group("contosoPayroll")
     lab.add_linux_machine("payroll", group)
     machine = f"{group}/providers/Microsoft.Compute/virtualMachines/payroll"
     body: Any = {"commandId": "RunShellScript", "script": [f"sleep {mark}"]}
@@ -269,7 +269,7 @@ def test_where_namespaces_are_not_permitted_the_operation_fails_and_says_why(tmp
         lab.add_linux_machine("web")
         client = ComputeManagementClient(
             lab.credential(),
-            lab.world.subscription_id,
+            lab.seed_data.subscription_id,
             base_url=lab.endpoint,
             credential_scopes=["https://management.azure.com/.default"],
             connection_verify=lab.ca,

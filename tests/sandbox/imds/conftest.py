@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import pytest
 import requests
 
+from sandbox.core.timing import INSTANT, REALISTIC
 from sandbox.entra.keys import SigningKey
-from sandbox.temper import INSTANT, REALISTIC
 from tests.sandbox.imds.machine import Machine
 
 

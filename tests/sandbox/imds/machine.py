@@ -7,12 +7,12 @@ from typing import Any
 
 import requests
 
-from sandbox import world
-from sandbox.arm.virtual_machines import new_virtual_machine
-from sandbox.directory import Principal
+from sandbox.arm.compute.virtual_machines import new_virtual_machine
+from sandbox.core import seed_data
+from sandbox.core.timing import Timing
 from sandbox.entra.keys import SigningKey
 from sandbox.imds.service import MetadataService
-from sandbox.temper import Temper
+from sandbox.state.directory import Principal
 from tests.support.desk import Desk
 
 COMPUTE = "2024-07-01"
@@ -24,11 +24,11 @@ ARM = "https://management.azure.com/"
 class Machine:
     """A machine without identities, and its metadata service behind real HTTP."""
 
-    def __init__(self, key: SigningKey, serve: Callable[..., str], http: requests.Session, temper: Temper) -> None:
-        self.desk = Desk(key, temper)
+    def __init__(self, key: SigningKey, serve: Callable[..., str], http: requests.Session, timing: Timing) -> None:
+        self.desk = Desk(key, timing)
         self.cloud = self.desk.cloud
         self.clock = self.desk.clock
-        self.desk.do(lambda: new_virtual_machine(self.cloud, world.RESOURCE_GROUP, "myVM", world.LOCATION))
+        self.desk.do(lambda: new_virtual_machine(self.cloud, seed_data.RESOURCE_GROUP, "myVM", seed_data.LOCATION))
         self.id = f"{self.desk.group}/providers/Microsoft.Compute/virtualMachines/myVM"
         self.address = serve(MetadataService(self.cloud, self.id).handle)
         self._http = http

@@ -12,7 +12,7 @@ import pytest
 
 from sandbox.imds.compute import describe_compute
 from sandbox.imds.versions import API_VERSIONS
-from sandbox.store import Resource
+from sandbox.state.store import Resource
 from tests.sandbox.imds.machine import Machine
 
 INSTANCE = "/metadata/instance"
@@ -62,7 +62,7 @@ def test_compute_is_the_machines_resource(machine: Machine) -> None:
         "resourceGroupName": "myResourceGroupVM",
         "resourceId": machine.id,
         "sku": image["sku"],
-        "subscriptionId": machine.cloud.world.subscription_id,
+        "subscriptionId": machine.cloud.seed_data.subscription_id,
         "tags": "Department:IT;Environment:Test",
         "tagsList": [{"name": "Department", "value": "IT"}, {"name": "Environment", "value": "Test"}],
         "version": image["exactVersion"],

@@ -16,11 +16,11 @@ ARM = "https://management.azure.com/.default"
 
 
 def machine_id(sandbox: RunningSandbox) -> str:
-    return f"{sandbox.world.group('myResourceGroupVM')}/providers/Microsoft.Compute/virtualMachines/myVM"
+    return f"{sandbox.seed_data.group('myResourceGroupVM')}/providers/Microsoft.Compute/virtualMachines/myVM"
 
 
 def give_it_an_identity(sandbox: RunningSandbox) -> Any:
-    group = sandbox.world.group("myResourceGroupVM")
+    group = sandbox.seed_data.group("myResourceGroupVM")
     path = f"{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/ID1"
     identity = sandbox.arm("PUT", path, {"location": "eastus"}, version="2023-01-31").json()
     block = {"identity": {"type": "UserAssigned", "userAssignedIdentities": {identity["id"]: {}}}}
@@ -39,7 +39,7 @@ def ask(sandbox: RunningSandbox, address: str, **query: str) -> requests.Respons
 def test_an_identity_may_do_what_it_was_granted(sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", sandbox.metadata_endpoint())
     identity = give_it_an_identity(sandbox)
-    group = sandbox.world.group("myResourceGroupVM")
+    group = sandbox.seed_data.group("myResourceGroupVM")
     with ManagedIdentityCredential(client_id=identity["clientId"]) as credential:
         token = credential.get_token(ARM).token
     assert read(sandbox, group, token) == 403
@@ -53,7 +53,7 @@ def test_an_identity_may_do_what_it_was_granted(sandbox: RunningSandbox, monkeyp
     name = f"{group}/providers/Microsoft.Authorization/roleAssignments/3f1a5b1e-0000-4000-8000-000000000001"
     assert sandbox.arm("PUT", name, grant).status_code == 201
     assert read(sandbox, group, token) == 200  # the token is the same
-    assert read(sandbox, sandbox.world.group("contosoPayroll"), token) == 403
+    assert read(sandbox, sandbox.seed_data.group("contosoPayroll"), token) == 403
 
 
 def test_the_service_says_who_it_is_even_to_nonsense(sandbox: RunningSandbox) -> None:

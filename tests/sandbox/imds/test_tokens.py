@@ -12,8 +12,8 @@ from azure.identity import CredentialUnavailableError, ManagedIdentityCredential
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sandbox.directory import Principal
 from sandbox.imds.tokens import NEARLY_EXPIRED
+from sandbox.state.directory import Principal
 from tests.sandbox.imds.machine import ARM, TOKEN, Machine
 
 DAY = 86400
@@ -176,7 +176,7 @@ def test_a_new_assignment_takes_its_time_as_in_azure(slow_machine: Machine) -> N
     identity = slow_machine.identity("ID1")
     slow_machine.patch({"identity": {"type": "UserAssigned", "userAssignedIdentities": {identity.resource_id: {}}}})
     check_refused(slow_machine.token(), "invalid_request", NOT_FOUND)
-    slow_machine.clock.advance(slow_machine.cloud.temper.seconds("identity.reaches.vm"))
+    slow_machine.clock.advance(slow_machine.cloud.timing.seconds("identity.reaches.vm"))
     assert slow_machine.object_id() == identity.object_id
 
 
@@ -292,7 +292,7 @@ def test_a_resource_that_is_not_there(machine: Machine, resource: str) -> None:
 
 def test_the_tenant_is_told(machine: Machine) -> None:
     answer = machine.get("/metadata/identity/info", **{"api-version": "2018-02-01"})
-    assert (answer.status_code, answer.json()) == (200, {"tenantId": machine.cloud.world.tenant_id})
+    assert (answer.status_code, answer.json()) == (200, {"tenantId": machine.cloud.seed_data.tenant_id})
 
 
 def test_no_token_is_logged(machine: Machine, caplog: pytest.LogCaptureFixture) -> None:

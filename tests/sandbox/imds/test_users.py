@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from sandbox import world
 from sandbox.cloud import MetadataEndpoint
+from sandbox.core import seed_data
 from tests.support.needs import in_need_of
 from tests.support.sandbox import LOCAL_API_VERSION, RunningSandbox
 
@@ -62,13 +62,14 @@ def user(sandbox: RunningSandbox, user_id: int) -> User:
 
 
 def machine(sandbox: RunningSandbox) -> str:
-    return f"{sandbox.world.group(world.RESOURCE_GROUP)}/providers/Microsoft.Compute/virtualMachines/{world.VM_NAME}"
+    group = sandbox.seed_data.group(seed_data.RESOURCE_GROUP)
+    return f"{group}/providers/Microsoft.Compute/virtualMachines/{seed_data.VM_NAME}"
 
 
 def let_read(sandbox: RunningSandbox, reader: User) -> None:
     principal = sandbox.on_loop(lambda: sandbox.cloud.directory.by_name(f"user {reader.user_id}"))[0]
     path = f"{machine(sandbox)}/providers/Microsoft.Authorization/roleAssignments/{sandbox.cloud.ids.guid('reads')}"
-    role = f"{sandbox.world.subscription}/providers/Microsoft.Authorization/roleDefinitions/{READER}"
+    role = f"{sandbox.seed_data.subscription}/providers/Microsoft.Authorization/roleDefinitions/{READER}"
     body = {"properties": {"principalId": principal.object_id, "roleDefinitionId": role}}
     assert sandbox.arm("PUT", path, body).status_code == 201
 
@@ -81,7 +82,7 @@ def test_whoever_may_read_the_machine_is_let_in_and_nobody_else(sandbox: Running
     where = (
         f"{machine(sandbox)}/providers/Sandbox.Local/metadataService"
         if one
-        else f"{sandbox.world.subscription}/providers/Sandbox.Local/metadataServices"
+        else f"{sandbox.seed_data.subscription}/providers/Sandbox.Local/metadataServices"
     )
     assert "another user's machine" in ada.look()["error"]  # before having asked
     assert "error" not in ada.ask_where(where)

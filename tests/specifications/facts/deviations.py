@@ -22,13 +22,13 @@ DEVIATIONS = (
     Deviation(
         "where nothing takes time, the answer to a patch still says Updating, and how soon to poll",
         "does not say how soon to poll; clients wait 30 seconds",
-        "in the instant temper x-ms-retry-after-ms says 20 milliseconds",
+        "with instant timing x-ms-retry-after-ms says 20 milliseconds",
         "what is done at once should not be waited for",
     ),
     Deviation(
         "where nothing takes time, deleting a group says to come back at once",
         "Retry-After: 15",
-        "in the instant temper x-ms-retry-after-ms: 20 in its place",
+        "with instant timing x-ms-retry-after-ms: 20 in its place",
         "as above",
     ),
     Deviation(
@@ -64,7 +64,7 @@ DEVIATIONS = (
     Deviation(
         "more than 20 requests in a second are too many",
         "allows 20 requests a second and 5 at once for each machine",
-        "allows 20 a second, in the realistic temper alone",
+        "allows 20 a second, with realistic timing alone",
         "each request is answered before the next is read, so there are never 5 at once",
     ),
     Deviation(

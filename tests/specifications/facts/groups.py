@@ -100,7 +100,7 @@ GROUPS = Story(
             answer=error("ResourceGroupNotFound", "Resource group 'contosoPayments' could not be found."),
         ),
     ),
-    temper="realistic",
+    timing="realistic",
 )
 
 GROUPS_AT_ONCE = Story(
@@ -175,7 +175,7 @@ SUBSCRIPTIONS = Story(
             answer=Has({"registrationState": "Registered"}),
         ),
     ),
-    temper="realistic",
+    timing="realistic",
 )
 
 ENVELOPE = Story(

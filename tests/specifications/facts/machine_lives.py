@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox import world
+from sandbox.core import seed_data
 from tests.specifications.facts.telling import (
     GUID_PATTERN,
     NOTHING,
@@ -46,8 +46,8 @@ MACHINE_LIVES = Story(
                             "name": "ipconfig1",
                             "properties": {
                                 "subnet": {
-                                    "id": f"<group>/providers/Microsoft.Network/virtualNetworks/{world.VM_NAME}VNET"
-                                    f"/subnets/{world.VM_NAME}Subnet"
+                                    "id": f"<group>/providers/Microsoft.Network/virtualNetworks/{seed_data.VM_NAME}VNET"
+                                    f"/subnets/{seed_data.VM_NAME}Subnet"
                                 }
                             },
                         }
@@ -124,7 +124,7 @@ MACHINE_LIVES = Story(
             answer=error("ResourceNotFound"),
         ),
     ),
-    temper="realistic",
+    timing="realistic",
     prepare=_identity,
 )
 

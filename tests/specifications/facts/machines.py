@@ -254,6 +254,6 @@ MACHINES = Story(
             answer=Has({"id": "<machine>"}),
         ),
     ),
-    temper="realistic",
+    timing="realistic",
     prepare=_identities,
 )

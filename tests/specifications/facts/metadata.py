@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox import world
+from sandbox.core import seed_data
 from tests.specifications.facts.telling import ANYTHING, Has, Known, Matches, Row, Story, error
 from tests.support.sandbox import RunningSandbox
 
@@ -141,7 +141,7 @@ METADATA = Story(
             "a machine's identities are not in its instance metadata",
             "<metadata>/metadata/instance?api-version=2021-02-01",
             status=200,
-            answer={"compute": Has({"name": world.VM_NAME, "location": "eastus"}), "network": ANYTHING},
+            answer={"compute": Has({"name": seed_data.VM_NAME, "location": "eastus"}), "network": ANYTHING},
         ),
         _attach(
             "a machine gets a second identity",
@@ -207,5 +207,5 @@ METADATA_QUOTA = Story(
             status=200,
         ),
     ),
-    temper="realistic",
+    timing="realistic",
 )

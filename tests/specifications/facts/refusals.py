@@ -205,5 +205,5 @@ THROTTLING = Story(
         _row("writes have a quota of their own", method="PATCH", body={}, status=200, answer=ANYTHING),
         _row("a while later reads are served again", later=30, status=200),
     ),
-    temper="realistic",
+    timing="realistic",
 )

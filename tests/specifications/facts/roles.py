@@ -276,7 +276,7 @@ PROPAGATION = Story(
         Row(name="it works for a while longer", path="<group>", version=_GROUP, by="grantee", status=200),
         Row(name="and then no more", path="<group>", version=_GROUP, by="grantee", later=60, status=403),
     ),
-    temper="realistic",
+    timing="realistic",
     prepare=_grantee,
 )
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import requests
 
-from sandbox import world
+from sandbox.core import seed_data
 from tests.support.sandbox import RunningSandbox
 
 Known = dict[str, str]
@@ -101,7 +101,7 @@ class Story:
 
     name: str
     rows: tuple[Row, ...]
-    temper: str = "instant"
+    timing: str = "instant"
     prepare: Callable[[RunningSandbox, Known], None] = lambda sandbox, known: None
 
 
@@ -180,15 +180,16 @@ def tell(story: Story, sandbox: RunningSandbox) -> dict[str, Told]:
 
 
 def _seeded(sandbox: RunningSandbox) -> Known:
-    there = sandbox.world
+    there = sandbox.seed_data
+    group = there.group(seed_data.RESOURCE_GROUP)
     return {
         "endpoint": sandbox.endpoint,
         "metadata": sandbox.metadata_endpoint(),
         "t": there.tenant_id,
         "s": there.subscription_id,
-        "group": there.group(world.RESOURCE_GROUP),
-        "identities": f"{there.group(world.RESOURCE_GROUP)}/providers/Microsoft.ManagedIdentity/userAssignedIdentities",
-        "machine": f"{there.group(world.RESOURCE_GROUP)}/providers/Microsoft.Compute/virtualMachines/{world.VM_NAME}",
+        "group": group,
+        "identities": f"{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities",
+        "machine": f"{group}/providers/Microsoft.Compute/virtualMachines/{seed_data.VM_NAME}",
         "operator:client": there.operator_client_id,
         "operator:object": there.operator_object_id,
         "operator:secret": sandbox.secret,

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sandbox.rbac.decisions import Assignment
-from sandbox.rbac.roles import RoleDefinition
-from tests.sandbox.rbac import oracle
+from rbac.decisions import Assignment
+from rbac.roles import RoleDefinition
+from tests.rbac import oracle
 
 IDENTITIES = "Microsoft.ManagedIdentity/userAssignedIdentities"
 MACHINES = "Microsoft.Compute/virtualMachines"

@@ -10,10 +10,10 @@ from urllib.parse import quote
 
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from sandbox.directory import Principal
-from sandbox.rbac.decisions import Assignment
-from sandbox.rbac.roles import builtin_roles
-from sandbox.rbac.scopes import canonical
+from rbac.decisions import Assignment
+from rbac.roles import builtin_roles
+from rbac.scopes import canonical
+from sandbox.state.directory import Principal
 from tests.specifications.fuzz.client import LIMIT, Client, Response
 from tests.specifications.fuzz.model import ASSIGNMENTS, IDENTITIES, MACHINES, Machine, Model
 from tests.support.sandbox import RunningSandbox
@@ -41,7 +41,7 @@ class Story(RuleBasedStateMachine):
         super().__init__()
         self.sandbox, self.client, self.cloud = sandbox, client, sandbox.cloud
         self.number, self.counter = next(_RUNS), itertools.count()
-        self.model = Model(sandbox.world.subscription, builtin_roles())
+        self.model = Model(sandbox.seed_data.subscription, builtin_roles())
         self.tokens: dict[str, str] = {}
         self.principals: dict[str, str] = {}
 
@@ -72,7 +72,7 @@ class Story(RuleBasedStateMachine):
         return self.model.may(self.principals[who], action, scope)
 
     def group_id(self, name: str) -> str:
-        return self.sandbox.world.group(f"story{self.number}{name}")
+        return self.sandbox.seed_data.group(f"story{self.number}{name}")
 
     def identity_id(self, group: str, name: str) -> str:
         return f"{self.group_id(group)}/providers/{IDENTITIES}/{name}"

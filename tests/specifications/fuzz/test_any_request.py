@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox import world
+from rbac.scopes import canonical
 from sandbox.arm import versions
-from sandbox.rbac.scopes import canonical
+from sandbox.core import seed_data
 from tests.specifications.fuzz.client import Client, Response
 from tests.specifications.fuzz.profile import thorough
 from tests.specifications.scenario import new_machine
@@ -49,7 +49,7 @@ def target(fuzzed: RunningSandbox) -> Iterator[Target]:
 
 def _good_requests(sandbox: RunningSandbox) -> tuple[Good, ...]:
     """Method, path, body and api-version of a good request of each kind."""
-    subscription, group = sandbox.world.subscription, sandbox.world.group(world.RESOURCE_GROUP)
+    subscription, group = sandbox.seed_data.subscription, sandbox.seed_data.group(seed_data.RESOURCE_GROUP)
     token = sandbox.token()
 
     def ask(method: str, path: str, body: Any = None, *, version: str, expect: int) -> Any:
@@ -77,7 +77,7 @@ def _good_requests(sandbox: RunningSandbox) -> tuple[Good, ...]:
     space = {"addressSpace": {"addressPrefixes": ["10.1.0.0/16"]}, "subnets": [{"name": "s", "properties": {}}]}
     network = {"location": "eastus", "properties": space}
     return (
-        ("PUT", sandbox.world.group("fuzz"), {"location": "eastus", "tags": {"a": "b"}}, "2024-07-01"),
+        ("PUT", sandbox.seed_data.group("fuzz"), {"location": "eastus", "tags": {"a": "b"}}, "2024-07-01"),
         ("PUT", identity, {"location": "eastus", "tags": {}, "properties": {"isolationScope": "None"}}, "2024-11-30"),
         ("PUT", f"{identity}/federatedIdentityCredentials/ci1", {"properties": credential}, "2024-11-30"),
         ("PUT", f"{group}/providers/Microsoft.Compute/virtualMachines/vm2", machine, "2026-04-01"),
@@ -87,7 +87,7 @@ def _good_requests(sandbox: RunningSandbox) -> tuple[Good, ...]:
         ("POST", f"{group}/providers/Sandbox.Local/explain", {"principalId": GUID, "action": "a/b/read"}, "2024-05-28"),
         ("PUT", f"{subscription}/providers/Sandbox.Local/principals/p", {}, "2024-05-28"),
         ("POST", "/v1.0/directoryObjects/getByIds", {"ids": [GUID], "types": ["servicePrincipal"]}, ""),
-        ("POST", f"/{sandbox.world.tenant_id}/oauth2/v2.0/token", {}, ""),
+        ("POST", f"/{sandbox.seed_data.tenant_id}/oauth2/v2.0/token", {}, ""),
         ("PATCH", identity, {"tags": {"a": "b"}}, "2024-11-30"),
         ("PATCH", f"{group}/providers/Microsoft.Compute/virtualMachines/vm2", machine, "2026-04-01"),
         ("POST", f"{group}/providers/Microsoft.Compute/virtualMachines/vm2/deallocate", {}, "2026-04-01"),
@@ -263,8 +263,8 @@ def _check_readable(target: Target, path: str, response: Response) -> None:
 
 
 def test_all_lists_are_whole_afterwards(target: Target) -> None:
-    subscription = target.sandbox.world.subscription
-    group = target.sandbox.world.group(world.RESOURCE_GROUP)
+    subscription = target.sandbox.seed_data.subscription
+    group = target.sandbox.seed_data.group(seed_data.RESOURCE_GROUP)
     for path, version in (
         (f"{subscription}/resourceGroups", "2024-07-01"),
         (f"{subscription}/resources", "2024-07-01"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sandbox import world
+from sandbox.core import seed_data
 from tests.specifications.fuzz.watch import no_errors_logged
 from tests.support.sandbox import RunningSandbox
 
@@ -66,7 +66,7 @@ FOUND: dict[str, tuple[str, str, Any, str, int, str]] = {
 def test_what_was_found_is_refused(
     sandbox: RunningSandbox, method: str, path: str, body: Any, version: str, status: int, code: str
 ) -> None:
-    known = {"<s>": sandbox.world.subscription, "<g>": sandbox.world.group(world.RESOURCE_GROUP)}
+    known = {"<s>": sandbox.seed_data.subscription, "<g>": sandbox.seed_data.group(seed_data.RESOURCE_GROUP)}
     text = json.dumps(body)
     for name, value in known.items():
         path, text = path.replace(name, value), text.replace(name, value)
@@ -78,7 +78,7 @@ def test_what_was_found_is_refused(
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN", "Infinity", "9" * 5_000])
 def test_a_number_that_could_not_be_written_again_is_refused(sandbox: RunningSandbox, number: str) -> None:
     response = sandbox.session.put(
-        f"{sandbox.endpoint}{sandbox.world.group('new')}?api-version=2024-07-01",
+        f"{sandbox.endpoint}{sandbox.seed_data.group('new')}?api-version=2024-07-01",
         data=f'{{"location": "eastus", "contoso": {number}}}',
         headers={"Authorization": f"Bearer {sandbox.token()}", "Content-Type": "application/json"},
     )
@@ -88,7 +88,7 @@ def test_a_number_that_could_not_be_written_again_is_refused(sandbox: RunningSan
 def test_names_that_fold_into_the_same_are_two(sandbox: RunningSandbox) -> None:
     made = []
     for name in ("straße", "strasse"):
-        group = sandbox.world.group(name)
+        group = sandbox.seed_data.group(name)
         assert sandbox.arm("PUT", group, {"location": "eastus"}, version="2024-07-01").status_code == 201
         identity = f"{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/ID1"
         made.append(sandbox.arm("PUT", identity, {"location": "eastus"}, version="2024-11-30"))
@@ -98,7 +98,7 @@ def test_names_that_fold_into_the_same_are_two(sandbox: RunningSandbox) -> None:
 
 
 def test_principals_whose_names_differ_in_case_are_two(sandbox: RunningSandbox) -> None:
-    path = f"{sandbox.world.subscription}/providers/Sandbox.Local/principals"
+    path = f"{sandbox.seed_data.subscription}/providers/Sandbox.Local/principals"
     made = [sandbox.arm("PUT", f"{path}/{name}", version="2024-05-28") for name in ("Fabrikam", "fabrikam")]
     assert [response.status_code for response in made] == [201, 201]
     assert len({response.json()["objectId"] for response in made}) == 2

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import Phase, settings
 from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 
-from sandbox import world
-from sandbox.arm import managed_identity
-from sandbox.arm.virtual_machines import new_virtual_machine
-from sandbox.gate import Gate
-from sandbox.rbac.scopes import canonical
+from rbac.scopes import canonical
+from sandbox.arm.compute.virtual_machines import new_virtual_machine
+from sandbox.arm.managed_identity import identities
+from sandbox.core import seed_data
+from sandbox.state.gate import Gate
 from tests.specifications.fuzz.client import Client
 from tests.specifications.fuzz.model import ASSIGNMENTS, GROUPS, IDENTITIES, MACHINES, Identity, Machine
 from tests.specifications.fuzz.profile import thorough
@@ -130,7 +130,7 @@ class Stories(Story):
 
         def make() -> None:
             with self.cloud.store.transaction():
-                new_virtual_machine(self.cloud, name, "vm", world.LOCATION)
+                new_virtual_machine(self.cloud, name, "vm", seed_data.LOCATION)
 
         self.sandbox.on_loop(make)
         self.model.machines[machine] = Machine()
@@ -265,6 +265,6 @@ def test_a_sandbox_with_a_fault_is_found_out(
     if fault == "lets everybody in":
         monkeypatch.setattr(Gate, "allows", lambda *_: True)
     else:
-        monkeypatch.setattr(managed_identity, "find", lambda *_: None)
+        monkeypatch.setattr(identities, "find", lambda *_: None)
     with running_sandbox(tmp_path / "faulty", keys_from=keys) as sandbox, pytest.raises(AssertionError):
         tell(sandbox, settings(thorough(20, steps=40), phases=(Phase.generate,)))

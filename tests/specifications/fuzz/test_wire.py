@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox import world
+from sandbox.core import seed_data
 from tests.specifications.fuzz.profile import thorough
 from tests.support.sandbox import RunningSandbox
 
@@ -121,7 +121,7 @@ Exchange = Callable[..., bytes]
 def exchange(fuzzed: RunningSandbox) -> Exchange:
     """Sends bytes to Resource Manager over TLS; returns all that comes back."""
     context = ssl.create_default_context(cafile=fuzzed.ca)
-    group = fuzzed.world.group(world.RESOURCE_GROUP).encode()
+    group = fuzzed.seed_data.group(seed_data.RESOURCE_GROUP).encode()
     known = {b"<path>": group + b"?api-version=2024-07-01", b"<group>": group, b"<token>": fuzzed.token().encode()}
 
     def send(data: bytes, quiet: float = LIMIT) -> bytes:

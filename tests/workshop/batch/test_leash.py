@@ -13,10 +13,10 @@ import psutil
 import pytest
 
 from tests.workshop.notebooks import notebook
-from workshop.execution import execute
-from workshop.kernels import KernelKind, Kernels, default_kind
-from workshop.leash import Leash
-from workshop.series import Notebook
+from workshop.execution.deadline import Leash
+from workshop.execution.execution import execute
+from workshop.kernels.kernels import KernelKind, Kernels, default_kind
+from workshop.notebooks.series import Notebook
 
 HANGS = """
 import pathlib, subprocess, sys, time

@@ -17,7 +17,7 @@ from workshop.batch.standing import Executed, Standing, Tally, duration
 from workshop.batch.states import State
 from workshop.batch.task import NotebookResult, NotebookTask, RowError, RowTask
 from workshop.errors import WorkshopError
-from workshop.kernels import KernelKind
+from workshop.kernels.kernels import KernelKind
 
 NAMES = ["00_a", "01_b", "02_c"]
 ODD = 'ValueError: <b>"&\x00\x1b[31m\ud800]]>'

@@ -9,8 +9,8 @@ from tests.workshop.notebooks import notebook, write_series
 from workshop.batch.rows import Row, Source, check_rows, read_sources
 from workshop.batch.table import RawRow, Table
 from workshop.errors import UsageError
-from workshop.parameters import Text
-from workshop.series import find_series
+from workshop.notebooks.parameters import Text
+from workshop.notebooks.series import find_series
 
 PARAMETERS = """
 target: str = "sandbox"

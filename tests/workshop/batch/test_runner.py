@@ -18,7 +18,7 @@ from workshop.batch.standing import Standing, Tally
 from workshop.batch.states import State
 from workshop.batch.task import NotebookResult, RowResult, RowTask
 from workshop.errors import WorkshopError
-from workshop.kernels import KernelKind
+from workshop.kernels.kernels import KernelKind
 
 COMPLETED = RowResult([NotebookResult("00_a", "{}\n", 2, 0.1, "", "")], 0.1, False, False)
 FAILED = RowResult([NotebookResult("00_a", "{}\n", 2, 0.1, "ValueError: no", "00_a failed")], 0.1, False, False)

@@ -16,7 +16,7 @@ from workshop.batch.delimited import read_delimited
 from workshop.batch.problems import Problem, sentences
 from workshop.batch.table import RawRow, Table, read_table
 from workshop.errors import UsageError
-from workshop.parameters import Text
+from workshop.notebooks.parameters import Text
 
 
 def table_of(tmp_path: Path, content: str | bytes, ending: str = "csv") -> Table:

@@ -15,7 +15,7 @@ from tests.workshop.notebooks import notebook
 from workshop.batch.cluster import cluster
 from workshop.batch.processors import processors_of_their_own
 from workshop.batch.task import NotebookTask, RowTask
-from workshop.kernels import default_kind
+from workshop.kernels.kernels import default_kind
 
 MEETING = """
 import json, os, pathlib, time

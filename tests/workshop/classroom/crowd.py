@@ -9,10 +9,10 @@ from typing import Any
 
 from requests.structures import CaseInsensitiveDict
 
-from sandbox.arm.resource_groups import new_group
-from sandbox.arm.virtual_machines import new_virtual_machine
-from sandbox.directory import Principal
-from sandbox.http import Request
+from sandbox.arm.compute.virtual_machines import new_virtual_machine
+from sandbox.arm.resources.resource_groups import new_group
+from sandbox.core.http import Request
+from sandbox.state.directory import Principal
 from tests.support.sandbox import RunningSandbox
 from tests.workshop.classroom.lesson import hold, learner
 from workshop.classroom.classroom import Classroom, Learner
@@ -39,7 +39,7 @@ def _make(sandbox: RunningSandbox, learners: list[Learner]) -> None:
             new_group(sandbox.cloud, each.resource_group, "eastus")
             new_virtual_machine(sandbox.cloud, each.resource_group, each.vm_name, "eastus")
             sandbox.cloud.directory.add(Principal(principal_id, principal_id, name, "Application", None))
-        group = sandbox.world.group(each.resource_group)
+        group = sandbox.seed_data.group(each.resource_group)
         asking.ask("PATCH", group, {"tags": tags_for("friday", each.handle, now)}, "2024-11-01")
         asking.grant(group, principal_id, OWNER)
         asking.work(each, group, each.number % 4)
@@ -52,8 +52,8 @@ class _Asking:
         self._sandbox = sandbox
         self._token = sandbox.cloud.issuer.for_application(
             audience="https://management.azure.com/",
-            client_id=sandbox.world.operator_client_id,
-            object_id=sandbox.world.operator_object_id,
+            client_id=sandbox.seed_data.operator_client_id,
+            object_id=sandbox.seed_data.operator_object_id,
             lifetime=timedelta(hours=1),
         ).token
 
@@ -66,7 +66,7 @@ class _Asking:
         return answer.body
 
     def grant(self, scope: str, principal_id: str, role: str) -> None:
-        definition = f"{self._sandbox.world.subscription}/providers/Microsoft.Authorization/roleDefinitions/{role}"
+        definition = f"{self._sandbox.seed_data.subscription}/providers/Microsoft.Authorization/roleDefinitions/{role}"
         wanted = {
             "principalId": principal_id,
             "principalType": "ServicePrincipal",

@@ -27,7 +27,7 @@ ACTIONS = (
 
 
 def grant(sandbox: RunningSandbox, principal: str, role: str, scope: str) -> None:
-    definition = f"{sandbox.world.subscription}/providers/Microsoft.Authorization/roleDefinitions/{ROLES[role]}"
+    definition = f"{sandbox.seed_data.subscription}/providers/Microsoft.Authorization/roleDefinitions/{ROLES[role]}"
     wanted = {"properties": {"principalId": principal, "roleDefinitionId": definition}}
     path = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}"
     assert sandbox.arm("PUT", path, wanted).status_code == 201
@@ -53,13 +53,13 @@ def plain(decision: Decision) -> tuple[bool, str]:
 )
 def test_both_say_the_same(sandbox: RunningSandbox, clients: Clients, held: dict[str, str]) -> None:
     principal, _ = sandbox.add_principal("learner")
-    group = sandbox.world.group(GROUP)
+    group = sandbox.seed_data.group(GROUP)
     machine = f"{group}/providers/Microsoft.Compute/virtualMachines/myVM"
     scopes = {
-        "subscription": sandbox.world.subscription,
+        "subscription": sandbox.seed_data.subscription,
         "group": group,
         "machine": machine,
-        "elsewhere": sandbox.world.group("contosoPayroll"),
+        "elsewhere": sandbox.seed_data.group("contosoPayroll"),
     }
     for role, where in held.items():
         grant(sandbox, principal.object_id, role, scopes[where])
@@ -71,14 +71,14 @@ def test_both_say_the_same(sandbox: RunningSandbox, clients: Clients, held: dict
 
 
 def test_the_sandbox_is_asked_itself(sandbox: RunningSandbox, clients: Clients) -> None:
-    decision = decider(clients)(sandbox.world.operator_object_id, READ, sandbox.world.group(GROUP))
+    decision = decider(clients)(sandbox.seed_data.operator_object_id, READ, sandbox.seed_data.group(GROUP))
     assert decision.allowed
     assert "Owner at" in decision.why
 
 
 def test_a_group_is_not_inside_one_whose_name_it_begins_with(sandbox: RunningSandbox, clients: Clients) -> None:
     principal, _ = sandbox.add_principal("learner")
-    grant(sandbox, principal.object_id, "Reader", sandbox.world.group(GROUP))
+    grant(sandbox, principal.object_id, "Reader", sandbox.seed_data.group(GROUP))
     decide = by_assignments(clients)
-    assert decide(principal.object_id, READ, sandbox.world.group(GROUP.upper())).allowed
-    assert not decide(principal.object_id, READ, sandbox.world.group(f"{GROUP}2")).allowed
+    assert decide(principal.object_id, READ, sandbox.seed_data.group(GROUP.upper())).allowed
+    assert not decide(principal.object_id, READ, sandbox.seed_data.group(f"{GROUP}2")).allowed

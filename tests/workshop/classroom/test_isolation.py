@@ -46,11 +46,11 @@ def ada(running_lesson: Lesson) -> Ada:
 
 
 def scope(lesson: Lesson, who: str) -> str:
-    return str(lesson.sandbox.world.group(lesson.learner(who).resource_group))
+    return str(lesson.sandbox.seed_data.group(lesson.learner(who).resource_group))
 
 
 def granting(lesson: Lesson) -> RoleAssignmentCreateParameters:
-    role = f"{lesson.sandbox.world.subscription}/providers/Microsoft.Authorization/roleDefinitions/{OWNER}"
+    role = f"{lesson.sandbox.seed_data.subscription}/providers/Microsoft.Authorization/roleDefinitions/{OWNER}"
     return RoleAssignmentCreateParameters(
         role_definition_id=role, principal_id=str(uuid.uuid4()), principal_type="ServicePrincipal"
     )
@@ -100,7 +100,7 @@ def test_nor_given_away(ada: Ada) -> None:
     wanted = granting(ada.lesson)
     create = ada.authorization.role_assignments.create
     refused(lambda: create(scope(ada.lesson, "grace"), str(uuid.uuid4()), wanted))
-    refused(lambda: create(ada.lesson.sandbox.world.subscription, str(uuid.uuid4()), wanted))
+    refused(lambda: create(ada.lesson.sandbox.seed_data.subscription, str(uuid.uuid4()), wanted))
 
 
 def test_nothing_outside_their_group_is_theirs(ada: Ada) -> None:
@@ -111,8 +111,8 @@ def test_nothing_outside_their_group_is_theirs(ada: Ada) -> None:
 
 
 def test_where_anothers_metadata_service_listens_is_not_told(ada: Ada) -> None:
-    sandbox, world = ada.lesson.sandbox, ada.lesson.sandbox.world
-    services = f"{world.subscription}/providers/Sandbox.Local/metadataServices"
+    sandbox, seed_data = ada.lesson.sandbox, ada.lesson.sandbox.seed_data
+    services = f"{seed_data.subscription}/providers/Sandbox.Local/metadataServices"
     told = sandbox.arm("GET", services, token=ada.token, version=LOCAL).json()["value"]
     assert [each["id"].split("/")[4] for each in told] == [ada.lesson.learner("ada").resource_group]
     machine = f"{scope(ada.lesson, 'grace')}/providers/Microsoft.Compute/virtualMachines/vm-grace-hopper"
@@ -123,7 +123,7 @@ def test_where_anothers_metadata_service_listens_is_not_told(ada: Ada) -> None:
 
 def test_principals_are_the_trainers_business(ada: Ada) -> None:
     sandbox = ada.lesson.sandbox
-    principals = f"{sandbox.world.subscription}/providers/Sandbox.Local/principals"
+    principals = f"{sandbox.seed_data.subscription}/providers/Sandbox.Local/principals"
     name = "class.friday.grace-hopper"
     asked = [("GET", ""), ("PUT", "/friend"), ("DELETE", f"/{name}"), ("POST", f"/{name}/resetSecret")]
     answers = [sandbox.arm(method, f"{principals}{path}", token=ada.token, version=LOCAL) for method, path in asked]
@@ -141,7 +141,7 @@ def test_one_cannot_sign_in_as_another(running_lesson: Lesson) -> None:
 
 def test_why_somebody_else_may_do_something_is_not_told(ada: Ada) -> None:
     sandbox = ada.lesson.sandbox
-    question = {"principalId": sandbox.world.operator_object_id, "action": "Microsoft.Compute/virtualMachines/read"}
+    question = {"principalId": sandbox.seed_data.operator_object_id, "action": "Microsoft.Compute/virtualMachines/read"}
     path = f"{scope(ada.lesson, 'grace')}/providers/Sandbox.Local/explain"
     assert sandbox.arm("POST", path, question, token=ada.token, version=LOCAL).status_code == 403
 

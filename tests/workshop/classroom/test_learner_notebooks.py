@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.workshop.classroom.lesson import hold, learner
 from workshop.classroom.learner_notebooks import copy_notebooks, filled_in, parameters_of, set_aside, with_values
 from workshop.errors import UsageError
-from workshop.series import Notebook, find_series
+from workshop.notebooks.series import Notebook, find_series
 
 SOURCE = 'target: str = "sandbox"  # where – "sandbox", "azure"\nname: str = "ID1"  # its name\nrole: str = "Reader"\n'
 

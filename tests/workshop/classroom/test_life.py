@@ -58,12 +58,12 @@ def test_a_trainer_without_rights_is_told_which(
 ) -> None:
     sandbox = lesson.sandbox
     principal, secret = sandbox.add_principal("trainer")
-    role = f"{sandbox.world.subscription}/providers/Microsoft.Authorization/roleDefinitions"
+    role = f"{sandbox.seed_data.subscription}/providers/Microsoft.Authorization/roleDefinitions"
     contributor = {
         "roleDefinitionId": f"{role}/b24988ac-6180-42a0-ab88-20f7382dd24c",
         "principalId": principal.object_id,
     }
-    path = f"{sandbox.world.subscription}/providers/Microsoft.Authorization/roleAssignments/{principal.object_id}"
+    path = f"{sandbox.seed_data.subscription}/providers/Microsoft.Authorization/roleAssignments/{principal.object_id}"
     assert sandbox.arm("PUT", path, {"properties": contributor}).status_code == 201
     monkeypatch.setenv("AZURE_CLIENT_ID", principal.client_id)
     monkeypatch.setenv("AZURE_CLIENT_SECRET", secret)

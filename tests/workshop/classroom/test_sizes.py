@@ -103,12 +103,12 @@ def test_what_azure_does_not_say_is_unknown(
     from workshop.classroom.clients import sign_in
 
     principal, secret = sandbox.add_principal("blind")
-    role = f"{sandbox.world.subscription}/providers/Microsoft.Authorization/roleDefinitions"
+    role = f"{sandbox.seed_data.subscription}/providers/Microsoft.Authorization/roleDefinitions"
     reader_of_one_group = {
         "roleDefinitionId": f"{role}/acdd72a7-3385-48ef-bd42-f606fba81ae7",
         "principalId": principal.object_id,
     }
-    scope = sandbox.world.group("myResourceGroupVM")
+    scope = sandbox.seed_data.group("myResourceGroupVM")
     path = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{principal.object_id}"
     assert sandbox.arm("PUT", path, {"properties": reader_of_one_group}).status_code == 201
     monkeypatch.setenv("AZURE_CLIENT_ID", principal.client_id)

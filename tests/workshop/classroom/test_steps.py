@@ -32,7 +32,7 @@ class Grace:
     def __post_init__(self) -> None:
         self.me = self.lesson.learner("grace")
         self.group = self.me.resource_group
-        self.scope = self.lesson.sandbox.world.group(self.group)
+        self.scope = self.lesson.sandbox.seed_data.group(self.group)
         self.compute = self.lesson.client_of("grace", ComputeManagementClient).virtual_machines
         self.identities = self.lesson.client_of("grace", ManagedServiceIdentityClient).user_assigned_identities
         self.roles = self.lesson.client_of("grace", AuthorizationManagementClient).role_assignments
@@ -58,7 +58,7 @@ class Grace:
 
     def grant(self, principal_id: str, scope: str = "") -> None:
         definition = (
-            f"{self.lesson.sandbox.world.subscription}/providers/Microsoft.Authorization/roleDefinitions/{READER}"
+            f"{self.lesson.sandbox.seed_data.subscription}/providers/Microsoft.Authorization/roleDefinitions/{READER}"
         )
         wanted = RoleAssignmentCreateParameters(
             role_definition_id=definition, principal_id=principal_id, principal_type="ServicePrincipal"

@@ -1,0 +1,1 @@
+"""Microsoft.Authorization: role assignments and definitions."""

@@ -1,0 +1,215 @@
+"""Role definitions: the built-in ones, and custom roles of the tenant."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from rbac import scopes
+from rbac.folding import fold
+from rbac.roles import Permission, RoleDefinition
+from sandbox.arm import versions
+from sandbox.arm.call import Call
+from sandbox.arm.fields import Fields
+from sandbox.arm.listing import read_filter
+from sandbox.arm.requests import read_object
+from sandbox.arm.routing import Operations
+from sandbox.core import errors
+from sandbox.core.clock import timestamp
+from sandbox.core.http import Answer
+from sandbox.state.roles import CUSTOM_ROLE_TYPE
+from sandbox.state.store import Resource
+
+TYPE = CUSTOM_ROLE_TYPE
+_COLLECTION = "{scope}/providers/Microsoft.Authorization/roleDefinitions"
+_READ = "Microsoft.Authorization/roleDefinitions/read"
+
+operations = Operations(TYPE, versions.AUTHORIZATION)
+
+
+@operations.operation("GET", _COLLECTION, action=None)
+def list_definitions(call: Call) -> Answer:
+    """Answer the definitions that can be used at the scope: ``$filter=roleName eq '…'`` or ``type eq '…'``."""
+    scope = call["scope"]
+    call.require(_READ, scope)
+    wanted = _read_filter(call)
+    value = [
+        show(role, call)
+        for role in call.cloud.roles.by_id.values()
+        if _applies(role, scope) and all(fold(_field(role, name)) == fold(text) for name, text in wanted.items())
+    ]
+    return Answer(200, {"value": value})
+
+
+@operations.operation("GET", _COLLECTION + "/{name}", action=_READ)
+def get_definition(call: Call) -> Answer:
+    """Answer one definition."""
+    role = call.cloud.roles.by_id.get(fold(call["name"]))
+    if role is None:
+        raise not_found(call["name"])
+    return Answer(200, show(role, call))
+
+
+@operations.operation("PUT", _COLLECTION + "/{name}", action=None)
+def put_definition(call: Call) -> Answer:
+    """Make or change a custom role; needs the right to do so here, and at each of its assignable scopes."""
+    name = _guid(call["name"])
+    before = call.cloud.roles.by_id.get(name)
+    if before is not None and before.kind == "BuiltInRole":
+        raise errors.conflict("RoleDefinitionIsBuiltIn", f"The built-in role '{before.name}' cannot be changed.")
+    properties = _properties(call.json())
+    for scope in (call["scope"], *properties["assignableScopes"]):
+        call.require("Microsoft.Authorization/roleDefinitions/write", scope)
+    _check_name_is_free(call, name, properties["roleName"])
+    now = timestamp(call.cloud.clock.now())
+    properties |= {
+        "createdOn": (before.created_on if before else None) or now,
+        "updatedOn": now,
+        "createdBy": call.caller.object_id,
+        "updatedBy": call.caller.object_id,
+    }
+    definition_id = f"{call.cloud.seed_data.subscription}/providers/{TYPE}/{name}"
+    body = {"id": definition_id, "name": name, "type": TYPE, "properties": properties}
+    call.cloud.store.put(Resource(body))
+    call.cloud.roles.refresh()
+    return Answer(201, show(call.cloud.roles.by_id[name], call))
+
+
+@operations.operation("DELETE", _COLLECTION + "/{name}", action=None)
+def delete_definition(call: Call) -> Answer:
+    """Delete a custom role that is assigned nowhere."""
+    role = call.cloud.roles.by_id.get(fold(call["name"]))
+    if role is None:
+        call.require("Microsoft.Authorization/roleDefinitions/delete", call["scope"])
+        return Answer(204)
+    if role.kind == "BuiltInRole":
+        raise errors.conflict("RoleDefinitionIsBuiltIn", f"The built-in role '{role.name}' cannot be deleted.")
+    for scope in (call["scope"], *role.assignable_scopes):
+        call.require("Microsoft.Authorization/roleDefinitions/delete", scope)
+    if call.cloud.assignments.uses_role(role.id):
+        raise errors.AzureError(
+            400,
+            "RoleDefinitionHasAssignments",
+            "There are existing role assignments referencing role (code: BadRequest).",
+        )
+    body = show(role, call)
+    call.cloud.store.delete(f"{call.cloud.seed_data.subscription}/providers/{TYPE}/{role.id}")
+    call.cloud.roles.refresh()
+    return Answer(200, body)
+
+
+def show(role: RoleDefinition, call: Call) -> dict[str, Any]:
+    """Return the definition as ARM answers it: with an id at the subscription, wherever it was asked for."""
+    parts = scopes.segments(call["scope"])
+    at = f"/subscriptions/{parts[1]}" if parts[:1] == ("subscriptions",) and len(parts) > 1 else ""
+    return {
+        "properties": {
+            "roleName": role.name,
+            "type": role.kind,
+            "description": role.description,
+            "assignableScopes": list(role.assignable_scopes),
+            "permissions": [show_permission(permission) for permission in role.permissions],
+            "createdOn": role.created_on,
+            "updatedOn": role.updated_on,
+            "createdBy": None,
+            "updatedBy": None,
+        },
+        "id": f"{at}/providers/{TYPE}/{role.id}",
+        "type": TYPE,
+        "name": role.id,
+    }
+
+
+def show_permission(permission: Permission) -> dict[str, list[str]]:
+    """Return one permission as ARM answers it."""
+    return {
+        "actions": list(permission.actions),
+        "notActions": list(permission.not_actions),
+        "dataActions": list(permission.data_actions),
+        "notDataActions": list(permission.not_data_actions),
+    }
+
+
+def not_found(name: str) -> errors.AzureError:
+    """Return the refusal of a definition that does not exist."""
+    return errors.AzureError(
+        404, "RoleDefinitionDoesNotExist", f"The specified role definition with ID '{name}' does not exist."
+    )
+
+
+def _read_filter(call: Call) -> dict[str, str]:
+    text = call.query("$filter") or ""
+    if fold(text.replace(" ", "")) == "atscopeandbelow()" or fold(text.strip()) == "atscope()":
+        return {}
+    wanted = read_filter(call)
+    if not set(wanted) <= {"rolename", "type"}:
+        raise errors.AzureError(400, "BadRequestFormat", f"The filter '{text}' is not supported.")
+    return wanted
+
+
+def _field(role: RoleDefinition, name: str) -> str:
+    return role.name if name == "rolename" else role.kind
+
+
+def _applies(role: RoleDefinition, scope: str) -> bool:
+    return any(scopes.contains(assignable, scope) for assignable in role.assignable_scopes)
+
+
+def _guid(name: str) -> str:
+    try:
+        return str(uuid.UUID(name))
+    except ValueError as error:
+        raise errors.AzureError(
+            400,
+            "InvalidRoleDefinitionId",
+            f"The role definition ID '{name}' is not valid. The role definition ID must be a GUID.",
+        ) from error
+
+
+def _properties(body: dict[str, Any]) -> dict[str, Any]:
+    given = read_object(body, "properties", required=True)
+    name = given.get("roleName")
+    if not isinstance(name, str) or not name.strip():
+        raise errors.invalid_request_content("The role definition has no 'roleName'.")
+    assignable = _texts(given, "assignableScopes")
+    if not assignable or not all(scopes.segments(scope)[:1] == ("subscriptions",) for scope in assignable):
+        raise errors.AzureError(
+            400,
+            "InvalidAssignableScopes",
+            "A custom role must have at least one assignable scope, each a subscription or a resource group.",
+        )
+    permissions = given.get("permissions")
+    if not isinstance(permissions, list) or not all(isinstance(entry, dict) for entry in permissions):
+        raise errors.invalid_request_content("The role definition's 'permissions' must be a list of objects.")
+    if any(entry.get("condition") for entry in permissions):
+        raise errors.invalid_parameter(
+            "The sandbox does not evaluate conditions on permissions, and refuses what it would not enforce.",
+            "ConditionNotSupported",
+        )
+    return {
+        "roleName": name,
+        "type": "CustomRole",
+        "description": Fields(given, "properties").text("description") or "",
+        "assignableScopes": assignable,
+        "permissions": [
+            {key: _texts(entry, key) for key in ("actions", "notActions", "dataActions", "notDataActions")}
+            for entry in permissions
+        ],
+    }
+
+
+def _texts(value: dict[str, Any], name: str) -> list[str]:
+    found = value.get(name) or []
+    if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
+        raise errors.invalid_request_content(f"The property '{name}' must be a list of strings.")
+    return list(found)
+
+
+def _check_name_is_free(call: Call, name: str, role_name: str) -> None:
+    for role in call.cloud.roles.by_id.values():
+        if fold(role.name) == fold(role_name) and role.id != name:
+            raise errors.conflict(
+                "RoleDefinitionWithSameNameExists",
+                "A custom role with the same name already exists in this directory. Use another name than "
+                f"'{role_name}'.",
+            )

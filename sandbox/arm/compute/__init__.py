@@ -1,0 +1,1 @@
+"""Microsoft.Compute: virtual machines, their images and sizes, and Run Command."""

@@ -1,0 +1,138 @@
+"""The OS profile of a virtual machine: names and settings, but never the secrets that come with them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sandbox.arm.compute.vm_storage import missing
+from sandbox.arm.fields import Fields
+from sandbox.core import errors
+
+_SECRETS = ("adminPassword", "customData")
+_FORBIDDEN = re.compile(r"[`~!@#$%^&*()=+_\[\]{}\\|;:.'\",<>/?\s]")
+_FORBIDDEN_SHOWN = "` ~ ! @ # $ % ^ & * ( ) = + _ [ ] { } \\ | ; : . ' \" , < > / ?"
+_FORBIDDEN_LINUX = re.compile(r"[^A-Za-z0-9.-]|^[.-]|[.-]$")
+_FORBIDDEN_USERS = re.compile(
+    r"a|actuser|adm|admin[12]?|administrator|aspnet|backup|console|david|guest|john|owner|root|server|sql|support"
+    r"|support_388945a0|sys|test[123]?|user[1-5]?|1|123",
+    re.IGNORECASE,
+)
+_WINDOWS_PATCHES = {"patchMode": "AutomaticByOS", "assessmentMode": "ImageDefault"}
+_LINUX_PATCHES = {"patchMode": "ImageDefault", "assessmentMode": "ImageDefault"}
+_CLASSES = (r"[a-z]", r"[A-Z]", r"[0-9]", r"[^A-Za-z0-9]")
+_PASSWORD_CLASSES = 3  # of these four, at least
+
+
+def os_of(given: Fields) -> str | None:
+    """Return the operating system whose configuration an OS profile has, or None."""
+    windows, linux = "windowsConfiguration" in given, "linuxConfiguration" in given
+    if windows and linux:
+        raise errors.invalid_parameter(
+            "Only one of windowsConfiguration and linuxConfiguration can be given for a virtual machine."
+        )
+    return "Windows" if windows else "Linux" if linux else None
+
+
+def fill(given: Fields, name: str, os_type: str) -> dict[str, Any]:
+    """Return the whole profile of the machine ``name`` without its secrets."""
+    computer_name = given.text("computerName") or name
+    _check_computer_name(computer_name, os_type)
+    username = given.text("adminUsername")
+    if not username:
+        raise missing("osProfile.adminUsername")
+    _check_username(username, os_type)
+    if os_of(given) not in (None, os_type):
+        raise errors.invalid_parameter(f"The configuration in the OS profile is not for the image's {os_type}.")
+    configuration = _windows(given) if os_type == "Windows" else _linux(given)
+    filled = given.completed(
+        computerName=computer_name,
+        adminUsername=username,
+        **configuration,
+        secrets=[secret.plain() for secret in given.objects("secrets")],
+        allowExtensionOperations=_default(given, "allowExtensionOperations", True),
+        requireGuestProvisionSignal=_default(given, "requireGuestProvisionSignal", True),
+    )
+    return {name: value for name, value in filled.items() if name not in _SECRETS}
+
+
+def check_credentials(given: Fields, os_type: str) -> None:
+    """Refuse a new machine that nobody could sign in to, or with a password that is too weak."""
+    password = given.text("adminPassword")
+    configuration = given.object("linuxConfiguration")
+    for key in configuration.object("ssh").objects("publicKeys"):
+        key.text("path")
+        if not key.text("keyData"):
+            raise missing("linuxConfiguration.ssh.publicKeys.keyData")
+    if password is None and os_type == "Windows":
+        raise missing("adminPassword")
+    if password is None and not configuration.object("ssh").objects("publicKeys"):
+        raise errors.invalid_parameter(
+            "Authentication using either SSH or by user name and password must be enabled in Linux profile."
+        )
+    if password is not None:
+        _check_password(password, os_type)
+
+
+def _check_password(password: str, os_type: str) -> None:
+    low, high = (8, 123) if os_type == "Windows" else (6, 72)
+    classes = sum(re.search(kind, password) is not None for kind in _CLASSES)
+    if not low <= len(password) <= high or classes < _PASSWORD_CLASSES:
+        raise errors.invalid_parameter(
+            f"The supplied password must be between {low}-{high} characters long and must satisfy at least "
+            f"{_PASSWORD_CLASSES} of password complexity requirements from the following: 1) Contains an uppercase "
+            "character 2) Contains a lowercase character 3) Contains a numeric digit 4) Contains a special character "
+            "5) Control characters are not allowed"
+        )
+
+
+def _check_computer_name(name: str, os_type: str) -> None:
+    if os_type == "Windows" and (len(name) > 15 or name.isdigit() or _FORBIDDEN.search(name)):
+        raise errors.invalid_parameter(
+            "Windows computer name cannot be more than 15 characters long, be entirely numeric, or contain the "
+            f"following characters: {_FORBIDDEN_SHOWN}."
+        )
+    if os_type == "Linux" and (len(name) > 64 or _FORBIDDEN_LINUX.search(name)):
+        raise errors.invalid_parameter(
+            "Linux host name cannot exceed 64 characters in length or contain the following characters: "
+            f"{_FORBIDDEN_SHOWN}."
+        )
+
+
+def _check_username(name: str, os_type: str) -> None:
+    longest = 20 if os_type == "Windows" else 64
+    if len(name) > longest or _FORBIDDEN_USERS.fullmatch(name):
+        raise errors.invalid_parameter(
+            f"The Admin Username specified is not allowed. It has at most {longest} characters, and is none of the "
+            "names that are tried first."
+        )
+
+
+def _windows(given: Fields) -> dict[str, Any]:
+    configuration = given.object("windowsConfiguration")
+    filled = configuration.completed(
+        provisionVMAgent=_default(configuration, "provisionVMAgent", True),
+        enableAutomaticUpdates=_default(configuration, "enableAutomaticUpdates", True),
+        patchSettings={**_WINDOWS_PATCHES, **configuration.object("patchSettings").plain()},
+    )
+    if "additionalUnattendContent" in configuration:  # its content may hold a password
+        filled["additionalUnattendContent"] = [
+            {name: value for name, value in entry.plain().items() if name != "content"}
+            for entry in configuration.objects("additionalUnattendContent")
+        ]
+    return {"windowsConfiguration": filled}
+
+
+def _linux(given: Fields) -> dict[str, Any]:
+    configuration = given.object("linuxConfiguration")
+    filled = configuration.completed(
+        disablePasswordAuthentication=_default(configuration, "disablePasswordAuthentication", False),
+        provisionVMAgent=_default(configuration, "provisionVMAgent", True),
+        patchSettings={**_LINUX_PATCHES, **configuration.object("patchSettings").plain()},
+    )
+    return {"linuxConfiguration": filled}
+
+
+def _default(given: Fields, name: str, default: bool) -> bool:
+    value = given.flag(name)
+    return default if value is None else value

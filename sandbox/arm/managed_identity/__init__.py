@@ -1,0 +1,1 @@
+"""Microsoft.ManagedIdentity: identities and their federated credentials."""

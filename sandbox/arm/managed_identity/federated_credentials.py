@@ -1,0 +1,135 @@
+"""Federated credentials: whose tokens, from elsewhere, stand for a user-assigned identity."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from sandbox.arm import versions
+from sandbox.arm.call import Call
+from sandbox.arm.listing import list_resources
+from sandbox.arm.managed_identity import identities
+from sandbox.arm.requests import read_object
+from sandbox.arm.routing import Operations
+from sandbox.arm.tracked import location_of
+from sandbox.core import errors
+from sandbox.core.http import Answer
+from sandbox.state.store import Resource
+
+TYPE = "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials"
+MAXIMUM = 20
+_COLLECTION = identities.IDENTITY + "/federatedIdentityCredentials"
+_CREDENTIAL = _COLLECTION + "/{credential}"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,119}")
+_LONGEST = 600  # characters of an issuer, a subject or an audience, as Entra documents it
+
+operations = Operations(TYPE, versions.MANAGED_IDENTITY)
+
+
+@operations.operation("PUT", _CREDENTIAL, action=TYPE + "/write")
+def put_credential(call: Call) -> Answer:
+    """Make a credential, or change one."""
+    identity = _identity(call)
+    properties = _read_properties(call.json())
+    siblings = call.cloud.store.list(identity.id, TYPE)
+    resource = call.cloud.store.get(call.scope)
+    is_new = resource is None
+    if resource is None:
+        _check_name(call["credential"])
+        _check_number(siblings)
+        resource = _new(identity, call["credential"])
+    _check_unique(siblings, resource, properties)
+    resource.body["properties"] = properties
+    call.cloud.store.put(resource)
+    headers = location_of(resource) if is_new else {}
+    return Answer(201 if is_new else 200, resource.body, headers)
+
+
+@operations.operation("GET", _CREDENTIAL, action=TYPE + "/read")
+def get_credential(call: Call) -> Answer:
+    """Answer one credential."""
+    found = call.cloud.store.get(call.scope)
+    if found is None:
+        raise errors.resource_not_found(TYPE, f"{call['name']}/{call['credential']}", call["resource_group"])
+    return Answer(200, found.body)
+
+
+@operations.operation("DELETE", _CREDENTIAL, action=TYPE + "/delete")
+def delete_credential(call: Call) -> Answer:
+    """Delete a credential."""
+    if call.cloud.store.get(call.scope) is None:
+        return Answer(204)
+    call.cloud.store.delete(call.scope)
+    return Answer(200)
+
+
+@operations.operation("GET", _COLLECTION, action=TYPE + "/read")
+def list_credentials(call: Call) -> Answer:
+    """Answer the credentials of an identity."""
+    return list_resources(call, _identity(call).id, TYPE)
+
+
+def _identity(call: Call) -> Resource:
+    group = call.cloud.seed_data.group(call["resource_group"])
+    found = call.cloud.store.get(f"{group}/providers/{identities.TYPE}/{call['name']}")
+    if found is None:
+        raise errors.parent_not_found(TYPE, call["name"])
+    return found
+
+
+def _new(identity: Resource, name: str) -> Resource:
+    credential_id = f"{identity.id}/federatedIdentityCredentials/{name}"
+    return Resource({"id": credential_id, "name": name, "properties": {}, "type": TYPE})
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise _bad_request(
+            f"The name '{name}' is not valid for a federated identity credential. A name has 3 to 120 "
+            "letters, digits, hyphens and underscores, and starts with a letter or a digit."
+        )
+
+
+def _check_number(siblings: list[Resource]) -> None:
+    if len(siblings) >= MAXIMUM:
+        raise _bad_request(
+            f"A managed identity can have at most {MAXIMUM} federated identity credentials, and this one has as many."
+        )
+
+
+def _check_unique(siblings: list[Resource], resource: Resource, properties: dict[str, Any]) -> None:
+    wanted = (properties["issuer"], properties["subject"])
+    others = (sibling.properties for sibling in siblings if sibling.id != resource.id)
+    if any((other["issuer"], other["subject"]) == wanted for other in others):
+        raise errors.conflict("Conflict", "Issuer and subject combination already exists for this Managed Identity.")
+
+
+def _read_properties(body: dict[str, Any]) -> dict[str, Any]:
+    given = read_object(body, "properties")
+    issuer, subject, audiences = (given.get(name) for name in ("issuer", "subject", "audiences"))
+    if not issuer or not subject or not audiences:
+        raise _bad_request(
+            "The request format was unexpected. Federated Identity Credential must specify 'issuer', "
+            "'subject' and 'audience'."
+        )
+    if not isinstance(audiences, list) or len(audiences) != 1:
+        raise _bad_request("The property 'audiences' must be a list of exactly one audience.")
+    for text in (issuer, subject, *audiences):
+        if not isinstance(text, str) or not 0 < len(text) <= _LONGEST:
+            raise _bad_request(f"Issuer, subject and audience are strings of 1 to {_LONGEST} characters.")
+    _check_issuer(issuer)
+    return {"issuer": issuer, "subject": subject, "audiences": audiences}
+
+
+def _check_issuer(issuer: str) -> None:
+    try:
+        parts = urlsplit(issuer)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme != "https" or not parts.hostname:
+        raise _bad_request(f"The issuer '{issuer}' is not valid. An issuer is an https URL.")
+
+
+def _bad_request(message: str) -> errors.AzureError:
+    return errors.AzureError(400, "BadRequest", message)

@@ -1,0 +1,1 @@
+"""Microsoft.Resources: subscriptions, groups, providers, and deployments of templates."""

@@ -1,0 +1,169 @@
+"""Carries out a template: every resource of it is a request of its own, made by the same caller through the same gate.
+
+Nothing is kept of a deployment of which one resource is refused: what Azure finds out by a validation beforehand is
+found out here by trying.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from sandbox.arm.call import Call
+from sandbox.arm.requests import read_object
+from sandbox.arm.resources.templates.errors import TemplateError
+from sandbox.arm.resources.templates.jsonc import read_jsonc
+from sandbox.arm.resources.templates.plan import Place, Planned
+from sandbox.arm.resources.templates.template import Template
+from sandbox.core import errors, seed_data
+from sandbox.core.errors import AzureError
+
+_TERMINAL = ("Succeeded", "Failed", "Canceled")
+
+
+class _Undo(Exception):
+    """What was tried is to be undone."""
+
+
+class Deployment:
+    """A template that was read from a request, ready to be carried out.
+
+    Raises:
+        AzureError: 400 InvalidTemplate or InvalidTemplateDeployment, with the reason.
+    """
+
+    def __init__(self, call: Call, name: str) -> None:
+        self._call = call
+        self.name = name
+        given = read_object(call.json(read=read_jsonc), "properties", required=True)
+        if "templateLink" in given or "parametersLink" in given:
+            raise errors.invalid_request_content("The sandbox opens no links: send the template itself.")
+        self.mode = str(given.get("mode", "")).capitalize()
+        if self.mode != "Incremental":
+            raise errors.invalid_request_content(
+                f"The deployment mode '{given.get('mode')}' is not supported: the sandbox deploys incrementally only."
+            )
+        template, parameters = read_object(given, "template", required=True), read_object(given, "parameters")
+        place = Place(_subscription(call), _group(call), {"name": name, "properties": {"mode": self.mode}})
+        self.template_hash = hashed(json.dumps(template, sort_keys=True))
+        self.template: Template = _readable(lambda: Template(template, parameters, place))
+        self._check_rights()
+
+    def carry_out(self, *, keep: bool) -> dict[str, Any]:
+        """Make or change the resources, and undo that unless they are to be kept; return the outputs."""
+        try:
+            with self._call.cloud.store.attempt():
+                outputs = self._make()
+                if not keep:
+                    raise _Undo
+        except _Undo:
+            pass
+        finally:
+            self._call.cloud.roles.refresh()
+        return outputs
+
+    def _make(self) -> dict[str, Any]:
+        for resource in self.template.resources:
+            content = _readable(partial(resource.content, self._reference))
+            try:
+                self._ask("PUT", resource.id, resource.api_version, content)
+            except AzureError as error:
+                raise self._refused(error) from error
+        outputs: dict[str, Any] = _readable(partial(self.template.outputs, self._reference))
+        return outputs
+
+    def _check_rights(self) -> None:
+        caller, gate = self._call.caller, self._call.cloud.gate
+        refused = [
+            f"Authorization failed for template resource '{resource.name}' of type '{resource.type}'. The client "
+            f"'{caller.client_id}' with object id '{caller.object_id}' does not have permission to perform action "
+            f"'{_action(resource)}' at scope '{resource.id}'."
+            for resource in self.template.resources
+            if not gate.allows(caller.object_id, _action(resource), resource.id)
+        ]
+        if refused:
+            what = "Deployment failed with multiple errors" if len(refused) > 1 else "The template deployment failed"
+            how = ":" if len(refused) > 1 else " with error:"
+            raise AzureError(400, "InvalidTemplateDeployment", f"{what}{how} '{':'.join(refused)}'")
+
+    def _reference(self, name: str, version: str | None = None, full: str | None = None) -> Any:
+        """Look up a resource by its id, or by its name if it is one of the template's."""
+        folded = name.casefold()
+        known = [each for each in self.template.resources if folded in (each.id.casefold(), each.name.casefold())]
+        resource_id = known[0].id if known else name
+        version = version or (known[0].api_version if known else None)
+        if version is None:
+            raise AzureError(
+                400,
+                "InvalidTemplate",
+                f"The template function 'reference' needs an api-version for the resource '{name}', which the template "
+                "does not define.",
+            )
+        body = self._ask("GET", resource_id, version)
+        return body if full is not None else body.get("properties", {})
+
+    def _ask(self, method: str, path: str, version: str, content: Any = None) -> Any:
+        outer = self._call.request
+        body = b"" if content is None else json.dumps(content).encode()
+        return self._call.perform(
+            replace(outer, method=method, path=path, query=(("api-version", version),), body=body)
+        ).body
+
+    def _refused(self, inner: AzureError) -> AzureError:
+        tracking_id = self._call.cloud.ids.guid("tracking", self.name, self._call.cloud.store.count("deployments"))
+        return AzureError(
+            400,
+            "InvalidTemplateDeployment",
+            f"The template deployment '{self.name}' is not valid according to the validation procedure. The tracking "
+            f"id is '{tracking_id}'. See inner errors for details.",
+            details=[inner.body()["error"]],
+        )
+
+
+def hashed(text: str) -> str:
+    """Return a number of 64 bits as text: what Azure calls a template, and an operation, by."""
+    return str(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big"))
+
+
+def is_done(call: Call, resource_ids: list[str]) -> bool:
+    """Tell whether none of the resources is still being made."""
+    for resource_id in resource_ids:
+        found = call.cloud.store.get(resource_id)
+        state = None if found is None else found.body.get("properties", {}).get("provisioningState")
+        if state is not None and state not in _TERMINAL:
+            return False
+    return True
+
+
+def _readable(read: Callable[[], Any]) -> Any:
+    try:
+        return read()
+    except TemplateError as error:
+        where = {"type": "TemplateViolation", "info": {"lineNumber": 0, "linePosition": 0, "path": ""}}
+        raise AzureError(400, "InvalidTemplate", str(error), additionalInfo=[where]) from error
+
+
+def _action(resource: Planned) -> str:
+    namespace, *rest = resource.id.rpartition("/providers/")[2].split("/")
+    return "/".join((namespace, *rest[::2], "write"))
+
+
+def _subscription(call: Call) -> dict[str, Any]:
+    seeded = call.cloud.seed_data
+    return {
+        "id": seeded.subscription,
+        "subscriptionId": seeded.subscription_id,
+        "tenantId": seeded.tenant_id,
+        "displayName": seed_data.SUBSCRIPTION_NAME,
+    }
+
+
+def _group(call: Call) -> dict[str, Any]:
+    found = call.cloud.store.get(call.cloud.seed_data.group(call["resource_group"]))
+    if found is None:
+        raise errors.resource_group_not_found(call["resource_group"])
+    return found.body

@@ -1,0 +1,218 @@
+"""Resource groups, and what is in them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from typing import Any
+
+from sandbox.arm import versions
+from sandbox.arm.call import Call
+from sandbox.arm.compute.running_scripts import preempt_script
+from sandbox.arm.fields import Fields
+from sandbox.arm.listing import list_resources, resource_condition
+from sandbox.arm.requests import read_location, read_tags
+from sandbox.arm.routing import Operations
+from sandbox.cloud import Cloud
+from sandbox.core import errors
+from sandbox.core.http import Answer
+from sandbox.core.json_body import read_json
+from sandbox.state.store import Resource
+
+TYPE = "Microsoft.Resources/resourceGroups"
+_READ = "Microsoft.Resources/subscriptions/resourceGroups/read"
+_WRITE = "Microsoft.Resources/subscriptions/resourceGroups/write"
+_DELETE = "Microsoft.Resources/subscriptions/resourceGroups/delete"
+_GROUP = "/subscriptions/{subscription}/resourceGroups/{resource_group}"
+_NAME = re.compile(r"[\w.()-]{0,89}[\w()-]")  # ARM: letters and digits of any script, - _ . ( ), no dot at the end
+
+operations = Operations(TYPE, versions.RESOURCES)
+
+
+@operations.operation("GET", "/subscriptions/{subscription}/resourceGroups", action=_READ, filtered=True)
+def list_groups(call: Call) -> Answer:
+    """Answer the groups that the caller may read."""
+    condition = resource_condition(call, ("tagname", "tagvalue", "name", "location"))
+    return list_resources(call, call.scope, TYPE, keep=condition)
+
+
+@operations.operation("GET", _GROUP, action=_READ)
+def get_group(call: Call) -> Answer:
+    """Answer one group."""
+    return Answer(200, _existing(call).body)
+
+
+@operations.operation("HEAD", _GROUP, action=_READ)
+def head_group(call: Call) -> Answer:
+    """Tell whether the group is there: 204 or 404."""
+    found = call.cloud.store.get(call.scope)
+    return Answer(404 if found is None else 204)
+
+
+@operations.operation("PUT", _GROUP, action=_WRITE)
+def put_group(call: Call) -> Answer:
+    """Make a group, or change the tags of one."""
+    body = call.json()
+    location = read_location(body, TYPE)
+    name = call["resource_group"]
+    existing = call.cloud.store.get(call.scope)
+    if existing is None:
+        _check_name(name)
+        resource = _new(call.cloud, name, location)
+    else:
+        resource = existing
+        _check_same_location(resource, location)
+    _set_tags(resource, body)
+    managed_by = Fields(body, "").text("managedBy")
+    if managed_by is not None:
+        resource.body["managedBy"] = managed_by
+    call.cloud.store.put(resource)
+    return Answer(201 if existing is None else 200, resource.body)
+
+
+@operations.operation("PATCH", _GROUP, action=_WRITE)
+def patch_group(call: Call) -> Answer:
+    """Change the tags of a group."""
+    resource = _existing(call)
+    _set_tags(resource, call.json())
+    call.cloud.store.put(resource)
+    return Answer(200, resource.body)
+
+
+@operations.operation("DELETE", _GROUP, action=_DELETE)
+def delete_group(call: Call) -> Answer:
+    """Begin to delete a group with everything in it."""
+    resource = _existing(call)
+    resource.properties["provisioningState"] = "Deleting"
+    call.cloud.store.put(resource)
+    operation_id = call.cloud.long_operations.begin(
+        "group.delete", resource.id, call.cloud.timing.seconds("group.delete")
+    )
+    return _accepted(call, operation_id)
+
+
+@operations.operation("GET", "/subscriptions/{subscription}/operationresults/{job}", action=None)
+def poll_delete(call: Call) -> Answer:
+    """Answer 202 while a group is being deleted, then 200 and nothing."""
+    operation = call.cloud.long_operations.get(_operation_id(call["job"]))
+    if operation is None:
+        raise errors.AzureError(404, "OperationNotFound", f"The operation '{call['job']}' could not be found.")
+    return _accepted(call, operation.id) if operation.ended is None else Answer(200)
+
+
+@operations.operation(
+    "GET",
+    "/subscriptions/{subscription}/resources",
+    action="Microsoft.Resources/subscriptions/resources/read",
+    filtered=True,
+)
+def list_all(call: Call) -> Answer:
+    """Answer the resources in the subscription that the caller may read."""
+    return _list_resources(call)
+
+
+@operations.operation(
+    "GET",
+    _GROUP + "/resources",
+    action="Microsoft.Resources/subscriptions/resourceGroups/resources/read",
+    filtered=True,
+)
+def list_in_group(call: Call) -> Answer:
+    """Answer the resources in the group that the caller may read."""
+    return _list_resources(call)
+
+
+def declare_effects(cloud: Cloud) -> None:
+    """Say what completes the deletion of a group."""
+
+    def delete(group_id: str) -> None:
+        for resource in cloud.store.list(group_id):
+            preempt_script(cloud, resource)
+            if resource.internal.get("system_identity"):
+                cloud.directory.remove(resource.internal["system_identity"]["principal_id"])
+            if resource.type.casefold() == "microsoft.managedidentity/userassignedidentities":
+                cloud.directory.remove(resource.properties["principalId"])
+        cloud.store.delete(group_id)
+        cloud.assignments.delete_under(group_id)
+        cloud.machines_changed = True
+
+    cloud.long_operations.on("group.delete", delete)
+
+
+def _existing(call: Call) -> Resource:
+    resource = call.cloud.store.get(call.scope)
+    if resource is None:
+        raise errors.resource_group_not_found(call["resource_group"])
+    return resource
+
+
+def _new(cloud: Cloud, name: str, location: str) -> Resource:
+    return Resource(
+        {
+            "id": cloud.seed_data.group(name),
+            "name": name,
+            "type": TYPE,
+            "location": location,
+            "properties": {"provisioningState": "Succeeded"},
+        }
+    )
+
+
+def new_group(cloud: Cloud, name: str, location: str) -> None:
+    """Put a group into an empty world."""
+    cloud.store.put(_new(cloud, name, location))
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise errors.invalid_parameter(
+            f"The provided resource group name '{name}' has these invalid characters or is too long. The name can only "
+            "be a letter, digit, '-', '.', '(', ')' or '_', can be at most 90 characters long and cannot end with '.'.",
+            "InvalidResourceGroupName",
+        )
+
+
+def _check_same_location(resource: Resource, location: str) -> None:
+    if resource.body["location"] != location:
+        raise errors.conflict(
+            "InvalidResourceGroupLocation",
+            f"Invalid resource group location '{location}'. The Resource group already exists in location "
+            f"'{resource.body['location']}'.",
+        )
+
+
+def _set_tags(resource: Resource, body: dict[str, Any]) -> None:
+    tags = read_tags(body)
+    if tags is not None:
+        resource.body["tags"] = tags
+
+
+def _accepted(call: Call, operation_id: str) -> Answer:
+    job = {"jobId": f"RESOURCEGROUPDELETIONJOB-{operation_id}", "jobLocation": "eastus"}
+    token = base64.urlsafe_b64encode(json.dumps(job, separators=(",", ":")).encode()).decode().rstrip("=")
+    url = f"{call.request.base_url}/subscriptions/{call['subscription']}/operationresults/{token}"
+    pace = call.cloud.timing.poll_after
+    headers = {"Location": f"{url}?api-version={call.api_version}"}
+    headers |= {"Retry-After": "15"} if pace is None else {"x-ms-retry-after-ms": str(int(pace * 1000))}
+    return Answer(202, headers=headers)
+
+
+def _operation_id(token: str) -> str:
+    try:
+        job = read_json(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        return str(job["jobId"]).partition("-")[2]
+    except (ValueError, TypeError, KeyError):
+        return ""
+
+
+def _list_resources(call: Call) -> Answer:
+    condition = resource_condition(call, ("resourcetype", "name", "location", "resourcegroup", "tagname", "tagvalue"))
+    # A group is no resource of itself, a custom role and a child resource are none of their group.
+    return list_resources(
+        call,
+        call.scope,
+        None,
+        show=lambda resource: {key: value for key, value in resource.body.items() if key not in ("properties", "etag")},
+        keep=lambda resource: "location" in resource.body and resource.type != TYPE and condition(resource),
+    )

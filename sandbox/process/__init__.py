@@ -1,0 +1,1 @@
+"""The sandbox as a background process, and what points clients at it."""

@@ -1,0 +1,126 @@
+"""The sandbox as a background process: started once for a state directory, stopped by its own process id."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+from filelock import FileLock, Timeout
+
+from sandbox.state.state_directory import Runtime, Settings, StateDirectory, read_runtime
+
+READY = "ready"  # what the server prints once it is
+ALREADY_RUNNING = 3  # exit status of a server that found another at work
+_START_LIMIT = 30.0  # seconds
+_STOP_LIMIT = 10.0  # seconds
+_CONNECT_LIMIT = 2.0  # seconds
+_LOOK = 0.005  # seconds between two looks whether it has ended
+
+
+class StartError(Exception):
+    """The sandbox did not start; the message says why."""
+
+
+def running(state: StateDirectory) -> Runtime | None:
+    """Return where the sandbox of this state directory listens, or None if it does not run."""
+    runtime = read_runtime(state)
+    if runtime is None or runtime.pid == 0 or not state.lock.exists():
+        return None
+    try:
+        with FileLock(state.lock, timeout=0):
+            return None
+    except Timeout:
+        return runtime if _answers(runtime.port) else None
+
+
+def start(state: StateDirectory, settings: Settings, port: int = 0) -> tuple[Runtime, bool]:
+    """Start the sandbox unless it runs; return where it listens, and whether it was started just now.
+
+    Raises:
+        StateError: The state directory cannot be used.
+        StartError: The sandbox did not come up.
+    """
+    state.make()
+    found = running(state)
+    if found is not None:
+        return found, False
+    status, said = _spawn(state, settings, port)
+    if status is not None and status != ALREADY_RUNNING:
+        raise StartError(said or f"The sandbox ended at once, with status {status}; see {state.log}.")
+    return _wait_until_running(state), status is None
+
+
+def stop(state: StateDirectory) -> bool:
+    """Stop the sandbox of this state directory; return False if it did not run.
+
+    Raises:
+        StartError: It did not end.
+    """
+    found = running(state)
+    if found is None:
+        return False
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(found.pid, signal.SIGTERM)
+    try:
+        with FileLock(state.lock, timeout=_STOP_LIMIT, poll_interval=_LOOK):
+            pass
+    except Timeout as error:
+        raise StartError(f"The sandbox (process {found.pid}) did not end within {_STOP_LIMIT:.0f} seconds.") from error
+    return True
+
+
+def _answers(port: int) -> bool:
+    """Tell whether anything listens: the lock of a process that was just killed may be held a moment longer."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=_CONNECT_LIMIT).close()
+    except OSError:
+        return False
+    return True
+
+
+def _spawn(state: StateDirectory, settings: Settings, port: int) -> tuple[int | None, str]:
+    """Start the server process; return (None, "") when it is ready, else its exit status and what it said."""
+    command = [sys.executable, "-m", "sandbox", "--data", str(state.path), "serve", "--port", str(port)]
+    command += ["--seed", str(settings.seed), "--timing", settings.timing]
+    command += ["--roles", settings.roles] if settings.roles else []
+    command += ["--run-command-limit", str(settings.run_command_limit)]
+    command += ["--allow-run-command"] if settings.allow_run_command else []
+    if sys.platform == "win32":
+        flags = subprocess.CREATE_NO_WINDOW | subprocess.DETACHED_PROCESS
+    else:
+        flags = 0
+    with state.log.open("ab") as log:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            start_new_session=True,
+            creationflags=flags,
+        )
+    assert child.stdout is not None
+    limit = threading.Timer(_START_LIMIT, child.kill)
+    limit.start()
+    try:
+        line = child.stdout.readline().strip()
+    finally:
+        limit.cancel()
+    child.stdout.close()
+    return (None, "") if line == READY else (child.wait(), line)
+
+
+def _wait_until_running(state: StateDirectory) -> Runtime:
+    end = time.monotonic() + _START_LIMIT
+    while time.monotonic() < end:
+        found = running(state)
+        if found is not None:
+            return found
+        time.sleep(0.02)
+    raise StartError(f"The sandbox did not come up within {_START_LIMIT:.0f} seconds; see {state.log}.")

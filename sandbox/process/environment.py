@@ -1,0 +1,98 @@
+"""The environment variables that point Azure's own clients at the sandbox."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rbac.scopes import canonical
+from sandbox.core import seed_data
+from sandbox.process.operator_client import OperatorClient, RefusedError
+from sandbox.state.state_directory import Runtime, StateDirectory
+
+_UNPROXIED = "127.0.0.1,localhost,169.254.169.254,management.azure.com,login.microsoftonline.com,graph.microsoft.com"
+
+
+def environment(state: StateDirectory, runtime: Runtime, client: OperatorClient, vm: str | None) -> dict[str, str]:
+    """Return the variables; ``vm`` names the machine whose metadata service they point to.
+
+    Without a name it is the seeded machine's, as long as that runs.
+
+    Raises:
+        RefusedError: No such machine is running, or several have that name.
+    """
+    endpoint = f"https://localhost:{runtime.port}"
+    authority = str(state.path / "ca.pem")
+    variables = {
+        "AZURE_TENANT_ID": client.seed_data.tenant_id,
+        "AZURE_CLIENT_ID": client.seed_data.operator_client_id,
+        "AZURE_CLIENT_SECRET": client.secret,
+        "AZURE_AUTHORITY_HOST": endpoint,
+        "AZURE_RESOURCE_MANAGER_ENDPOINT": endpoint,
+        "AZURE_SUBSCRIPTION_ID": client.seed_data.subscription_id,
+        "REQUESTS_CA_BUNDLE": authority,
+        "SSL_CERT_FILE": authority,
+        "NODE_EXTRA_CA_CERTS": authority,
+        "NO_PROXY": _UNPROXIED,
+        "no_proxy": _UNPROXIED,
+    }
+    metadata = _metadata_service(client, vm)
+    if metadata is not None:
+        variables["AZURE_POD_IDENTITY_AUTHORITY_HOST"] = metadata
+    return variables
+
+
+def running_machine(client: OperatorClient, vm: str) -> tuple[str, str]:
+    """Return the id of the running machine with the name or id ``vm``, and the address of its metadata service.
+
+    Raises:
+        RefusedError: No such machine is running, or several have that name.
+    """
+    services = _metadata_services(client)
+    wanted = canonical(vm)
+    found = [key for key in services if key == wanted or key.endswith(f"/virtualmachines{wanted}")]
+    if not found:
+        running = ", ".join(sorted(machine_id.rpartition("/")[2] for machine_id, _ in services.values())) or "none"
+        raise RefusedError(f"No virtual machine '{vm}' is running. Running are: {running}.")
+    if len(found) > 1:
+        raise RefusedError(f"Several machines are named '{vm}'. Give one's id: {', '.join(sorted(found))}")
+    return services[found[0]]
+
+
+def _metadata_service(client: OperatorClient, vm: str | None) -> str | None:
+    if vm is not None:
+        return running_machine(client, vm)[1]
+    group = client.seed_data.group(seed_data.RESOURCE_GROUP)
+    seeded = f"{group}/providers/Microsoft.Compute/virtualMachines/{seed_data.VM_NAME}"
+    return _metadata_services(client).get(canonical(seeded), (seeded, None))[1]
+
+
+def _metadata_services(client: OperatorClient) -> dict[str, tuple[str, str]]:
+    """Return the id and the address of each running machine by its canonical id."""
+    path = f"{client.seed_data.subscription}/providers/Sandbox.Local/metadataServices"
+    machines = (
+        (service["id"].partition("/providers/Sandbox.Local/")[0], service["properties"]["endpoint"])
+        for service in client.arm("GET", path)["value"]
+    )
+    return {canonical(machine_id): (machine_id, endpoint) for machine_id, endpoint in machines}
+
+
+def _sh(variables: Mapping[str, str]) -> str:
+    return "\n".join(f"export {name}=" + _quoted(value, "'\\''") for name, value in variables.items())
+
+
+def _powershell(variables: Mapping[str, str]) -> str:
+    return "\n".join(f"$env:{name} = " + _quoted(value, "''") for name, value in variables.items())
+
+
+def _quoted(value: str, quote: str) -> str:
+    """Return ``value`` in single quotes; ``quote`` is how the shell writes one inside."""
+    return "'" + value.replace("'", quote) + "'"
+
+
+def _json(variables: Mapping[str, Any]) -> str:
+    return json.dumps(variables, indent=2)
+
+
+FORMATS: Mapping[str, Callable[[Mapping[str, str]], str]] = {"sh": _sh, "powershell": _powershell, "json": _json}

@@ -1,0 +1,1 @@
+"""What the sandbox remembers: resources, principals, role assignments and roles, and operations that go on."""

@@ -1,0 +1,173 @@
+"""Role assignments as the sandbox keeps them, with the times between which each is in force.
+
+In Azure a grant takes a while to work, and so does taking it away. An assignment is listed from when it is made to
+when it is deleted; it counts from ``effective_from`` to ``effective_until``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from rbac.decisions import Assignment
+from rbac.scopes import canonical
+from sandbox.state.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class RoleAssignment:
+    """One role assignment: ``body`` is what ARM shows of it."""
+
+    body: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        """The id of the assignment, below its scope."""
+        return str(self.body["id"])
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        """The body's ``properties``."""
+        properties: dict[str, Any] = self.body["properties"]
+        return properties
+
+
+class RoleAssignments:
+    """The table of role assignments."""
+
+    def __init__(self, store: Store) -> None:
+        self._connection = store.connection
+        self.version = 0
+        """Grows with each write."""
+
+    @property
+    def may_be_undone(self) -> bool:
+        """Whether a transaction goes on, so that what is read now may not come to be."""
+        return self._connection.in_transaction
+
+    def next_change(self, now: datetime) -> float:
+        """Return the time, in seconds since 1970, at which an assignment next begins or ceases to count."""
+        moment = now.timestamp()
+        row = self._connection.execute(
+            "SELECT min(at) FROM (SELECT effective_from AS at FROM role_assignments UNION ALL"
+            " SELECT effective_until FROM role_assignments) WHERE at > ?",
+            (moment,),
+        ).fetchone()
+        return math.inf if row[0] is None else float(row[0])
+
+    def get(self, assignment_id: str) -> RoleAssignment | None:
+        """Return the assignment with this id, or None."""
+        row = self._connection.execute(
+            "SELECT body FROM role_assignments WHERE key = ? AND effective_until IS NULL",
+            (canonical(assignment_id),),
+        ).fetchone()
+        return None if row is None else RoleAssignment(json.loads(row[0]))
+
+    def put(self, assignment: RoleAssignment, effective_from: datetime) -> None:
+        """Keep ``assignment`` under its id; it counts from ``effective_from``."""
+        properties = assignment.properties
+        self.version += 1
+        self._connection.execute(
+            "INSERT OR REPLACE INTO role_assignments VALUES (?, ?, ?, ?, ?, ?, NULL)",
+            (
+                canonical(assignment.id),
+                canonical(properties["scope"]),
+                properties["principalId"].lower(),
+                properties["roleDefinitionId"].rpartition("/")[2].lower(),
+                json.dumps(assignment.body),
+                effective_from.timestamp(),
+            ),
+        )
+
+    def update(self, assignment: RoleAssignment) -> None:
+        """Keep a changed description of an assignment that is in force already."""
+        self._connection.execute(
+            "UPDATE role_assignments SET body = ? WHERE key = ?",
+            (json.dumps(assignment.body), canonical(assignment.id)),
+        )
+
+    def delete(self, assignment_id: str, effective_until: datetime) -> None:
+        """Stop listing the assignment; it counts until ``effective_until``."""
+        self.version += 1
+        self._connection.execute(
+            "UPDATE role_assignments SET effective_until = ? WHERE key = ?",
+            (effective_until.timestamp(), canonical(assignment_id)),
+        )
+
+    def forget_ended(self, now: datetime) -> None:
+        """Drop what counts no longer."""
+        self._connection.execute("DELETE FROM role_assignments WHERE effective_until <= ?", (now.timestamp(),))
+
+    def delete_under(self, scope: str) -> None:
+        """Drop what was assigned at ``scope`` and below it: the scope itself is gone."""
+        self.version += 1
+        key = canonical(scope)
+        self._connection.execute(
+            "DELETE FROM role_assignments WHERE scope = ? OR (scope > ? AND scope < ?)", (key, f"{key}/", f"{key}0")
+        )
+
+    def find_same(self, scope: str, principal_id: str, role_id: str) -> RoleAssignment | None:
+        """Return the assignment of this role to this principal at just this scope, or None."""
+        row = self._connection.execute(
+            "SELECT body FROM role_assignments WHERE scope = ? AND principal_id = ? AND role_id = ?"
+            " AND effective_until IS NULL",
+            (canonical(scope), principal_id.lower(), role_id.lower()),
+        ).fetchone()
+        return None if row is None else RoleAssignment(json.loads(row[0]))
+
+    def uses_role(self, role_id: str) -> bool:
+        """Tell whether any assignment is of this role."""
+        row = self._connection.execute(
+            "SELECT 1 FROM role_assignments WHERE role_id = ? AND effective_until IS NULL LIMIT 1", (role_id.lower(),)
+        ).fetchone()
+        return row is not None
+
+    def at(self, scopes: Sequence[str]) -> list[RoleAssignment]:
+        """Return what is assigned at just these scopes, highest scope first."""
+        marks = ",".join("?" * len(scopes))
+        rows = self._connection.execute(
+            f"SELECT body FROM role_assignments WHERE scope IN ({marks}) AND effective_until IS NULL"
+            " ORDER BY scope, key",
+            [canonical(scope) for scope in scopes],
+        )
+        return [RoleAssignment(json.loads(row[0])) for row in rows]
+
+    def below(self, scope: str) -> list[RoleAssignment]:
+        """Return what is assigned at scopes below this one."""
+        key = canonical(scope)
+        prefix = "/" if key == "/" else f"{key}/"
+        rows = self._connection.execute(
+            "SELECT body FROM role_assignments WHERE scope > ? AND scope < ? AND effective_until IS NULL"
+            " ORDER BY scope, key",
+            (prefix, prefix[:-1] + "0"),
+        )
+        return [RoleAssignment(json.loads(row[0])) for row in rows]
+
+    def in_force(self, principal_id: str, scopes: Sequence[str], now: datetime) -> list[Assignment]:
+        """Return what counts now for this principal at just these (canonical) scopes."""
+        marks = ",".join("?" * len(scopes))
+        moment = now.timestamp()
+        rows = self._connection.execute(
+            "SELECT key, scope, principal_id, role_id FROM role_assignments"
+            f" WHERE principal_id = ? AND scope IN ({marks}) AND effective_from <= ?"
+            " AND (effective_until IS NULL OR effective_until > ?)",
+            (principal_id.lower(), *scopes, moment, moment),
+        )
+        return [Assignment(*row) for row in rows]
+
+    def in_force_below(self, principal_id: str, scope: str, now: datetime) -> list[Assignment]:
+        """Return what counts now for this principal below ``scope``."""
+        key = canonical(scope)
+        prefix = "/" if key == "/" else f"{key}/"
+        moment = now.timestamp()
+        rows = self._connection.execute(
+            "SELECT key, scope, principal_id, role_id FROM role_assignments"
+            " WHERE principal_id = ? AND scope > ? AND scope < ? AND effective_from <= ?"
+            " AND (effective_until IS NULL OR effective_until > ?)",
+            (principal_id.lower(), prefix, prefix[:-1] + "0", moment, moment),
+        )
+        return [Assignment(*row) for row in rows]

@@ -1,0 +1,109 @@
+"""The tenant's principals: applications with a secret, and managed identities."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+
+from sandbox.state.store import Store
+
+_COLUMNS = "object_id, client_id, name, kind, resource_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: the ids in the token."""
+
+    object_id: str
+    client_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A service principal of the tenant.
+
+    ``kind`` is Graph's ``servicePrincipalType``: ``Application`` or ``ManagedIdentity``; ``resource_id`` is the ARM
+    id of what a managed identity belongs to.
+    """
+
+    object_id: str
+    client_id: str
+    name: str
+    kind: str
+    resource_id: str | None
+
+
+class Directory:
+    """Looks principals up, adds them and takes them out."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def add(self, principal: Principal, secret: str | None = None) -> None:
+        """Add ``principal``; an application signs in with ``secret``, of which a hash is kept."""
+        self._store.connection.execute(
+            f"INSERT INTO principals ({_COLUMNS}, secret_hash) VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                principal.object_id,
+                principal.client_id,
+                principal.name,
+                principal.kind,
+                principal.resource_id,
+                _hashed(secret) if secret else None,
+            ),
+        )
+
+    def remove(self, object_id: str) -> None:
+        """Take a principal out; tokens it already has work until they expire, as in Azure."""
+        self._store.connection.execute("DELETE FROM principals WHERE object_id = ?", (object_id.lower(),))
+
+    def by_object_id(self, object_id: str) -> Principal | None:
+        """Return the principal with this object id, or None."""
+        return self._one("object_id = ?", object_id.lower())
+
+    def by_client_id(self, client_id: str) -> Principal | None:
+        """Return the principal with this client (application) id, or None."""
+        return self._one("client_id = ?", client_id.lower())
+
+    def by_name(self, name: str) -> list[Principal]:
+        """Return the principals with this display name."""
+        rows = self._store.connection.execute(f"SELECT {_COLUMNS} FROM principals WHERE name = ?", (name,))
+        return [Principal(*row) for row in rows]
+
+    def all(self) -> list[Principal]:
+        """Return every principal, ordered by name."""
+        rows = self._store.connection.execute(f"SELECT {_COLUMNS} FROM principals ORDER BY name, object_id")
+        return [Principal(*row) for row in rows]
+
+    def verify_secret(self, client_id: str, secret: str) -> bool:
+        """Tell whether ``secret`` is that of the application ``client_id``."""
+        row = self._store.connection.execute(
+            "SELECT secret_hash FROM principals WHERE client_id = ?", (client_id.lower(),)
+        ).fetchone()
+        return bool(row and row[0]) and hmac.compare_digest(row[0], _hashed(secret))
+
+    def set_secret(self, client_id: str, secret: str) -> None:
+        """Let the application ``client_id`` sign in with ``secret`` from now on."""
+        self._store.connection.execute(
+            "UPDATE principals SET secret_hash = ? WHERE client_id = ?", (_hashed(secret), client_id.lower())
+        )
+
+    def _one(self, condition: str, value: str) -> Principal | None:
+        row = self._store.connection.execute(
+            f"SELECT {_COLUMNS} FROM principals WHERE {condition}", (value,)
+        ).fetchone()
+        return None if row is None else Principal(*row)
+
+
+def new_secret() -> str:
+    """Return a secret of 256 random bits, which is why an unsalted hash of it is safe to keep.
+
+    It begins with a letter: ``az login --password -x…`` would take one with a hyphen for an option.
+    """
+    return f"s{secrets.token_urlsafe(32)}"
+
+
+def _hashed(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,115 @@
+"""What goes on after a request was answered: each has an id to poll, a time it is due, and an effect.
+
+Nothing runs in the background. Effects that are due are carried out before the next request is looked at (and on the
+server's tick), so state depends on the clock alone, and a restart in the middle loses nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sandbox.core.clock import Clock
+from sandbox.core.ids import Ids
+from sandbox.state.store import Store
+
+Effect = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class LongOperation:
+    """One long-running operation: ``ended`` is None while it is in progress.
+
+    ``outcome`` is what it came to, where there is more to tell than that it succeeded: ``{"output": …}`` or
+    ``{"error": {"code", "message"}}``.
+    """
+
+    id: str
+    started: datetime
+    ended: datetime | None
+    target: str
+    outcome: dict[str, Any]
+
+
+class LongOperations:
+    """Begins, settles and reports long-running operations."""
+
+    def __init__(self, store: Store, clock: Clock, ids: Ids) -> None:
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+        self._effects: dict[str, Effect] = {}
+        self._next_due = self._earliest()
+
+    def on(self, name: str, effect: Effect) -> None:
+        """Declare what completes the operations that are begun with ``name``."""
+        self._effects[name] = effect
+
+    def begin(self, effect: str, target: str, seconds: float) -> str:
+        """Begin an operation on the resource id ``target``; return the operation's id.
+
+        One that takes no time is complete on return.
+        """
+        now = self._clock.now().timestamp()
+        operation_id = self._ids.guid("operation", target, self._store.count("operations"))
+        self._store.connection.execute(
+            "INSERT INTO long_operations VALUES (?, ?, ?, ?, ?, 0)",
+            (operation_id, now, now + seconds, effect, target),
+        )
+        if seconds <= 0:
+            self._complete(operation_id, effect, target)
+        else:
+            self._next_due = min(self._next_due or now + seconds, now + seconds)
+        return operation_id
+
+    def finish(self, operation_id: str, outcome: dict[str, Any]) -> None:
+        """End an operation now, before it is due, with its outcome; its effect does not take place.
+
+        One that has ended already stays as it is.
+        """
+        ended = self._store.connection.execute(
+            "UPDATE long_operations SET done = 1, due = ? WHERE id = ? AND done = 0",
+            (self._clock.now().timestamp(), operation_id),
+        )
+        if ended.rowcount:
+            self._store.connection.execute(
+                "INSERT INTO long_operation_outcomes VALUES (?, ?)", (operation_id, json.dumps(outcome))
+            )
+            self._next_due = self._earliest()
+
+    def is_due(self) -> bool:
+        """Tell whether ``settle`` has anything to do."""
+        return self._next_due is not None and self._next_due <= self._clock.now().timestamp()
+
+    def settle(self) -> None:
+        """Carry out what is due, in the order it was due; to be called in a transaction."""
+        now = self._clock.now().timestamp()
+        due = self._store.connection.execute(
+            "SELECT id, effect, target FROM long_operations WHERE done = 0 AND due <= ? ORDER BY due", (now,)
+        ).fetchall()
+        for row in due:
+            self._complete(*row)
+        self._next_due = self._earliest()
+
+    def get(self, operation_id: str) -> LongOperation | None:
+        """Return the operation with this id, or None."""
+        row = self._store.connection.execute(
+            "SELECT id, started, due, done, target, outcome FROM long_operations"
+            " LEFT JOIN long_operation_outcomes USING (id) WHERE id = ?",
+            (operation_id.lower(),),
+        ).fetchone()
+        if row is None:
+            return None
+        ended = datetime.fromtimestamp(row[2], UTC) if row[3] else None
+        return LongOperation(row[0], datetime.fromtimestamp(row[1], UTC), ended, row[4], json.loads(row[5] or "{}"))
+
+    def _complete(self, operation_id: str, effect: str, target: str) -> None:
+        self._effects[effect](target)
+        self._store.connection.execute("UPDATE long_operations SET done = 1 WHERE id = ?", (operation_id,))
+
+    def _earliest(self) -> float | None:
+        row = self._store.connection.execute("SELECT min(due) FROM long_operations WHERE done = 0").fetchone()
+        return None if row[0] is None else float(row[0])

@@ -1,0 +1,48 @@
+"""The role definitions in force: the built-in ones, those loaded from a file, and the tenant's custom ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rbac.roles import Permission, RoleDefinition
+from sandbox.state.store import Resource, Store
+
+CUSTOM_ROLE_TYPE = "Microsoft.Authorization/roleDefinitions"
+
+
+class Roles:
+    """All role definitions by lower-case GUID."""
+
+    def __init__(self, store: Store, built_in: Mapping[str, RoleDefinition]) -> None:
+        self._store = store
+        self._built_in = built_in
+        self.by_id: dict[str, RoleDefinition] = {}
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read the custom roles again; to be called after each change of one, and after a rollback."""
+        custom = (role_from_body(resource) for resource in self._store.list("/", CUSTOM_ROLE_TYPE))
+        self.by_id = {**self._built_in, **{role.id: role for role in custom}}
+
+
+def role_from_body(resource: Resource) -> RoleDefinition:
+    """Return the custom role that is kept as ``resource``."""
+    properties = resource.properties
+    return RoleDefinition(
+        id=str(resource.body["name"]).lower(),
+        name=properties["roleName"],
+        description=properties.get("description") or "",
+        kind="CustomRole",
+        assignable_scopes=tuple(properties["assignableScopes"]),
+        permissions=tuple(
+            Permission(
+                actions=tuple(entry.get("actions", ())),
+                not_actions=tuple(entry.get("notActions", ())),
+                data_actions=tuple(entry.get("dataActions", ())),
+                not_data_actions=tuple(entry.get("notDataActions", ())),
+            )
+            for entry in properties["permissions"]
+        ),
+        created_on=properties["createdOn"],
+        updated_on=properties["updatedOn"],
+    )

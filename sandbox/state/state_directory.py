@@ -1,0 +1,126 @@
+"""The state directory: what lies where in it, and who may look."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_state_path
+
+from sandbox.core.files import write_private
+
+_NAME = "azure-sandbox"
+
+
+class StateError(Exception):
+    """The state directory cannot be used; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateDirectory:
+    """The folder of one sandbox."""
+
+    path: Path
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file."""
+        return self.path / "state.db"
+
+    @property
+    def operator(self) -> Path:
+        """The operator's secret."""
+        return self.path / "operator.json"
+
+    @property
+    def runtime(self) -> Path:
+        """Where the running sandbox listens, or the last one did."""
+        return self.path / "runtime.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the running sandbox."""
+        return self.path / "sandbox.lock"
+
+    @property
+    def machines(self) -> Path:
+        """The folders that the insides of machines have for their own."""
+        return self.path / "machines"
+
+    @property
+    def log(self) -> Path:
+        """What the sandbox has to say."""
+        return self.path / "sandbox.log"
+
+    def make(self) -> None:
+        """Make the folder, for its owner only.
+
+        Raises:
+            StateError: It cannot be made or written, or others may look into it and that cannot be changed.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if sys.platform != "win32":
+                self.path.chmod(0o700)
+        except OSError as error:
+            raise StateError(self._unusable(error.strerror or str(error))) from error
+        if not os.access(self.path, os.W_OK | os.X_OK):
+            raise StateError(self._unusable("it is read-only"))
+
+    def forget_state(self) -> None:
+        """Delete the database and the machines' folders; keys, certificates, the secret and the ports stay."""
+        if self.machines.exists():
+            shutil.rmtree(self.machines)
+        for suffix in ("", "-wal", "-shm"):
+            self.database.with_name(self.database.name + suffix).unlink(missing_ok=True)
+
+    def _unusable(self, why: str) -> str:
+        return (
+            f"The sandbox's state directory {self.path} cannot be used: {why}. "
+            "Name another with --data or the environment variable AZURE_SANDBOX_DIR."
+        )
+
+
+def state_directory(given: str | None) -> StateDirectory:
+    """Return the directory that ``--data``, the environment or, failing both, the platform's custom names."""
+    chosen = given or os.environ.get("AZURE_SANDBOX_DIR")
+    return StateDirectory(Path(chosen).expanduser().absolute() if chosen else user_state_path(_NAME))
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """With what a sandbox was started: ``restart`` and ``reset`` use them again; the limit is in seconds."""
+
+    seed: int = 1
+    timing: str = "instant"
+    roles: str | None = None
+    allow_run_command: bool = False
+    run_command_limit: float = 90 * 60
+
+
+@dataclass(slots=True)
+class Runtime:
+    """The running sandbox, or the last one: ``metadata`` holds the port of each machine by canonical id."""
+
+    pid: int
+    port: int
+    settings: Settings = field(default_factory=Settings)
+    metadata: dict[str, int] = field(default_factory=dict)
+
+    def write(self, state: StateDirectory) -> None:
+        """Keep this in the state directory, all of it or nothing."""
+        write_private(state.runtime, json.dumps(asdict(self), indent=2).encode())
+
+
+def read_runtime(state: StateDirectory) -> Runtime | None:
+    """Return what the state directory says of the running or last sandbox; None if nothing that can be read."""
+    try:
+        value: dict[str, Any] = json.loads(state.runtime.read_bytes())
+        return Runtime(value["pid"], value["port"], Settings(**value["settings"]), value["metadata"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,190 @@
+"""Everything the sandbox remembers, in one SQLite file.
+
+What was answered is kept: a request's changes are committed before its answer leaves, and the write-ahead log carries
+them over a ``kill -9``. The other modules keep their own tables here; this one owns the connection, transactions,
+settings and counters, and the resources.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rbac.folding import fold
+from rbac.scopes import canonical
+from sandbox.core.recent import LRUCache
+
+_REMEMBERED = 4096  # rows
+_LOCK_LIMIT = 1.0  # seconds that the file of a process that was killed may take to be free
+
+_decode = json.JSONDecoder().decode  # json.loads without its look at what it is given
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS resources (
+    key TEXT PRIMARY KEY, type TEXT NOT NULL, body TEXT NOT NULL, internal TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS resources_by_type ON resources (type, key);
+CREATE TABLE IF NOT EXISTS principals (
+    object_id TEXT PRIMARY KEY, client_id TEXT NOT NULL UNIQUE, name TEXT NOT NULL, kind TEXT NOT NULL,
+    secret_hash TEXT, resource_id TEXT
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS principals_by_name ON principals (name);
+CREATE TABLE IF NOT EXISTS role_assignments (
+    key TEXT PRIMARY KEY, scope TEXT NOT NULL, principal_id TEXT NOT NULL, role_id TEXT NOT NULL,
+    body TEXT NOT NULL, effective_from REAL NOT NULL, effective_until REAL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS role_assignments_by_principal ON role_assignments (principal_id, scope);
+CREATE INDEX IF NOT EXISTS role_assignments_by_scope ON role_assignments (scope);
+CREATE TABLE IF NOT EXISTS long_operations (
+    id TEXT PRIMARY KEY, started REAL NOT NULL, due REAL NOT NULL, effect TEXT NOT NULL, target TEXT NOT NULL,
+    done INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS long_operation_outcomes (id TEXT PRIMARY KEY, outcome TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS long_operations_pending ON long_operations (due) WHERE done = 0;
+"""
+
+
+@dataclass(slots=True)
+class Resource:
+    """One resource: ``body`` is what ARM shows of it; ``internal`` is what only the sandbox knows (JSON objects)."""
+
+    body: dict[str, Any]
+    internal: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """The resource id, in the case it is shown in."""
+        return str(self.body["id"])
+
+    @property
+    def type(self) -> str:
+        """The full resource type."""
+        return str(self.body["type"])
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        """The body's ``properties``."""
+        properties: dict[str, Any] = self.body["properties"]
+        return properties
+
+
+class Store:
+    """The SQLite file at ``path`` (``":memory:"`` for none); used from one thread, and by nobody else meanwhile."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.connection = sqlite3.connect(path, _LOCK_LIMIT, isolation_level=None, check_same_thread=False)
+        self.connection.execute("PRAGMA locking_mode=EXCLUSIVE")  # else each read locks and unlocks the file
+        self.connection.execute("PRAGMA journal_mode=WAL")
+        self.connection.execute("PRAGMA synchronous=NORMAL")
+        self.connection.executescript(_SCHEMA)
+        self._rows: LRUCache[str, tuple[str, str]] = LRUCache(_REMEMBERED)  # as they are since the last change of any
+
+    def close(self) -> None:
+        """Close the file; the store is of no use afterwards."""
+        self.connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Keep all that is written within, or nothing of it if it raises."""
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.connection.execute("COMMIT")
+        except BaseException:
+            self._rows.clear()
+            if self.connection.in_transaction:  # SQLite itself takes some back, on a full disk say
+                self.connection.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Undo what is written within if it raises; for a part of a transaction."""
+        self.connection.execute("SAVEPOINT attempt")
+        try:
+            yield
+        except BaseException:
+            self.connection.execute("ROLLBACK TO attempt")
+            self._rows.clear()
+            raise
+        finally:
+            self.connection.execute("RELEASE attempt")
+
+    def setting(self, name: str) -> str | None:
+        """Return the setting ``name``, or None."""
+        row = self.connection.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def set_setting(self, name: str, value: str) -> None:
+        """Remember ``value`` under ``name``."""
+        self.connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))
+
+    def count(self, name: str) -> int:
+        """Return 1, 2, 3 … on successive calls for the same ``name``."""
+        row = self.connection.execute(
+            "INSERT INTO counters VALUES (?, 1) ON CONFLICT DO UPDATE SET value = value + 1 RETURNING value", (name,)
+        ).fetchone()
+        return int(row[0])
+
+    # --- resources ---------------------------------------------------------------------------------------------
+
+    def get(self, resource_id: str) -> Resource | None:
+        """Return the resource with this id, in whatever case, or None."""
+        key = canonical(resource_id)
+        row = self._rows.get(key)
+        if row is None:
+            row = self.connection.execute("SELECT body, internal FROM resources WHERE key = ?", (key,)).fetchone()
+            if row is None:
+                return None
+            self._rows.put(key, row)
+        return _resource(row)
+
+    def put(self, resource: Resource) -> None:
+        """Keep ``resource`` under its id, in the place of what was there."""
+        self._rows.clear()
+        self.connection.execute(
+            "INSERT OR REPLACE INTO resources VALUES (?, ?, ?, ?)",
+            (
+                canonical(resource.id),
+                fold(resource.type),
+                json.dumps(resource.body),
+                json.dumps(resource.internal),
+            ),
+        )
+
+    def delete(self, resource_id: str) -> None:
+        """Forget the resource with this id and everything below it."""
+        self._rows.clear()
+        key = canonical(resource_id)
+        self.connection.execute("DELETE FROM resources WHERE key = ? OR (key > ? AND key < ?)", (key, *_below(key)))
+
+    def list(
+        self, under: str, type_: str | None = None, *, after: str = "", limit: int | None = None
+    ) -> list[Resource]:
+        """Return the resources below the id ``under``, ordered by id.
+
+        ``type_`` keeps one type only; ``after`` is the id of the last resource of the page before.
+        """
+        low, high = _below(canonical(under))
+        low = max(low, canonical(after)) if after else low
+        kind = " AND type = ?" if type_ else ""
+        rows = self.connection.execute(
+            f"SELECT body, internal FROM resources WHERE key > ? AND key < ?{kind} ORDER BY key LIMIT ?",
+            (low, high, *([fold(type_)] if type_ else []), -1 if limit is None else limit),
+        )
+        return [_resource(row) for row in rows]
+
+
+def _resource(row: tuple[str, str]) -> Resource:
+    return Resource(_decode(row[0]), _decode(row[1]))
+
+
+def _below(key: str) -> tuple[str, str]:
+    """Return the bounds of the keys below ``key``: ``0`` is the character after ``/``."""
+    return ("/", "0") if key == "/" else (f"{key}/", f"{key}0")

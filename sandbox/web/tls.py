@@ -1,0 +1,202 @@
+"""The sandbox's own certificate authority and the certificate it serves TLS with.
+
+Azure's clients refuse to send a token over plain HTTP, so the sandbox speaks TLS under Azure's own names as
+well as localhost. Whoever trusts its authority must not thereby trust anything else: the authority is bound
+to those names by a critical name constraint, and its private key exists in memory only, for two signatures.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from sandbox.core.files import is_private, write_private
+
+if TYPE_CHECKING:
+    from sandbox.core.clock import Clock
+
+HOST_NAMES = (
+    "localhost",
+    "management.azure.com",
+    "login.microsoftonline.com",
+    "graph.microsoft.com",
+    "login.windows.net",
+    "sts.windows.net",
+)
+ADDRESSES = ("127.0.0.1", "::1")
+
+LIFETIME = timedelta(days=397)  # the longest that browsers accept for a server's certificate
+RENEWAL = timedelta(days=30)  # a certificate with less than this left is remade at the next start
+CLOCK_SKEW = timedelta(days=1)  # a client whose clock is slow must not see one from the future
+
+
+@dataclass(frozen=True, slots=True)
+class Certificates:
+    """Where the three PEM files are.
+
+    Attributes:
+        ca_pem: The authority's certificate, for clients to trust. It is the whole trust bundle: variables
+            such as REQUESTS_CA_BUNDLE replace a client's list of authorities, and with the sandbox's settings
+            in force a client should reach nothing but the sandbox, so no public authority is added.
+        chain_pem: What the server presents: its certificate, without the authority's, as is usual for a root.
+        key_pem: The server's private key, readable by its owner only.
+    """
+
+    ca_pem: Path
+    chain_pem: Path
+    key_pem: Path
+
+
+def ensure_certificates(folder: Path, clock: Clock) -> Certificates:
+    """Return the folder's certificates; made anew if they are missing, damaged or about to expire.
+
+    Args:
+        folder: An existing folder that only its owner may enter.
+        clock: It must tell the time of day, since clients compare the dates with their own clocks.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    certificates = Certificates(folder / "ca.pem", folder / "server.pem", folder / "server-key.pem")
+    now = clock.now()
+    if not _usable(certificates, now):
+        _make(certificates, now)
+    return certificates
+
+
+def server_context(certificates: Certificates) -> ssl.SSLContext:
+    """Return the server's side of TLS: 1.2 or newer, HTTP/1.1.
+
+    Raises:
+        ssl.SSLError, OSError: The files do not hold a certificate with its key.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(certificates.chain_pem, certificates.key_pem)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _usable(certificates: Certificates, now: datetime) -> bool:
+    try:
+        authority = x509.load_pem_x509_certificate(certificates.ca_pem.read_bytes())
+        server = x509.load_pem_x509_certificate(certificates.chain_pem.read_bytes())
+        key = serialization.load_pem_private_key(certificates.key_pem.read_bytes(), password=None)
+        server.verify_directly_issued_by(authority)
+        names = server.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        private = is_private(certificates.key_pem)
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature, x509.ExtensionNotFound):
+        return False
+    return (
+        private
+        and server.public_key() == key.public_key()
+        and set(names) == set(_names())
+        and all(_in_time(certificate, now) for certificate in (authority, server))
+    )
+
+
+def _in_time(certificate: x509.Certificate, now: datetime) -> bool:
+    return certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc - RENEWAL
+
+
+def _make(certificates: Certificates, now: datetime) -> None:
+    authority_key = ec.generate_private_key(ec.SECP256R1())
+    server_key = ec.generate_private_key(ec.SECP256R1())
+    authority = _authority(authority_key, now)
+    server = _server(server_key.public_key(), authority, authority_key, now)
+    private = server_key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    # A crash between these leaves files that do not match, which the next start notices.
+    write_private(certificates.key_pem, private)
+    write_private(certificates.chain_pem, server.public_bytes(serialization.Encoding.PEM))
+    write_private(certificates.ca_pem, authority.public_bytes(serialization.Encoding.PEM))
+
+
+def _authority(key: ec.EllipticCurvePrivateKey, now: datetime) -> x509.Certificate:
+    name = _common_name("Azure sandbox authority (this machine only)")
+    subject_key = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    return (
+        _builder(name, name, key.public_key(), now)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_key_usage(certificate_signing=True), critical=True)
+        .add_extension(subject_key, critical=False)
+        .add_extension(_issued_by(subject_key), critical=False)
+        .add_extension(x509.NameConstraints(_constraints(), excluded_subtrees=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+
+
+def _server(
+    key: ec.EllipticCurvePublicKey,
+    authority: x509.Certificate,
+    authority_key: ec.EllipticCurvePrivateKey,
+    now: datetime,
+) -> x509.Certificate:
+    issuer_key = authority.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    return (
+        _builder(_common_name("localhost"), authority.subject, key, now)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_key_usage(certificate_signing=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+        .add_extension(_issued_by(issuer_key), critical=False)
+        .add_extension(x509.SubjectAlternativeName(_names()), critical=False)
+        .sign(authority_key, hashes.SHA256())
+    )
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: datetime
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - CLOCK_SKEW)
+        .not_valid_after(now - CLOCK_SKEW + LIFETIME)
+    )
+
+
+def _common_name(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+def _key_usage(*, certificate_signing: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not certificate_signing,
+        key_cert_sign=certificate_signing,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _issued_by(key: x509.SubjectKeyIdentifier) -> x509.AuthorityKeyIdentifier:
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(key)
+
+
+def _names() -> list[x509.GeneralName]:
+    addresses = (x509.IPAddress(ipaddress.ip_address(address)) for address in ADDRESSES)
+    return [*(x509.DNSName(name) for name in HOST_NAMES), *addresses]
+
+
+def _constraints() -> list[x509.GeneralName]:
+    networks = (x509.IPAddress(ipaddress.ip_network(address)) for address in ADDRESSES)
+    return [*(x509.DNSName(name) for name in HOST_NAMES), *networks]

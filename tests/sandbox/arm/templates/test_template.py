@@ -1,0 +1,162 @@
+"""Whole templates: parameters, variables, copies, and the order of resources."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sandbox.arm.resources.templates.errors import TemplateError
+from sandbox.arm.resources.templates.plan import Place
+from sandbox.arm.resources.templates.template import Template
+
+GROUP = "/subscriptions/S/resourceGroups/G"
+PLACE = Place({"id": "/subscriptions/S"}, {"id": GROUP, "location": "eastus"}, {"name": "D"})
+TYPE = "Microsoft.ManagedIdentity/userAssignedIdentities"
+
+
+def resource(name: str, **more: Any) -> dict[str, Any]:
+    return {"type": TYPE, "apiVersion": "2024-11-30", "name": name, "location": "[resourceGroup().location]", **more}
+
+
+def read(resources: list[Any], given: dict[str, Any] | None = None, **template: Any) -> Template:
+    return Template({**template, "resources": resources}, given or {}, PLACE)
+
+
+def refused(resources: list[Any], given: dict[str, Any] | None = None, **template: Any) -> str:
+    with pytest.raises(TemplateError) as error:
+        read(resources, given, **template)
+    return str(error.value)
+
+
+def names(template: Template) -> list[str]:
+    return [planned.name for planned in template.resources]
+
+
+def no_reference(*_: Any) -> Any:
+    raise AssertionError("nothing is to be looked up")
+
+
+def test_parameters_and_variables() -> None:
+    template = read(
+        [resource("[variables('name')]", tags={"cost": "[string(parameters('cost'))]"})],
+        {"PREFIX": {"value": "a"}},
+        parameters={
+            "prefix": {"type": "string"},
+            "cost": {"type": "int", "defaultValue": "[length('four')]"},
+            "secret": {"type": "secureString", "defaultValue": "x"},
+        },
+        variables={"name": "[concat(parameters('prefix'), '-', variables('end'))]", "end": "id"},
+        outputs={"id": {"type": "string", "value": f"[resourceId('{TYPE}', variables('name'))]"}},
+    )
+    [planned] = template.resources
+    assert planned.id == f"{GROUP}/providers/{TYPE}/a-id"
+    assert planned.content(no_reference) == {"location": "eastus", "tags": {"cost": "4"}}
+    assert template.outputs(no_reference) == {"id": {"type": "String", "value": planned.id}}
+    assert template.parameters == {
+        "prefix": {"type": "String", "value": "a"},
+        "cost": {"type": "Int", "value": 4},
+        "secret": {"type": "SecureString"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("parameters", "given", "message"),
+    [
+        ({"a": {"type": "string"}}, {}, "The value for the template parameter 'a' is not provided"),
+        ({}, {"b": {"value": 1}}, "do not correspond to any parameters defined in the template: 'b'"),
+        ({"a": {"type": "string"}}, {"a": {"value": 1}}, "Expected 'String'"),
+        ({"a": {"type": "int"}}, {"a": {"value": True}}, "Expected 'Int'"),
+        ({"a": {"type": "string"}}, {"a": 1}, "an object with a 'value' is expected"),
+        ({"a": {"type": "odd"}}, {}, "The template parameter type 'odd' is not valid"),
+        ({"a": 1}, {}, "The template parameter type 'None' is not valid"),
+        (
+            {"a": {"type": "string", "allowedValues": ["x", "y"]}},
+            {"a": {"value": "z"}},
+            "The value 'z' is not part of the allowed value(s): 'x,y'",
+        ),
+    ],
+)
+def test_parameters_that_are_wrong(parameters: Any, given: Any, message: str) -> None:
+    assert message in refused([], given, parameters=parameters)
+
+
+def test_copies_each_have_their_number() -> None:
+    template = read(
+        [
+            resource("[concat('id', copyIndex())]", copy={"name": "loop", "count": 3}, tags={"n": "[copyIndex(1)]"}),
+            resource("after", dependsOn=["loop"]),
+        ]
+    )
+    assert names(template) == ["id0", "id1", "id2", "after"]
+    assert [each.content(no_reference)["tags"]["n"] for each in template.resources[:3]] == [1, 2, 3]
+
+
+def test_a_condition_leaves_a_resource_out() -> None:
+    left_out = resource("a", condition="[equals(1, 2)]")
+    assert names(read([left_out, resource("b", condition=True, dependsOn=["a"])])) == ["b"]
+
+
+def test_children_are_named_after_their_parent() -> None:
+    child = {"type": "federatedIdentityCredentials", "apiVersion": "2024-11-30", "name": "c", "properties": {}}
+    template = read([resource("p", resources=[child])])
+    assert template.resources[1].id == f"{GROUP}/providers/{TYPE}/p/federatedIdentityCredentials/c"
+    assert "resources" not in template.resources[0].content(no_reference)
+
+
+@pytest.mark.parametrize(
+    ("resources", "message"),
+    [
+        (["x"], "A resource of the template is not an object"),
+        ([{"name": "a", "apiVersion": "1"}], "has no valid 'type'"),
+        ([resource("a/b")], "has an invalid name"),
+        ([resource("a", dependsOn=["b"])], "The resource 'b' is not defined in the template"),
+        ([resource("a", dependsOn="b")], "is not a list"),
+        ([resource("a"), resource("A")], "is defined multiple times in a template"),
+        ([resource("a", dependsOn=["a"])], f"Circular dependency detected on resource: '{GROUP}/providers/{TYPE}/a'"),
+        ([resource("a", copy={"name": "l", "count": -1})], "The copy count of a resource must be"),
+        ([resource("a", copy=3)], "The copy count of a resource must be"),
+        (
+            [resource("[concat('a', copyIndex())]", copy={"name": "l", "count": 800}), resource("b")],
+            "more than 800 resources",
+        ),
+        ([resource("[copyIndex()]")], "The template function 'copyindex' is not valid"),
+        ([resource("[variables('a')]")], "The template variable 'A' refers to itself"),
+        ([resource("[parameters('a')]")], "The template parameter 'a' is not found"),
+        ([{**resource("a"), "type": "Microsoft.Resources/deployments"}], "is not supported by the sandbox"),
+    ],
+)
+def test_resources_that_are_wrong(resources: list[Any], message: str) -> None:
+    assert message in refused(resources, variables={"a": "[variables('b')]", "b": "[variables('A')]"})
+
+
+@pytest.mark.parametrize("section", ["parameters", "variables", "outputs"])
+def test_sections_that_are_wrong(section: str) -> None:
+    assert f"The template's '{section}' is not valid" in refused([], None, **{section: "x"})
+
+
+@pytest.mark.parametrize("wanted", ["b", f"{TYPE}/B", f"[resourceId('{TYPE}', 'b')]"])
+def test_a_dependency_by_name_by_type_and_by_id(wanted: str) -> None:
+    assert names(read([resource("a", dependsOn=[wanted]), resource("b")])) == ["b", "a"]
+
+
+def test_what_is_referred_to_is_depended_on() -> None:
+    refer = f"[reference(resourceId('{TYPE}', 'b')).clientId]"
+    template = read([resource("a", tags={"client": refer}), resource("b")])
+    assert names(template) == ["b", "a"]
+    content = template.resources[1].content(lambda name: {"clientId": name.rpartition("/")[2]})
+    assert content["tags"] == {"client": "b"}
+
+
+@given(st.lists(st.lists(st.integers(0, 7), max_size=4), min_size=8, max_size=8))
+def test_every_resource_comes_after_those_it_depends_on(edges: list[list[int]]) -> None:
+    acyclic = [sorted({other for other in others if other < number}) for number, others in enumerate(edges)]
+    declared = [
+        resource(f"r{number}", dependsOn=[f"r{other}" for other in others]) for number, others in enumerate(acyclic)
+    ]
+    order = names(read(declared[::-1]))
+    assert len(order) == 8
+    for number, others in enumerate(acyclic):
+        assert all(order.index(f"r{other}") < order.index(f"r{number}") for other in others)

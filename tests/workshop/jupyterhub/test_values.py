@@ -1,0 +1,49 @@
+"""The values for Zero to JupyterHub: what can be said of them without a cluster."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import Any
+
+import pytest
+import yaml
+
+from workshop.jupyterhub.installation import Installation
+from workshop.places import NOTEBOOKS, ROOT
+
+VALUES: dict[str, Any] = yaml.safe_load((ROOT / "hub" / "values.yaml").read_text("utf-8"))
+
+
+def test_the_nodes_metadata_service_stays_out_of_reach() -> None:
+    user = VALUES["singleuser"]
+    assert user["cloudMetadata"] == {"blockWithIptables": True, "ip": "169.254.169.254"}
+    assert user["networkPolicy"]["enabled"] is True
+    assert user["networkPolicy"]["egressAllowRules"]["cloudMetadataServer"] is False
+
+
+def test_no_password_is_written_down() -> None:
+    assert set(VALUES["hub"]["config"]["SharedPasswordAuthenticator"].values()) == {""}
+
+
+def test_the_first_notebook_is_where_the_values_say() -> None:
+    path = VALUES["singleuser"]["defaultUrl"].removeprefix("/lab/tree/")
+    assert (ROOT / path).exists() and (ROOT / path).parent == NOTEBOOKS
+
+
+def test_a_dask_scheduler_can_be_reached_at_the_address_that_is_given() -> None:
+    user = VALUES["singleuser"]
+    address = user["extraEnv"]["DASK_SCHEDULER_ADDRESS"]
+    (rule,) = user["networkPolicy"]["egress"]
+    assert address == f"tcp://dask-scheduler.dask:{rule['ports'][0]['port']}"
+
+
+@pytest.mark.parametrize("name", ["JupyterHub", "Authenticator", "SharedPasswordAuthenticator"])
+def test_jupyterhub_knows_these_settings(installation: Installation, name: str) -> None:
+    place = {
+        "JupyterHub": "jupyterhub.app",
+        "Authenticator": "jupyterhub.auth",
+        "SharedPasswordAuthenticator": "jupyterhub.authenticators.shared",
+    }
+    code = f"from {place[name]} import {name}; print(*{name}.class_traits(config=True))"
+    done = subprocess.run([installation.python, "-c", code], capture_output=True, text=True, check=True)
+    assert set(VALUES["hub"]["config"][name]) <= set(done.stdout.split())

@@ -1,0 +1,43 @@
+"""Fixtures for the tests of warm kernels."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.workshop.kernels.kernels import Kernel, eventually, gone, start
+from workshop.kernels.pool import pool
+
+if sys.platform != "linux":
+    collect_ignore = [
+        f"test_{what}.py" for what in ("isolation", "life", "zygote", "notebooks", "jupyter_server", "wire", "folder")
+    ]
+
+Start = Callable[..., Kernel]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_zygote_left() -> Iterator[None]:
+    """At the end, zygotes that are asked to go do go."""
+    yield
+    zygotes = pool.pids()
+    pool.close()
+    for pid in zygotes:
+        assert eventually(gone(pid)), f"zygote {pid} has not gone"
+
+
+@pytest.fixture
+def kernel() -> Iterator[Start]:
+    """Starts kernels, and shuts them down after the test."""
+    kernels: list[Kernel] = []
+
+    def started(*args: Any, **options: Any) -> Kernel:
+        kernels.append(start(*args, **options))
+        return kernels[-1]
+
+    yield started
+    for each in kernels:
+        each.close()

@@ -1,0 +1,103 @@
+"""A Jupyter server, as JupyterLab runs on, whose Python kernels are warm."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+import pytest
+from jupyter_client.blocking.client import BlockingKernelClient
+
+from tests.workshop.kernels.kernels import DEADLINE, eventually, running
+
+EXTENSION = "{'workshop.kernels.server_extension': True}"
+
+
+@dataclass
+class Server:
+    process: subprocess.Popen[bytes]
+    url: str
+    token: str
+
+    def ask(self, method: str, path: str, content: object = None) -> Any:
+        data = None if content is None else json.dumps(content).encode()
+        headers = {"Authorization": f"token {self.token}"}
+        request = urllib.request.Request(f"{self.url}{path}", data, headers, method=method)
+        with urllib.request.urlopen(request, timeout=DEADLINE) as answer:
+            return json.loads(answer.read() or "null")
+
+    def answers(self) -> bool:
+        try:
+            return bool(self.ask("GET", "/api"))
+        except URLError:
+            return False
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    for name in ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    monkeypatch.setenv("JUPYTER_DEFAULT_PROVISIONER_NAME", "warm-provisioner")
+    monkeypatch.delenv("PYTEST_CURRENT_TEST", raising=False)
+    options = {
+        "ServerApp.port": port,
+        "ServerApp.port_retries": 0,
+        "ServerApp.root_dir": tmp_path,
+        "ServerApp.jpserver_extensions": EXTENSION,
+        "IdentityProvider.token": uuid.uuid4().hex,
+    }
+    command = [sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root"]
+    command += [f"--{name}={value}" for name, value in options.items()]
+    with (tmp_path / "log").open("wb") as log, subprocess.Popen(command, stderr=log) as process:
+        found = Server(process, f"http://127.0.0.1:{port}", str(options["IdentityProvider.token"]))
+        try:
+            assert eventually(lambda: found.answers() or process.poll() is not None)
+            assert process.poll() is None, (tmp_path / "log").read_text()
+            yield found
+        finally:
+            process.terminate()
+
+
+def children(pid: int) -> list[int]:
+    found = [task.joinpath("children").read_text().split() for task in Path(f"/proc/{pid}/task").iterdir()]
+    return [int(child) for each in found for child in each]
+
+
+def run(kernel_id: str, code: str) -> Any:
+    """The value of an expression in a kernel, over its own connection."""
+    client = BlockingKernelClient()
+    client.load_connection_file(str(Path(os.environ["JUPYTER_RUNTIME_DIR"]) / f"kernel-{kernel_id}.json"))
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=DEADLINE)
+        reply = client.execute("", user_expressions={"it": code}, reply=True, timeout=DEADLINE)
+        return json.loads(reply["content"]["user_expressions"]["it"]["data"]["text/plain"])
+    finally:
+        client.stop_channels()
+
+
+def test_its_kernels_are_forked_from_what_was_imported_as_it_started(server: Server) -> None:
+    assert eventually(lambda: len(children(server.process.pid)) == 1)  # extensions start others for a moment
+    (zygote,) = children(server.process.pid)
+    first, second = (server.ask("POST", "/api/kernels", {"name": "python3"})["id"] for _ in range(2))
+    pids = [run(kernel, "__import__('os').getpid()") for kernel in (first, second)]
+    assert sorted(children(zygote)) == sorted(pids)
+    server.ask("POST", f"/api/kernels/{first}/restart", {})
+    again = run(first, "__import__('os').getpid()")
+    assert eventually(lambda: sorted(children(zygote)) == sorted([again, pids[1]]))
+    server.ask("DELETE", f"/api/kernels/{second}")
+    assert eventually(lambda: children(zygote) == [again])
+    server.process.kill()
+    assert eventually(lambda: not running(zygote) and not running(again))

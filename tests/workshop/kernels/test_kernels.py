@@ -1,0 +1,133 @@
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from jupyter_core.utils import ensure_event_loop
+
+from tests.workshop.notebooks import notebook
+from workshop.execution.execution import execute
+from workshop.kernels.kernels import KernelKind, Kernels, default_kind, warm_up
+from workshop.kernels.pool import pool
+from workshop.notebooks.series import Notebook
+from workshop.places import ROOT
+
+
+@pytest.mark.skipif(default_kind() is not KernelKind.WARM, reason="warm kernels need Linux")
+def test_kernels_are_forked_from_what_was_warmed_up(tmp_path: Path) -> None:
+    pool.close()
+    warm_up(KernelKind.WARM)
+    (warmed,) = pool.pids()
+    cell = "import os, sys\nf\"parent {os.getppid()} {'azure.identity' in sys.modules}\""
+    environment = {**os.environ, "AZURE_AUTHORITY_HOST": "https://localhost:1"}
+    with Kernels(KernelKind.WARM, environment) as kernels:
+        execution = execute(Notebook(tmp_path / "00_a.ipynb"), notebook(cell), {}, kernels)
+    assert f"parent {warmed} True" in execution.node.cells[-1].outputs[0].data["text/plain"]
+    assert pool.pids() == [warmed]
+
+
+def test_nothing_is_warmed_up_for_stock_kernels() -> None:
+    pool.close()
+    warm_up(KernelKind.STOCK)
+    assert pool.pids() == []
+
+
+@pytest.fixture(params=[KernelKind.STOCK, KernelKind.WARM])
+def kind(request: pytest.FixtureRequest) -> KernelKind:
+    if request.param is KernelKind.WARM and default_kind() is not KernelKind.WARM:
+        pytest.skip("warm kernels need Linux")
+    return KernelKind(request.param)
+
+
+def process_of(manager: Any) -> psutil.Process:
+    return psutil.Process(manager.provisioner.pid)
+
+
+def ended(process: psutil.Process) -> bool:
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def test_the_next_kernel_is_started_while_a_notebook_runs(tmp_path: Path, kind: KernelKind) -> None:
+    first, second = (Notebook(tmp_path / name / f"{name}.ipynb") for name in ("00_a", "01_b"))
+    for each in (first, second):
+        each.path.parent.mkdir()
+    with Kernels(kind, os.environ) as kernels:
+
+        def on_cell(done: int) -> None:
+            if done == 0:
+                kernels.prepare(second.path.parent)
+
+        slow = notebook("import time; time.sleep(3)" if kind is KernelKind.STOCK else "import time; time.sleep(1)")
+        assert execute(first, slow, {}, kernels, on_cell).failure is None
+        began = time.time()
+        manager = kernels.take(second.path.parent)
+        process = process_of(manager)
+        assert process.create_time() < began - 0.5
+        assert process.cwd() == str(second.path.parent)
+        kernels.give_back(manager)
+    assert ended(process)
+
+
+def test_a_kernel_that_nobody_takes_ends_too(tmp_path: Path, kind: KernelKind) -> None:
+    (tmp_path / "a").mkdir()
+    before = set(psutil.Process().children(recursive=True))
+    with Kernels(kind, os.environ) as kernels:
+        kernels.prepare(tmp_path / "a")
+        taken = kernels.take(tmp_path)
+        kernels.give_back(taken)
+        kernels.prepare(tmp_path)
+    left = [each for each in psutil.Process().children(recursive=True) if each not in before and not ended(each)]
+    assert [each.pid for each in left if each.pid not in pool.pids()] == []
+
+
+def test_a_kernel_whose_start_was_interrupted_ends_too(tmp_path: Path, kind: KernelKind) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    before = set(psutil.Process().children(recursive=True))
+    with Kernels(kind, os.environ) as kernels:
+        ensure_event_loop().call_later(0.01, interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            kernels.take(tmp_path)
+    left = [each for each in psutil.Process().children(recursive=True) if each not in before and not ended(each)]
+    assert [each.pid for each in left if each.pid not in pool.pids()] == []
+
+
+def test_a_prepared_kernel_that_does_not_start_is_told_to_who_takes_it(tmp_path: Path) -> None:
+    with Kernels(KernelKind.STOCK, os.environ) as kernels:
+        kernels.prepare(tmp_path / "absent")
+        with pytest.raises(OSError, match="absent"):
+            kernels.take(tmp_path / "absent")
+        kernels.prepare(tmp_path / "absent")
+
+
+def test_papermill_is_imported_without_the_grammar_and_with_all_else() -> None:
+    script = (
+        "import sys; from workshop.kernels.imports import import_papermill; import_papermill();"
+        "import papermill, jsonschema;"
+        "print('lark' in sys.modules, 'rfc3987_syntax' in sys.modules, jsonschema.validate([], {'type': 'array'}))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False", "None"]
+
+
+def test_papermill_is_imported_by_several_threads_at_once() -> None:
+    script = (
+        "from concurrent.futures import ThreadPoolExecutor; from workshop.kernels.imports import import_papermill\n"
+        "with ThreadPoolExecutor(8) as pool: print(list(pool.map(lambda _: import_papermill(), range(8))))\n"
+        "import papermill, sys; print(papermill.__name__, [n for n, m in sys.modules.items() if m is None])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{[None] * 8}\npapermill []\n"
+
+
+def test_the_command_line_is_read_without_slow_imports() -> None:
+    script = (
+        "import sys, workshop.cli; print([n for n in ('papermill', 'nbformat', 'rich', 'zmq') if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -1,0 +1,69 @@
+"""Executes the notebooks and saves their outputs into them, so that the same run leaves the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from workshop.errors import WorkshopError
+from workshop.execution.progress import Progress
+from workshop.execution.report import account_of
+from workshop.execution.running import Outcome, outcomes
+from workshop.files import notebook_text, stage
+from workshop.kernels.kernels import KernelKind
+from workshop.notebooks.plan import Plan, make_plan
+from workshop.notebooks.series import Notebook
+from workshop.sandbox_process import FreshSandbox, kernel_environment
+
+
+def save(notebooks: Sequence[Notebook], kind: KernelKind, progress: Progress) -> list[str]:
+    """Execute the notebooks against a fresh sandbox and save all of them in place, or none.
+
+    Args:
+        notebooks: in order.
+        kind: of kernels.
+        progress: is told where the run is.
+
+    Returns:
+        The names of those that changed.
+
+    Raises:
+        WorkshopError: A notebook failed, its outputs name a folder of this machine, or it cannot be written.
+    """
+    plan = make_plan(notebooks, {})
+    texts = {outcome.name: notebook_text(outcome.node) for outcome in _executed(plan, kind, progress)}
+    before = {notebook: notebook.path.read_text("utf-8") for notebook in notebooks}
+    changed = {book.path: texts[book.name] for book, text in before.items() if text != texts[book.name]}
+    _replace_all(changed)
+    return [path.stem for path in changed]
+
+
+def _executed(plan: Plan, kind: KernelKind, progress: Progress) -> list[Outcome]:
+    done = []
+    with progress, FreshSandbox() as sandbox:
+        progress.preparing("Starting a fresh sandbox")
+        for outcome in outcomes(plan, kernel_environment(sandbox.environment), kind, progress, ahead=True):
+            if outcome.failure is not None:
+                raise WorkshopError(f"Nothing was saved.\n\n{account_of(outcome.name, outcome.failure)}")
+            if outcome.findings.paths:
+                raise WorkshopError(
+                    f"Nothing was saved: in {outcome.name}, outputs of the cells "
+                    f"{', '.join(dict.fromkeys(outcome.findings.paths))} name a folder of this machine."
+                )
+            done.append(outcome)
+    return done
+
+
+def _replace_all(texts: Mapping[Path, str]) -> None:
+    """Write all files beside the old ones first, so that a full disk costs nothing, then rename."""
+    staged: dict[Path, Path] = {}
+    try:
+        for path, text in texts.items():
+            staged[path] = stage(path, text)
+        for path, new in staged.items():
+            new.replace(path)
+    except OSError as error:
+        raise WorkshopError(f"The notebooks cannot be saved: {error.filename}: {error.strerror}.") from error
+    finally:
+        for new in staged.values():
+            new.unlink(missing_ok=True)

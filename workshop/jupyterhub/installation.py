@@ -1,0 +1,131 @@
+"""The hub's own environment: JupyterHub beside the course's packages, and the proxy in front of it.
+
+It is made once, in a folder of its own, so that the course's environment stays as it is locked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from workshop.errors import WorkshopError
+from workshop.jupyterhub.accounts import run_by_root
+from workshop.places import ROOT
+
+ENVIRONMENT = ROOT / ".venv-hub"
+_HUB = ROOT / "hub"
+_LOCK = ROOT / "requirements.txt"
+_CONSTRAINTS = _HUB / "constraints.txt"
+_PROXY_FILES = ("package.json", "package-lock.json")
+_MINORS = (11, 12, 13, 14)  # of Python 3, for which requirements.txt is resolved
+_WINDOWS = sys.platform == "win32"
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Where the hub's programs are."""
+
+    path: Path
+
+    @property
+    def python(self) -> Path:
+        """The Python that has JupyterHub."""
+        return self.path / "bin" / "python"
+
+    @property
+    def proxy(self) -> Path:
+        """The proxy's program."""
+        return self.path / "proxy" / "node_modules" / ".bin" / "configurable-http-proxy"
+
+    @property
+    def stamp(self) -> Path:
+        """Tells what was installed; written last."""
+        return self.path / "installed"
+
+    def is_for(self, wanted: str) -> bool:
+        """Tell whether all is there, made of what ``wanted`` stands for."""
+        made_of = self.stamp.read_text() if self.stamp.exists() else ""
+        return made_of == wanted and self.python.exists() and self.proxy.exists()
+
+
+def why_not() -> str:
+    """Return why a hub cannot run here; empty if it can."""
+    if _WINDOWS:
+        return "JupyterHub does not run on Windows. It runs in WSL, the Windows Subsystem for Linux."
+    missing = [program for program in ("node", "npm") if shutil.which(program) is None]
+    if missing:
+        return f"JupyterHub needs {' and '.join(missing)} for its proxy. On Debian or Ubuntu: sudo apt install npm"
+    return ""
+
+
+def ensure_installed(path: Path = ENVIRONMENT) -> Installation:
+    """Return the installation in this folder; made if it is not there or no longer what it should be.
+
+    Raises:
+        WorkshopError: It cannot be made.
+    """
+    if reason := why_not():
+        raise WorkshopError(reason)
+    with FileLock(path.with_name(f"{path.name}.lock")):
+        found = Installation(path)
+        if not found.is_for(_wanted()):
+            print(f"Installing JupyterHub in {path} (once, a minute or so)", flush=True)
+            _install(found)
+    return found
+
+
+def _install(found: Installation) -> None:
+    path = found.path
+    shutil.rmtree(path, ignore_errors=True)
+    _run([*_uv("venv"), "--python", _interpreter(), str(path)])
+    constraints = ["--constraint", str(_LOCK), "--constraint", str(_CONSTRAINTS)]
+    _run([*_uv("pip", "install"), "--python", str(found.python), *constraints, "--editable", f"{ROOT}[hub]"])
+    proxy = path / "proxy"
+    proxy.mkdir()
+    for name in _PROXY_FILES:
+        shutil.copy2(_HUB / name, proxy)
+    _run(["npm", "ci", "--prefix", str(proxy), "--no-audit", "--no-fund", "--loglevel=error"])
+    found.stamp.write_text(_wanted())
+
+
+def _wanted() -> str:
+    """Return a text that changes with whatever is to be installed."""
+    files = (_LOCK, _CONSTRAINTS, ROOT / "pyproject.toml", *(_HUB / name for name in _PROXY_FILES))
+    content = b"\0".join(file.read_bytes() for file in files)
+    return hashlib.sha256(content + f"{_interpreter()} {sys.version} {ROOT}".encode()).hexdigest()
+
+
+def _interpreter() -> str:
+    """Return a Python for the hub: this one, or the system's where learners, as other users, cannot use this one."""
+    if run_by_root() and not _open_to_all(Path(sys.executable).resolve()):
+        minors = (sys.version_info.minor, *_MINORS)
+        systems = (Path(f"/usr/bin/python3.{minor}") for minor in minors)
+        return next((str(each) for each in systems if each.exists() and _open_to_all(each.resolve())), sys.executable)
+    return sys.executable
+
+
+def _open_to_all(path: Path) -> bool:
+    """Tell whether any user may execute a file, by its mode and those of the folders it is in."""
+    return all(each.stat().st_mode & stat.S_IXOTH for each in (path, *path.parents))
+
+
+def _uv(*words: str) -> list[str]:
+    return [sys.executable, "-m", "uv", "--quiet", *words]
+
+
+def _run(command: Sequence[str]) -> None:
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise WorkshopError(f"{command[0]} cannot be run: {error.strerror}.") from error
+    if done.returncode != 0:
+        said = (done.stderr or done.stdout).strip()
+        raise WorkshopError(f"JupyterHub cannot be installed: {' '.join(command[:5])} … failed.\n{said}")

@@ -1,0 +1,135 @@
+"""``python -m workshop hub``: JupyterHub for the class, until Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from workshop.classroom.classroom import Classroom
+from workshop.classroom.folder import ClassFolder, make_private_folder
+from workshop.errors import UsageError, WorkshopError
+from workshop.jupyterhub.accounts import account_of, check_reachable, hand_over, open_way, run_by_root
+from workshop.jupyterhub.installation import Installation, ensure_installed
+from workshop.places import ROOT
+
+CONFIGURATION = ROOT / "hub" / "jupyterhub_config.py"
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_OPERATORS = ("AZURE_", "MSI_", "IDENTITY_")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the hub can be reached.
+
+    Attributes:
+        url: for browsers, such as ``http://127.0.0.1:8000``.
+        certificate: a PEM file, for https; None without.
+        key: the certificate's, likewise.
+    """
+
+    url: str
+    certificate: Path | None = None
+    key: Path | None = None
+
+    def check(self) -> None:
+        """Refuse what would send passwords over a network in the clear.
+
+        Raises:
+            UsageError: It would, or certificate and https do not go together.
+        """
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise UsageError(f"--url takes an address such as https://0.0.0.0:8000, not '{self.url}'.")
+        if (self.certificate is None) != (self.key is None):
+            raise UsageError("--certificate and --key go together.")
+        if (parts.scheme == "https") != (self.certificate is not None):
+            raise UsageError("https takes --certificate and --key, and only https does.")
+        if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+            raise UsageError(
+                f"{self.url} would send passwords over the network in the clear. Use https with --certificate and "
+                "--key, or listen on 127.0.0.1 behind something that has a certificate."
+            )
+
+
+def start_hub(folder: ClassFolder, place: Place) -> int:
+    """Start the hub and return its exit status when it has ended.
+
+    Raises:
+        UsageError: No class is planned, nobody was provided for, or the address will not do.
+        WorkshopError: The hub cannot be installed or started.
+    """
+    place.check()
+    classroom = folder.load()
+    if not folder.sign_ins.exists():
+        raise UsageError("Nobody has a sign-in yet. Before this comes: python -m workshop provision --yes")
+    installation = ensure_installed()
+    make_private_folder(folder.hub)
+    if run_by_root():
+        _try_separate_users(folder, classroom, installation)
+    print(f"The hub of the class {classroom.name}: {place.url}   Ctrl-C ends it, and all servers.")
+    print(f"Sign-ins are in {folder.sign_ins}; the trainer's leads to the page of all servers.")
+    if not run_by_root():
+        print("All servers run as you: learners can read each other's files, and yours. With sudo they cannot.")
+    command = [str(installation.python), "-m", "jupyterhub", "--config", str(CONFIGURATION)]
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the hub, which then ends itself
+    try:
+        environment = hub_environment(folder, place, os.environ)
+        hub = subprocess.Popen(command, cwd=folder.hub, env=environment, start_new_session=False)
+        return _wait(hub)
+    except OSError as error:
+        raise WorkshopError(f"The hub cannot be started: {error.strerror}.") from error
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _try_separate_users(folder: ClassFolder, classroom: Classroom, installation: Installation) -> None:
+    """Find out before the class does whether learners, as users of their own, get at what they need.
+
+    Raises:
+        WorkshopError: They do not.
+    """
+    accounts = [account_of(learner, folder, separate=True) for learner in classroom.learners]
+    provided = [account for account in accounts if account.home.is_dir()]
+    open_way(folder)
+    for account in provided[:1]:
+        hand_over(account)
+        check_reachable(account, [str(installation.python)])
+
+
+def hub_environment(folder: ClassFolder, place: Place, base: Mapping[str, str]) -> dict[str, str]:
+    """Return the hub's environment: this process's without the trainer's sign-in, and what its configuration reads."""
+    kept = {name: value for name, value in base.items() if not name.upper().startswith(_OPERATORS)}
+    inside = {
+        "WORKSHOP_HUB_INTERNAL_URL": f"http://127.0.0.1:{_free_port()}",
+        "WORKSHOP_HUB_PROXY_URL": f"http://127.0.0.1:{_free_port()}",
+    }
+    secured = {"WORKSHOP_HUB_CERTIFICATE": place.certificate, "WORKSHOP_HUB_KEY": place.key}
+    files = {name: str(path.absolute()) for name, path in secured.items() if path is not None}
+    return {
+        **kept,
+        **inside,
+        **files,
+        "WORKSHOP_HUB_URL": place.url,
+        "WORKSHOP_CLASS_FOLDER": str(folder.path.absolute()),
+    }
+
+
+def _wait(hub: subprocess.Popen[bytes]) -> int:
+    """Wait for the hub; if told to end, tell it."""
+    try:
+        return hub.wait()
+    except KeyboardInterrupt:
+        hub.terminate()
+        hub.wait()
+        raise
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])

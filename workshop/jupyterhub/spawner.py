@@ -1,0 +1,71 @@
+"""A learner's Jupyter server: in their own folder, with their own credential, as their own user."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jupyterhub.spawner import LocalProcessSpawner
+from traitlets import Bool, Unicode
+
+from workshop.classroom.folder import ClassFolder
+from workshop.errors import WorkshopError
+from workshop.jupyterhub.accounts import Account, account_of, hand_over, open_way
+
+_SHELL = "/bin/bash"
+
+
+def landing_page(handler: Any) -> str:
+    """Return where to go after signing in: the trainer to the page of all servers, learners to their own."""
+    user = handler.current_user
+    return str(handler.hub.base_url) + "admin" if user is not None and user.admin else ""
+
+
+class LearnerSpawner(LocalProcessSpawner):  # type: ignore[misc]  # Any to mypy: JupyterHub is not installed beside it
+    """Starts the server of whoever has signed in; the trainer has none."""
+
+    class_folder = Unicode(help="The class's folder.").tag(config=True)
+    separate_users = Bool(help="Whether each learner has a user id of their own; only root can do that.").tag(
+        config=True
+    )
+
+    def make_preexec_fn(self, name: str) -> None:
+        """Do nothing between fork and exec: Popen itself changes the user."""
+
+    def user_env(self, env: dict[str, str]) -> dict[str, str]:
+        """Return the server's environment: the learner's home, and their credential in place of anybody else's."""
+        account = self._account()
+        kept = {name: value for name, value in env.items() if not name.startswith(("AZURE_", "MSI_", "IDENTITY_"))}
+        own = {"USER": self.user.name, "LOGNAME": self.user.name, "HOME": str(account.home), "SHELL": _SHELL}
+        return {**kept, **own, **self._credential()}
+
+    async def start(self) -> Any:
+        """Start the server; return where it listens.
+
+        Raises:
+            WorkshopError: Nobody of the class has signed in, or they were not provided for.
+        """
+        account = self._account()
+        folder = self._folder()
+        if not account.home.is_dir():
+            raise WorkshopError(f"{self.user.name} has no notebooks yet: python -m workshop provision {self.user.name}")
+        if self.separate_users:
+            open_way(folder)
+            hand_over(account)
+        self.notebook_dir = str(account.home)
+        self.popen_kwargs = account.popen_options
+        return await super().start()
+
+    def _folder(self) -> ClassFolder:
+        return ClassFolder(Path(self.class_folder))
+
+    def _account(self) -> Account:
+        folder = self._folder()
+        learners = {learner.handle: learner for learner in folder.load().learners}
+        if self.user.name not in learners:
+            raise WorkshopError(f"{self.user.name} is not in the class, and has no server.")
+        return account_of(learners[self.user.name], folder, separate=self.separate_users)
+
+    def _credential(self) -> dict[str, str]:
+        folder = self._folder()
+        return folder.of(folder.load().find(self.user.name)).read_environment() or {}

@@ -1,0 +1,182 @@
+"""The kernels that notebooks run in: warm ones, forked from a process with the imports done, or stock ones."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, cast
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_client.manager import KernelManager
+
+
+KERNEL = "python3"
+_ARGUMENTS = (
+    "--IPKernelApp.log_level=CRITICAL",  # what matters to people is in the outputs
+    "--HistoryManager.hist_file=:memory:",  # as nbclient has it: else all kernels would wait for one file
+    "--IPythonKernel._execute_sleep=0",  # it is for clients that do not wait for "idle" after each cell: nbclient does
+)
+
+
+class KernelKind(StrEnum):
+    """How a notebook's kernel is started."""
+
+    WARM = "warm"
+    STOCK = "stock"
+
+
+def default_kind() -> KernelKind:
+    """Return the fastest kind of kernel that this system has."""
+    return KernelKind.WARM if sys.platform == "linux" else KernelKind.STOCK
+
+
+def warm_up(kind: KernelKind) -> None:
+    """Start what warm kernels are forked from, without waiting for it, so that it has its imports done when needed."""
+    if kind is KernelKind.WARM:
+        from workshop.kernels.owner import WarmStartError
+        from workshop.kernels.pool import pool
+        from workshop.kernels.preload import NOTEBOOK_MODULES
+
+        with contextlib.suppress(WarmStartError):  # then kernels start as usual
+            pool.warm_up(((sys.executable,), NOTEBOOK_MODULES), os.environ)
+
+
+class Kernels:
+    """The kernels of notebooks that run one after the other: each is started while the notebook before it runs.
+
+    Used in a ``with``, at whose end all of them have ended. All of it is done by the event loop of the thread, in which
+    notebooks are executed too; so it goes on whenever one is.
+
+    Args:
+        kind: of kernels.
+        environment: all variables that they get; this process's own are left alone.
+    """
+
+    def __init__(self, kind: KernelKind, environment: Mapping[str, str]) -> None:
+        self._kind = kind
+        self._environment = dict(environment)
+        self._starting: tuple[Path, asyncio.Task[KernelManager]] | None = None
+        self._ending: list[asyncio.Task[None]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._abandon()
+        _loop().run_until_complete(self._finish())
+
+    def prepare(self, folder: Path) -> None:
+        """Begin to start the kernel of the next notebook, which is in ``folder``."""
+        if self._starting is None:
+            self._starting = (folder, _loop().create_task(self._start(folder)))
+
+    def take(self, folder: Path) -> KernelManager:
+        """Return the manager of a kernel that has been started in ``folder``, for one notebook.
+
+        Raises:
+            RuntimeError, OSError: It cannot be started.
+        """
+        if self._starting is not None and self._starting[0] != folder:
+            self._abandon()
+        self.prepare(folder)
+        assert self._starting is not None
+        _, task = self._starting
+        try:
+            return _loop().run_until_complete(task)
+        finally:
+            if task.done():  # else the user has interrupted, and what is on its way ends with the rest
+                self._starting = None
+
+    def give_back(self, manager: KernelManager) -> None:
+        """Begin to end a kernel that was taken."""
+        self._ending.append(_loop().create_task(_shut_down(manager)))
+
+    def _abandon(self) -> None:
+        if self._starting is not None:
+            self._ending.append(_loop().create_task(_end(self._starting[1])))
+            self._starting = None
+
+    async def _finish(self) -> None:
+        import asyncio  # not above: what notebooks wait for is to be started before
+
+        for came in await asyncio.gather(*self._ending, return_exceptions=True):
+            if isinstance(came, BaseException):
+                raise came
+
+    async def _start(self, folder: Path) -> KernelManager:
+        manager = _remembering(self._kind)(kernel_name=KERNEL, kernel_spec_manager=_specs())
+        await manager.start_kernel(cwd=str(folder), env=self._environment, extra_arguments=list(_ARGUMENTS))
+        return cast("KernelManager", manager)
+
+
+async def _end(starting: asyncio.Task[KernelManager]) -> None:
+    """End a kernel that nobody has taken."""
+    with contextlib.suppress(RuntimeError, OSError):  # it did not start: whoever takes it would have been told
+        await _shut_down(await starting)
+
+
+async def _shut_down(manager: Any) -> None:
+    try:
+        if await manager.is_alive():
+            await manager.shutdown_kernel()
+    finally:
+        await manager.cleanup_resources()
+        for client in manager.clients:
+            client.stop_channels()
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    """The loop in which nbclient, too, does its work in this thread."""
+    from jupyter_core.utils import ensure_event_loop
+
+    return ensure_event_loop()
+
+
+@cache
+def _remembering(kind: KernelKind) -> type[Any]:
+    """The class of managers for this kind that remember their clients: who ends a kernel closes what leads to it."""
+    base: type[Any] = _base(kind)
+
+    class Manager(base):  # type: ignore[misc]  # mypy takes no base that is chosen as it runs
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.clients: list[Any] = []
+
+        def client(self, **kwargs: Any) -> Any:
+            self.clients.append(super().client(**kwargs))
+            return self.clients[-1]
+
+    return Manager
+
+
+@cache
+def _specs() -> KernelSpecManager:
+    """Where kernels are described: Jupyter's own folders, searched without IPython, which is long to import.
+
+    Left to itself it would import IPython for the folder that kernels were described in before there was Jupyter.
+    """
+    from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_core.paths import jupyter_path
+
+    return KernelSpecManager(kernel_dirs=jupyter_path("kernels"))
+
+
+def _base(kind: KernelKind) -> type[KernelManager]:
+    if kind is KernelKind.WARM:
+        from workshop.kernels.manager import WarmKernelManager
+
+        return WarmKernelManager
+    from jupyter_client.manager import AsyncKernelManager
+
+    return AsyncKernelManager

@@ -1,0 +1,64 @@
+"""What a run is going to do: which notebooks, with which parameters, against what."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from workshop.files import read_notebook
+from workshop.notebooks.parameters import Parameter, Value, check, declared
+from workshop.notebooks.series import Notebook
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+SANDBOX = "sandbox"
+_TARGET = "target"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A notebook to execute: its content and the values of its parameters that are not the default."""
+
+    notebook: Notebook
+    node: NotebookNode
+    parameters: Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Notebooks to execute in order, and the ``target`` they will work on."""
+
+    steps: Sequence[Step]
+    target: Value
+
+
+def make_plan(notebooks: Sequence[Notebook], given: Mapping[str, object]) -> Plan:
+    """Read the notebooks and check the parameters.
+
+    Args:
+        notebooks: in order.
+        given: values of parameters by name; a ``Text`` is read as what the parameter takes.
+
+    Raises:
+        UsageError: A notebook cannot be read, or parameters do not fit: all problems at once.
+    """
+    nodes = [read_notebook(notebook.path) for notebook in notebooks]
+    declarations = [declared(node) for node in nodes]
+    parameters = check(declarations, given)
+    steps = [Step(*parts) for parts in zip(notebooks, nodes, parameters, strict=True)]
+    return Plan(steps, _target(declarations, parameters))
+
+
+def _target(declarations: Sequence[Mapping[str, Parameter]], parameters: Sequence[Mapping[str, Value]]) -> Value:
+    """The target that was given, or else the notebooks' default; notebooks without any have the sandbox."""
+    for values in parameters:
+        if _TARGET in values:
+            return values[_TARGET]
+    for declares in declarations:
+        if _TARGET in declares:
+            target: Value = ast.literal_eval(declares[_TARGET].default)
+            return target
+    return SANDBOX

@@ -1,0 +1,188 @@
+"""Readable pages of executed notebooks: one file each, nothing fetched from anywhere."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from html import unescape
+from mimetypes import guess_type
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
+
+from workshop.execution.execution import Failure
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+    from nbconvert.exporters import HTMLExporter
+    from nbformat import NotebookNode
+
+GENERATOR = '<meta name="generator" content="python -m workshop">'
+
+_TEMPLATES = Path(__file__).resolve().parent / "templates"
+_HEADING = re.compile(r"^# +(.+?)\s*$", re.MULTILINE)
+_MARKUP = re.compile(r"[*`]")
+_SVG = "image/svg+xml"
+_SVG_IN_BASE64 = re.compile(r"data:image/svg\+xml;base64,([A-Za-z0-9+/=\s]+)")
+_PICTURE_FILE = re.compile(r'(<img\b[^>]*?\bsrc=)"(?![a-z]+:|//)([^"]+)"')
+_NOTEBOOK_LINK = re.compile(r'href="(?:\./)?(\w+)\.ipynb(?=["#])')
+
+
+@dataclass(frozen=True)
+class Page:
+    """What surrounds a notebook on its page.
+
+    Attributes:
+        name: of the notebook, and of the page without its ending.
+        title: of the page.
+        previous: name of the notebook before it, or None.
+        next: name of the one after it, or None.
+        failure: what stopped the notebook, if anything did.
+        style: the style sheet.
+    """
+
+    name: str
+    title: str
+    previous: str | None
+    next: str | None
+    failure: Failure | None
+    style: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """A notebook in the table of a run.
+
+    Attributes:
+        name: of the notebook.
+        title: its first heading.
+        state: ``pending``, ``completed``, ``failed`` or ``skipped``.
+        cells: how many cells of code it has.
+        seconds: it took, once it has run.
+    """
+
+    name: str
+    title: str
+    state: str
+    cells: int
+    seconds: float | None = None
+
+
+def title_of(node: NotebookNode, name: str) -> str:
+    """Return the first heading of a notebook as plain text, or ``name`` if it has none."""
+    for cell in node.cells:
+        if cell.cell_type == "markdown" and (heading := _HEADING.search(cell.source)):
+            return _MARKUP.sub("", heading.group(1)).rstrip("# ")
+    return name
+
+
+def notebook_page(
+    node: NotebookNode, names: Sequence[str], name: str, folder: Path, failure: Failure | None = None
+) -> str:
+    """Return the page of an executed notebook.
+
+    Args:
+        node: the notebook, clean.
+        names: of all notebooks that get a page, in order.
+        name: of this one.
+        folder: where the pictures are that its text refers to.
+        failure: what stopped it, if anything did.
+    """
+    from workshop.pages.exporter import page_by
+
+    place = names.index(name)
+    page = Page(
+        name=name,
+        title=title_of(node, name),
+        previous=names[place - 1] if place > 0 else None,
+        next=names[place + 1] if place + 1 < len(names) else None,
+        failure=failure,
+        style=_style(),
+    )
+    html = page_by(_exporter(), node, {"metadata": {"name": name, "path": str(folder)}, "page": page})
+    return _link_pages(_embed_pictures(_percent_encode_svg(html), folder), names)
+
+
+def index_page(rows: Sequence[Row], summary: Mapping[str, str] | None = None, failure: str = "") -> str:
+    """Return the page that lists the notebooks of a run.
+
+    Args:
+        rows: the notebooks, in order.
+        summary: what the run brought about, by name.
+        failure: the account of what failed; empty if nothing did.
+    """
+    from markupsafe import Markup
+
+    return _index_template().render(
+        rows=rows, summary=summary, failure=failure, style=Markup(_own_style()), generator=Markup(GENERATOR)
+    )
+
+
+@cache
+def _index_template() -> Template:
+    from jinja2 import Environment, FileSystemLoader
+
+    return Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True).get_template("index.html.j2")
+
+
+@cache
+def _exporter() -> HTMLExporter:
+    from nbconvert.exporters import HTMLExporter
+
+    # Not embed_images: it ends what begins in one piece of HTML in the text and ends in another, such as <details>.
+    return HTMLExporter(
+        template_name="notebook",
+        extra_template_basedirs=[str(_TEMPLATES)],
+        anchor_link_text="#",  # not empty: nbconvert then leaves the link open; hidden by the style sheet
+        optimistic_validation=True,
+    )
+
+
+@cache
+def _own_style() -> str:
+    return (_TEMPLATES / "style.css").read_text("utf-8")
+
+
+@cache
+def _style() -> str:
+    """The style sheet with the colours of code, for light and for dark."""
+    from pygments.formatters import HtmlFormatter
+
+    light, dark = (HtmlFormatter(style=style).get_style_defs(".highlight") for style in ("default", "github-dark"))
+    own_background = ".highlight, .highlight pre { background: none; }"
+    return f"{_own_style()}{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n{own_background}"
+
+
+def _percent_encode_svg(html: str) -> str:
+    """Embed the drawings of outputs as text."""
+    return _SVG_IN_BASE64.sub(lambda match: _embedded(base64.b64decode(match.group(1)), _SVG), html)
+
+
+def _embed_pictures(html: str, folder: Path) -> str:
+    """Put the pictures that are files in ``folder`` into the page."""
+
+    def embedded(match: re.Match[str]) -> str:
+        path = folder / unquote(unescape(match.group(2)))
+        kind = guess_type(path.name)[0] or ""
+        if not kind.startswith("image/") or not path.is_file():
+            return match.group()
+        return f'{match.group(1)}"{_embedded(path.read_bytes(), kind)}"'
+
+    return _PICTURE_FILE.sub(embedded, html)
+
+
+def _embedded(picture: bytes, kind: str) -> str:
+    """Drawings go in as text: smaller, and nothing in them can look like a token by chance."""
+    if kind == _SVG:
+        return f"data:{_SVG},{quote(picture, safe=' =:/')}"
+    return f"data:{kind};base64,{base64.b64encode(picture).decode()}"
+
+
+def _link_pages(html: str, names: Sequence[str]) -> str:
+    """Let links to notebooks that have a page lead to it."""
+    return _NOTEBOOK_LINK.sub(
+        lambda match: f'href="{match.group(1)}.html' if match.group(1) in names else match.group(), html
+    )

@@ -1,0 +1,92 @@
+"""The folder in which a run leaves the executed notebooks and their pages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from workshop.errors import UsageError, WorkshopError
+from workshop.execution.running import Outcome
+from workshop.files import notebook_text, write_whole
+from workshop.pages.html import GENERATOR, Row, index_page
+from workshop.pages.page_maker import Job, PageMaker
+
+INDEX = "index.html"
+_OURS = re.compile(r"\d\d_\w+\.(?:ipynb|html)\Z", re.ASCII)
+
+
+class OutputFolder:
+    """Saves what a run brings about, as it comes. Used in a ``with``, at whose end all of it is written.
+
+    Pages of notebooks are made in a process of their own, while the next notebook runs. It is started for the first of
+    them: before, it would only slow down what the first notebook waits for.
+
+    Args:
+        path: the folder; made if it is not there. What an earlier run left in it goes.
+        rows: the notebooks that will run.
+
+    Raises:
+        UsageError: The folder cannot be made or written to, or has notebooks in it that are not from a run.
+    """
+
+    def __init__(self, path: Path, rows: Sequence[Row]) -> None:
+        self.path = path.absolute()
+        self._names = [row.name for row in rows]
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            found = [old for old in self.path.iterdir() if _OURS.match(old.name)]
+            if found and not self._is_ours():
+                raise UsageError(f"{path} has notebooks in it that are not from a run; choose another folder.")
+            write_whole(self.path / INDEX, index_page(rows))
+            for old in found:
+                old.unlink()
+        except OSError as error:
+            raise UsageError(f"The folder {path} cannot be written to: {error.strerror}.") from error
+        self._pages: PageMaker | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._pages is not None:
+            self._pages.close()
+
+    def save(self, outcome: Outcome, rows: Sequence[Row]) -> None:
+        """Save an executed notebook and the list of all now, and its page soon.
+
+        Raises:
+            WorkshopError: They cannot be written.
+        """
+        self._write(f"{outcome.name}.ipynb", notebook_text(outcome.node))
+        self._write(INDEX, index_page(rows))
+        self._pages = self._pages or PageMaker()
+        self._pages.make(Job(self.path / f"{outcome.name}.ipynb", self._names, outcome.folder, outcome.failure))
+
+    def finish(self, rows: Sequence[Row], summary: Mapping[str, str], account: str) -> Path:
+        """Wait for the pages and write the final list of them.
+
+        Returns:
+            The page that is this list.
+
+        Raises:
+            WorkshopError: Something could not be written.
+        """
+        if self._pages is not None:
+            self._pages.finish()
+        self._write(INDEX, index_page(rows, summary, account))
+        return self.path / INDEX
+
+    def _write(self, name: str, text: str) -> None:
+        try:
+            write_whole(self.path / name, text)
+        except OSError as error:
+            raise WorkshopError(f"{self.path / name} cannot be written: {error.strerror}.") from error
+
+    def _is_ours(self) -> bool:
+        index = self.path / INDEX
+        return index.is_file() and GENERATOR in index.read_text("utf-8", "replace")
