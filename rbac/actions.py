@@ -10,7 +10,7 @@ _STARS = re.compile(r"\*+")
 
 @lru_cache(maxsize=65_536)
 def matches(pattern: str, action: str) -> bool:
-    """Tell whether a pattern out of a role definition covers an action. Case does not matter.
+    """Return whether a pattern out of a role definition covers an action. Case does not matter.
 
     `*` stands for any characters, slashes included. A `*` that is a whole segment inside the pattern may also
     stand for no segment at all, so that `a/*/b` covers `a/b`. Azure documents no such rule, but its built-in

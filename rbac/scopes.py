@@ -33,7 +33,7 @@ def segments(scope: str) -> tuple[str, ...]:
 
 
 def contains(outer: str, inner: str) -> bool:
-    """Tell whether `inner` is `outer` or lies below it. Whole segments are compared, never characters.
+    """Return whether `inner` is `outer` or lies below it. Whole segments are compared, never characters.
 
     Only the ids are looked at: which subscriptions a management group holds is not written in their ids.
     """

@@ -68,6 +68,12 @@ def test_does_not_cover(pattern: str, action: str) -> None:
     assert not matches(pattern, action)
 
 
+@pytest.mark.parametrize(("pattern", "action", "covered"), oracle.DOCUMENTED)
+def test_what_microsoft_documents(pattern: str, action: str, covered: bool) -> None:
+    assert matches(pattern, action) is covered
+    assert oracle.covers(pattern, action) is covered
+
+
 @quick
 @given(patterns, actions)
 def test_agrees_with_the_oracle_on_whole_segments(pattern: str, action: str) -> None:
