@@ -7,6 +7,7 @@ server's tick), so state depends on the clock alone, and a restart in the middle
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -43,6 +44,7 @@ class LongOperations:
         self._ids = ids
         self._effects: dict[str, Effect] = {}
         self._next_due = self._earliest()
+        store.on_rollback(self._look_again)
 
     def on(self, name: str, effect: Effect) -> None:
         """Declare what completes the operations that are begun with ``name``."""
@@ -109,6 +111,10 @@ class LongOperations:
     def _complete(self, operation_id: str, effect: str, target: str) -> None:
         self._effects[effect](target)
         self._store.connection.execute("UPDATE long_operations SET done = 1 WHERE id = ?", (operation_id,))
+
+    def _look_again(self) -> None:
+        """Take something for due, so that the next request finds out what is."""
+        self._next_due = -math.inf
 
     def _earliest(self) -> float | None:
         row = self._store.connection.execute("SELECT min(due) FROM long_operations WHERE done = 0").fetchone()

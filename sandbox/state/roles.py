@@ -11,18 +11,25 @@ CUSTOM_ROLE_TYPE = "Microsoft.Authorization/roleDefinitions"
 
 
 class Roles:
-    """All role definitions by lower-case GUID."""
+    """All role definitions, kept in memory until one changes."""
 
     def __init__(self, store: Store, built_in: Mapping[str, RoleDefinition]) -> None:
         self._store = store
         self._built_in = built_in
-        self.by_id: dict[str, RoleDefinition] = {}
-        self.refresh()
+        self._by_id: Mapping[str, RoleDefinition] | None = None
+        store.on_rollback(self.forget)
 
-    def refresh(self) -> None:
-        """Read the custom roles again; to be called after each change of one, and after a rollback."""
-        custom = (role_from_body(resource) for resource in self._store.list("/", CUSTOM_ROLE_TYPE))
-        self.by_id = {**self._built_in, **{role.id: role for role in custom}}
+    @property
+    def by_id(self) -> Mapping[str, RoleDefinition]:
+        """The definitions by GUID in lowercase: the same object as long as none has changed."""
+        if self._by_id is None:
+            custom = (role_from_body(resource) for resource in self._store.list("/", CUSTOM_ROLE_TYPE))
+            self._by_id = {**self._built_in, **{role.id: role for role in custom}}
+        return self._by_id
+
+    def forget(self) -> None:
+        """Read the custom roles anew when they are next asked for; to be called after each change of one."""
+        self._by_id = None
 
 
 def role_from_body(resource: Resource) -> RoleDefinition:

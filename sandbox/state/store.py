@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,10 +85,18 @@ class Store:
         self.connection.execute("PRAGMA synchronous=NORMAL")
         self.connection.executescript(_SCHEMA)
         self._rows: LRUCache[str, tuple[str, str]] = LRUCache(_REMEMBERED)  # as they are since the last change of any
+        self._forget: list[Callable[[], None]] = [self._rows.clear]
 
     def close(self) -> None:
         """Close the file; the store is of no use afterwards."""
         self.connection.close()
+
+    def on_rollback(self, forget: Callable[[], None]) -> None:
+        """Declare what makes somebody forget what they know of the store: called whenever changes are undone.
+
+        ``forget`` must neither read the store, which may be what failed, nor raise.
+        """
+        self._forget.append(forget)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -98,7 +106,7 @@ class Store:
             yield
             self.connection.execute("COMMIT")
         except BaseException:
-            self._rows.clear()
+            self._forget_all()
             if self.connection.in_transaction:  # SQLite itself takes some back, on a full disk say
                 self.connection.execute("ROLLBACK")
             raise
@@ -110,11 +118,17 @@ class Store:
         try:
             yield
         except BaseException:
-            self.connection.execute("ROLLBACK TO attempt")
-            self._rows.clear()
+            self._forget_all()
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK TO attempt")
             raise
         finally:
-            self.connection.execute("RELEASE attempt")
+            if self.connection.in_transaction:
+                self.connection.execute("RELEASE attempt")
+
+    def _forget_all(self) -> None:
+        for forget in self._forget:
+            forget()
 
     def setting(self, name: str) -> str | None:
         """Return the setting ``name``, or None."""

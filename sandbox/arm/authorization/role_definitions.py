@@ -71,7 +71,7 @@ def put_definition(call: Call) -> Answer:
     definition_id = f"{call.cloud.seed_data.subscription}/providers/{TYPE}/{name}"
     body = {"id": definition_id, "name": name, "type": TYPE, "properties": properties}
     call.cloud.store.put(Resource(body))
-    call.cloud.roles.refresh()
+    call.cloud.roles.forget()
     return Answer(201, show(call.cloud.roles.by_id[name], call))
 
 
@@ -94,7 +94,7 @@ def delete_definition(call: Call) -> Answer:
         )
     body = show(role, call)
     call.cloud.store.delete(f"{call.cloud.seed_data.subscription}/providers/{TYPE}/{role.id}")
-    call.cloud.roles.refresh()
+    call.cloud.roles.forget()
     return Answer(200, body)
 
 

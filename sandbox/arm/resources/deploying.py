@@ -62,8 +62,6 @@ class Deployment:
                     raise _Undo
         except _Undo:
             pass
-        finally:
-            self._call.cloud.roles.refresh()
         return outputs
 
     def _make(self) -> dict[str, Any]:
