@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rbac.roles import RoleDefinition
 from sandbox.core.clock import Clock
-from sandbox.core.compute_quota import ComputeQuota
 from sandbox.core.ids import Ids
 from sandbox.core.seed_data import SeedData
 from sandbox.core.timing import Timing
@@ -22,7 +21,7 @@ from sandbox.state.directory import Directory
 from sandbox.state.gate import Gate
 from sandbox.state.long_operations import LongOperations
 from sandbox.state.roles import Roles
-from sandbox.state.store import Store
+from sandbox.state.store import Resource, Store
 
 
 @dataclass
@@ -56,7 +55,8 @@ class Cloud:
     ``metadata_endpoints`` maps the canonical id of each running virtual machine to where its metadata service is;
     the server keeps it. ``scripts`` runs those of Run Command, and is None where that is not allowed.
     ``machines_changed`` is set by operations that start, stop or remove a machine, and
-    tells the server to look.
+    tells the server to look. ``on_removal`` has, by resource type, what a provider does about a resource that is
+    removed with its group.
     """
 
     store: Store
@@ -75,7 +75,7 @@ class Cloud:
     scripts: Scripts | None = None
     metadata_endpoints: dict[str, MetadataEndpoint] = field(default_factory=dict)
     machines_changed: bool = True
-    compute_quota: ComputeQuota = field(default_factory=ComputeQuota)
+    on_removal: dict[str, Callable[[Resource], None]] = field(default_factory=dict)
 
     def close(self) -> None:
         """Close the store."""

@@ -47,6 +47,6 @@ OPERATIONS: tuple[Operation, ...] = tuple(operation for module in _MODULES for o
 
 
 def declare_effects(cloud: Cloud) -> None:
-    """Say what completes each kind of long-running operation."""
-    for module in (providers, resource_groups, network, vm_states, running_scripts):
+    """Say what completes each kind of long-running operation, and what goes with a resource that is removed."""
+    for module in (providers, resource_groups, identities, network, vm_states, running_scripts):
         module.declare_effects(cloud)

@@ -16,12 +16,15 @@ from sandbox.core.clock import timestamp
 from sandbox.core.errors import AzureError
 from sandbox.core.http import Answer, Request
 from sandbox.core.ids import new_request_id
-from sandbox.core.throttle import Throttle, quota_kind
+from sandbox.core.quota import Limit, TokenBuckets
 from sandbox.entra.validation import MANAGEMENT_AUDIENCES, ExpiredToken, InvalidToken, WrongAudience
 from sandbox.state.directory import Caller
 
 _ROOTS = frozenset({"", "providers", "subscriptions"})  # what a scope begins with
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_READS, _WRITES, _DELETES = "reads", "writes", "deletes"
+_COUNTED_AS = {"GET": _READS, "HEAD": _READS, "DELETE": _DELETES}
+_LIMITS = {_READS: Limit(250, 1500), _WRITES: Limit(200, 600), _DELETES: Limit(200, 600)}  # documented, per principal
 _ALWAYS = {
     "Cache-Control": "no-cache",
     "Pragma": "no-cache",
@@ -37,7 +40,7 @@ class ResourceManager:
     def __init__(self, cloud: Cloud, router: Router) -> None:
         self._cloud = cloud
         self._router = router
-        self._throttle = Throttle()
+        self._buckets = TokenBuckets()
 
     def handle(self, request: Request) -> Answer:
         """Return the answer of the operation the request is for; raises AzureError where it is refused."""
@@ -50,6 +53,7 @@ class ResourceManager:
             error.headers.update(quota)
             raise
         try:
+            quota |= self._count_for_provider(operation, call)
             answer = operation.handler(call)
         except AzureError as error:
             error.headers.update(quota)
@@ -77,11 +81,21 @@ class ResourceManager:
         return Caller(claims.object_id, claims.client_id)
 
     def _count(self, caller: Caller, request: Request) -> dict[str, str]:
-        kind = quota_kind(request.method)
-        left = self._throttle.take(caller.object_id, kind, self._cloud.clock.now())
-        if left < 0 and self._cloud.timing.enforces_quotas:
-            raise errors.throttled(1)
-        return {f"x-ms-ratelimit-remaining-subscription-{kind}": str(max(left, 0))}
+        kind = _COUNTED_AS.get(request.method, _WRITES)
+        left, wait = self._buckets.take((caller.object_id, kind), _LIMITS[kind], self._cloud.clock.now())
+        if wait and self._cloud.timing.enforces_quotas:
+            raise errors.throttled(wait)
+        return {f"x-ms-ratelimit-remaining-subscription-{kind}": str(left)}
+
+    def _count_for_provider(self, operation: Operation, call: Call) -> dict[str, str]:
+        """Count a request against the quota that its operation was declared with; return the header that tells it."""
+        if operation.quota is None:
+            return {}
+        left, wait = self._buckets.take_quota(operation.quota, canonical(call.scope), self._cloud.clock.now())
+        headers = {"x-ms-ratelimit-remaining-resource": left}
+        if wait and self._cloud.timing.enforces_quotas:
+            raise errors.too_many_requests(wait, headers)
+        return headers
 
     def _admit(self, caller: Caller, request: Request) -> tuple[Operation, Call]:
         version = request.parameter("api-version")
@@ -103,6 +117,7 @@ class ResourceManager:
 
     def _perform(self, caller: Caller, request: Request) -> Answer:
         operation, call = self._admit(caller, request)
+        self._count_for_provider(operation, call)
         return operation.handler(call)
 
     def _unknown(self, path: str, version: str) -> AzureError:

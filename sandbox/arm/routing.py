@@ -18,6 +18,7 @@ from rbac.folding import fold
 if TYPE_CHECKING:
     from sandbox.arm.call import Call
     from sandbox.core.http import Answer
+    from sandbox.core.quota import Quota
 
 Handler = Callable[["Call"], "Answer"]
 
@@ -31,7 +32,8 @@ class Operation:
     ``action`` is what the caller's roles must allow on the scope of the path; None for what any signed-in caller may
     ask. With ``filtered`` the gate lets in whoever has any role at, above or below the scope, and the operation shows
     each caller only what they may read.
-    ``versions`` are the api-versions it answers to; ``type`` is the resource type as error messages name it.
+    ``versions`` are the api-versions it answers to; ``type`` is the resource type as error messages name it. ``quota``
+    is the provider's own that its requests count against, beside Resource Manager's.
     """
 
     method: str
@@ -41,6 +43,7 @@ class Operation:
     versions: frozenset[str]
     type: str
     filtered: bool = False
+    quota: Quota | None = None
 
     @property
     def in_group(self) -> bool:
@@ -60,12 +63,20 @@ class Operations:
         return iter(self._operations)
 
     def operation(
-        self, method: str, template: str, *, action: str | None, filtered: bool = False
+        self,
+        method: str,
+        template: str,
+        *,
+        action: str | None,
+        filtered: bool = False,
+        quota: Quota | None = None,
     ) -> Callable[[Handler], Handler]:
         """Declare the decorated function as the operation behind ``method`` and ``template``."""
 
         def declare(handler: Handler) -> Handler:
-            self._operations.append(Operation(method, template, handler, action, self._versions, self._type, filtered))
+            self._operations.append(
+                Operation(method, template, handler, action, self._versions, self._type, filtered, quota)
+            )
             return handler
 
         return declare

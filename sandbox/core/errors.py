@@ -258,12 +258,22 @@ def conflict(code: str, message: str) -> AzureError:
     return AzureError(409, code, message)
 
 
-def throttled(seconds: int, headers: dict[str, str] | None = None) -> AzureError:
+def throttled(seconds: int) -> AzureError:
     """Too many requests; come again after ``seconds``."""
     return AzureError(
         429,
         "SubscriptionRequestsThrottled",
         "Number of requests for subscription exceeded the limit for the time interval. "
         f"Please try again after '{seconds}' seconds.",
-        {"Retry-After": str(seconds), **(headers or {})},
+        {"Retry-After": str(seconds)},
+    )
+
+
+def too_many_requests(seconds: int, headers: dict[str, str]) -> AzureError:
+    """Too many requests for a provider's own quota; come again after ``seconds``."""
+    return AzureError(
+        429,
+        "TooManyRequests",
+        "The server rejected the request because too many requests have been received for this subscription.",
+        {**headers, "Retry-After": str(seconds)},
     )

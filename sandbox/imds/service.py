@@ -9,16 +9,17 @@ from rbac.scopes import canonical
 from sandbox.cloud import Cloud
 from sandbox.core.http import Answer, Request
 from sandbox.core.ids import new_request_id
+from sandbox.core.quota import Limit, TokenBuckets
 from sandbox.imds import errors
 from sandbox.imds.errors import MetadataError
 from sandbox.imds.instance import answer_instance
-from sandbox.imds.rate import Rate
 from sandbox.imds.tokens import Tokens
 from sandbox.imds.versions import API_VERSIONS, FIRST_WITH_IDENTITY, FIRST_WITH_INSTANCE, NEWEST
 from sandbox.state.store import Resource
 
 SERVER = "IMDS/150.870.65.1854"  # the real service's; Azure's clients check that it begins with IMDS
 REQUESTS_A_SECOND = 20
+_LIMIT = Limit(REQUESTS_A_SECOND, 60 * REQUESTS_A_SECOND)
 
 _log = logging.getLogger(__name__)
 _HOSTS = frozenset({"169.254.169.254", "127.0.0.1", "[::1]", "localhost"})
@@ -37,7 +38,7 @@ class MetadataService:
         self._cloud = cloud
         self._machine_id = machine_id
         self._tokens = Tokens(cloud)
-        self._rate = Rate(REQUESTS_A_SECOND, 1.0)
+        self._buckets = TokenBuckets()
 
     def handle(self, request: Request) -> Answer:
         """Return the answer; a refusal is one, in the shape of the endpoint that was asked."""
@@ -63,9 +64,10 @@ class MetadataService:
             raise errors.forwarded()
         if request.headers.get("Metadata") != "true":
             raise errors.no_metadata_header()
-        now = self._cloud.clock.now().timestamp()
-        if self._cloud.timing.enforces_quotas and not self._rate.admits(now):
-            raise errors.too_many_requests()
+        if self._cloud.timing.enforces_quotas:
+            _, wait = self._buckets.take(self._machine_id, _LIMIT, self._cloud.clock.now())
+            if wait:
+                raise errors.too_many_requests()
 
     def _answer(self, request: Request, path: str) -> Answer:
         is_instance = f"{path}/".startswith(f"{_INSTANCE}/")

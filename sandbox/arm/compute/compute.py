@@ -5,19 +5,26 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from rbac.scopes import canonical
 from sandbox.arm import versions
 from sandbox.arm.call import Call
 from sandbox.arm.polling import find_operation, operation_url, pace
 from sandbox.arm.routing import Operations
-from sandbox.core import compute_quota, errors
+from sandbox.core import errors
 from sandbox.core.clock import timestamp
-from sandbox.core.compute_quota import Policy
 from sandbox.core.http import Answer
+from sandbox.core.quota import Limit, Quota
 from sandbox.state.long_operations import LongOperation
 from sandbox.state.store import Resource
 
 NAMESPACE = "Microsoft.Compute"
+
+# Documented: https://learn.microsoft.com/azure/virtual-machines/compute-throttling-limits
+PUT = Quota(NAMESPACE + "/PutVM", Limit(1500, 500), Limit(12, 4))
+UPDATE = Quota(NAMESPACE + "/UpdateVM", Limit(1500, 500), Limit(12, 4))
+DELETE = Quota(NAMESPACE + "/DeleteVM", Limit(1500, 500), Limit(12, 4))
+GET = Quota(NAMESPACE + "/LowCostGet", Limit(24000, 8000), Limit(36, 12))
+LIST = Quota(NAMESPACE + "/HighCostGet", Limit(900, 300))
+POLL = Quota(NAMESPACE + "/GetOperation", Limit(15000, 5000), Limit(45, 15))
 
 operations = Operations(NAMESPACE + "/locations/operations", versions.COMPUTE)
 
@@ -26,22 +33,22 @@ operations = Operations(NAMESPACE + "/locations/operations", versions.COMPUTE)
     "GET",
     "/subscriptions/{subscription}/providers/" + NAMESPACE + "/locations/{location}/operations/{operation}",
     action=None,
+    quota=POLL,
 )
 def poll(call: Call) -> Answer:
     """Answer how far an operation is; with ``monitor=true`` as its result: 202 while it goes on, then 200."""
-    quota = count(call, compute_quota.POLL, call.scope)
     operation = find_operation(call)
     if (call.query("monitor") or "").casefold() == "true":
         if operation.ended is None:
-            return Answer(202, headers={**quota, **_links(call, call["location"], operation.id), **pace(call)})
-        return _result(operation, quota)
-    return Answer(200, _status(operation), {**quota, **({} if operation.ended else pace(call))})
+            return Answer(202, headers={**_links(call, call["location"], operation.id), **pace(call)})
+        return _result(operation)
+    return Answer(200, _status(operation), {} if operation.ended else pace(call))
 
 
-def _result(operation: LongOperation, quota: dict[str, str]) -> Answer:
+def _result(operation: LongOperation) -> Answer:
     if "error" in operation.outcome:
-        return Answer(409, {"error": operation.outcome["error"]}, quota)
-    return Answer(200, operation.outcome.get("output"), quota)
+        return Answer(409, {"error": operation.outcome["error"]})
+    return Answer(200, operation.outcome.get("output"))
 
 
 def _status(operation: LongOperation) -> dict[str, Any]:
@@ -55,25 +62,6 @@ def _status(operation: LongOperation) -> dict[str, Any]:
     if "output" in operation.outcome:
         body["properties"] = {"output": operation.outcome["output"]}
     return body | {"name": operation.id}
-
-
-def count(call: Call, policy: Policy, resource_id: str = "") -> dict[str, str]:
-    """Count a request against Compute's quotas; return the header that tells what is left.
-
-    Raises:
-        AzureError: 429 where there is nothing left and the timing enforces quotas.
-    """
-    cloud = call.cloud
-    left, wait = cloud.compute_quota.take(policy, canonical(resource_id), cloud.clock.now())
-    headers = {compute_quota.HEADER: left}
-    if wait and cloud.timing.enforces_quotas:
-        raise errors.AzureError(
-            429,
-            "TooManyRequests",
-            "The server rejected the request because too many requests have been received for this subscription.",
-            {**headers, "Retry-After": str(wait)},
-        )
-    return headers
 
 
 def begin(call: Call, resource: Resource, what: str, *, with_location: bool) -> dict[str, str]:

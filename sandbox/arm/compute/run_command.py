@@ -14,7 +14,7 @@ from sandbox.arm.compute.vm_states import TYPE, check_allowed
 from sandbox.arm.fields import Fields
 from sandbox.arm.routing import Operations
 from sandbox.arm.tracked import existing
-from sandbox.core import compute_quota, errors
+from sandbox.core import errors
 from sandbox.core.http import Answer
 from sandbox.guest.scripts import Script
 from sandbox.state.store import Resource
@@ -58,10 +58,9 @@ _on_machines = Operations(TYPE, versions.COMPUTE)
 _on_commands = Operations("Microsoft.Compute/locations/runCommands", versions.COMPUTE)
 
 
-@_on_machines.operation("POST", f"{_MACHINE}/runCommand", action=f"{TYPE}/runCommand/action")
+@_on_machines.operation("POST", f"{_MACHINE}/runCommand", action=f"{TYPE}/runCommand/action", quota=compute.UPDATE)
 def run_command(call: Call) -> Answer:
     """Begin to run a script inside a machine."""
-    quota = compute.count(call, compute_quota.UPDATE, call.scope)
     body = Fields(call.json(), "")
     machine = existing(call, TYPE)
     command = _find(_command_id(body))
@@ -69,7 +68,7 @@ def run_command(call: Call) -> Answer:
     _check_machine(machine, command)
     _check_sandbox(call, machine, script)
     operation_id = begin_script(call.cloud, machine, script)
-    return Answer(202, headers={**quota, **compute.follow(call, machine, operation_id)})
+    return Answer(202, headers=compute.follow(call, machine, operation_id))
 
 
 @_on_commands.operation("GET", _COMMANDS, action=_READ)

@@ -23,7 +23,7 @@ from sandbox.arm.requests import read_location, read_tags
 from sandbox.arm.routing import Operations
 from sandbox.arm.tracked import check_same_location, existing, find, group_name
 from sandbox.cloud import Cloud
-from sandbox.core import compute_quota, errors
+from sandbox.core import errors
 from sandbox.core.http import Answer
 from sandbox.core.seed_data import location_name
 from sandbox.state.store import Resource
@@ -40,39 +40,36 @@ _ORDER = ("name", "id", "type", "location", "zones", "tags", "plan", "identity",
 operations = Operations(TYPE, versions.COMPUTE)
 
 
-@operations.operation("PUT", _MACHINE, action=TYPE + "/write")
+@operations.operation("PUT", _MACHINE, action=TYPE + "/write", quota=compute.PUT)
 def put_machine(call: Call) -> Answer:
     """Begin to make a machine, or to change one."""
-    quota = compute.count(call, compute_quota.PUT, call.scope)
     body = call.json()
     location = read_location(body, TYPE)
     tags, identity, given = read_tags(body), _read_identity(body), Fields(body, "").object("properties")
     machine = find(call, TYPE)
     compute.check_conditions(call, machine)
     if machine is None:
-        return _create(call, _new(call, body, location, given), tags, identity, quota)
+        return _create(call, _new(call, body, location, given), tags, identity)
     check_allowed(machine, "createOrUpdate")
     check_same_location(call, machine, location)
     machine.body.pop("tags", None)
-    return _update(call, machine, tags, identity, given, quota, replace=True)
+    return _update(call, machine, tags, identity, given, replace=True)
 
 
-@operations.operation("PATCH", _MACHINE, action=TYPE + "/write")
+@operations.operation("PATCH", _MACHINE, action=TYPE + "/write", quota=compute.UPDATE)
 def patch_machine(call: Call) -> Answer:
     """Begin to change a machine."""
-    quota = compute.count(call, compute_quota.UPDATE, call.scope)
     body = call.json()
     machine = existing(call, TYPE)
     compute.check_conditions(call, machine)
     check_allowed(machine, "update")
     tags, identity, given = read_tags(body), _read_identity(body), Fields(body, "").object("properties")
-    return _update(call, machine, tags, identity, given, quota, replace=False)
+    return _update(call, machine, tags, identity, given, replace=False)
 
 
-@operations.operation("GET", _MACHINE, action=TYPE + "/read")
+@operations.operation("GET", _MACHINE, action=TYPE + "/read", quota=compute.GET)
 def get_machine(call: Call) -> Answer:
     """Answer one machine, with its instance view if ``$expand`` asks for it."""
-    quota = compute.count(call, compute_quota.GET, call.scope)
     machine = existing(call, TYPE)
     expand = (call.query("$expand") or "").casefold()
     if expand not in ("", "instanceview", "userdata"):
@@ -80,57 +77,51 @@ def get_machine(call: Call) -> Answer:
     body = machine.body
     if expand == "instanceview":
         body = {**body, "properties": {**machine.properties, "instanceView": instance_view(machine)}}
-    return Answer(200, body, {**quota, "etag": body["etag"]})
+    return Answer(200, body, {"etag": body["etag"]})
 
 
-@operations.operation("GET", _MACHINE + "/instanceView", action=TYPE + "/instanceView/read")
+@operations.operation("GET", _MACHINE + "/instanceView", action=TYPE + "/instanceView/read", quota=compute.GET)
 def get_instance_view(call: Call) -> Answer:
     """Answer how one machine is now."""
-    quota = compute.count(call, compute_quota.GET, call.scope)
-    return Answer(200, instance_view(existing(call, TYPE)), quota)
+    return Answer(200, instance_view(existing(call, TYPE)))
 
 
-@operations.operation("GET", _COLLECTION, action=TYPE + "/read", filtered=True)
-@operations.operation("GET", _SUBSCRIPTION + "/providers/" + TYPE, action=TYPE + "/read", filtered=True)
+@operations.operation("GET", _COLLECTION, action=TYPE + "/read", filtered=True, quota=compute.LIST)
+@operations.operation(
+    "GET", _SUBSCRIPTION + "/providers/" + TYPE, action=TYPE + "/read", filtered=True, quota=compute.LIST
+)
 def list_machines(call: Call) -> Answer:
     """Answer the machines that the caller may read, of a group or of the subscription."""
-    quota = compute.count(call, compute_quota.LIST)
-    answer = list_resources(call, call.scope, TYPE)
-    answer.headers |= quota
-    return answer
+    return list_resources(call, call.scope, TYPE)
 
 
 @operations.operation(
-    "GET", f"{_SUBSCRIPTION}/providers/Microsoft.Compute/locations/{{location}}/virtualMachines", action=TYPE + "/read"
+    "GET",
+    f"{_SUBSCRIPTION}/providers/Microsoft.Compute/locations/{{location}}/virtualMachines",
+    action=TYPE + "/read",
+    quota=compute.LIST,
 )
 def list_in_location(call: Call) -> Answer:
     """Answer the machines in one region."""
-    quota = compute.count(call, compute_quota.LIST)
     location = location_name(call["location"])
-    answer = list_resources(
-        call,
-        call.cloud.seed_data.subscription,
-        TYPE,
-        keep=lambda machine: machine.body["location"] == location,
+    return list_resources(
+        call, call.cloud.seed_data.subscription, TYPE, keep=lambda machine: machine.body["location"] == location
     )
-    answer.headers |= quota
-    return answer
 
 
-@operations.operation("DELETE", _MACHINE, action=TYPE + "/delete")
+@operations.operation("DELETE", _MACHINE, action=TYPE + "/delete", quota=compute.DELETE)
 def delete_machine(call: Call) -> Answer:
     """Begin to delete a machine."""
-    quota = compute.count(call, compute_quota.DELETE, call.scope)
     machine = find(call, TYPE)
     if machine is None:
-        return Answer(204, headers=quota)
+        return Answer(204)
     machine.properties["provisioningState"] = "Deleting"
     machine.internal.pop("transition", None)
     set_power(call.cloud, machine, "stopping")
     compute.touch(machine)
     call.cloud.store.put(machine)
     links = compute.begin(call, machine, "vm.delete", with_location=True)
-    return Answer(202, headers={**quota, **links})
+    return Answer(202, headers=links)
 
 
 def new_virtual_machine(cloud: Cloud, group: str, name: str, location: str) -> Resource:
@@ -198,13 +189,12 @@ def _create(
     machine: Resource,
     tags: dict[str, str] | None,
     identity: IdentityRequest | None,
-    quota: dict[str, str],
 ) -> Answer:
     if tags is not None:
         machine.body["tags"] = tags
     new = apply_identity(call, machine, identity, replace=True) if identity else []
     connect(call.cloud, machine, [])
-    return _accept(call, machine, new, "vm.create", 201, quota)
+    return _accept(call, machine, new, "vm.create", 201)
 
 
 def _update(
@@ -213,7 +203,6 @@ def _update(
     tags: dict[str, str] | None,
     identity: IdentityRequest | None,
     given: Fields,
-    quota: dict[str, str],
     *,
     replace: bool,
 ) -> Answer:
@@ -222,7 +211,7 @@ def _update(
     new = apply_identity(call, machine, identity, replace=replace) if identity else []
     _change_properties(call, machine, given)
     machine.properties["provisioningState"] = "Updating"
-    return _accept(call, machine, new, "vm.update", 200, quota)
+    return _accept(call, machine, new, "vm.update", 200)
 
 
 def _change_properties(call: Call, machine: Resource, given: Fields) -> None:
@@ -248,13 +237,13 @@ def _ordered_properties(own: dict[str, str], filled: dict[str, Any]) -> dict[str
     }
 
 
-def _accept(call: Call, machine: Resource, new: list[str], what: str, status: int, quota: dict[str, str]) -> Answer:
+def _accept(call: Call, machine: Resource, new: list[str], what: str, status: int) -> Answer:
     etag = compute.touch(machine)
     machine.body = {name: machine.body[name] for name in _ORDER if name in machine.body}
     call.cloud.store.put(machine)
     body = shown_when_new(machine.body, new)
     links = compute.begin(call, machine, what, with_location=False)
-    return Answer(status, body, {**quota, **links, **etag})
+    return Answer(status, body, {**links, **etag})
 
 
 def _read_identity(body: dict[str, Any]) -> IdentityRequest | None:

@@ -8,7 +8,7 @@ from sandbox.arm.compute import compute
 from sandbox.arm.compute.vm_states import TRANSITIONS, TYPE, check_allowed, set_power
 from sandbox.arm.routing import Operations
 from sandbox.arm.tracked import existing
-from sandbox.core import compute_quota, errors
+from sandbox.core import errors
 from sandbox.core.http import Answer
 
 _MACHINE = "/subscriptions/{subscription}/resourceGroups/{resource_group}/providers/" + TYPE + "/{name}"
@@ -17,10 +17,10 @@ operations = Operations(TYPE, versions.COMPUTE)
 
 
 def _declare(operation: str) -> None:
-    @operations.operation("POST", f"{_MACHINE}/{operation}", action=f"{TYPE}/{operation}/action")
+    quota = compute.DELETE if operation == "deallocate" else compute.UPDATE
+
+    @operations.operation("POST", f"{_MACHINE}/{operation}", action=f"{TYPE}/{operation}/action", quota=quota)
     def change_power(call: Call) -> Answer:
-        policy = compute_quota.DELETE if operation == "deallocate" else compute_quota.UPDATE
-        quota = compute.count(call, policy, call.scope)
         machine = existing(call, TYPE)
         check_allowed(machine, operation)
         power = machine.internal["power"]
@@ -36,7 +36,7 @@ def _declare(operation: str) -> None:
         compute.touch(machine)
         call.cloud.store.put(machine)
         links = compute.begin(call, machine, f"vm.{operation}", with_location=True)
-        return Answer(202, headers={**quota, **links})
+        return Answer(202, headers=links)
 
 
 def _is_there(operation: str, power: str) -> bool:

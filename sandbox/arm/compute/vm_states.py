@@ -73,8 +73,17 @@ def declare_effects(cloud: Cloud) -> None:
     def deleted(machine_id: str) -> None:
         machine = store.get(machine_id)
         if machine is not None and machine.properties["provisioningState"] == "Deleting":
-            _delete(cloud, machine)
+            removed(machine)
+            disconnect(cloud, machine)
+            store.delete(machine.id)
+            cloud.assignments.delete_under(machine.id)
 
+    def removed(machine: Resource) -> None:
+        preempt_script(cloud, machine)
+        forget_system_identity(cloud, machine)
+        cloud.machines_changed = True
+
+    cloud.on_removal[TYPE] = removed
     for what, effect in (("create", created), ("update", updated), ("delete", deleted)):
         cloud.long_operations.on(f"vm.{what}", effect)
     for operation in TRANSITIONS:
@@ -98,12 +107,3 @@ def succeed(cloud: Cloud, machine: Resource) -> None:
     machine.properties["provisioningState"] = "Succeeded"
     machine.internal["provisioned_at"] = compute_time(cloud.clock.now())
     cloud.store.put(machine)
-
-
-def _delete(cloud: Cloud, machine: Resource) -> None:
-    preempt_script(cloud, machine)
-    disconnect(cloud, machine)
-    forget_system_identity(cloud, machine)
-    cloud.store.delete(machine.id)
-    cloud.assignments.delete_under(machine.id)
-    cloud.machines_changed = True

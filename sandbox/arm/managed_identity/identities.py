@@ -112,6 +112,11 @@ def list_associated_resources(call: Call) -> Answer:
     return Answer(200, {"totalCount": len(value), "value": value})
 
 
+def declare_effects(cloud: Cloud) -> None:
+    """Say what goes with an identity that is removed with its group: its principal."""
+    cloud.on_removal[TYPE] = lambda identity: cloud.directory.remove(identity.properties["principalId"])
+
+
 def is_name(text: str) -> bool:
     """Tell whether an identity may be called ``text``."""
     return _NAME.fullmatch(text) is not None

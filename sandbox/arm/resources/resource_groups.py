@@ -9,7 +9,6 @@ from typing import Any
 
 from sandbox.arm import versions
 from sandbox.arm.call import Call
-from sandbox.arm.compute.running_scripts import preempt_script
 from sandbox.arm.fields import Fields
 from sandbox.arm.listing import list_resources, resource_condition
 from sandbox.arm.requests import read_location, read_tags
@@ -128,14 +127,10 @@ def declare_effects(cloud: Cloud) -> None:
 
     def delete(group_id: str) -> None:
         for resource in cloud.store.list(group_id):
-            preempt_script(cloud, resource)
-            if resource.internal.get("system_identity"):
-                cloud.directory.remove(resource.internal["system_identity"]["principal_id"])
-            if resource.type.casefold() == "microsoft.managedidentity/userassignedidentities":
-                cloud.directory.remove(resource.properties["principalId"])
+            if resource.type in cloud.on_removal:
+                cloud.on_removal[resource.type](resource)
         cloud.store.delete(group_id)
         cloud.assignments.delete_under(group_id)
-        cloud.machines_changed = True
 
     cloud.long_operations.on("group.delete", delete)
 

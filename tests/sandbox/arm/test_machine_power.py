@@ -4,8 +4,9 @@ import re
 
 import pytest
 
+from sandbox.arm.compute.compute import GET, LIST, UPDATE
 from sandbox.arm.compute.virtual_machines import running_machines
-from sandbox.core.compute_quota import GET, LIST, UPDATE, ComputeQuota
+from sandbox.core.quota import TokenBuckets
 from tests.support.clocks import FrozenClock
 from tests.support.desk import Desk, code, message
 from tests.support.machines import Machines
@@ -202,12 +203,12 @@ def test_realistic_timing_does_until_the_bucket_is_refilled(slow: Machines) -> N
 
 
 def test_buckets_refill_with_time_and_never_overflow() -> None:
-    quota, clock = ComputeQuota(), FrozenClock()
+    buckets, clock = TokenBuckets(), FrozenClock()
     for expected in (11, 10, 9):
-        assert quota.take(UPDATE, "vm", clock.now())[0].endswith(f"UpdateVMResource;{expected}")
+        assert buckets.take_quota(UPDATE, "vm", clock.now())[0].endswith(f"UpdateVMResource;{expected}")
     clock.advance(30)
-    assert quota.take(UPDATE, "vm", clock.now())[0].endswith("UpdateVMResource;10")
+    assert buckets.take_quota(UPDATE, "vm", clock.now())[0].endswith("UpdateVMResource;10")
     clock.advance(3600)
-    assert quota.take(UPDATE, "vm", clock.now())[0].endswith("UpdateVMResource;11")
-    assert quota.take(GET, "vm", clock.now())[0].endswith("LowCostGetResource;35")
-    assert quota.take(LIST, "", clock.now()) == ("Microsoft.Compute/HighCostGetSubscriptionMaximum;899", 0)
+    assert buckets.take_quota(UPDATE, "vm", clock.now())[0].endswith("UpdateVMResource;11")
+    assert buckets.take_quota(GET, "vm", clock.now())[0].endswith("LowCostGetResource;35")
+    assert buckets.take_quota(LIST, "", clock.now()) == ("Microsoft.Compute/HighCostGetSubscriptionMaximum;899", 0)

@@ -6,10 +6,7 @@ import socket
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from sandbox.imds.rate import Rate
 from sandbox.imds.service import REQUESTS_A_SECOND
 from sandbox.imds.versions import API_VERSIONS
 from tests.sandbox.imds.machine import ARM, TOKEN, Machine
@@ -190,19 +187,3 @@ def test_the_refusal_of_too_many_requests(slow_machine: Machine) -> None:
 
 def test_where_nothing_takes_time_nothing_is_rationed(machine: Machine) -> None:
     assert {machine.get(INSTANCE, **VERSION).status_code for _ in range(REQUESTS_A_SECOND * 2)} == {200}
-
-
-@given(
-    limit=st.integers(1, 5),
-    seconds=st.integers(1, 4),
-    steps=st.lists(st.integers(0, 3), max_size=60),
-)
-def test_no_window_of_time_has_more_than_the_limit(limit: int, seconds: int, steps: list[int]) -> None:
-    rate, now = Rate(limit, seconds), 0
-    admitted: list[int] = []
-    for step in steps:
-        now += step
-        fits = sum(now - seconds < moment for moment in admitted) < limit
-        assert rate.admits(now) is fits
-        if fits:
-            admitted.append(now)
