@@ -24,7 +24,11 @@ _ROOTS = frozenset({"", "providers", "subscriptions"})  # what a scope begins wi
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _READS, _WRITES, _DELETES = "reads", "writes", "deletes"
 _COUNTED_AS = {"GET": _READS, "HEAD": _READS, "DELETE": _DELETES}
-_LIMITS = {_READS: Limit(250, 1500), _WRITES: Limit(200, 600), _DELETES: Limit(200, 600)}  # documented, per principal
+_LIMITS = {  # as documented for a principal in a subscription
+    _READS: Limit(250, 25, seconds=1),
+    _WRITES: Limit(200, 10, seconds=1),
+    _DELETES: Limit(200, 10, seconds=1),
+}
 _ALWAYS = {
     "Cache-Control": "no-cache",
     "Pragma": "no-cache",

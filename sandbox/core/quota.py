@@ -5,7 +5,6 @@ They are kept in memory: a restart fills every bucket.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,10 +16,11 @@ _REMEMBERED = 10_000  # buckets; by the time one is forgotten it is full again
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How many requests may come at once, and how many more each minute."""
+    """How many requests may come at once, and how many more (``refill``) each ``seconds``."""
 
     size: int
-    per_minute: int
+    refill: int
+    seconds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class Quota:
 
 @dataclass(slots=True)
 class _Bucket:
-    level: float
-    filled: float
+    level: int
+    filled: int  # when, in milliseconds
 
 
 class TokenBuckets:
@@ -50,20 +50,23 @@ class TokenBuckets:
     def take(self, key: Hashable, limit: Limit, now: datetime) -> tuple[int, int]:
         """Count one request; return how many more may come at once, and the seconds to wait if it is too many, else 0.
 
-        A bucket's ``limit`` is always the same.
+        A key's ``limit`` is always the same. The time to the next refill begins when a full bucket is taken from.
         """
-        moment = now.timestamp()
+        moment = round(now.timestamp() * 1000)
         bucket = self._buckets.get(key)
         if bucket is None:
             bucket = _Bucket(limit.size, moment)
             self._buckets.put(key, bucket)
-        elapsed = max(0.0, moment - bucket.filled)
-        bucket.level = min(limit.size, bucket.level + elapsed * limit.per_minute / 60)
-        bucket.filled = moment
-        if bucket.level < 1:
-            return 0, math.ceil((1 - bucket.level) * 60 / limit.per_minute)
+        refills = (moment - bucket.filled) // (limit.seconds * 1000)
+        bucket.level = min(limit.size, bucket.level + max(0, refills) * limit.refill)
+        if bucket.level == limit.size or refills < 0:  # below 0 the clock was set back
+            bucket.filled = moment
+        else:
+            bucket.filled += refills * limit.seconds * 1000
+        if bucket.level == 0:
+            return 0, limit.seconds - (moment - bucket.filled) // 1000
         bucket.level -= 1
-        return math.floor(bucket.level), 0
+        return bucket.level, 0
 
     def take_quota(self, quota: Quota, resource_id: str, now: datetime) -> tuple[str, int]:
         """Count one request against a provider's quota; return what is left, as its header says it, and the wait."""

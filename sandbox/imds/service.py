@@ -19,7 +19,7 @@ from sandbox.state.store import Resource
 
 SERVER = "IMDS/150.870.65.1854"  # the real service's; Azure's clients check that it begins with IMDS
 REQUESTS_A_SECOND = 20
-_LIMIT = Limit(REQUESTS_A_SECOND, 60 * REQUESTS_A_SECOND)
+_LIMIT = Limit(REQUESTS_A_SECOND, REQUESTS_A_SECOND, seconds=1)
 
 _log = logging.getLogger(__name__)
 _HOSTS = frozenset({"169.254.169.254", "127.0.0.1", "[::1]", "localhost"})

@@ -19,12 +19,12 @@ from sandbox.state.store import Resource
 NAMESPACE = "Microsoft.Compute"
 
 # Documented: https://learn.microsoft.com/azure/virtual-machines/compute-throttling-limits
-PUT = Quota(NAMESPACE + "/PutVM", Limit(1500, 500), Limit(12, 4))
-UPDATE = Quota(NAMESPACE + "/UpdateVM", Limit(1500, 500), Limit(12, 4))
-DELETE = Quota(NAMESPACE + "/DeleteVM", Limit(1500, 500), Limit(12, 4))
-GET = Quota(NAMESPACE + "/LowCostGet", Limit(24000, 8000), Limit(36, 12))
-LIST = Quota(NAMESPACE + "/HighCostGet", Limit(900, 300))
-POLL = Quota(NAMESPACE + "/GetOperation", Limit(15000, 5000), Limit(45, 15))
+PUT = Quota(NAMESPACE + "/PutVM", Limit(1500, 25, seconds=3), Limit(12, 1, seconds=15))
+UPDATE = Quota(NAMESPACE + "/UpdateVM", Limit(1500, 25, seconds=3), Limit(12, 1, seconds=15))
+DELETE = Quota(NAMESPACE + "/DeleteVM", Limit(1500, 25, seconds=3), Limit(12, 1, seconds=15))
+GET = Quota(NAMESPACE + "/LowCostGet", Limit(24000, 400, seconds=3), Limit(36, 1, seconds=5))
+LIST = Quota(NAMESPACE + "/HighCostGet", Limit(900, 5, seconds=1))
+POLL = Quota(NAMESPACE + "/GetOperation", Limit(15000, 250, seconds=3), Limit(45, 1, seconds=4))
 
 operations = Operations(NAMESPACE + "/locations/operations", versions.COMPUTE)
 

@@ -1,7 +1,6 @@
 """Token buckets: how many requests there may be, and how soon there may be another."""
 
 from datetime import UTC, datetime, timedelta
-from fractions import Fraction
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,23 +12,40 @@ START = datetime(2024, 5, 28, 12, tzinfo=UTC)
 
 @given(
     size=st.integers(1, 5),
-    per_minute=st.sampled_from([15, 30, 60, 120]),
-    steps=st.lists(st.integers(0, 5), max_size=60),
+    refill=st.integers(1, 5),
+    seconds=st.integers(1, 4),
+    steps=st.lists(st.integers(0, 3000), max_size=60),
 )
-def test_a_request_is_admitted_as_long_as_its_bucket_is_not_empty(size: int, per_minute: int, steps: list[int]) -> None:
-    buckets, limit, now, level = TokenBuckets(), Limit(size, per_minute), 0, Fraction(size)
+def test_no_more_are_admitted_than_the_bucket_and_its_refills(
+    size: int, refill: int, seconds: int, steps: list[int]
+) -> None:
+    buckets, limit, now = TokenBuckets(), Limit(size, refill, seconds), START
+    admitted: list[datetime] = []
     for step in steps:
-        now += step
-        level = min(Fraction(size), level + Fraction(step * per_minute, 60))
-        left, wait = buckets.take("key", limit, START + timedelta(seconds=now))
-        assert (wait == 0) == (level >= 1)
-        level -= level >= 1
-        assert left == (level // 1 if wait == 0 else 0)
+        now += timedelta(milliseconds=step)
+        left, wait = buckets.take("key", limit, now)
+        assert 0 <= left < size
+        assert 0 <= wait <= seconds
+        if wait == 0:
+            admitted.append(now)
+        for first in admitted:
+            refills = (now - first) // timedelta(seconds=seconds) + 1
+            assert sum(moment >= first for moment in admitted) <= size + refills * refill
+
+
+@given(gap=st.integers(0, 10_000))
+def test_a_full_bucket_has_its_size_and_no_more_in_the_time_of_a_refill(gap: int) -> None:
+    buckets, limit, now = TokenBuckets(), Limit(20, 20, seconds=1), START + timedelta(milliseconds=1)
+    buckets.take("key", limit, START - timedelta(seconds=5))
+    now += timedelta(milliseconds=gap)
+    waits = [buckets.take("key", limit, now + timedelta(milliseconds=40 * number))[1] for number in range(25)]
+    assert waits == [0] * 20 + [1] * 5
 
 
 def test_who_waits_as_long_as_told_is_admitted() -> None:
-    buckets, limit, now = TokenBuckets(), Limit(2, 7), START
-    for _ in range(20):
+    buckets, limit, now = TokenBuckets(), Limit(2, 1, seconds=7), START
+    for number in range(20):
+        now += timedelta(milliseconds=number)
         _, wait = buckets.take("key", limit, now)
         now += timedelta(seconds=wait)
         if wait:
@@ -37,11 +53,13 @@ def test_who_waits_as_long_as_told_is_admitted() -> None:
 
 
 def test_each_key_has_a_bucket_of_its_own() -> None:
-    buckets, limit = TokenBuckets(), Limit(1, 1)
+    buckets, limit = TokenBuckets(), Limit(1, 1, seconds=60)
     assert [buckets.take(key, limit, START)[1] for key in ("a", "b", "a")] == [0, 0, 60]
 
 
-def test_a_clock_set_back_takes_nothing_away() -> None:
-    buckets, limit = TokenBuckets(), Limit(2, 60)
-    assert buckets.take("key", limit, START) == (1, 0)
-    assert buckets.take("key", limit, START - timedelta(hours=1)) == (0, 0)
+def test_a_clock_set_back_neither_fills_a_bucket_nor_stops_it() -> None:
+    buckets, limit = TokenBuckets(), Limit(1, 1, seconds=60)
+    assert buckets.take("key", limit, START) == (0, 0)
+    earlier = START - timedelta(hours=1)
+    assert buckets.take("key", limit, earlier) == (0, 60)
+    assert buckets.take("key", limit, earlier + timedelta(seconds=60)) == (0, 0)
