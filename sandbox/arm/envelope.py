@@ -8,8 +8,7 @@ from functools import partial
 
 from rbac.folding import fold
 from rbac.scopes import canonical
-from sandbox.arm.call import Call
-from sandbox.arm.routing import Match, Operation, Router
+from sandbox.arm.routing import Call, Match, Operation, Router
 from sandbox.cloud import Cloud
 from sandbox.core import errors, seed_data
 from sandbox.core.clock import timestamp

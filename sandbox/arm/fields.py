@@ -1,12 +1,13 @@
-"""Reads the nested objects of a request's body, and refuses what has the wrong JSON type by naming where it stands."""
+"""Reads a request's body, and refuses what is wrong in it in ARM's words, by naming where it stands."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
-from sandbox.core import errors
+from sandbox.core import errors, seed_data
 
+MAXIMUM_TAGS = 50
 _DEEPEST = 60  # levels of a body; no resource type has as many
 
 
@@ -96,4 +97,40 @@ def without_nulls(value: Any, depth: int = 0) -> Any:
         return {name: without_nulls(member, depth + 1) for name, member in value.items() if member is not None}
     if isinstance(value, list):
         return [without_nulls(member, depth + 1) for member in value]
+    return value
+
+
+def read_tags(body: dict[str, Any]) -> dict[str, str] | None:
+    """Return the ``tags`` of a request's body, or None if it has none; raises where they are no map of texts."""
+    tags = body.get("tags")
+    if tags is None:
+        return None
+    if not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
+        raise errors.invalid_request_content("The property 'tags' must be an object whose values are strings.")
+    if len(tags) > MAXIMUM_TAGS:
+        raise errors.invalid_parameter(
+            f"The resource has '{len(tags)}' tags. A resource can have at most '{MAXIMUM_TAGS}' tags.",
+            "InvalidTagCount",
+        )
+    return dict(tags)
+
+
+def read_location(body: dict[str, Any], resource_type: str) -> str:
+    """Return the short name of the ``location`` in a request's body; raises where it is missing or unknown."""
+    location = body.get("location")
+    if not isinstance(location, str) or not location:
+        raise errors.invalid_parameter("The location property is required for this definition.", "LocationRequired")
+    short = seed_data.location_name(location)
+    if short is None:
+        raise errors.location_not_available(location, resource_type, seed_data.LOCATIONS)
+    return short
+
+
+def read_object(body: dict[str, Any], name: str, *, required: bool = False) -> dict[str, Any]:
+    """Return the object ``name`` of a request's body; an empty one where it is missing and not required."""
+    value = body.get(name)
+    if value is None and not required:
+        return {}
+    if not isinstance(value, dict):
+        raise errors.invalid_request_content(f"The property '{name}' must be an object.")
     return value

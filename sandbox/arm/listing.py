@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from sandbox.arm.call import Call
+from sandbox.arm.routing import Call
 from sandbox.core import errors
 from sandbox.core.http import Answer
 from sandbox.state.store import Resource

@@ -12,8 +12,7 @@ from typing import Any
 from rbac.folding import fold
 from rbac.scopes import canonical
 from sandbox.arm import versions
-from sandbox.arm.call import Call
-from sandbox.arm.routing import Operations
+from sandbox.arm.routing import Call, Operations
 from sandbox.core import errors
 from sandbox.core.http import Answer
 from sandbox.state.directory import Principal, new_secret

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.arm.call import Call
+from sandbox.arm.routing import Call
 from sandbox.core import errors
 from sandbox.state.long_operations import LongOperation
 

@@ -1,4 +1,6 @@
-"""Which operation a request is for: every route is declared together with the action it needs.
+"""Which operation a request is for, and what the operation gets to work with.
+
+Every route is declared together with the action it needs.
 
 A template is a path such as ``/subscriptions/{subscription}/resourceGroups/{resource_group}``. One that starts with
 ``{scope}`` belongs to an extension resource, which hangs below any other resource:
@@ -11,18 +13,73 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import Any
 
 from rbac.folding import fold
+from sandbox.cloud import Cloud
+from sandbox.core import errors
+from sandbox.core.http import Answer, Request
+from sandbox.core.json_body import read_json
+from sandbox.core.quota import Quota
+from sandbox.state.directory import Caller
 
-if TYPE_CHECKING:
-    from sandbox.arm.call import Call
-    from sandbox.core.http import Answer
-    from sandbox.core.quota import Quota
-
-Handler = Callable[["Call"], "Answer"]
-
+SUBSCRIPTION = "/subscriptions/{subscription}"
+GROUP = SUBSCRIPTION + "/resourceGroups/{resource_group}"
 _REMEMBERED = 1024  # paths
+
+
+@dataclass(slots=True)
+class Call:
+    """An authenticated, authorized request.
+
+    ``parameters`` are the values in the path by the names of the template; ``scope`` is the path as far as the
+    resource the call is about, in the caller's case; ``action`` is what the gate has let the caller do there.
+    ``perform`` answers another request as the same caller, through the same gate, in the same transaction.
+    """
+
+    cloud: Cloud
+    caller: Caller
+    request: Request
+    parameters: Mapping[str, str]
+    scope: str
+    action: str | None
+    api_version: str
+    perform: Callable[[Request], Answer]
+
+    def __getitem__(self, name: str) -> str:
+        """Return the value of the path parameter ``name``."""
+        return self.parameters[name]
+
+    def query(self, name: str) -> str | None:
+        """Return the first value of a query parameter, or None; names compare without regard to case."""
+        return self.request.parameter(name)
+
+    def json(self, *, required: bool = True, read: Callable[[bytes], Any] = read_json) -> dict[str, Any]:
+        """Return the body, a JSON object; raises InvalidRequestContent where it is none.
+
+        An empty body is an error if ``required``, else an empty object. ``read`` raises ValueError at what it cannot
+        read.
+        """
+        if not self.request.body.strip() and not required:
+            return {}
+        try:
+            value = read(self.request.body)
+        except ValueError as error:
+            raise errors.invalid_request_content(
+                f"The request content was invalid and could not be deserialized: '{error}'."
+            ) from error
+        if not isinstance(value, dict):
+            raise errors.invalid_request_content(
+                "The request content was invalid and could not be deserialized: a JSON object is expected."
+            )
+        return value
+
+    def require(self, action: str, scope: str) -> None:
+        """Refuse the call unless the caller may do ``action`` on ``scope`` too."""
+        self.cloud.gate.require(self.caller, action, scope)
+
+
+Handler = Callable[[Call], Answer]
 
 
 @dataclass(frozen=True, slots=True)

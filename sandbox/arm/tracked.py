@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from sandbox.arm.call import Call
+from sandbox.arm.routing import Call
 from sandbox.core import errors
 from sandbox.state.store import Resource
 

@@ -12,10 +12,8 @@ from rbac.folding import fold
 from rbac.roles import role_guid
 from sandbox.arm import versions
 from sandbox.arm.authorization import role_definitions
-from sandbox.arm.call import Call
-from sandbox.arm.fields import Fields
-from sandbox.arm.requests import read_object
-from sandbox.arm.routing import Operations
+from sandbox.arm.fields import Fields, read_object
+from sandbox.arm.routing import Call, Operations
 from sandbox.core import errors
 from sandbox.core.clock import timestamp
 from sandbox.core.http import Answer

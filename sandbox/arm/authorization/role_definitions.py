@@ -9,11 +9,9 @@ from rbac import scopes
 from rbac.folding import fold
 from rbac.roles import Permission, RoleDefinition
 from sandbox.arm import versions
-from sandbox.arm.call import Call
-from sandbox.arm.fields import Fields
+from sandbox.arm.fields import Fields, read_object
 from sandbox.arm.listing import read_filter
-from sandbox.arm.requests import read_object
-from sandbox.arm.routing import Operations
+from sandbox.arm.routing import Call, Operations
 from sandbox.core import errors
 from sandbox.core.clock import timestamp
 from sandbox.core.http import Answer

@@ -6,9 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from sandbox.arm import versions
-from sandbox.arm.call import Call
 from sandbox.arm.polling import find_operation, operation_url, pace
-from sandbox.arm.routing import Operations
+from sandbox.arm.routing import Call, Operations
 from sandbox.core import errors
 from sandbox.core.clock import timestamp
 from sandbox.core.http import Answer

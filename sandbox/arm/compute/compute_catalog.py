@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.arm import versions
-from sandbox.arm.call import Call
 from sandbox.arm.compute.vm_states import TYPE as VM_TYPE
 from sandbox.arm.listing import invalid_filter, read_filter
-from sandbox.arm.routing import Operations
+from sandbox.arm.routing import Call, Operations
 from sandbox.core import seed_data
 from sandbox.core.http import Answer
 from sandbox.core.seed_data import location_name

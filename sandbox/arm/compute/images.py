@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.arm import versions
-from sandbox.arm.call import Call
 from sandbox.arm.compute.vm_images import Image, find_image
-from sandbox.arm.routing import Operations
+from sandbox.arm.routing import Call, Operations
 from sandbox.core import errors, seed_data
 from sandbox.core.http import Answer
 

@@ -7,12 +7,11 @@ from typing import Any
 
 from rbac.folding import fold
 from sandbox.arm import versions
-from sandbox.arm.call import Call
 from sandbox.arm.compute import compute
 from sandbox.arm.compute.running_scripts import begin_script, is_running_script, os_type
 from sandbox.arm.compute.vm_states import TYPE, check_allowed
 from sandbox.arm.fields import Fields
-from sandbox.arm.routing import Operations
+from sandbox.arm.routing import Call, Operations
 from sandbox.arm.tracked import existing
 from sandbox.core import errors
 from sandbox.core.http import Answer

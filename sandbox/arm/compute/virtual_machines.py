@@ -7,20 +7,18 @@ from typing import Any
 
 from rbac.scopes import canonical
 from sandbox.arm import versions
-from sandbox.arm.call import Call
 from sandbox.arm.compute import compute, vm_os_profile, vm_properties
 from sandbox.arm.compute.instance_view import instance_view
 from sandbox.arm.compute.vm_identities import apply_identity, shown_when_new
 from sandbox.arm.compute.vm_identity import IdentityRequest, read_identity
 from sandbox.arm.compute.vm_interfaces import check_change, check_interfaces, connect, interface_ids
 from sandbox.arm.compute.vm_states import TYPE, check_allowed, running_machines, set_power, succeed
-from sandbox.arm.fields import Fields
+from sandbox.arm.fields import Fields, read_location, read_tags
 from sandbox.arm.listing import list_resources
 from sandbox.arm.network.network_interfaces import new_network_interface
 from sandbox.arm.network.subnets import new_subnet
 from sandbox.arm.network.virtual_networks import new_virtual_network
-from sandbox.arm.requests import read_location, read_tags
-from sandbox.arm.routing import Operations
+from sandbox.arm.routing import Call, Operations
 from sandbox.arm.tracked import check_same_location, existing, find, group_name
 from sandbox.cloud import Cloud
 from sandbox.core import errors

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from rbac.scopes import canonical
-from sandbox.arm.call import Call
 from sandbox.arm.compute.vm_identity import IdentityRequest, failed_operation, merge, show_type
 from sandbox.arm.managed_identity import identities
 from sandbox.arm.managed_identity.identities import add_principal
+from sandbox.arm.routing import Call
 from sandbox.cloud import Cloud
 from sandbox.state.store import Resource
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from rbac.scopes import canonical
-from sandbox.arm.call import Call
 from sandbox.arm.network import network, network_interfaces
+from sandbox.arm.routing import Call
 from sandbox.cloud import Cloud
 from sandbox.core import errors
 from sandbox.state.store import Resource

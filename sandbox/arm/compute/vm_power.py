@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from sandbox.arm import versions
-from sandbox.arm.call import Call
 from sandbox.arm.compute import compute
 from sandbox.arm.compute.vm_states import TRANSITIONS, TYPE, check_allowed, set_power
-from sandbox.arm.routing import Operations
+from sandbox.arm.routing import Call, Operations
 from sandbox.arm.tracked import existing
 from sandbox.core import errors
 from sandbox.core.http import Answer

@@ -7,11 +7,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sandbox.arm import versions
-from sandbox.arm.call import Call
+from sandbox.arm.fields import read_object
 from sandbox.arm.listing import list_resources
 from sandbox.arm.managed_identity import identities
-from sandbox.arm.requests import read_object
-from sandbox.arm.routing import Operations
+from sandbox.arm.routing import Call, Operations
 from sandbox.arm.tracked import location_of
 from sandbox.core import errors
 from sandbox.core.http import Answer

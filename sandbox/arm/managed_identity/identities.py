@@ -10,10 +10,9 @@ from typing import Any
 
 from rbac.scopes import canonical
 from sandbox.arm import versions
-from sandbox.arm.call import Call
+from sandbox.arm.fields import read_location, read_object, read_tags
 from sandbox.arm.listing import list_resources
-from sandbox.arm.requests import read_location, read_object, read_tags
-from sandbox.arm.routing import Operations
+from sandbox.arm.routing import Call, Operations
 from sandbox.arm.tracked import check_same_location, existing, find, group_name, location_of
 from sandbox.cloud import Cloud
 from sandbox.core import errors, seed_data

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from sandbox.arm import versions
-from sandbox.arm.call import Call
-from sandbox.arm.routing import Operations
+from sandbox.arm.routing import Call, Operations
 from sandbox.core import errors
 from sandbox.core.http import Answer
 

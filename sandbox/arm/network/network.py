@@ -8,12 +8,10 @@ from typing import Any
 
 from rbac.scopes import canonical
 from sandbox.arm import versions
-from sandbox.arm.call import Call
-from sandbox.arm.fields import Fields
+from sandbox.arm.fields import Fields, read_location, read_tags
 from sandbox.arm.listing import list_resources
 from sandbox.arm.polling import find_operation, operation_url, pace
-from sandbox.arm.requests import read_location, read_tags
-from sandbox.arm.routing import Operations
+from sandbox.arm.routing import Call, Operations
 from sandbox.arm.tracked import check_same_location, existing, find, group_name
 from sandbox.cloud import Cloud
 from sandbox.core import errors

@@ -11,12 +11,11 @@ from typing import Any
 
 from rbac.scopes import canonical
 from sandbox.arm import versions
-from sandbox.arm.call import Call
 from sandbox.arm.fields import Fields
 from sandbox.arm.network import network
 from sandbox.arm.network.network import INTERFACE, PUBLIC_ADDRESS, SECURITY_GROUP, SUBNET
 from sandbox.arm.network.network_interfaces import users_of
-from sandbox.arm.routing import Operations
+from sandbox.arm.routing import Call, Operations
 from sandbox.arm.tracked import find
 from sandbox.cloud import Cloud
 from sandbox.core import errors

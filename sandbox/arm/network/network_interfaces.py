@@ -7,12 +7,11 @@ from typing import Any
 
 from rbac.scopes import canonical
 from sandbox.arm import versions
-from sandbox.arm.call import Call
 from sandbox.arm.fields import Fields
 from sandbox.arm.network import network
 from sandbox.arm.network.network import PUBLIC_ADDRESS, SECURITY_GROUP, SUBNET
 from sandbox.arm.network.private_addresses import allocate
-from sandbox.arm.routing import Operations
+from sandbox.arm.routing import Call, Operations
 from sandbox.arm.tracked import find
 from sandbox.cloud import Cloud
 from sandbox.core import errors

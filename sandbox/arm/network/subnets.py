@@ -7,12 +7,11 @@ from typing import Any
 
 from rbac.scopes import canonical
 from sandbox.arm import versions
-from sandbox.arm.call import Call
 from sandbox.arm.fields import Fields
 from sandbox.arm.listing import list_resources
 from sandbox.arm.network import network
 from sandbox.arm.network.network import INTERFACE, SECURITY_GROUP, VIRTUAL_NETWORK
-from sandbox.arm.routing import Operations
+from sandbox.arm.routing import Call, Operations
 from sandbox.cloud import Cloud
 from sandbox.core import errors
 from sandbox.core.http import Answer

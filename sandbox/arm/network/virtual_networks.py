@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.arm import versions
-from sandbox.arm.call import Call
 from sandbox.arm.fields import Fields
 from sandbox.arm.network import network, subnets
-from sandbox.arm.routing import Operations
+from sandbox.arm.routing import Call, Operations
 from sandbox.arm.tracked import find
 from sandbox.cloud import Cloud
 from sandbox.core import errors

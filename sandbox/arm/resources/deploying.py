@@ -13,12 +13,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from sandbox.arm.call import Call
-from sandbox.arm.requests import read_object
+from sandbox.arm.fields import read_object
 from sandbox.arm.resources.templates.errors import TemplateError
 from sandbox.arm.resources.templates.jsonc import read_jsonc
 from sandbox.arm.resources.templates.plan import Place, Planned
 from sandbox.arm.resources.templates.template import Template
+from sandbox.arm.routing import Call
 from sandbox.core import errors, seed_data
 from sandbox.core.errors import AzureError
 

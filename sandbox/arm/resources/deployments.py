@@ -10,11 +10,10 @@ from typing import Any
 
 from rbac.scopes import canonical
 from sandbox.arm import versions
-from sandbox.arm.call import Call
 from sandbox.arm.listing import list_resources
 from sandbox.arm.polling import operation_url, pace
 from sandbox.arm.resources.deploying import Deployment, hashed, is_done
-from sandbox.arm.routing import Operations
+from sandbox.arm.routing import Call, Operations
 from sandbox.arm.tracked import find, group_name
 from sandbox.core import errors
 from sandbox.core.clock import timestamp

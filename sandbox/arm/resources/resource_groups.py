@@ -8,11 +8,9 @@ import re
 from typing import Any
 
 from sandbox.arm import versions
-from sandbox.arm.call import Call
-from sandbox.arm.fields import Fields
+from sandbox.arm.fields import Fields, read_location, read_tags
 from sandbox.arm.listing import list_resources, resource_condition
-from sandbox.arm.requests import read_location, read_tags
-from sandbox.arm.routing import Operations
+from sandbox.arm.routing import Call, Operations
 from sandbox.cloud import Cloud
 from sandbox.core import errors
 from sandbox.core.http import Answer

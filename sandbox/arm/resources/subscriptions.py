@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.arm import versions
-from sandbox.arm.call import Call
-from sandbox.arm.routing import Operations
+from sandbox.arm.routing import Call, Operations
 from sandbox.core import seed_data
 from sandbox.core.http import Answer
 

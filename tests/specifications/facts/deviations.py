@@ -76,7 +76,9 @@ DEVIATIONS = (
 )
 
 ELSEWHERE = {
-    "at most 20 federated credentials": "sandbox/arm/test_federated_credentials.py::test_no_more_than_twenty",
+    "at most 20 federated credentials": (
+        "sandbox/arm/managed_identity/test_federated_credentials.py::test_no_more_than_twenty"
+    ),
     "an etag grows by one with each write": (
         "sandbox/arm/test_virtual_machines.py::test_the_etag_counts_and_can_be_a_condition"
     ),
