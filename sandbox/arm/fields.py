@@ -2,71 +2,87 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
+from rbac.folding import fold
 from sandbox.core import errors, seed_data
 
 MAXIMUM_TAGS = 50
+_FLAGS = {"true": True, "false": False}
+_NUMBER = re.compile(r"-?[0-9]{1,19}")
 _DEEPEST = 60  # levels of a body; no resource type has as many
 
 
 class Fields:
-    """The members of one JSON object, at ``path`` in the body; null counts as missing."""
+    """The members of one JSON object, at ``path`` in the body; null counts as missing.
+
+    As lenient as Azure: names compare without regard to case, and a flag or a number may be written as a text.
+    """
 
     def __init__(self, value: object, path: str) -> None:
         if not isinstance(value, dict):
             raise errors.invalid_request_content(f"The property '{path}' must be an object.")
         self._value: dict[str, Any] = value
+        self._members = {fold(name): member for name, member in value.items() if member is not None}
         self.path = path
 
     def __contains__(self, name: str) -> bool:
-        return self._value.get(name) is not None
+        return fold(name) in self._members
 
     def names(self) -> Iterable[str]:
-        """Return the names of the members, those that are null left out."""
-        return [name for name in self._value if name in self]
+        """Return the names of the members as they are written, those that are null left out."""
+        return [name for name, member in self._value.items() if member is not None]
+
+    def value(self, name: str) -> Any:
+        """Return the member ``name`` whatever it is, without what is null in it; None where it is missing."""
+        return without_nulls(self._get(name))
 
     def object(self, name: str) -> Fields:
         """Return the object ``name``, an empty one where it is missing."""
-        return Fields(self._value[name] if name in self else {}, self._at(name))
+        return Fields(self._members.get(fold(name), {}), self._at(name))
 
     def objects(self, name: str) -> list[Fields]:
         """Return the list of objects ``name``, an empty one where it is missing."""
-        found = self._value[name] if name in self else []
+        found = self._members.get(fold(name), [])
         if not isinstance(found, list):
             raise self._wrong(name, "a list of objects")
         return [Fields(value, f"{self._at(name)}[{number}]") for number, value in enumerate(found)]
 
     def texts(self, name: str) -> list[str]:
         """Return the list of strings ``name``, an empty one where it is missing."""
-        found = self._value[name] if name in self else []
+        found = self._members.get(fold(name), [])
         if not isinstance(found, list) or not all(isinstance(value, str) for value in found):
             raise self._wrong(name, "a list of strings")
         return found
 
     def text(self, name: str, allowed: Iterable[str] = ()) -> str | None:
         """Return the string ``name``, or None; with ``allowed``, one of those in their case."""
-        found = self._value.get(name)
+        found = self._get(name)
         if found is None:
             return None
         if not isinstance(found, str):
             raise self._wrong(name, "a string")
-        choices = {choice.casefold(): choice for choice in allowed}
-        if choices and found.casefold() not in choices:
+        choices = {fold(choice): choice for choice in allowed}
+        if choices and fold(found) not in choices:
             raise self._wrong(name, f"one of {', '.join(choices.values())}")
-        return choices.get(found.casefold(), found)
+        return choices.get(fold(found), found)
 
     def flag(self, name: str) -> bool | None:
         """Return the boolean ``name``, or None."""
-        found = self._value.get(name)
+        found = self._get(name)
+        if isinstance(found, str):
+            found = _FLAGS.get(fold(found), found)
         if found is not None and not isinstance(found, bool):
             raise self._wrong(name, "true or false")
         return found
 
     def number(self, name: str, low: int, high: int) -> int | None:
         """Return the whole number ``name`` from ``low`` to ``high``, or None."""
-        found = self._value.get(name)
+        found = self._get(name)
+        if isinstance(found, str) and _NUMBER.fullmatch(found):
+            found = int(found)
         if found is None:
             return None
         if not isinstance(found, int) or isinstance(found, bool) or not low <= found <= high:
@@ -80,7 +96,11 @@ class Fields:
 
     def completed(self, **values: Any) -> dict[str, Any]:
         """Return ``values`` and after them, as they are, the members that are not among them."""
-        return {**values, **{name: member for name, member in self.plain().items() if name not in values}}
+        taken = set(map(fold, values))
+        return {**values, **{name: member for name, member in self.plain().items() if fold(name) not in taken}}
+
+    def _get(self, name: str) -> Any:
+        return self._members.get(fold(name))
 
     def _at(self, name: str) -> str:
         return f"{self.path}.{name}" if self.path else name
