@@ -18,7 +18,11 @@ from rbac.folding import fold
 
 RoleKind = Literal["BuiltInRole", "CustomRole"]
 
-_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+# Built-in roles have the same GUID in every tenant.
+OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
+USER_ACCESS_ADMINISTRATOR = "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +151,7 @@ class _Entry:
 
     def _guid(self, key: str) -> str:
         guid = fold(self._text(key))
-        if not _GUID.fullmatch(guid):
+        if not GUID.fullmatch(guid):
             raise self._wrong(key, f"must be a GUID, not {guid!r}")
         return guid
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from sandbox.arm.authorization.role_assignments import TYPE as ASSIGNMENT_TYPE
+from rbac.roles import OWNER
 from sandbox.arm.compute.virtual_machines import new_virtual_machine
 from sandbox.arm.resources.resource_groups import new_group
 from sandbox.cloud import Cloud
 from sandbox.core import seed_data
 from sandbox.core.clock import timestamp
 from sandbox.core.files import write_private
+from sandbox.core.resource_ids import ROLE_ASSIGNMENT
 from sandbox.state.assignments import RoleAssignment
 from sandbox.state.directory import Principal, new_secret
 
-OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"  # the GUID of the built-in role Owner, the same in every tenant
 _SEEDED = "seeded"
 
 
@@ -69,8 +69,8 @@ def _add_operator(cloud: Cloud, secret: str) -> None:
     }
     body = {
         "properties": properties,
-        "id": f"{seeded.subscription}/providers/{ASSIGNMENT_TYPE}/{name}",
-        "type": ASSIGNMENT_TYPE,
+        "id": f"{seeded.subscription}/providers/{ROLE_ASSIGNMENT}/{name}",
+        "type": ROLE_ASSIGNMENT,
         "name": name,
     }
     cloud.assignments.put(RoleAssignment(body), now)

@@ -14,7 +14,7 @@ from sandbox.arm.compute import (
     vm_power,
     vm_states,
 )
-from sandbox.arm.managed_identity import federated_credentials, identities, system_identities
+from sandbox.arm.managed_identity import federated_credentials, identities
 from sandbox.arm.network import network, network_accessories, network_interfaces, subnets, virtual_networks
 from sandbox.arm.resources import deployments, providers, resource_groups, subscriptions
 from sandbox.arm.routing import Operation
@@ -29,7 +29,6 @@ _MODULES = (
     role_assignments,
     identities,
     federated_credentials,
-    system_identities,
     network,
     virtual_networks,
     subnets,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from functools import partial
 
 from rbac.folding import fold
+from rbac.roles import GUID
 from rbac.scopes import canonical
 from sandbox.arm.routing import Call, Match, Operation, Router
 from sandbox.cloud import Cloud
@@ -20,7 +20,6 @@ from sandbox.entra.validation import MANAGEMENT_AUDIENCES, ExpiredToken, Invalid
 from sandbox.state.directory import Caller
 
 _ROOTS = frozenset({"", "providers", "subscriptions"})  # what a scope begins with
-_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _READS, _WRITES, _DELETES = "reads", "writes", "deletes"
 _COUNTED_AS = {"GET": _READS, "HEAD": _READS, "DELETE": _DELETES}
 _LIMITS = {  # as documented for a principal in a subscription
@@ -151,7 +150,7 @@ class ResourceManager:
         subscription = rest.partition("/")[0]
         if fold(root) != "subscriptions":
             return
-        if not _GUID.fullmatch(subscription):
+        if not GUID.fullmatch(subscription):
             raise errors.invalid_subscription_id(subscription)
         raise errors.subscription_not_found(subscription)
 

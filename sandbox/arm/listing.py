@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 from sandbox.arm.routing import Call
 from sandbox.core import errors
 from sandbox.core.http import Answer
+from sandbox.core.resource_ids import parse_resource_id
 from sandbox.state.store import Resource
 
 PAGE_SIZE = 1000
@@ -84,7 +85,7 @@ def resource_condition(call: Call, names: tuple[str, ...]) -> Condition:
             "resourcetype": resource.type,
             "name": str(resource.body["name"]),
             "location": str(resource.body.get("location", "")),
-            "resourcegroup": resource.id.split("/")[4] if resource.id.count("/") > 3 else "",
+            "resourcegroup": parse_resource_id(resource.id).group,
         }
         for name, value in wanted.items():
             if name == "tagname":

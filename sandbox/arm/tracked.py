@@ -4,9 +4,24 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from sandbox.arm.routing import Call
+from sandbox.arm.listing import list_resources
+from sandbox.arm.routing import GROUP, SUBSCRIPTION, Call, Operations
 from sandbox.core import errors
+from sandbox.core.http import Answer
 from sandbox.state.store import Resource
+
+
+def declare_reads(owner: Operations, type_: str) -> None:
+    """Declare how resources of a type are read: one, those of a group, and those of the subscription."""
+
+    @owner.operation("GET", f"{GROUP}/providers/{type_}/{{name}}", action=f"{type_}/read")
+    def get(call: Call) -> Answer:
+        return Answer(200, existing(call, type_).body)
+
+    @owner.operation("GET", f"{GROUP}/providers/{type_}", action=f"{type_}/read", filtered=True)
+    @owner.operation("GET", f"{SUBSCRIPTION}/providers/{type_}", action=f"{type_}/read", filtered=True)
+    def get_list(call: Call) -> Answer:
+        return list_resources(call, call.scope, type_)
 
 
 def group_name(call: Call) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from rbac.roles import GUID
 from sandbox.cloud import Cloud
 from sandbox.core import seed_data
 from sandbox.core.http import Answer, Request
@@ -25,7 +26,6 @@ _METADATA: dict[str, Endpoint] = {
     "discovery/instance": answer_instance,
 }
 _ANY_TENANT = frozenset({"common", "organizations"})
-_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.IGNORECASE)
 
 
@@ -64,11 +64,11 @@ class Entra:
             return
         if folded in _ANY_TENANT:
             raise errors.no_tenant()
-        if _GUID.fullmatch(tenant) or _DOMAIN.fullmatch(tenant):
+        if GUID.fullmatch(tenant) or _DOMAIN.fullmatch(tenant):
             raise errors.unknown_tenant(tenant)
         raise errors.invalid_tenant(tenant)
 
 
 def _correlation_id(request: Request) -> str:
     given = request.headers.get("client-request-id", "")
-    return given if _GUID.fullmatch(given) else new_request_id()
+    return given if GUID.fullmatch(given) else new_request_id()

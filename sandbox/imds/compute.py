@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandbox.core.resource_ids import parse_resource_id
 from sandbox.state.store import Resource
 
 # The api-version that added a part; what is not here has always been there.
@@ -58,7 +59,7 @@ def _compute(machine: Resource) -> dict[str, Any]:
     storage = properties["storageProfile"]
     image = storage.get("imageReference", {})
     tags = body.get("tags", {})
-    _, _, subscription, _, group, *_ = machine.id.split("/")
+    parts = parse_resource_id(machine.id)
     return {
         "additionalCapabilities": {
             "hibernationEnabled": _flag(properties.get("additionalCapabilities", {}).get("hibernationEnabled"))
@@ -82,7 +83,7 @@ def _compute(machine: Resource) -> dict[str, Any]:
         "provider": "Microsoft.Compute",
         "publicKeys": _public_keys(properties.get("osProfile", {})),
         "publisher": _text(image.get("publisher")),
-        "resourceGroupName": group,
+        "resourceGroupName": parts.group,
         "resourceId": machine.id,
         "securityProfile": _security(properties.get("securityProfile", {})),
         "sku": _text(image.get("sku")),
@@ -92,7 +93,7 @@ def _compute(machine: Resource) -> dict[str, Any]:
             "osDisk": _os_disk(storage["osDisk"]),
             "resourceDisk": {"size": "0"},
         },
-        "subscriptionId": subscription,
+        "subscriptionId": parts.subscription,
         "tags": ";".join(f"{name}:{value}" for name, value in tags.items()),
         "tagsList": [{"name": name, "value": value} for name, value in tags.items()],
         "version": _text(image.get("exactVersion")),

@@ -9,7 +9,7 @@ from typing import Any
 
 from requests.structures import CaseInsensitiveDict
 
-from rbac.roles import builtin_roles
+from rbac.roles import OWNER, builtin_roles
 from sandbox.app import App
 from sandbox.arm.resources.resource_groups import new_group
 from sandbox.cloud import Cloud, build_cloud
@@ -21,7 +21,6 @@ from sandbox.state.assignments import RoleAssignment
 from sandbox.state.directory import Caller
 from tests.support.clocks import FrozenClock
 
-OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 AUDIENCE = "https://management.azure.com/"
 
 

@@ -14,6 +14,7 @@ from azure.mgmt.resource.resources.models import ResourceGroup
 
 from helpers import TutorialError
 from helpers.settings import SandboxSettings, sandbox_settings
+from rbac.roles import OWNER
 from workshop.classroom.classroom import Classroom, Learner
 from workshop.classroom.clients import Clients
 from workshop.classroom.folder import ClassFolder
@@ -22,7 +23,7 @@ from workshop.classroom.machines import make_machine
 from workshop.classroom.marks import grant_note, made_for, principal_name, tags_for
 from workshop.classroom.parallel import Outcome, Tell, for_each
 from workshop.classroom.principals import has_sign_in, make_principal, renew_addresses
-from workshop.classroom.steps import OWNER, held_by, is_of_role, principal_of
+from workshop.classroom.steps import held_by, is_of_role, principal_of
 from workshop.classroom.survey import Survey
 from workshop.errors import WorkshopError
 

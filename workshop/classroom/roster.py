@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rbac.roles import GUID
 from workshop.errors import UsageError
 
 NAME = "name"
@@ -24,7 +25,6 @@ TRAINER = "trainer"  # a sign-in of the hub's that no learner can have
 _COLUMNS = frozenset({NAME, HANDLE, OBJECT_ID, PRINCIPAL_TYPE})
 _HANDLE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,22}[a-z0-9])?")
 _HANDLE_RULE = "1 to 24 small letters, digits and hyphens, with a letter or digit first and last"
-_GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff")  # UTF-16, little and big end first
 
 
@@ -146,7 +146,7 @@ def _problems(entry: Entry) -> Iterator[str]:
         yield f"line {entry.line}: the handle '{entry.handle}' is not allowed. It has {_HANDLE_RULE}."
     elif entry.handle == TRAINER:
         yield f"line {entry.line}: '{TRAINER}' is the trainer's own sign-in. Add a column 'handle' with another one."
-    if entry.object_id and not _GUID.fullmatch(entry.object_id):
+    if entry.object_id and not GUID.fullmatch(entry.object_id):
         yield (
             f"line {entry.line}: the object_id '{entry.object_id}' is no GUID. "
             "For a user, 'az ad user show --id ADDRESS --query id' tells it."

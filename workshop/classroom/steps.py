@@ -15,12 +15,12 @@ from azure.mgmt.authorization.v2022_04_01.models import RoleAssignment
 from azure.mgmt.compute.models import VirtualMachine
 from azure.mgmt.msi.models import Identity
 
+from rbac.roles import OWNER
 from workshop.classroom.classroom import Classroom, Learner
 from workshop.classroom.marks import made_for, principal_name
 from workshop.classroom.survey import Survey
 
 Named = TypeVar("Named", VirtualMachine, Identity)
-OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"  # the role's GUID, the same in every tenant
 
 
 class State(StrEnum):

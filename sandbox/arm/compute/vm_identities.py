@@ -10,13 +10,13 @@ from typing import Any
 
 from rbac.scopes import canonical
 from sandbox.arm.compute.vm_identity import IdentityRequest, failed_operation, merge, show_type
-from sandbox.arm.managed_identity import identities
 from sandbox.arm.managed_identity.identities import add_principal
 from sandbox.arm.routing import Call
 from sandbox.cloud import Cloud
+from sandbox.core.resource_ids import IDENTITY
 from sandbox.state.store import Resource
 
-_ASSIGN = identities.TYPE + "/assign/action"
+_ASSIGN = IDENTITY + "/assign/action"
 
 
 def apply_identity(call: Call, machine: Resource, request: IdentityRequest, *, replace: bool) -> list[str]:

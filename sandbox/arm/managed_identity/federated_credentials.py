@@ -14,11 +14,12 @@ from sandbox.arm.routing import Call, Operations
 from sandbox.arm.tracked import location_of
 from sandbox.core import errors
 from sandbox.core.http import Answer
+from sandbox.core.resource_ids import IDENTITY
 from sandbox.state.store import Resource
 
-TYPE = "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials"
+TYPE = f"{IDENTITY}/federatedIdentityCredentials"
 MAXIMUM = 20
-_COLLECTION = identities.IDENTITY + "/federatedIdentityCredentials"
+_COLLECTION = identities.PATH + "/federatedIdentityCredentials"
 _CREDENTIAL = _COLLECTION + "/{credential}"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,119}")
 _LONGEST = 600  # characters of an issuer, a subject or an audience, as Entra documents it
@@ -71,7 +72,7 @@ def list_credentials(call: Call) -> Answer:
 
 def _identity(call: Call) -> Resource:
     group = call.cloud.seed_data.group(call["resource_group"])
-    found = call.cloud.store.get(f"{group}/providers/{identities.TYPE}/{call['name']}")
+    found = call.cloud.store.get(f"{group}/providers/{IDENTITY}/{call['name']}")
     if found is None:
         raise errors.parent_not_found(TYPE, call["name"])
     return found

@@ -10,35 +10,33 @@ from typing import Any
 
 from rbac.scopes import canonical
 from sandbox.arm import versions
-from sandbox.arm.fields import read_location, read_object, read_tags
-from sandbox.arm.listing import list_resources
-from sandbox.arm.routing import Call, Operations
-from sandbox.arm.tracked import check_same_location, existing, find, group_name, location_of
+from sandbox.arm.fields import Fields, read_location, read_tags
+from sandbox.arm.routing import GROUP, Call, Operations
+from sandbox.arm.tracked import check_same_location, declare_reads, existing, find, group_name, location_of
 from sandbox.cloud import Cloud
 from sandbox.core import errors, seed_data
 from sandbox.core.http import Answer
+from sandbox.core.resource_ids import IDENTITY, VIRTUAL_MACHINE, parse_resource_id
 from sandbox.state.directory import Principal
 from sandbox.state.store import Resource
 
-TYPE = "Microsoft.ManagedIdentity/userAssignedIdentities"
-_VM_TYPE = "Microsoft.Compute/virtualMachines"
-_SUBSCRIPTION = "/subscriptions/{subscription}"
-_GROUP = _SUBSCRIPTION + "/resourceGroups/{resource_group}"
-IDENTITY = _GROUP + "/providers/" + TYPE + "/{name}"
+PATH = f"{GROUP}/providers/{IDENTITY}/{{name}}"
+_SYSTEM_ASSIGNED = "Microsoft.ManagedIdentity/identities"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,127}")
 _ISOLATION_SCOPES = ("None", "Regional")
 
-operations = Operations(TYPE, versions.MANAGED_IDENTITY)
+operations = Operations(IDENTITY, versions.MANAGED_IDENTITY)
+declare_reads(operations, IDENTITY)
 
 
-@operations.operation("PUT", IDENTITY, action=TYPE + "/write")
+@operations.operation("PUT", PATH, action=IDENTITY + "/write")
 def put_identity(call: Call) -> Answer:
     """Make an identity, or change the tags of one."""
     body = call.json()
-    location = read_location(body, TYPE)
+    location = read_location(body, IDENTITY)
     isolation_scope = _read_isolation_scope(body)
     tags = read_tags(body) or {}
-    resource = find(call, TYPE)
+    resource = find(call, IDENTITY)
     headers: dict[str, str] = {}
     if resource is None:
         _check_name(call["name"])
@@ -47,34 +45,28 @@ def put_identity(call: Call) -> Answer:
     else:
         check_same_location(call, resource, location)
     resource.body["tags"] = tags
-    _set_isolation_scope(resource, isolation_scope)
+    resource.properties.update(isolation_scope)
     call.cloud.store.put(resource)
     return Answer(201 if headers else 200, resource.body, headers)
 
 
-@operations.operation("PATCH", IDENTITY, action=TYPE + "/write")
+@operations.operation("PATCH", PATH, action=IDENTITY + "/write")
 def patch_identity(call: Call) -> Answer:
     """Change the tags of an identity."""
-    resource = existing(call, TYPE)
+    resource = existing(call, IDENTITY)
     body = call.json()
     tags = read_tags(body)
     if tags is not None:
         resource.body["tags"] = tags
-    _set_isolation_scope(resource, _read_isolation_scope(body))
+    resource.properties.update(_read_isolation_scope(body))
     call.cloud.store.put(resource)
     return Answer(200, resource.body)
 
 
-@operations.operation("GET", IDENTITY, action=TYPE + "/read")
-def get_identity(call: Call) -> Answer:
-    """Answer one identity."""
-    return Answer(200, existing(call, TYPE).body)
-
-
-@operations.operation("DELETE", IDENTITY, action=TYPE + "/delete")
+@operations.operation("DELETE", PATH, action=IDENTITY + "/delete")
 def delete_identity(call: Call) -> Answer:
     """Delete an identity and its principal; machines that have it keep an entry that leads nowhere."""
-    resource = find(call, TYPE)
+    resource = find(call, IDENTITY)
     if resource is None:
         return Answer(204)
     cloud = call.cloud
@@ -84,36 +76,46 @@ def delete_identity(call: Call) -> Answer:
     return Answer(200)
 
 
-@operations.operation("GET", _GROUP + "/providers/" + TYPE, action=TYPE + "/read", filtered=True)
-def list_in_group(call: Call) -> Answer:
-    """Answer the identities in a group that the caller may read."""
-    return list_resources(call, call.scope, TYPE)
-
-
-@operations.operation("GET", _SUBSCRIPTION + "/providers/" + TYPE, action=TYPE + "/read", filtered=True)
-def list_in_subscription(call: Call) -> Answer:
-    """Answer the identities in the subscription that the caller may read."""
-    return list_resources(call, call.scope, TYPE)
-
-
-@operations.operation("POST", IDENTITY + "/listAssociatedResources", action=TYPE + "/listAssociatedResources/action")
+@operations.operation("POST", PATH + "/listAssociatedResources", action=IDENTITY + "/listAssociatedResources/action")
 def list_associated_resources(call: Call) -> Answer:
     """Answer the virtual machines that have the identity, of those that the caller may read."""
-    identity = canonical(existing(call, TYPE).id)
+    identity = canonical(existing(call, IDENTITY).id)
     subscription = call.cloud.seed_data.subscription
     users = [
         machine
-        for machine in call.cloud.store.list(subscription, _VM_TYPE)
+        for machine in call.cloud.store.list(subscription, VIRTUAL_MACHINE)
         if identity in map(canonical, machine.body.get("identity", {}).get("userAssignedIdentities", ()))
     ]
-    seen = call.cloud.gate.visible(call.caller, _VM_TYPE + "/read", subscription, users)
+    seen = call.cloud.gate.visible(call.caller, VIRTUAL_MACHINE + "/read", subscription, users)
     value = [_associated(call, machine) for machine in seen]
     return Answer(200, {"totalCount": len(value), "value": value})
 
 
 def declare_effects(cloud: Cloud) -> None:
     """Say what goes with an identity that is removed with its group: its principal."""
-    cloud.on_removal[TYPE] = lambda identity: cloud.directory.remove(identity.properties["principalId"])
+    cloud.on_removal[IDENTITY] = lambda identity: cloud.directory.remove(identity.properties["principalId"])
+
+
+@operations.operation("GET", f"{{scope}}/providers/{_SYSTEM_ASSIGNED}/default", action=_SYSTEM_ASSIGNED + "/read")
+def get_system_identity(call: Call) -> Answer:
+    """Answer the system-assigned identity of a resource, as this provider shows it below the resource."""
+    owner = call.cloud.store.get(call["scope"])
+    identity = None if owner is None else owner.internal.get("system_identity")
+    if owner is None or identity is None:
+        raise errors.AzureError(
+            404, "ResourceNotFound", f"The resource '{call['scope']}' has no system-assigned identity."
+        )
+    return Answer(
+        200,
+        {
+            "id": f"{owner.id}/providers/{_SYSTEM_ASSIGNED}/default",
+            "name": "default",
+            "type": _SYSTEM_ASSIGNED,
+            "location": owner.body["location"],
+            "tags": owner.body.get("tags", {}),
+            "properties": _principal_ids(call, identity["principal_id"], identity["client_id"]),
+        },
+    )
 
 
 def is_name(text: str) -> bool:
@@ -143,7 +145,7 @@ def add_principal(cloud: Cloud, name: str, resource_id: str) -> Principal:
 def _new(call: Call, location: str) -> Resource:
     name = call["name"]
     group = call.cloud.seed_data.group(group_name(call)).replace("/resourceGroups/", "/resourcegroups/")
-    identity_id = f"{group}/providers/{TYPE}/{name}"
+    identity_id = f"{group}/providers/{IDENTITY}/{name}"
     principal = add_principal(call.cloud, name, identity_id)
     return Resource(
         {
@@ -151,14 +153,14 @@ def _new(call: Call, location: str) -> Resource:
             "tags": {},
             "id": identity_id,
             "name": name,
-            "type": TYPE,
-            "properties": {
-                "tenantId": call.cloud.seed_data.tenant_id,
-                "principalId": principal.object_id,
-                "clientId": principal.client_id,
-            },
+            "type": IDENTITY,
+            "properties": _principal_ids(call, principal.object_id, principal.client_id),
         }
     )
+
+
+def _principal_ids(call: Call, object_id: str, client_id: str) -> dict[str, Any]:
+    return {"tenantId": call.cloud.seed_data.tenant_id, "principalId": object_id, "clientId": client_id}
 
 
 def _check_name(name: str) -> None:
@@ -166,23 +168,14 @@ def _check_name(name: str) -> None:
         raise errors.AzureError(
             400,
             "InvalidResourceName",
-            f"The name '{name}' is not valid for a resource of type '{TYPE}'. A name has 3 to 128 letters, "
+            f"The name '{name}' is not valid for a resource of type '{IDENTITY}'. A name has 3 to 128 letters, "
             "digits, hyphens and underscores, and starts with a letter or a digit.",
         )
 
 
-def _read_isolation_scope(body: dict[str, Any]) -> str | None:
-    value = read_object(body, "properties").get("isolationScope")
-    if value is not None and value not in _ISOLATION_SCOPES:
-        raise errors.invalid_request_content(
-            f"The isolation scope of an identity is one of {', '.join(_ISOLATION_SCOPES)}."
-        )
-    return value
-
-
-def _set_isolation_scope(resource: Resource, value: str | None) -> None:
-    if value is not None:
-        resource.properties["isolationScope"] = value
+def _read_isolation_scope(body: dict[str, Any]) -> dict[str, str]:
+    value = Fields(body, "").object("properties").text("isolationScope", _ISOLATION_SCOPES)
+    return {} if value is None else {"isolationScope": value}
 
 
 def _associated(call: Call, machine: Resource) -> dict[str, Any]:
@@ -190,7 +183,7 @@ def _associated(call: Call, machine: Resource) -> dict[str, Any]:
         "id": machine.id,
         "name": machine.body["name"],
         "type": machine.type.lower(),
-        "resourceGroup": machine.id.split("/")[4],
+        "resourceGroup": parse_resource_id(machine.id).group,
         "subscriptionId": call.cloud.seed_data.subscription_id,
         "subscriptionDisplayName": seed_data.SUBSCRIPTION_NAME,
     }

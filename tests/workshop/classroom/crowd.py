@@ -9,6 +9,7 @@ from typing import Any
 
 from requests.structures import CaseInsensitiveDict
 
+from rbac.roles import OWNER
 from sandbox.arm.compute.virtual_machines import new_virtual_machine
 from sandbox.arm.resources.resource_groups import new_group
 from sandbox.core.http import Request
@@ -17,7 +18,6 @@ from tests.support.sandbox import RunningSandbox
 from tests.workshop.classroom.lesson import hold, learner
 from workshop.classroom.classroom import Classroom, Learner
 from workshop.classroom.marks import principal_name, tags_for
-from workshop.classroom.steps import OWNER
 
 READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
 

@@ -21,9 +21,9 @@ from azure.mgmt.resource.resources.models import ResourceGroup, ResourceGroupPat
 
 from helpers import Azure, connect
 from helpers.catch_up import ensure_assigned, ensure_granted, ensure_identity, ensure_vm
+from rbac.roles import OWNER
 from tests.helpers.pointing import point_to, unchanged_environment
 from tests.workshop.classroom.lesson import Lesson
-from workshop.classroom.steps import OWNER
 
 LOCAL = "2024-05-28"
 
