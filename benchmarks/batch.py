@@ -28,7 +28,7 @@ from workshop.batch.table import RawRow
 from workshop.batch.table import Table as Rows
 from workshop.kernels.kernels import default_kind
 from workshop.notebooks.series import find_series
-from workshop.sandbox_process import kernel_environment
+from workshop.sandbox import kernel_environment
 
 ROWS = 50
 MANY = 500

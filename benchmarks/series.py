@@ -11,7 +11,7 @@ from benchmarks.report import Table
 from benchmarks.servers import sandbox
 from benchmarks.spent import Spent, spend
 from workshop.notebooks.series import find_series
-from workshop.sandbox_process import kernel_environment
+from workshop.sandbox import kernel_environment
 
 TIMES = 3
 _LOOP = """

@@ -50,6 +50,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_settings(serve)
     serve.set_defaults(run=_serve)
 
+    temporary = commands.add_parser("temporary", help="be a sandbox in a folder of its own, until standard input ends")
+    temporary.set_defaults(run=_temporary)
+
     stop = commands.add_parser("stop", help="stop the sandbox; its state stays")
     stop.set_defaults(run=_stop)
 
@@ -113,6 +116,12 @@ def _serve(state: StateDirectory, options: argparse.Namespace) -> int:
     from sandbox.process.serving import serve  # not needed, and long to import, for all other commands
 
     return serve(state, _settings(options), options.port)
+
+
+def _temporary(state: StateDirectory, options: argparse.Namespace) -> int:
+    from sandbox.process import temporary  # only for this command
+
+    return temporary.run()
 
 
 def _stop(state: StateDirectory, options: argparse.Namespace) -> int:

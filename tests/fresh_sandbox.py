@@ -17,12 +17,12 @@ from pathlib import Path
 import pytest
 from nbval.plugin import IPyNbCell
 
-from workshop.execution.execution import execute
-from workshop.execution.report import account_of
+from workshop.execution.executor import execute
 from workshop.files import read_notebook
 from workshop.kernels.kernels import KernelKind, Kernels, default_kind
+from workshop.notebooks.outcome import account_of
 from workshop.notebooks.series import Notebook, find_series
-from workshop.sandbox_process import FreshSandbox, kernel_environment
+from workshop.sandbox import FreshSandbox, kernel_environment
 
 _SANDBOX = pytest.StashKey[FreshSandbox]()
 _DONE = pytest.StashKey[set[Path]]()

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Never
 from workshop.batch.cli import add_batch
 from workshop.classroom.cli import add_commands
 from workshop.errors import WorkshopError
-from workshop.execution.progress import progress_on
-from workshop.execution.run import Result, SandboxChoice, kernel_surroundings, run
+from workshop.execution.progress import reporter_on
+from workshop.execution.run import Result, run
 from workshop.execution.save import save
 from workshop.jupyterhub.cli import add_hub
 from workshop.kernels.imports import import_papermill
@@ -22,7 +22,8 @@ from workshop.kernels.kernels import KernelKind, default_kind, warm_up
 from workshop.notebooks.parameters import Text, from_file, from_options
 from workshop.notebooks.plan import make_plan
 from workshop.notebooks.series import find_series, select
-from workshop.places import NOTEBOOKS
+from workshop.paths import NOTEBOOKS
+from workshop.sandbox import SandboxChoice, environments
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -126,17 +127,17 @@ def _run(options: argparse.Namespace) -> int:
     target = given.get("target")
     warm_up(options.kernel)
     hint = target.text if isinstance(target, Text) else target
-    with kernel_surroundings(SandboxChoice(options.sandbox), hint) as surroundings:
+    with environments(SandboxChoice(options.sandbox), hint) as environment_for:
         import_papermill()
         from rich.console import Console
 
         console = Console()
         plan = make_plan(notebooks, given)
-        result = run(plan, options.output, surroundings, options.kernel, progress_on(console))
-    return _tell(result, console)
+        result = run(plan, options.output, environment_for, options.kernel, reporter_on(console))
+    return _print_result(result, console)
 
 
-def _tell(result: Result, console: Console) -> int:
+def _print_result(result: Result, console: Console) -> int:
     if result.account:
         _print(console, f"\n{result.account}", style="red")
     elif result.summary:
@@ -156,7 +157,7 @@ def _save(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     console = Console()
-    changed = save(find_series(options.notebooks), options.kernel, progress_on(console))
+    changed = save(find_series(options.notebooks), options.kernel, reporter_on(console))
     _print(console, f"Saved, {len(changed) or 'none'} changed{': ' if changed else ''}{', '.join(changed)}.")
     return 0
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 
 from workshop.errors import WorkshopError
 from workshop.notebooks.series import find_series
-from workshop.places import NOTEBOOKS, ROOT
-from workshop.sandbox_process import start_users_sandbox, users_environment
+from workshop.paths import NOTEBOOKS, ROOT
+from workshop.sandbox import start_users_sandbox, users_environment
 
 _ON_CTRL_C = -signal.SIGINT
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tests.workshop.notebooks import markdown, notebook, write_series
+from tests.workshop.small_notebooks import markdown, notebook, write_series
 from workshop.cli import main
-from workshop.places import ROOT
+from workshop.paths import ROOT
 
 TOKEN = "eyJ0eXAiOiJKV1QifQ.eyJhdWQiOiJ4In0.c2lnbmF0dXJl"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tests.workshop.notebooks import notebook, write_series
+from tests.workshop.small_notebooks import notebook, write_series
 from workshop.errors import UsageError
 from workshop.files import notebook_text, read_notebook, write_whole
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tests.workshop.notebooks import code, notebook, write_series
-from workshop.execution.progress import Silent
+from tests.workshop.small_notebooks import code, notebook, write_series
+from workshop.execution.progress import Reporter
 from workshop.execution.save import save
 from workshop.kernels.kernels import default_kind
 from workshop.notebooks.series import find_series
-from workshop.places import ROOT
+from workshop.paths import ROOT
 
 COUNTING = """\
 import os, pathlib
@@ -27,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Notebooks with saved outputs, each of which depends on those before it."""
     names = [f"0{place}_n" for place in range(3)]
     folder = write_series(tmp_path_factory.mktemp("nb"), {name: notebook(COUNTING, parameters="") for name in names})
-    save(find_series(folder), default_kind(), Silent())
+    save(find_series(folder), default_kind(), Reporter())
     return folder
 
 

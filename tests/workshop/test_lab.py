@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from workshop.keeper import sandbox_command
 from workshop.lab import lab_command
+from workshop.sandbox import sandbox_command
 
 
 def test_the_command_line() -> None:
@@ -59,11 +59,11 @@ def test_jupyterlab_opens_the_first_notebook_and_the_sandbox_stays(tmp_path: Pat
         assert lab.returncode == 0
         assert "The sandbox is ready" in said
         assert "JupyterLab has stopped. The sandbox still runs; to stop it: python -m sandbox stop" in said
-        assert "running" in sandbox_command("--data", str(state), "status", "--json")
+        assert "running" in sandbox_command("status", "--json", directory=str(state))
     finally:
         if lab.poll() is None:
             os.killpg(lab.pid, signal.SIGKILL)
-        sandbox_command("--data", str(state), "stop")
+        sandbox_command("stop", directory=str(state))
 
 
 def wait_for(url: str, headers: dict[str, str]) -> None:

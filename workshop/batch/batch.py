@@ -29,11 +29,9 @@ from workshop.batch.standing import Standing, Tally
 from workshop.batch.states import State
 from workshop.batch.task import NotebookTask, RowTask
 from workshop.errors import UsageError, WorkshopError
-from workshop.execution.run import SandboxChoice
 from workshop.files import write_whole
 from workshop.kernels.kernels import KernelKind
-from workshop.notebooks.plan import SANDBOX
-from workshop.sandbox_process import FreshSandbox, users_environment
+from workshop.sandbox import SANDBOX, FreshSandbox, SandboxChoice, users_environment
 
 MANIFEST = "manifest.jsonl"
 REPORT = "report.html"

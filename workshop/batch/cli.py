@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from workshop.errors import UsageError
 from workshop.kernels.kernels import KernelKind, default_kind
 from workshop.notebooks.series import find_series, select
-from workshop.places import NOTEBOOKS
+from workshop.paths import NOTEBOOKS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -117,7 +117,7 @@ def _settings(options: argparse.Namespace) -> Settings:
     from workshop.batch.batch import Settings
     from workshop.batch.judge import Policy
     from workshop.batch.place import is_address
-    from workshop.execution.run import SandboxChoice
+    from workshop.sandbox import SandboxChoice
 
     output: str = options.output
     if not is_address(output) and Path(output).absolute() == options.notebooks.absolute():

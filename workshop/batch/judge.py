@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from workshop.batch.sandboxes import WatchedSandbox
 from workshop.batch.standing import Standing
-from workshop.notebooks.plan import SANDBOX
+from workshop.sandbox import SANDBOX
 
 _EXCUSES = 2  # times that a row is run again for a reason that is not its own
 

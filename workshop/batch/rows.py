@@ -15,9 +15,9 @@ from workshop.batch.table import RawRow, Table
 from workshop.errors import UsageError
 from workshop.files import notebook_text, read_notebook
 from workshop.notebooks.parameters import Parameter, Text, Value, check, declared
-from workshop.notebooks.plan import SANDBOX
 from workshop.notebooks.secrets import looks_like_a_secret
 from workshop.notebooks.series import Notebook
+from workshop.sandbox import SANDBOX
 
 NAME = "name"
 _TARGET = "target"

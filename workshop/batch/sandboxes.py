@@ -7,9 +7,8 @@ import time
 from collections.abc import Mapping
 
 from workshop.errors import SandboxError
-from workshop.keeper import SandboxCommandError, sandbox_command
+from workshop.sandbox import DIRECTORY, sandbox_command
 
-_DIRECTORY = "AZURE_SANDBOX_DIR"
 _COME_BACK = 60.0  # seconds for a sandbox that somebody else restarts
 _LOOK = 0.5  # seconds between two looks
 
@@ -51,7 +50,7 @@ class WatchedSandbox:
         if self._ours:
             try:
                 self._command("start")
-            except SandboxCommandError as error:
+            except SandboxError as error:
                 raise SandboxError(f"The sandbox of this batch ended and does not start again: {error}") from error
         deadline = time.monotonic() + _COME_BACK
         while (process := self._look()) is None:
@@ -64,10 +63,9 @@ class WatchedSandbox:
         """Its process id, or None if it does not run."""
         try:
             process: int = json.loads(self._command("status", "--json"))["process"]
-        except SandboxCommandError:
+        except SandboxError:
             return None
         return process
 
     def _command(self, *words: str) -> str:
-        directory = self.environment.get(_DIRECTORY)
-        return sandbox_command(*(("--data", directory) if directory else ()), *words)
+        return sandbox_command(*words, directory=self.environment.get(DIRECTORY))

@@ -14,24 +14,24 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from workshop.batch.task import News, NotebookResult, RowError, RowResult, RowTask
-from workshop.execution.deadline import Leash
-from workshop.execution.progress import Silent
-from workshop.execution.report import account_of
-from workshop.execution.running import Outcome, outcomes
+from workshop.execution.deadline import Deadline
+from workshop.execution.executor import execute_plan
+from workshop.execution.progress import ProgressEvent, Reporter
 from workshop.kernels.imports import import_papermill
 from workshop.kernels.kernels import KernelKind, default_kind, warm_up
 from workshop.notebooks.cleaning import Paths
-from workshop.notebooks.plan import Plan, Step
+from workshop.notebooks.outcome import Outcome, account_of
+from workshop.notebooks.plan import Plan, PlannedNotebook
 from workshop.notebooks.secrets import Secrets
 from workshop.notebooks.series import Notebook
-from workshop.sandbox_process import kernel_environment
+from workshop.sandbox import kernel_environment
 
 _CALLED_OFF = "The batch was called off."
 _REACH = 5.0  # seconds to connect to the sandbox
 _LOOK = 1.0  # seconds between two looks whether a row is still wanted
 
 _lock = threading.Lock()
-_running: dict[str, set[Leash]] = {}
+_running: dict[str, set[Deadline]] = {}
 
 
 def run_row(task: RowTask) -> RowResult:
@@ -54,13 +54,13 @@ def _run(task: RowTask) -> RowResult:
     teller = _Teller(task)
     teller.tell(None)
     with _own_loop(), _on_leash(task) as leash, _folder(task.folder) as folder:
-        done = list(outcomes(_plan(task, folder), environment, task.kind, teller, leash))
+        done = list(execute_plan(_plan(task, folder), environment, task.kind, teller, leash))
     failure = done[-1].failure
     return RowResult(
         notebooks=[_result(outcome) for outcome in done],
         seconds=time.monotonic() - began,
         kernel_died=failure is not None and failure.kernel_died,
-        called_off=leash.cut_off,
+        called_off=leash.cancelled,
     )
 
 
@@ -85,7 +85,7 @@ def call_off(batch: str) -> None:
     with _lock:
         leashes = list(_running.get(batch, ()))
     for leash in leashes:
-        leash.cut(_CALLED_OFF)
+        leash.cancel(_CALLED_OFF)
 
 
 def running(batch: str) -> int:
@@ -111,8 +111,8 @@ def get_ready(kind: KernelKind | None = None) -> None:
 
 
 @contextmanager
-def _on_leash(task: RowTask) -> Iterator[Leash]:
-    leash = Leash(task.timeout)
+def _on_leash(task: RowTask) -> Iterator[Deadline]:
+    leash = Deadline(task.timeout)
     ended = threading.Event()
     watcher = threading.Thread(target=_watch, args=[*_task_here(), leash, ended], name="watch", daemon=True)
     with _lock:
@@ -136,12 +136,12 @@ def _task_here() -> tuple[Any, str]:
     return worker, worker.get_current_task()
 
 
-def _watch(worker: Any, key: str, leash: Leash, ended: threading.Event) -> None:
+def _watch(worker: Any, key: str, leash: Deadline, ended: threading.Event) -> None:
     """Call a row off that nobody waits for any more: its runner was killed, or has given it up."""
     while not ended.wait(_LOOK):
         task = worker.state.tasks.get(key)
         if task is None or task.state == "cancelled":
-            leash.cut(_CALLED_OFF)
+            leash.cancel(_CALLED_OFF)
             return
 
 
@@ -158,7 +158,7 @@ def _plan(task: RowTask, folder: Path) -> Plan:
     import nbformat
 
     steps = [
-        Step(
+        PlannedNotebook(
             Notebook(folder / f"{notebook.name}.ipynb"),
             nbformat.v4.reads(notebook.text),
             notebook.parameters,
@@ -187,7 +187,7 @@ def _encodable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-class _Teller(Silent):
+class _Teller(Reporter):
     """Tells the runner which notebooks are executed."""
 
     def __init__(self, task: RowTask) -> None:
@@ -198,5 +198,6 @@ class _Teller(Silent):
         news: News = {"row": self._task.row, "attempt": self._task.attempt, "notebook": notebook}
         self._worker.log_event(self._task.topic, news)
 
-    def ended(self, name: str, seconds: float, failed: bool) -> None:
-        self.tell(name)
+    def report(self, event: ProgressEvent) -> None:
+        if event.state.ended:
+            self.tell(event.name)

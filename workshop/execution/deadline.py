@@ -1,4 +1,4 @@
-"""Ends a notebook from outside: when it takes too long, or when its run is called off."""
+"""Ends a notebook from outside: when it takes too long, or when its run is cancelled."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from jupyter_client.manager import KernelManager
 
 
-class Leash:
+class Deadline:
     """Kills the kernels of notebooks that run one after the other. Usable from any thread.
 
     Args:
@@ -26,7 +26,7 @@ class Leash:
         self._lock = threading.Lock()
         self._manager: KernelManager | None = None
         self._reason = ""
-        self._final = False
+        self._cancelled = False
 
     @property
     def reason(self) -> str:
@@ -34,9 +34,9 @@ class Leash:
         return self._reason
 
     @property
-    def cut_off(self) -> bool:
+    def cancelled(self) -> bool:
         """Whether no more notebooks may run."""
-        return self._final
+        return self._cancelled
 
     @contextmanager
     def notebook(self) -> Iterator[None]:
@@ -45,7 +45,7 @@ class Leash:
         timer = threading.Timer(seconds, self._end, [f"It took longer than {seconds:g} seconds."])
         timer.daemon = True
         with self._lock:
-            self._reason = self._reason if self._final else ""
+            self._reason = self._reason if self._cancelled else ""
         if self.seconds is not None:
             timer.start()
         try:
@@ -55,20 +55,20 @@ class Leash:
             with self._lock:
                 self._manager = None
 
-    def hold(self, manager: KernelManager) -> None:
+    def watch(self, manager: KernelManager) -> None:
         """Take the notebook's kernel, which has been started."""
         with self._lock:
             self._manager = manager
             if self._reason:
                 _kill(manager)
 
-    def cut(self, reason: str) -> None:
+    def cancel(self, reason: str) -> None:
         """End the notebook that runs, and each that is begun later.
 
         Args:
             reason: a sentence.
         """
-        self._final = True
+        self._cancelled = True
         self._end(reason)
 
     def _end(self, reason: str) -> None:

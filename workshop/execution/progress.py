@@ -1,93 +1,77 @@
-"""How a run shows where it is: live in a terminal, in plain lines everywhere else."""
+"""Progress events of a run or a batch, and what shows them: a live display in a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Self
+
+from workshop.notebooks.outcome import State
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress as RichProgress
-    from rich.progress import TaskID
+    from rich.progress import Progress, TaskID
 
 
-class Progress(Protocol):
-    """What is told of a run as it goes on. Used in a ``with``, so that a display is left tidy."""
+@dataclass(frozen=True)
+class ProgressEvent:
+    """How far a notebook of a run is, or a row of a batch.
 
-    def __enter__(self) -> Self:
-        """Begin to show."""
+    Attributes:
+        name: of the notebook or row.
+        state: it is in.
+        done: how many of its parts are executed: cells of a notebook, notebooks of a row.
+        total: how many parts it has.
+        seconds: it took, once it has ended.
+        error: a line about what was wrong; empty if nothing was.
+    """
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Show no more."""
-
-    def preparing(self, what: str) -> None:
-        """This goes on before the first notebook."""
-
-    def planned(self, notebooks: Sequence[tuple[str, int]]) -> None:
-        """These notebooks will be executed: name and number of cells with code."""
-
-    def started(self, name: str) -> None:
-        """A notebook has been started."""
-
-    def executed(self, name: str, cells: int) -> None:
-        """So many of its cells are executed."""
-
-    def ended(self, name: str, seconds: float, failed: bool) -> None:
-        """It is done, or it failed."""
+    name: str
+    state: State
+    done: int
+    total: int
+    seconds: float = 0.0
+    error: str = ""
 
 
-class Silent:
-    """Shows nothing."""
+class Reporter:
+    """Is told how a run or a batch goes on; this one shows nothing. Used in a ``with``, to leave a display tidy."""
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         pass
 
-    def preparing(self, what: str) -> None:
-        """Show nothing."""
+    def note(self, text: str) -> None:
+        """Take a sentence about the whole, such as what it is waiting for."""
 
-    def planned(self, notebooks: Sequence[tuple[str, int]]) -> None:
-        """Show nothing."""
-
-    def started(self, name: str) -> None:
-        """Show nothing."""
-
-    def executed(self, name: str, cells: int) -> None:
-        """Show nothing."""
-
-    def ended(self, name: str, seconds: float, failed: bool) -> None:
-        """Show nothing."""
+    def report(self, event: ProgressEvent) -> None:
+        """Take an event. The first one about each notebook or row says that it is pending."""
 
 
-class Lines(Silent):
-    """A line for each notebook once it has ended: for logs and pipes."""
+class LineReporter(Reporter):
+    """Prints a line for each notebook that has ended: for logs and pipes."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._cells: dict[str, int] = {}
 
-    def planned(self, notebooks: Sequence[tuple[str, int]]) -> None:
-        """Remember how many cells there are."""
-        self._cells = dict(notebooks)
-
-    def ended(self, name: str, seconds: float, failed: bool) -> None:
-        """Say how it went."""
-        outcome = "failed" if failed else "completed"
-        self._console.print(f"{name}: {outcome}, {self._cells[name]} cells, {seconds:.1f} s", highlight=False)
+    def report(self, event: ProgressEvent) -> None:
+        """Say how a notebook ended."""
+        if event.state.ended:
+            text = f"{event.name}: {event.state}, {event.total} cells, {event.seconds:.1f} s"
+            self._console.print(text, highlight=False)
 
 
-class Live:
-    """A bar for each notebook, moving while it runs."""
+class LiveReporter(Reporter):
+    """Shows a bar for each notebook, moving while it runs."""
 
     def __init__(self, console: Console) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-        self._progress: RichProgress = Progress(
+        self._progress: Progress = Progress(
             SpinnerColumn(finished_text="[green]✓"),
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -99,41 +83,32 @@ class Live:
         self._status = console.status("")
         self._tasks: dict[str, TaskID] = {}
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(self, *_: object) -> None:
         self._status.stop()
         self._progress.stop()
 
-    def preparing(self, what: str) -> None:
-        """Show it with something that moves."""
-        self._status.update(f"{what} …")
+    def note(self, text: str) -> None:
+        """Show it with something that moves, until the first event."""
+        self._status.update(f"{text} …")
         self._status.start()
 
-    def planned(self, notebooks: Sequence[tuple[str, int]]) -> None:
-        """Show an empty bar for each."""
-        self._status.stop()
-        self._progress.start()
-        for name, cells in notebooks:
-            self._tasks[name] = self._progress.add_task(f"[dim]{name}", total=cells, start=False)
-
-    def started(self, name: str) -> None:
-        """Start its clock."""
-        self._progress.update(self._tasks[name], description=name)
-        self._progress.start_task(self._tasks[name])
-
-    def executed(self, name: str, cells: int) -> None:
-        """Move its bar."""
-        self._progress.update(self._tasks[name], completed=cells)
-
-    def ended(self, name: str, seconds: float, failed: bool) -> None:
-        """Stop its clock."""
-        if failed:
-            self._progress.update(self._tasks[name], description=f"[red]✗ {name}")
-        self._progress.stop_task(self._tasks[name])
+    def report(self, event: ProgressEvent) -> None:
+        """Add a notebook's bar, or move it."""
+        if event.name not in self._tasks:
+            self._status.stop()
+            self._progress.start()
+            self._tasks[event.name] = self._progress.add_task(f"[dim]{event.name}", total=event.total, start=False)
+        task = self._tasks[event.name]
+        if event.state is State.RUNNING and event.done == 0:
+            self._progress.start_task(task)
+            self._progress.update(task, description=event.name)
+        self._progress.update(task, completed=event.done)
+        if event.state is State.FAILED:
+            self._progress.update(task, description=f"[red]✗ {event.name}")
+        if event.state.ended:
+            self._progress.stop_task(task)
 
 
-def progress_on(console: Console) -> Progress:
+def reporter_on(console: Console) -> Reporter:
     """Return what fits ``console``: a display in a terminal that can move its cursor, else lines."""
-    return Live(console) if console.is_terminal and not console.is_dumb_terminal else Lines(console)
+    return LiveReporter(console) if console.is_terminal and not console.is_dumb_terminal else LineReporter(console)

@@ -6,23 +6,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from workshop.errors import WorkshopError
-from workshop.execution.progress import Progress
-from workshop.execution.report import account_of
-from workshop.execution.running import Outcome, outcomes
+from workshop.execution.executor import execute_plan
+from workshop.execution.progress import Reporter
 from workshop.files import notebook_text, stage
 from workshop.kernels.kernels import KernelKind
+from workshop.notebooks.outcome import Outcome, account_of
 from workshop.notebooks.plan import Plan, make_plan
 from workshop.notebooks.series import Notebook
-from workshop.sandbox_process import FreshSandbox, kernel_environment
+from workshop.sandbox import FreshSandbox, kernel_environment
 
 
-def save(notebooks: Sequence[Notebook], kind: KernelKind, progress: Progress) -> list[str]:
+def save(notebooks: Sequence[Notebook], kind: KernelKind, reporter: Reporter) -> list[str]:
     """Execute the notebooks against a fresh sandbox and save all of them in place, or none.
 
     Args:
         notebooks: in order.
         kind: of kernels.
-        progress: is told where the run is.
+        reporter: is told where the run is.
 
     Returns:
         The names of those that changed.
@@ -31,18 +31,18 @@ def save(notebooks: Sequence[Notebook], kind: KernelKind, progress: Progress) ->
         WorkshopError: A notebook failed, its outputs name a folder of this machine, or it cannot be written.
     """
     plan = make_plan(notebooks, {})
-    texts = {outcome.name: notebook_text(outcome.node) for outcome in _executed(plan, kind, progress)}
+    texts = {outcome.name: notebook_text(outcome.node) for outcome in _executed(plan, kind, reporter)}
     before = {notebook: notebook.path.read_text("utf-8") for notebook in notebooks}
     changed = {book.path: texts[book.name] for book, text in before.items() if text != texts[book.name]}
     _replace_all(changed)
     return [path.stem for path in changed]
 
 
-def _executed(plan: Plan, kind: KernelKind, progress: Progress) -> list[Outcome]:
+def _executed(plan: Plan, kind: KernelKind, reporter: Reporter) -> list[Outcome]:
     done = []
-    with progress, FreshSandbox() as sandbox:
-        progress.preparing("Starting a fresh sandbox")
-        for outcome in outcomes(plan, kernel_environment(sandbox.environment), kind, progress, ahead=True):
+    with reporter, FreshSandbox() as sandbox:
+        reporter.note("Starting a fresh sandbox")
+        for outcome in execute_plan(plan, kernel_environment(sandbox.environment), kind, reporter, ahead=True):
             if outcome.failure is not None:
                 raise WorkshopError(f"Nothing was saved.\n\n{account_of(outcome.name, outcome.failure)}")
             if outcome.findings.paths:

@@ -18,7 +18,7 @@ from filelock import FileLock
 
 from workshop.errors import WorkshopError
 from workshop.jupyterhub.accounts import run_by_root
-from workshop.places import ROOT
+from workshop.paths import ROOT
 
 ENVIRONMENT = ROOT / ".venv-hub"
 _HUB = ROOT / "hub"

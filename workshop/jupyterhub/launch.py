@@ -16,7 +16,7 @@ from workshop.classroom.folder import ClassFolder, make_private_folder
 from workshop.errors import UsageError, WorkshopError
 from workshop.jupyterhub.accounts import account_of, check_reachable, hand_over, open_way, run_by_root
 from workshop.jupyterhub.installation import Installation, ensure_installed
-from workshop.places import ROOT
+from workshop.paths import ROOT
 
 CONFIGURATION = ROOT / "hub" / "jupyterhub_config.py"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workshop.notebooks.secrets import Secrets
-from workshop.places import ROOT
+from workshop.paths import ROOT
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode

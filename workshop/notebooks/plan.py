@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 from workshop.files import read_notebook
 from workshop.notebooks.parameters import Parameter, Value, check, declared
 from workshop.notebooks.series import Notebook
+from workshop.sandbox import SANDBOX
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-SANDBOX = "sandbox"
 _TARGET = "target"
 
 
 @dataclass(frozen=True)
-class Step:
+class PlannedNotebook:
     """A notebook to execute: its content and the values of its parameters that are not the default."""
 
     notebook: Notebook
@@ -31,7 +31,7 @@ class Step:
 class Plan:
     """Notebooks to execute in order, and the ``target`` they will work on."""
 
-    steps: Sequence[Step]
+    notebooks: Sequence[PlannedNotebook]
     target: Value
 
 
@@ -48,8 +48,8 @@ def make_plan(notebooks: Sequence[Notebook], given: Mapping[str, object]) -> Pla
     nodes = [read_notebook(notebook.path) for notebook in notebooks]
     declarations = [declared(node) for node in nodes]
     parameters = check(declarations, given)
-    steps = [Step(*parts) for parts in zip(notebooks, nodes, parameters, strict=True)]
-    return Plan(steps, _target(declarations, parameters))
+    planned = [PlannedNotebook(*parts) for parts in zip(notebooks, nodes, parameters, strict=True)]
+    return Plan(planned, _target(declarations, parameters))
 
 
 def _target(declarations: Sequence[Mapping[str, Parameter]], parameters: Sequence[Mapping[str, Value]]) -> Value:

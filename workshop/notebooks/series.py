@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workshop.errors import UsageError
-from workshop.places import NOTEBOOKS
+from workshop.paths import NOTEBOOKS
 
 _NUMBERED = re.compile(r"(\d\d)_\w+\Z", re.ASCII)
 

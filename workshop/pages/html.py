@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
-from workshop.execution.execution import Failure
+from workshop.notebooks.outcome import Failure, State
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -53,20 +53,20 @@ class Page:
 
 
 @dataclass(frozen=True)
-class Row:
-    """A notebook in the table of a run.
+class IndexEntry:
+    """A notebook in the list of a run.
 
     Attributes:
         name: of the notebook.
         title: its first heading.
-        state: ``pending``, ``completed``, ``failed`` or ``skipped``.
+        state: it is in.
         cells: how many cells of code it has.
         seconds: it took, once it has run.
     """
 
     name: str
     title: str
-    state: str
+    state: State
     cells: int
     seconds: float | None = None
 
@@ -106,18 +106,18 @@ def notebook_page(
     return _link_pages(_embed_pictures(_percent_encode_svg(html), folder), names)
 
 
-def index_page(rows: Sequence[Row], summary: Mapping[str, str] | None = None, failure: str = "") -> str:
+def index_page(entries: Sequence[IndexEntry], summary: Mapping[str, str] | None = None, failure: str = "") -> str:
     """Return the page that lists the notebooks of a run.
 
     Args:
-        rows: the notebooks, in order.
+        entries: the notebooks, in order.
         summary: what the run brought about, by name.
         failure: the account of what failed; empty if nothing did.
     """
     from markupsafe import Markup
 
     return _index_template().render(
-        rows=rows, summary=summary, failure=failure, style=Markup(_own_style()), generator=Markup(GENERATOR)
+        entries=entries, summary=summary, failure=failure, style=Markup(_own_style()), generator=Markup(GENERATOR)
     )
 
 

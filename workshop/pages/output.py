@@ -9,9 +9,9 @@ from types import TracebackType
 from typing import Self
 
 from workshop.errors import UsageError, WorkshopError
-from workshop.execution.running import Outcome
 from workshop.files import notebook_text, write_whole
-from workshop.pages.html import GENERATOR, Row, index_page
+from workshop.notebooks.outcome import Outcome
+from workshop.pages.html import GENERATOR, IndexEntry, index_page
 from workshop.pages.page_maker import Job, PageMaker
 
 INDEX = "index.html"
@@ -26,21 +26,21 @@ class OutputFolder:
 
     Args:
         path: the folder; made if it is not there. What an earlier run left in it goes.
-        rows: the notebooks that will run.
+        entries: the notebooks that will run.
 
     Raises:
         UsageError: The folder cannot be made or written to, or has notebooks in it that are not from a run.
     """
 
-    def __init__(self, path: Path, rows: Sequence[Row]) -> None:
+    def __init__(self, path: Path, entries: Sequence[IndexEntry]) -> None:
         self.path = path.absolute()
-        self._names = [row.name for row in rows]
+        self._names = [entry.name for entry in entries]
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             found = [old for old in self.path.iterdir() if _OURS.match(old.name)]
             if found and not self._is_ours():
                 raise UsageError(f"{path} has notebooks in it that are not from a run; choose another folder.")
-            write_whole(self.path / INDEX, index_page(rows))
+            write_whole(self.path / INDEX, index_page(entries))
             for old in found:
                 old.unlink()
         except OSError as error:
@@ -56,18 +56,18 @@ class OutputFolder:
         if self._pages is not None:
             self._pages.close()
 
-    def save(self, outcome: Outcome, rows: Sequence[Row]) -> None:
+    def save(self, outcome: Outcome, entries: Sequence[IndexEntry]) -> None:
         """Save an executed notebook and the list of all now, and its page soon.
 
         Raises:
             WorkshopError: They cannot be written.
         """
         self._write(f"{outcome.name}.ipynb", notebook_text(outcome.node))
-        self._write(INDEX, index_page(rows))
+        self._write(INDEX, index_page(entries))
         self._pages = self._pages or PageMaker()
         self._pages.make(Job(self.path / f"{outcome.name}.ipynb", self._names, outcome.folder, outcome.failure))
 
-    def finish(self, rows: Sequence[Row], summary: Mapping[str, str], account: str) -> Path:
+    def finish(self, entries: Sequence[IndexEntry], summary: Mapping[str, str], account: str) -> Path:
         """Wait for the pages and write the final list of them.
 
         Returns:
@@ -78,7 +78,7 @@ class OutputFolder:
         """
         if self._pages is not None:
             self._pages.finish()
-        self._write(INDEX, index_page(rows, summary, account))
+        self._write(INDEX, index_page(entries, summary, account))
         return self.path / INDEX
 
     def _write(self, name: str, text: str) -> None:

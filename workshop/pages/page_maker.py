@@ -16,12 +16,12 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 
-from workshop.aside import start_aside
 from workshop.errors import UsageError, WorkshopError
-from workshop.execution.execution import Failure
 from workshop.files import read_notebook, write_whole
 from workshop.kernels.imports import import_nbconvert
+from workshop.notebooks.outcome import Failure
 from workshop.pages.html import notebook_page
+from workshop.sandbox import start_child
 
 _ENDING = ".ipynb"
 _NICE = 10  # of 19: what notebooks wait for goes first
@@ -49,7 +49,7 @@ class PageMaker:
 
     def __init__(self) -> None:
         self._jobs = 0
-        self._process = start_aside("workshop.pages.page_maker")
+        self._process = start_child("workshop.pages.page_maker")
 
     @property
     def pid(self) -> int:

@@ -18,9 +18,9 @@ import psutil
 import pytest
 from nbformat import NotebookNode
 
-from tests.workshop.notebooks import notebook, write_series
+from tests.workshop.small_notebooks import notebook, write_series
 from workshop.cli import main
-from workshop.places import ROOT
+from workshop.paths import ROOT
 
 _DASK = [sys.executable, "-m", "dask"]
 PATIENCE = 240.0  # seconds for anything that should happen

@@ -12,8 +12,8 @@ import pytest
 from tests.workshop.batch.conftest import Desk
 from workshop.cli import main
 from workshop.notebooks.series import find_series
-from workshop.places import NOTEBOOKS
-from workshop.sandbox_process import FreshSandbox, kernel_environment
+from workshop.paths import NOTEBOOKS
+from workshop.sandbox import FreshSandbox, kernel_environment
 
 pytestmark = pytest.mark.slow
 ROWS = [{"resource_group": f"contoso-{n}", "vm_name": f"vm-{n}", "identity_name": f"ID{n}-app"} for n in range(2)]

@@ -16,7 +16,7 @@ from tests.support.needs import do_without
 from tests.workshop.batch.conftest import PATIENCE, Desk, all_gone, children, dask_cluster, identities, shows, wait_for
 from workshop.batch import cluster
 from workshop.kernels.kernels import KernelKind, default_kind
-from workshop.places import ROOT
+from workshop.paths import ROOT
 
 MARK = """
 import os, pathlib, time, psutil

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.workshop.notebooks import notebook, write_series
+from tests.workshop.small_notebooks import notebook, write_series
 from workshop.batch.rows import Row, Source, check_rows, read_sources
 from workshop.batch.table import RawRow, Table
 from workshop.errors import UsageError

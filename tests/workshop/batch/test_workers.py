@@ -11,7 +11,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from tests.workshop.notebooks import notebook
+from tests.workshop.small_notebooks import notebook
 from workshop.batch.cluster import cluster
 from workshop.batch.processors import processors_of_their_own
 from workshop.batch.task import NotebookTask, RowTask

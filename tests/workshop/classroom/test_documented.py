@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from workshop.cli import _parser
-from workshop.places import NOTEBOOKS, ROOT
+from workshop.paths import NOTEBOOKS, ROOT
 
 PAGE = (ROOT / "docs" / "trainer.md").read_text("utf-8")
 ROW = re.compile(r"^\| `python -m workshop ([\w-]+)` \| (.+) \| (.+) \|$", re.MULTILINE)

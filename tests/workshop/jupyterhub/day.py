@@ -24,7 +24,7 @@ from sandbox.core.clock import SystemClock
 from sandbox.web.tls import Certificates, ensure_certificates
 from tests.workshop.jupyterhub.visitor import Visitor
 from workshop.classroom.folder import ClassFolder
-from workshop.places import ROOT
+from workshop.paths import ROOT
 
 Result = TypeVar("Result")
 _PATIENCE = 120  # seconds until the hub answers

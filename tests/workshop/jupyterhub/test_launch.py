@@ -16,7 +16,7 @@ from workshop.errors import UsageError, WorkshopError
 from workshop.jupyterhub import installation as installing
 from workshop.jupyterhub.installation import why_not
 from workshop.jupyterhub.launch import Place, hub_environment
-from workshop.places import ROOT
+from workshop.paths import ROOT
 
 PEM = Path("some.pem")
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from workshop.jupyterhub.installation import Installation
-from workshop.places import NOTEBOOKS, ROOT
+from workshop.paths import NOTEBOOKS, ROOT
 
 VALUES: dict[str, Any] = yaml.safe_load((ROOT / "hub" / "values.yaml").read_text("utf-8"))
 

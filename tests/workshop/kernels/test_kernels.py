@@ -9,12 +9,12 @@ import psutil
 import pytest
 from jupyter_core.utils import ensure_event_loop
 
-from tests.workshop.notebooks import notebook
-from workshop.execution.execution import execute
+from tests.workshop.small_notebooks import notebook
+from workshop.execution.executor import execute
 from workshop.kernels.kernels import KernelKind, Kernels, default_kind, warm_up
 from workshop.kernels.pool import pool
 from workshop.notebooks.series import Notebook
-from workshop.places import ROOT
+from workshop.paths import ROOT
 
 
 @pytest.mark.skipif(default_kind() is not KernelKind.WARM, reason="warm kernels need Linux")

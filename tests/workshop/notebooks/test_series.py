@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workshop.notebooks import notebook, write_series
+from tests.workshop.small_notebooks import notebook, write_series
 from workshop.errors import UsageError
 from workshop.notebooks.series import find_series, select
 

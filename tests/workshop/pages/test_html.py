@@ -10,10 +10,10 @@ from bs4 import BeautifulSoup
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
-from tests.workshop.notebooks import code, markdown, notebook
-from workshop.execution.execution import Failure
+from tests.workshop.small_notebooks import code, markdown, notebook
+from workshop.notebooks.outcome import Failure, State
 from workshop.pages.exporter import closes_its_tags, page_by
-from workshop.pages.html import Row, index_page, notebook_page, title_of
+from workshop.pages.html import IndexEntry, index_page, notebook_page, title_of
 
 DRAWING = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><title>Who asks whom</title><path d="M0 0"/></svg>'
 TEXT = """\
@@ -173,9 +173,9 @@ def test_a_page_says_what_failed(tmp_path: Path) -> None:
 
 def test_the_index_escapes_what_it_shows() -> None:
     rows = [
-        Row("00_a", "A <b>", "completed", 3, 1.25),
-        Row("01_b", "B", "failed", 2, 0.5),
-        Row("02_c", "C", "skipped", 4),
+        IndexEntry("00_a", "A <b>", State.COMPLETED, 3, 1.25),
+        IndexEntry("01_b", "B", State.FAILED, 2, 0.5),
+        IndexEntry("02_c", "C", State.SKIPPED, 4),
     ]
     page = index_page(rows, {"Identity": "<ID1>"}, "ValueError: <why>")
     assert '<a href="00_a.html">00_a</a>' in page

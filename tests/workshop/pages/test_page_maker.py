@@ -6,7 +6,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.workshop.notebooks import markdown, notebook, write_series
+from tests.workshop.small_notebooks import markdown, notebook, write_series
 from workshop.errors import WorkshopError
 from workshop.pages.page_maker import Job, PageMaker
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nbformat import NotebookNode
 
-from tests.workshop.notebooks import code, markdown, notebook, text_of
+from tests.workshop.small_notebooks import code, markdown, notebook, text_of
 from workshop.notebooks.cleaning import Findings, Paths, clean
 from workshop.notebooks.secrets import REDACTED, Secrets
-from workshop.places import ROOT
+from workshop.paths import ROOT
 
 TOKEN = "eyJ0eXAiOiJKV1QifQ.eyJhdWQiOiJ4In0.c2lnbmF0dXJl"
 

@@ -6,7 +6,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.workshop.notebooks import notebook
+from tests.workshop.small_notebooks import notebook
 from workshop.errors import UsageError
 from workshop.notebooks.kinds import Kind, kind_of
 from workshop.notebooks.parameters import Text, check, declared, from_file, from_options

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from nbformat import NotebookNode
 
-from tests.workshop.notebooks import code, markdown, notebook, text_of
-from workshop.execution.execution import Execution, execute
+from tests.workshop.small_notebooks import code, markdown, notebook, text_of
+from workshop.execution.executor import Execution, execute
 from workshop.kernels.kernels import KernelKind, Kernels, default_kind
 from workshop.notebooks.parameters import Value
 from workshop.notebooks.series import Notebook

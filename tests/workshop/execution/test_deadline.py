@@ -12,9 +12,9 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.workshop.notebooks import notebook
-from workshop.execution.deadline import Leash
-from workshop.execution.execution import execute
+from tests.workshop.small_notebooks import notebook
+from workshop.execution.deadline import Deadline
+from workshop.execution.executor import execute
 from workshop.kernels.kernels import KernelKind, Kernels, default_kind
 from workshop.notebooks.series import Notebook
 
@@ -58,41 +58,41 @@ def manager() -> Iterator[Any]:
 
 
 def test_a_kernel_is_killed_when_its_time_is_up(manager: Any) -> None:
-    leash = Leash(0.2)
-    with leash.notebook():
-        leash.hold(manager)
+    deadline = Deadline(0.2)
+    with deadline.notebook():
+        deadline.watch(manager)
         assert manager.provisioner.process.wait(60) == -signal.SIGKILL
-    assert leash.reason == "It took longer than 0.2 seconds."
-    assert not leash.cut_off
+    assert deadline.reason == "It took longer than 0.2 seconds."
+    assert not deadline.cancelled
 
 
 def test_each_notebook_has_all_of_the_time(manager: Any) -> None:
-    leash = Leash(30)
+    deadline = Deadline(30)
     ends = []
     for _ in range(2):
-        with leash.notebook():
-            leash.hold(manager)
+        with deadline.notebook():
+            deadline.watch(manager)
             timers = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
             ends += [timer.interval for timer in timers if not timer.finished.is_set()]  # one that is may end later
-        assert leash.reason == ""
+        assert deadline.reason == ""
     assert ends == [30, 30]
     assert manager.provisioner.process.poll() is None
 
 
 def test_a_kernel_that_comes_too_late_is_killed_at_once(manager: Any) -> None:
-    leash = Leash()
-    leash.cut("Called off.")
-    with leash.notebook():
-        leash.hold(manager)
+    deadline = Deadline()
+    deadline.cancel("Called off.")
+    with deadline.notebook():
+        deadline.watch(manager)
     assert manager.provisioner.process.wait(60) == -signal.SIGKILL
 
 
 def test_a_notebook_that_hangs_is_ended_with_all_it_started(tmp_path: Path, kind: KernelKind) -> None:
-    leash = Leash(300)
-    threading.Thread(target=cut_when_there, args=[leash, tmp_path / "child"]).start()
+    deadline = Deadline(300)
+    threading.Thread(target=cancel_when_there, args=[deadline, tmp_path / "child"]).start()
     node = notebook("print('before')", HANGS)
     with Kernels(kind, os.environ) as kernels:
-        execution = execute(Notebook(tmp_path / "00_a.ipynb"), node, {}, kernels, leash=leash)
+        execution = execute(Notebook(tmp_path / "00_a.ipynb"), node, {}, kernels, deadline=deadline)
     assert execution.failure is not None
     assert execution.failure.error == "Called off."
     assert not execution.failure.kernel_died
@@ -101,19 +101,19 @@ def test_a_notebook_that_hangs_is_ended_with_all_it_started(tmp_path: Path, kind
     child = int((tmp_path / "child").read_text())
     while runs(child):
         time.sleep(0.05)
-    assert leash.cut_off
+    assert deadline.cancelled
 
 
-def cut_when_there(leash: Leash, path: Path) -> None:
+def cancel_when_there(deadline: Deadline, path: Path) -> None:
     while not path.exists():
         time.sleep(0.05)
-    leash.cut("Called off.")
+    deadline.cancel("Called off.")
 
 
 def test_a_kernel_that_ends_by_itself_is_told_from_one_that_was_ended(tmp_path: Path, kind: KernelKind) -> None:
     node = notebook("import os\nos._exit(7)")
     with Kernels(kind, os.environ) as kernels:
-        execution = execute(Notebook(tmp_path / "00_a.ipynb"), node, {}, kernels, leash=Leash(60))
+        execution = execute(Notebook(tmp_path / "00_a.ipynb"), node, {}, kernels, deadline=Deadline(60))
     assert execution.failure is not None
     assert execution.failure.kernel_died
 

@@ -4,14 +4,14 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tests.workshop.notebooks import markdown, notebook, write_series
+from tests.workshop.small_notebooks import markdown, notebook, write_series
 from workshop.cli import main
 from workshop.errors import WorkshopError
-from workshop.execution.progress import Silent
+from workshop.execution.progress import Reporter
 from workshop.execution.save import save
 from workshop.kernels.kernels import KernelKind, default_kind
 from workshop.notebooks.series import find_series
-from workshop.places import NOTEBOOKS
+from workshop.paths import NOTEBOOKS
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def saved(folder: Path, kind: KernelKind | None = None) -> list[str]:
-    return save(find_series(folder), kind or default_kind(), Silent())
+    return save(find_series(folder), kind or default_kind(), Reporter())
 
 
 def contents(folder: Path) -> dict[str, bytes]:

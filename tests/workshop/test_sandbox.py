@@ -12,13 +12,12 @@ import pytest
 import requests
 
 from workshop.errors import SandboxError
-from workshop.keeper import sandbox_command
-from workshop.places import ROOT
-from workshop.sandbox_process import FreshSandbox, kernel_environment, start_users_sandbox, users_environment
+from workshop.paths import ROOT
+from workshop.sandbox import FreshSandbox, kernel_environment, sandbox_command, start_users_sandbox, users_environment
 
 HOLDER = """
 import sys, time
-from workshop.sandbox_process import FreshSandbox
+from workshop.sandbox import FreshSandbox
 with FreshSandbox() as sandbox:
     print(sandbox.environment["AZURE_SANDBOX_DIR"], sandbox.environment["AZURE_RESOURCE_MANAGER_ENDPOINT"], flush=True)
     time.sleep(600)
@@ -128,7 +127,7 @@ def test_the_users_own_sandbox_is_started_once_and_asked(tmp_path: Path, monkeyp
         assert environment["AZURE_SANDBOX_DIR"] == str(tmp_path / "mine")
         assert answers(environment)
     finally:
-        sandbox_command("--data", str(tmp_path / "mine"), "stop")
+        sandbox_command("stop", directory=str(tmp_path / "mine"))
 
 
 def test_kernels_get_the_sandbox_in_place_of_the_users_azure() -> None:

@@ -14,13 +14,12 @@ import nbformat
 import pytest
 import requests
 
-from tests.workshop.notebooks import notebook, text_of, write_series
+from tests.workshop.small_notebooks import notebook, text_of, write_series
 from workshop.cli import main
 from workshop.errors import SandboxError
-from workshop.execution.run import SandboxChoice, kernel_surroundings
-from workshop.keeper import sandbox_command
 from workshop.notebooks.series import find_series
-from workshop.places import NOTEBOOKS, ROOT
+from workshop.paths import NOTEBOOKS, ROOT
+from workshop.sandbox import SandboxChoice, environments, sandbox_command
 
 ASKING = """\
 import os, requests
@@ -77,20 +76,20 @@ def test_the_running_sandbox_is_used_and_stays(
     words = ["run", "--to", "01", "--output", str(tmp_path / "o"), "--sandbox", "running"]
     assert main(words) == 1
     assert "not running" in capsys.readouterr().err
-    sandbox_command("--data", str(state), "start")
+    sandbox_command("start", directory=str(state))
     try:
         assert main(words) == 0
-        variables = json.loads(sandbox_command("--data", str(state), "env", "--format", "json"))
+        variables = json.loads(sandbox_command("env", "--format", "json", directory=str(state)))
         assert "AZURE_CLIENT_SECRET" in variables
         assert main([*words, "--from", "01"]) == 0
         assert "is there already" in (tmp_path / "o" / "01_create_identity.ipynb").read_text("utf-8")
     finally:
-        sandbox_command("--data", str(state), "stop")
+        sandbox_command("stop", directory=str(state))
 
 
 def test_a_sandbox_is_started_late_where_it_turned_out_to_be_needed() -> None:
-    with kernel_surroundings(SandboxChoice.FRESH, "no such target") as surroundings:
-        environment = surroundings("sandbox")
+    with environments(SandboxChoice.FRESH, "no such target") as environment_for:
+        environment = environment_for("sandbox")
         assert listens(environment["AZURE_RESOURCE_MANAGER_ENDPOINT"])
     assert not listens(environment["AZURE_RESOURCE_MANAGER_ENDPOINT"])
 
@@ -101,7 +100,7 @@ def test_no_sandbox_is_started_for_azure_itself(
     def refuse(self: object) -> None:
         raise SandboxError("not here")
 
-    monkeypatch.setattr("workshop.execution.run.FreshSandbox.__enter__", refuse)
+    monkeypatch.setattr("workshop.sandbox.FreshSandbox.__enter__", refuse)
     monkeypatch.setenv("AZURE_CLIENT_ID", "mine")
     cell = notebook("import os\nos.environ['AZURE_CLIENT_ID']", parameters='target: str = "sandbox"')
     write_series(tmp_path / "nb", {"00_a": cell})

@@ -1,0 +1,274 @@
+"""Executes one notebook by papermill in a kernel of its own, or those of a plan one after the other.
+
+What leaves the second is cleaned before anybody else sees it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workshop.execution.deadline import Deadline
+from workshop.execution.progress import ProgressEvent, Reporter
+from workshop.kernels.kernels import KERNEL, KernelKind, Kernels
+from workshop.notebooks.cleaning import Paths, clean
+from workshop.notebooks.outcome import Failure, Outcome, State
+from workshop.notebooks.parameters import Value
+from workshop.notebooks.plan import Plan, PlannedNotebook
+from workshop.notebooks.secrets import Secrets
+from workshop.notebooks.series import Notebook
+from workshop.sandbox import DIRECTORY
+
+if TYPE_CHECKING:
+    from jupyter_client.manager import KernelManager
+    from nbformat import NotebookNode
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_LEAK = "An access token or a secret, or a part of one, is in this notebook. It was taken out before saving."
+
+
+@dataclass(frozen=True)
+class Execution:
+    """A notebook as it is after its cells were executed, all or up to the one that failed; ``done`` says how many."""
+
+    notebook: Notebook
+    node: NotebookNode
+    failure: Failure | None
+    done: int
+    seconds: float
+
+
+@dataclass
+class _Observed:
+    """What nbclient's hooks tell of a notebook while it runs.
+
+    Attributes:
+        on_cell: is told how many cells of code are executed; 0 as the first is begun.
+        node: the notebook, to which the outputs are added.
+        cell: the one that was begun last.
+        number: in its ``In [ ]``: kernels count what they execute.
+    """
+
+    on_cell: Callable[[int], None]
+    node: NotebookNode
+    cell: NotebookNode | None = None
+    number: int = 0
+
+    def cell_starts(self, cell: NotebookNode, cell_index: int) -> None:
+        if is_code(cell):
+            self.cell = cell
+            self.number += 1
+            if self.number == 1:
+                self.on_cell(0)
+
+    def cell_ended(self, cell: NotebookNode, **_: Any) -> None:
+        self.on_cell(self.number)
+
+
+def is_code(cell: NotebookNode) -> bool:
+    """Return whether a cell holds something to execute."""
+    return bool(cell.cell_type == "code" and cell.source.strip())
+
+
+def code_cells(node: NotebookNode) -> list[NotebookNode]:
+    """Return the cells of a notebook that are executed, in order."""
+    return [cell for cell in node.cells if is_code(cell)]
+
+
+def execute(
+    notebook: Notebook,
+    node: NotebookNode,
+    parameters: Mapping[str, Value],
+    kernels: Kernels,
+    on_cell: Callable[[int], None] = lambda done: None,
+    deadline: Deadline | None = None,
+) -> Execution:
+    """Execute a notebook in a fresh kernel that is started in the notebook's folder.
+
+    Args:
+        notebook: which.
+        node: its content; left as it is.
+        parameters: checked values for some of the notebook's parameters.
+        kernels: where its kernel comes from.
+        on_cell: is told before the first and after each cell of code how many are executed.
+        deadline: may end it.
+
+    Returns:
+        The outcome; a notebook that failed is one.
+    """
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from papermill import PapermillExecutionError
+    from papermill.engines import papermill_engines
+    from papermill.execute import raise_for_execution_errors
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    deadline = deadline or Deadline()
+    observed = _Observed(on_cell, _prepared(node, parameters))
+    started = time.monotonic()
+    failure = None
+    try:
+        with deadline.notebook(), _kernel(kernels, notebook, deadline) as manager:
+            papermill_engines.execute_notebook_with_engine(
+                None,
+                observed.node,
+                KERNEL,
+                progress_bar=False,
+                km=manager,
+                resources={"metadata": {"path": str(notebook.path.parent)}},
+                record_timing=False,
+                coalesce_streams=True,
+                on_cell_start=observed.cell_starts,
+                on_cell_executed=observed.cell_ended,
+            )
+            raise_for_execution_errors(observed.node, None)
+    except PapermillExecutionError as error:
+        failure = _failure(observed, f"{error.ename}: {error.evalue}", "\n".join(error.traceback))
+    except DeadKernelError as error:
+        failure = replace(_failed(observed, error, deadline), kernel_died=not deadline.reason)
+    except (CellTimeoutError, RuntimeError, OSError) as error:
+        never_up = observed.cell is None and not deadline.reason  # kernels that start together can race for ports
+        failure = replace(_failed(observed, error, deadline), kernel_died=never_up)
+    except KeyboardInterrupt:
+        failure = replace(_failure(observed, "Interrupted", ""), interrupted=True)
+    return Execution(notebook, observed.node, failure, observed.number, time.monotonic() - started)
+
+
+def _prepared(node: NotebookNode, parameters: Mapping[str, Value]) -> NotebookNode:
+    """A copy of a notebook, as papermill's engines take it.
+
+    What ``papermill.execute_notebook`` does before and after, but for writing and reading the notebook as text three
+    times: that is a tenth of what a whole short notebook costs.
+    """
+    import nbformat
+    from papermill.parameterize import parameterize_notebook
+
+    copy: NotebookNode = nbformat.from_dict(node)
+    copy.metadata["papermill"] = nbformat.NotebookNode()
+    for cell in copy.cells:
+        cell.metadata.setdefault("tags", [])
+    if parameters:
+        copy = parameterize_notebook(copy, dict(parameters), kernel_name=KERNEL, language="python")
+    return copy
+
+
+@contextmanager
+def _kernel(kernels: Kernels, notebook: Notebook, deadline: Deadline) -> Iterator[KernelManager]:
+    manager = kernels.take(notebook.path.parent)
+    try:
+        deadline.watch(manager)
+        yield manager
+    finally:
+        kernels.give_back(manager)
+
+
+def _failed(observed: _Observed, error: Exception, deadline: Deadline) -> Failure:
+    """A failure that is not the notebook's own."""
+    reason = deadline.reason
+    return _failure(observed, reason or f"{type(error).__name__}: {error}", "" if reason else str(error))
+
+
+def _failure(observed: _Observed, error: str, traceback: str) -> Failure:
+    cell = observed.cell
+    return Failure(
+        cell_id=cell["id"] if cell else "",
+        number=observed.number if cell else None,
+        source=cell.source if cell else "",
+        error=_ANSI.sub("", error),
+        traceback=_ANSI.sub("", traceback),
+    )
+
+
+def execute_plan(
+    plan: Plan,
+    environment: Mapping[str, str],
+    kind: KernelKind,
+    reporter: Reporter,
+    deadline: Deadline | None = None,
+    ahead: bool = False,
+) -> Iterator[Outcome]:
+    """Execute the notebooks of a plan in order; stop after one that fails.
+
+    Args:
+        plan: what to execute.
+        environment: the kernels' environment variables.
+        kind: of kernels.
+        reporter: is told where the run is.
+        deadline: may end it.
+        ahead: whether to start each kernel while the notebook before it runs: for who has a processor to spare.
+    """
+    secrets = Secrets.of_environment(environment)
+    folders = {planned.notebook.path.parent.absolute(): "." for planned in plan.notebooks}
+    paths = Paths(folders | ({Path(environment[DIRECTORY]): "<sandbox>"} if DIRECTORY in environment else {}))
+    for planned in plan.notebooks:
+        reporter.report(_event(planned, State.PENDING))
+    with Kernels(kind, environment) as kernels:
+        for planned, following in zip_longest(plan.notebooks, plan.notebooks[1:]):
+            on_cell = partial(_on_cell, reporter, planned, kernels, following if ahead else None)
+            reporter.report(_event(planned, State.RUNNING))
+            execution = execute(planned.notebook, planned.node, planned.parameters, kernels, on_cell, deadline)
+            outcome = _cleaned(execution, secrets, paths)
+            state = State.FAILED if outcome.failure else State.COMPLETED
+            reporter.report(_event(planned, state, execution.done, outcome.seconds))
+            yield outcome
+            if outcome.failure is not None:
+                return
+
+
+def _on_cell(
+    reporter: Reporter, planned: PlannedNotebook, kernels: Kernels, following: PlannedNotebook | None, done: int
+) -> None:
+    if done:
+        reporter.report(_event(planned, State.RUNNING, done))
+    elif following is not None:
+        kernels.prepare(following.notebook.path.parent)
+
+
+def _event(planned: PlannedNotebook, state: State, done: int = 0, seconds: float = 0.0) -> ProgressEvent:
+    total = len(code_cells(planned.node)) + bool(planned.parameters)  # which papermill injects as a cell
+    return ProgressEvent(planned.notebook.name, state, done, total, seconds)
+
+
+def _cleaned(execution: Execution, secrets: Secrets, paths: Paths) -> Outcome:
+    findings = clean(execution.node, secrets, paths)
+    failure = execution.failure
+    if findings.leaks and failure is not None:
+        failure = replace(failure, error=f"{failure.error}\n{_LEAK}")
+    elif findings.leaks:
+        failure = _leak(execution.node, findings.leaks[0])
+    return Outcome(
+        name=execution.notebook.name,
+        folder=execution.notebook.path.parent,
+        node=execution.node,
+        failure=failure and _presentable(failure, secrets, paths),
+        findings=findings,
+        cells=len(code_cells(execution.node)),
+        seconds=execution.seconds,
+    )
+
+
+def _leak(node: NotebookNode, cell_id: str) -> Failure:
+    code = code_cells(node)
+    number, source = next(
+        ((place, cell.source) for place, cell in enumerate(code, 1) if cell["id"] == cell_id), (None, "")
+    )
+    return Failure(cell_id, number, source, _LEAK, "")
+
+
+def _presentable(failure: Failure, secrets: Secrets, paths: Paths) -> Failure:
+    def clean_text(text: str) -> str:
+        return paths.replace(secrets.redact(text))
+
+    return replace(
+        failure,
+        source=secrets.redact(failure.source),
+        error=clean_text(failure.error),
+        traceback=clean_text(failure.traceback),
+    )

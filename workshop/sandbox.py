@@ -1,0 +1,183 @@
+"""The sandbox that notebooks run against, a fresh one or the user's own; and other processes beside a command.
+
+The sandbox is reached by its command line and over HTTP; nothing of it is imported.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeAlias
+
+from workshop.errors import SandboxError
+from workshop.paths import ROOT
+
+SANDBOX = "sandbox"  # the notebooks' target that means one
+DIRECTORY = "AZURE_SANDBOX_DIR"  # the variable that names a sandbox's state directory
+_AZURE = ("AZURE_", "MSI_", "IDENTITY_")  # what may point Azure's clients elsewhere: accounts, metadata services
+_OWN_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # Windows only
+
+EnvironmentFor: TypeAlias = Callable[[object], Mapping[str, str]]
+
+
+class SandboxChoice(StrEnum):
+    """Which sandbox notebooks run against."""
+
+    FRESH = "fresh"
+    RUNNING = "running"
+
+
+def start_child(*command: str) -> subprocess.Popen[str]:
+    """Start ``python -m`` with ``command``, with pipes for what it reads and prints.
+
+    Ctrl-C in the terminal is for the caller alone. The child is to end with its standard input, which the system closes
+    however the caller ends.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-m", *command],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        start_new_session=True,
+        creationflags=_OWN_GROUP,
+    )
+
+
+def sandbox_command(*words: str, directory: str | None = None) -> str:
+    """Run ``python -m sandbox`` with ``words`` and return what it printed.
+
+    Args:
+        words: the command and its options.
+        directory: the sandbox's state directory, if it is not the user's own sandbox.
+
+    Raises:
+        SandboxError: It failed; the message is what it said.
+    """
+    where = ("--data", directory) if directory else ()
+    done = subprocess.run(
+        [sys.executable, "-m", "sandbox", *where, *words],
+        cwd=ROOT,  # where the package is: it is found there before any other of that name
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        reason = (done.stderr or done.stdout).strip().removeprefix("sandbox: ")
+        raise SandboxError(reason or f"python -m sandbox ended with {done.returncode}")
+    return done.stdout
+
+
+class FreshSandbox:
+    """A sandbox in the seeded state, started for the body of a ``with`` and gone after it, whatever happens.
+
+    Entering does not wait until it is ready; asking for its environment does.
+    """
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+        self._environment: dict[str, str] | None = None
+
+    def __enter__(self) -> Self:
+        self._process = start_child("sandbox", "temporary")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        process = self._process
+        assert process is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.close()
+        process.stdout.close()
+        status = process.wait()
+        if status != 0 and error is None:
+            raise SandboxError("The sandbox of this run did not stop as it should.")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that point Azure's clients to the sandbox, as soon as it is ready.
+
+        Raises:
+            SandboxError: It did not start.
+        """
+        if self._environment is None:
+            assert self._process is not None
+            assert self._process.stdout is not None
+            answer = json.loads(self._process.stdout.readline() or '{"error": "its process has ended"}')
+            if "error" in answer:
+                raise SandboxError(f"The sandbox did not start: {answer['error']}")
+            self._environment = answer["environment"]
+        return self._environment
+
+
+def start_users_sandbox() -> str:
+    """Start the user's own sandbox unless it runs; return what that command says.
+
+    Raises:
+        SandboxError: It does not start.
+    """
+    return sandbox_command("start", directory=_users_directory()).strip()
+
+
+def users_environment() -> dict[str, str]:
+    """Return the variables of the user's own sandbox, which must be running.
+
+    Raises:
+        SandboxError: It is not running.
+    """
+    directory = _users_directory()
+    environment: dict[str, str] = json.loads(sandbox_command("env", "--format", "json", directory=directory))
+    return environment | ({DIRECTORY: directory} if directory else {})
+
+
+def _users_directory() -> str | None:
+    """The user's choice of a folder, if there is one, however the working directory changes."""
+    chosen = os.environ.get(DIRECTORY)
+    return str(Path(chosen).absolute()) if chosen else None
+
+
+def kernel_environment(sandbox: Mapping[str, str], base: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return a kernel's environment: this process's, with the sandbox's in place of all that concerns Azure.
+
+    Args:
+        sandbox: its variables.
+        base: what to start from, if not this process's environment.
+    """
+    kept = {name: value for name, value in (base or os.environ).items() if not name.upper().startswith(_AZURE)}
+    return kept | dict(sandbox)
+
+
+@contextmanager
+def environments(choice: SandboxChoice, target: object = None) -> Iterator[EnvironmentFor]:
+    """Begin to start a fresh sandbox if one is likely to be needed; all that was started ends with the ``with``.
+
+    Args:
+        choice: which sandbox, for notebooks that work on one.
+        target: the parameter of that name as far as it is known yet; None if it was not given.
+
+    Yields:
+        A function that waits for what is behind a plan's target, starts it if need be, and returns the kernels'
+        environment. It raises SandboxError if the sandbox did not start or is not running.
+    """
+    with ExitStack() as started:
+        likely = choice is SandboxChoice.FRESH and target in (None, SANDBOX)
+        fresh = started.enter_context(FreshSandbox()) if likely else None
+
+        def environment(actual: object) -> Mapping[str, str]:
+            if actual != SANDBOX:
+                return dict(os.environ)
+            if choice is SandboxChoice.RUNNING:
+                return kernel_environment(users_environment())
+            return kernel_environment((fresh or started.enter_context(FreshSandbox())).environment)
+
+        yield environment
