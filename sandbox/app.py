@@ -49,7 +49,7 @@ class App:
         self._cloud = cloud
         self._resource_manager = ResourceManager(cloud, Router(OPERATIONS))
         self._handlers = {
-            Service.ENTRA: Entra(cloud).handle,
+            Service.ENTRA: Entra(cloud.tenant).handle,
             Service.GRAPH: Graph(cloud).handle,
             Service.RESOURCE_MANAGER: self._manage,
         }

@@ -13,6 +13,7 @@ from sandbox.core.ids import Ids
 from sandbox.core.seed_data import SeedData
 from sandbox.core.timing import Timing
 from sandbox.entra.keys import SigningKey
+from sandbox.entra.tenant import Tenant
 from sandbox.entra.tokens import TokenIssuer
 from sandbox.entra.validation import GRAPH_AUDIENCES, TokenValidator
 from sandbox.guest.scripts import Scripts
@@ -76,6 +77,11 @@ class Cloud:
     metadata_endpoints: dict[str, MetadataEndpoint] = field(default_factory=dict)
     machines_changed: bool = True
     on_removal: dict[str, Callable[[Resource], None]] = field(default_factory=dict)
+
+    @property
+    def tenant(self) -> Tenant:
+        """What Entra takes of this."""
+        return Tenant(self.seed_data, self.clock, self.directory, self.issuer, self.validator, self.graph_validator)
 
     def close(self) -> None:
         """Close the store."""

@@ -18,8 +18,7 @@ from typing import Any
 from rbac.folding import fold
 from sandbox.cloud import Cloud
 from sandbox.core import errors
-from sandbox.core.http import Answer, Request
-from sandbox.core.json_body import read_json
+from sandbox.core.http import Answer, Request, read_json
 from sandbox.core.quota import Quota
 from sandbox.state.directory import Caller
 

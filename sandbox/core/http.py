@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
-from asyncio import BaseTransport
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import parse_qsl
-
-from sandbox.core.socket_owner import user_at
 
 _HOST = re.compile(r"([^:\[\]]*|\[[^\]]*\])(:[0-9]{1,5})?")
 
@@ -20,8 +19,8 @@ class Request:
     """One HTTP request, read to its end.
 
     ``path`` is percent-decoded and keeps the caller's case; ``host`` is the ``Host`` header as sent, port and all;
-    ``query`` holds the decoded pairs in their order; ``headers`` looks names up without regard to case. ``transport``
-    is the connection that it came by, if it came by one.
+    ``query`` holds the decoded pairs in their order; ``headers`` looks names up without regard to case. ``find_user``
+    looks up ``user_id``, which few requests need.
     """
 
     method: str
@@ -31,18 +30,16 @@ class Request:
     query: tuple[tuple[str, str], ...]
     headers: Mapping[str, str]
     body: bytes = b""
-    transport: BaseTransport | None = None
+    find_user: Callable[[], int | None] = lambda: None
 
     @property
     def user_id(self) -> int | None:
-        """The user of this computer whose process asks; None where that is not to be known."""
-        if self.transport is None or self.transport.is_closing():
-            return None
-        return user_at(self.transport.get_extra_info("peername"), self.transport.get_extra_info("sockname"))
+        """The user of this computer whose process sent it; None where that cannot be known."""
+        return self.find_user()
 
     @property
     def hostname(self) -> str:
-        """The host without its port, in lower case; all of it where what follows is no port."""
+        """The host without its port, lowercase; all of it where what follows is not a port."""
         return hostname_of(self.host)
 
     @property
@@ -65,7 +62,7 @@ class Request:
 
 
 def hostname_of(host: str) -> str:
-    """Return a host without its port, in lower case; all of it where what follows is no port."""
+    """Return a host without its port, lowercase; all of it where what follows is not a port."""
     found = _HOST.fullmatch(host)
     return (found[1] if found else host).lower()
 
@@ -83,3 +80,30 @@ class Answer:
     status: int
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
+
+
+def read_json(body: bytes) -> Any:
+    """Return the value of the JSON in ``body``, which can be written again as it was.
+
+    Raises:
+        ValueError: It is not JSON in UTF-8, is nested too deep, or has what Python's reader lets pass: NaN, a number
+            that is too large, half a surrogate pair.
+    """
+    try:
+        value = json.loads(body.decode("utf-8-sig"), parse_constant=_refuse, parse_float=_finite)
+        if b"\\u" in body:
+            json.dumps(value, ensure_ascii=False).encode()  # half a pair has no UTF-8
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+    return value
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text} is too large")
+    return number

@@ -9,7 +9,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sandbox.core.recent import LRUCache
+from cachetools import LRUCache
 
 _REMEMBERED = 10_000  # buckets; by the time one is forgotten it is full again
 
@@ -45,7 +45,7 @@ class TokenBuckets:
     """A bucket for each key, full when it is first used."""
 
     def __init__(self) -> None:
-        self._buckets: LRUCache[Hashable, _Bucket] = LRUCache(_REMEMBERED)
+        self._buckets: LRUCache[Hashable, _Bucket] = LRUCache(maxsize=_REMEMBERED)
 
     def take(self, key: Hashable, limit: Limit, now: datetime) -> tuple[int, int]:
         """Count one request; return how many more may come at once, and the seconds to wait if it is too many, else 0.
@@ -56,7 +56,7 @@ class TokenBuckets:
         bucket = self._buckets.get(key)
         if bucket is None:
             bucket = _Bucket(limit.size, moment)
-            self._buckets.put(key, bucket)
+            self._buckets[key] = bucket
         refills = (moment - bucket.filled) // (limit.seconds * 1000)
         bucket.level = min(limit.size, bucket.level + max(0, refills) * limit.refill)
         if bucket.level == limit.size or refills < 0:  # below 0 the clock was set back

@@ -1,30 +1,26 @@
-"""Entra's endpoints: which one a path is, and for whose tenant."""
+"""Entra's endpoints: which one a path is, for whose tenant, and what is published about that."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from rbac.roles import GUID
-from sandbox.cloud import Cloud
 from sandbox.core import seed_data
 from sandbox.core.http import Answer, Request
 from sandbox.core.ids import new_request_id
 from sandbox.entra import errors
 from sandbox.entra.errors import EntraError
-from sandbox.entra.metadata import answer_configuration_v1, answer_configuration_v2, answer_instance, answer_keys
 from sandbox.entra.sign_in import answer_v1, answer_v2
+from sandbox.entra.tenant import Tenant
+from sandbox.entra.tokens import issuer_of
 
-Endpoint = Callable[[Cloud, Request], Answer]
+Endpoint = Callable[[Tenant, Request], Answer]
 
-_TOKENS: dict[str, Endpoint] = {"oauth2/token": answer_v1, "oauth2/v2.0/token": answer_v2}
-_METADATA: dict[str, Endpoint] = {
-    ".well-known/openid-configuration": answer_configuration_v1,
-    "v2.0/.well-known/openid-configuration": answer_configuration_v2,
-    "discovery/keys": answer_keys,
-    "discovery/v2.0/keys": answer_keys,
-    "discovery/instance": answer_instance,
-}
+PUBLIC_HOSTS = ("login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net")
+
+_PUBLISHED = {"Access-Control-Allow-Origin": "*"}
 _ANY_TENANT = frozenset({"common", "organizations"})
 _DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.IGNORECASE)
 
@@ -32,15 +28,15 @@ _DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.I
 class Entra:
     """Answers the requests to ``https://login.microsoftonline.com``."""
 
-    def __init__(self, cloud: Cloud) -> None:
-        self._cloud = cloud
+    def __init__(self, tenant: Tenant) -> None:
+        self._tenant = tenant
 
     def handle(self, request: Request) -> Answer:
         """Return the answer; a refusal is one, in Entra's own shape."""
         try:
             return self._answer(request)
         except EntraError as error:
-            return error.answer(self._cloud.clock.now(), _correlation_id(request))
+            return error.answer(self._tenant.clock.now(), _correlation_id(request))
 
     def _answer(self, request: Request) -> Answer:
         tenant, _, rest = request.path.strip("/").partition("/")
@@ -49,18 +45,18 @@ class Entra:
             self._check_own_tenant(tenant)
             if request.method != "POST":
                 raise errors.wrong_verb("POST", request.method)
-            return _TOKENS[path](self._cloud, request)
+            return _TOKENS[path](self._tenant, request)
         if path in _METADATA:
             if tenant.casefold() not in _ANY_TENANT:
                 self._check_own_tenant(tenant)
             if request.method not in {"GET", "HEAD"}:
                 raise errors.wrong_verb("GET", request.method)
-            return _METADATA[path](self._cloud, request)
+            return _METADATA[path](self._tenant, request)
         raise errors.unknown_endpoint()
 
     def _check_own_tenant(self, tenant: str) -> None:
         folded = tenant.casefold()
-        if folded in {self._cloud.seed_data.tenant_id, seed_data.TENANT_DOMAIN}:
+        if folded in {self._tenant.seed_data.tenant_id, seed_data.TENANT_DOMAIN}:
             return
         if folded in _ANY_TENANT:
             raise errors.no_tenant()
@@ -69,6 +65,101 @@ class Entra:
         raise errors.invalid_tenant(tenant)
 
 
+def _answer_configuration_v2(tenant: Tenant, request: Request) -> Answer:
+    """Answer ``/v2.0/.well-known/openid-configuration`` (OpenID Connect Discovery 1.0)."""
+    tenant_id, base = tenant.seed_data.tenant_id, request.base_url
+    return _configuration(
+        request,
+        token_endpoint=f"{base}/{tenant_id}/oauth2/v2.0/token",
+        jwks_uri=f"{base}/{tenant_id}/discovery/v2.0/keys",
+        issuer=_issuer_v2(tenant_id),
+        # There is no one to sign in with a browser here; but msal reads no configuration without this.
+        authorization_endpoint=f"{base}/{tenant_id}/oauth2/v2.0/authorize",
+    )
+
+
+def _answer_configuration_v1(tenant: Tenant, request: Request) -> Answer:
+    """Answer ``/.well-known/openid-configuration``."""
+    tenant_id, base = tenant.seed_data.tenant_id, request.base_url
+    return _configuration(
+        request,
+        token_endpoint=f"{base}/{tenant_id}/oauth2/token",
+        jwks_uri=f"{base}/common/discovery/keys",
+        issuer=issuer_of(tenant_id),
+        authorization_endpoint=f"{base}/{tenant_id}/oauth2/authorize",
+    )
+
+
+def _answer_keys(tenant: Tenant, request: Request) -> Answer:
+    """Answer the public keys that verify the tenant's tokens."""
+    return Answer(200, tenant.issuer.jwks(), dict(_PUBLISHED))
+
+
+def _answer_instance(tenant: Tenant, request: Request) -> Answer:
+    """Answer whether the authority in ``authorization_endpoint`` is Entra's, and by which names it goes.
+
+    Raises:
+        EntraError: It is missing, or at a host that is not Entra's.
+    """
+    endpoint = request.parameter("authorization_endpoint")
+    if not endpoint:
+        raise errors.missing_parameter("authorization_endpoint")
+    try:
+        authority = urlsplit(endpoint)
+        host = authority.netloc.casefold()
+    except ValueError as error:  # a bracket that is not closed
+        raise errors.unknown_instance() from error
+    own = request.host.casefold()
+    name = authority.path.strip("/").partition("/")[0]
+    if authority.scheme != "https" or host not in {own, *PUBLIC_HOSTS} or not name:
+        raise errors.unknown_instance()
+    aliases = list(PUBLIC_HOSTS) if host in PUBLIC_HOSTS else [own]
+    return Answer(
+        200,
+        {
+            "tenant_discovery_endpoint": f"https://{host}/{name}/v2.0/.well-known/openid-configuration",
+            "api-version": request.parameter("api-version") or "1.1",
+            "metadata": [
+                {
+                    "preferred_network": aliases[0],
+                    "preferred_cache": aliases[min(1, len(aliases) - 1)],
+                    "aliases": aliases,
+                }
+            ],
+        },
+        dict(_PUBLISHED),
+    )
+
+
+def _configuration(request: Request, **endpoints: str) -> Answer:
+    body: dict[str, object] = {
+        **endpoints,
+        "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
+        "grant_types_supported": ["client_credentials"],
+        "response_types_supported": ["token"],
+        "subject_types_supported": ["pairwise"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "tenant_region_scope": "NA",
+        "cloud_instance_name": request.host,
+        "msgraph_host": "graph.microsoft.com",
+    }
+    return Answer(200, body, dict(_PUBLISHED))
+
+
+def _issuer_v2(tenant_id: str) -> str:
+    return f"https://login.microsoftonline.com/{tenant_id}/v2.0"
+
+
 def _correlation_id(request: Request) -> str:
     given = request.headers.get("client-request-id", "")
     return given if GUID.fullmatch(given) else new_request_id()
+
+
+_TOKENS: dict[str, Endpoint] = {"oauth2/token": answer_v1, "oauth2/v2.0/token": answer_v2}
+_METADATA: dict[str, Endpoint] = {
+    ".well-known/openid-configuration": _answer_configuration_v1,
+    "v2.0/.well-known/openid-configuration": _answer_configuration_v2,
+    "discovery/keys": _answer_keys,
+    "discovery/v2.0/keys": _answer_keys,
+    "discovery/instance": _answer_instance,
+}

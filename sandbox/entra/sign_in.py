@@ -9,12 +9,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from urllib.parse import parse_qsl, unquote_plus
 
-from sandbox.cloud import Cloud
 from sandbox.core import seed_data
 from sandbox.core.http import Answer, Request
 from sandbox.entra import errors
-from sandbox.entra.permissions import app_roles
-from sandbox.entra.resources import is_resource
+from sandbox.entra.tenant import Tenant
 from sandbox.entra.tokens import IssuedToken
 from sandbox.state.directory import Principal
 
@@ -27,7 +25,7 @@ _DEFAULT = "/.default"
 _ABOUT_A_USER = frozenset({"openid", "profile", "offline_access", "email"})  # mean nothing for an application
 
 
-def answer_v2(cloud: Cloud, request: Request) -> Answer:
+def answer_v2(tenant: Tenant, request: Request) -> Answer:
     """Answer ``/oauth2/v2.0/token``: the resource is named by ``scope``, numbers are numbers.
 
     Raises:
@@ -36,7 +34,7 @@ def answer_v2(cloud: Cloud, request: Request) -> Answer:
     form = _read_form(request)
     _check_grant(form)
     resource = _resource_in(_require(form, "scope"))
-    token = _sign_in(cloud, form, resource)
+    token = _sign_in(tenant, form, resource)
     return Answer(
         200,
         {
@@ -48,7 +46,7 @@ def answer_v2(cloud: Cloud, request: Request) -> Answer:
     )
 
 
-def answer_v1(cloud: Cloud, request: Request) -> Answer:
+def answer_v1(tenant: Tenant, request: Request) -> Answer:
     """Answer ``/oauth2/token``: the resource is named by ``resource``, numbers are strings.
 
     Raises:
@@ -57,7 +55,7 @@ def answer_v1(cloud: Cloud, request: Request) -> Answer:
     form = _read_form(request)
     _check_grant(form)
     resource = _require(form, "resource")
-    token = _sign_in(cloud, form, resource)
+    token = _sign_in(tenant, form, resource)
     return Answer(
         200,
         {
@@ -104,27 +102,27 @@ def _check_grant(form: Mapping[str, str]) -> None:
     _require(form, "client_id")
 
 
-def _sign_in(cloud: Cloud, form: Mapping[str, str], resource: str) -> IssuedToken:
-    application = _authenticate(cloud, form)
-    if not is_resource(resource, cloud.validator):
+def _sign_in(tenant: Tenant, form: Mapping[str, str], resource: str) -> IssuedToken:
+    application = _authenticate(tenant, form)
+    if not tenant.has_resource(resource):
         raise errors.unknown_resource(resource, seed_data.TENANT_NAME)
-    return cloud.issuer.for_application(
+    return tenant.issuer.for_application(
         audience=resource,
         client_id=application.client_id,
         object_id=application.object_id,
         lifetime=LIFETIME,
-        roles=app_roles(cloud, application.object_id) if cloud.graph_validator.accepts(resource) else (),
+        roles=tenant.permissions(application.object_id, resource),
     )
 
 
-def _authenticate(cloud: Cloud, form: Mapping[str, str]) -> Principal:
+def _authenticate(tenant: Tenant, form: Mapping[str, str]) -> Principal:
     client_id, secret = form["client_id"], form.get("client_secret")
-    application = cloud.directory.by_client_id(client_id)
+    application = tenant.directory.by_client_id(client_id)
     if application is None:
         raise errors.unknown_application(client_id, seed_data.TENANT_NAME)
     if not secret:
         raise errors.unknown_certificate() if "client_assertion" in form else errors.missing_credential()
-    if not cloud.directory.verify_secret(client_id, secret):
+    if not tenant.directory.verify_secret(client_id, secret):
         raise errors.invalid_secret(client_id)
     return application
 

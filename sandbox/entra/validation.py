@@ -18,9 +18,9 @@ from types import MappingProxyType
 from typing import Any
 
 import jwt
+from cachetools import LRUCache
 
 from sandbox.core.clock import Clock
-from sandbox.core.recent import LRUCache
 from sandbox.entra.keys import SigningKey
 from sandbox.entra.tokens import ALGORITHM, issuer_of
 
@@ -31,6 +31,21 @@ MANAGEMENT_AUDIENCES = (  # in the order in which Resource Manager lists them wh
     "https://management.azure.com",
 )
 GRAPH_AUDIENCES = ("https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000")
+RESOURCES = frozenset(  # what tokens can be had for: service principals of Microsoft's that are in every tenant
+    {
+        *(audience.removesuffix("/") for audience in MANAGEMENT_AUDIENCES),
+        *GRAPH_AUDIENCES,
+        "https://graph.windows.net",
+        "https://vault.azure.net",
+        "https://storage.azure.com",
+        "https://database.windows.net",
+        "https://servicebus.azure.net",
+        "https://eventhubs.azure.net",
+        "https://cognitiveservices.azure.com",
+        "https://containerregistry.azure.net",
+        "https://monitor.azure.com",
+    }
+)
 MAXIMUM_LENGTH = 16 * 1024  # characters; a real token has about 1,500
 CACHE_SIZE = 4096  # tokens
 
@@ -110,8 +125,8 @@ class Claims:
 class TokenValidator:
     """Verifies the tokens of one tenant for one resource, and remembers those it has verified.
 
-    Every request brings its token along, and checking a signature costs more than serving the request. What
-    was verified is kept, under a digest of the whole token; the times are looked at each time.
+    Every request brings its token along, and checking a signature costs more than serving the request. The times are
+    looked at each time.
     """
 
     def __init__(
@@ -123,7 +138,7 @@ class TokenValidator:
         self._issuer = issuer_of(tenant_id)
         self._clock = clock
         self._audiences = {_without_slash(audience) for audience in audiences}
-        self._verified: LRUCache[bytes, Claims] = LRUCache(CACHE_SIZE)
+        self._verified: LRUCache[bytes, Claims] = LRUCache(maxsize=CACHE_SIZE)
 
     def accept(self, audience: str) -> None:
         """Accept tokens for ``audience`` too: the server's own address, known once it listens."""
@@ -142,11 +157,10 @@ class TokenValidator:
             WrongAudience: It is for another resource.
             InvalidToken: It is malformed or forged, or another tenant or issuer made it.
         """
-        digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+        digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()  # so that no token is kept
         claims = self._verified.get(digest)
         if claims is None:
-            claims = self._verify(token)
-            self._verified.put(digest, claims)
+            claims = self._verified[digest] = self._verify(token)
         self._check_times(claims)
         return claims
 

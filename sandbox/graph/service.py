@@ -7,14 +7,13 @@ import uuid
 from typing import Any
 
 from sandbox.cloud import Cloud
-from sandbox.core.http import Answer, Request
-from sandbox.core.json_body import read_json
-from sandbox.entra.permissions import READ_DIRECTORY
+from sandbox.core.http import Answer, Request, read_json
+from sandbox.entra.tenant import READ_DIRECTORY
 from sandbox.entra.validation import Claims, ExpiredToken, InvalidToken, WrongAudience
 from sandbox.graph import errors
-from sandbox.graph.collections import answer_collection, selected
 from sandbox.graph.errors import GraphError
 from sandbox.graph.objects import APPLICATION, KINDS, SERVICE_PRINCIPAL, Kind, objects_of, service_principal
+from sandbox.graph.query import answer_collection, selected
 
 VERSIONS = ("v1.0", "beta")
 _MAXIMUM_IDS = 1000

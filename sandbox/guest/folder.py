@@ -10,9 +10,11 @@ from pathlib import Path
 
 from rbac.scopes import canonical
 from sandbox.core.files import write_private
-from sandbox.guest import addresses
 from sandbox.state.state_directory import StateDirectory
 from sandbox.web.tls import HOST_NAMES
+
+METADATA_ADDRESS = "169.254.169.254"  # what a machine reaches its metadata service at
+AZURE_ADDRESS = "192.0.2.1"  # where it finds Azure: of the range kept for documentation (RFC 5737), so nobody's
 
 _HOSTS = Path("/etc/hosts")
 _NAME_SERVICES = Path("/etc/nsswitch.conf")
@@ -79,7 +81,7 @@ def machine_folder(state: StateDirectory, machine_id: str) -> MachineFolder:
 
 def _hosts(name: str) -> str:
     azure = " ".join(host for host in HOST_NAMES if host != "localhost")
-    return f"127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {name}\n{addresses.AZURE} {azure}\n"
+    return f"127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {name}\n{AZURE_ADDRESS} {azure}\n"
 
 
 def _name_services(host: str) -> str:

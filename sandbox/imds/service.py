@@ -14,12 +14,48 @@ from sandbox.imds import errors
 from sandbox.imds.errors import MetadataError
 from sandbox.imds.instance import answer_instance
 from sandbox.imds.tokens import Tokens
-from sandbox.imds.versions import API_VERSIONS, FIRST_WITH_IDENTITY, FIRST_WITH_INSTANCE, NEWEST
 from sandbox.state.store import Resource
 
 SERVER = "IMDS/150.870.65.1854"  # the real service's; Azure's clients check that it begins with IMDS
 REQUESTS_A_SECOND = 20
 _LIMIT = Limit(REQUESTS_A_SECOND, REQUESTS_A_SECOND, seconds=1)
+
+API_VERSIONS = (
+    "2017-03-01",
+    "2017-04-02",
+    "2017-08-01",
+    "2017-10-01",
+    "2017-12-01",
+    "2018-02-01",
+    "2018-04-02",
+    "2018-10-01",
+    "2019-02-01",
+    "2019-03-11",
+    "2019-04-30",
+    "2019-06-01",
+    "2019-06-04",
+    "2019-08-01",
+    "2019-08-15",
+    "2019-11-01",
+    "2020-06-01",
+    "2020-07-15",
+    "2020-09-01",
+    "2020-10-01",
+    "2020-12-01",
+    "2021-01-01",
+    "2021-02-01",
+    "2021-03-01",
+    "2021-05-01",
+    "2021-08-01",
+    "2021-10-01",
+    "2021-11-01",
+    "2021-11-15",
+    "2021-12-13",
+    "2023-07-01",
+)
+FIRST_WITH_INSTANCE = "2017-03-01"
+FIRST_WITH_IDENTITY = "2018-02-01"
+NEWEST = tuple(reversed(API_VERSIONS[-3:]))  # what a request without one is told
 
 _log = logging.getLogger(__name__)
 _HOSTS = frozenset({"169.254.169.254", "127.0.0.1", "[::1]", "localhost"})

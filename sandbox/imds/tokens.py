@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 
+from cachetools import LRUCache
+
+from rbac.scopes import canonical
 from sandbox.cloud import Cloud
 from sandbox.core import seed_data
 from sandbox.core.http import Answer, Request
 from sandbox.core.ids import new_request_id
-from sandbox.core.recent import LRUCache
 from sandbox.entra import errors as entra_errors
-from sandbox.entra.resources import is_resource
 from sandbox.entra.tokens import CLIENT_CERTIFICATE, IssuedToken
 from sandbox.imds import errors
-from sandbox.imds.identities import identities_of, selected
 from sandbox.state.directory import Principal
 from sandbox.state.store import Resource
 
@@ -22,12 +24,73 @@ NEARLY_EXPIRED = 300  # seconds; a token with less than this left is not handed 
 _KEPT = 256  # tokens of one machine
 
 
+@dataclass(frozen=True, slots=True)
+class Identities:
+    """The principals of a machine: its own, if it has one, and those it shares."""
+
+    system: Principal | None
+    users: tuple[Principal, ...]
+
+
+Matches = Callable[[Principal, str], bool]
+
+_SELECTORS: dict[str, Matches] = {
+    "client_id": lambda principal, value: principal.client_id == value.lower(),
+    "object_id": lambda principal, value: principal.object_id == value.lower(),
+    "msi_res_id": lambda principal, value: canonical(principal.resource_id or "") == canonical(value),
+    "mi_res_id": lambda principal, value: canonical(principal.resource_id or "") == canonical(value),
+}
+
+
+def _identities_of(cloud: Cloud, machine: Resource) -> Identities:
+    """Return the identities that ``machine`` has now.
+
+    An entry whose principal is gone, since the identity was deleted, leads nowhere; one that was just attached takes
+    its time to arrive.
+    """
+    if machine.internal.get("identity_effective_at", 0.0) > cloud.clock.now().timestamp():
+        return Identities(None, ())
+    block = machine.body.get("identity", {})
+    entries = block.get("userAssignedIdentities", {}).values()
+    users = (cloud.directory.by_object_id(entry["principalId"]) for entry in entries)
+    system = cloud.directory.by_object_id(block["principalId"]) if "principalId" in block else None
+    return Identities(system, tuple(user for user in users if user is not None))
+
+
+def _selected(identities: Identities, request: Request) -> Principal:
+    """Return the identity that ``request`` names or, if it names none, the only one it can mean.
+
+    Raises:
+        MetadataError: It names none of the machine's, or in several ways, or none where there are several.
+    """
+    given = {name: value for name in _SELECTORS if (value := request.parameter(name)) is not None}
+    if len(given) > 1:
+        raise errors.several_selectors(given)
+    for name, value in given.items():
+        return _named(identities, _SELECTORS[name], value)
+    if identities.system is not None:
+        return identities.system
+    if len(identities.users) > 1:
+        raise errors.several_identities()
+    if not identities.users:
+        raise errors.identity_not_found()
+    return identities.users[0]
+
+
+def _named(identities: Identities, matches: Matches, value: str) -> Principal:
+    everyone = identities.users if identities.system is None else (identities.system, *identities.users)
+    for principal in everyone:
+        if matches(principal, value):
+            return principal
+    raise errors.identity_not_found()
+
+
 class Tokens:
     """The tokens of one machine's identities."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
-        self._kept: LRUCache[tuple[str, str], IssuedToken] = LRUCache(_KEPT)
+        self._kept: LRUCache[tuple[str, str], IssuedToken] = LRUCache(maxsize=_KEPT)
 
     def answer(self, machine: Resource, request: Request) -> Answer:
         """Answer ``/metadata/identity/oauth2/token``; every value is a string.
@@ -38,7 +101,7 @@ class Tokens:
         resource = request.parameter("resource")
         if not resource:
             raise errors.no_resource()
-        identity = selected(identities_of(self._cloud, machine), request)
+        identity = _selected(_identities_of(self._cloud, machine), request)
         token = self._token(identity, resource, machine, fresh=_bypasses_cache(request))
         now = int(self._cloud.clock.now().timestamp())
         return Answer(
@@ -61,11 +124,11 @@ class Tokens:
         now = self._cloud.clock.now().timestamp()
         if kept is None or fresh or kept.expires_on - now < NEARLY_EXPIRED:
             kept = self._issue(identity, resource, machine)
-            self._kept.put(key, kept)
+            self._kept[key] = kept
         return kept
 
     def _issue(self, identity: Principal, resource: str, machine: Resource) -> IssuedToken:
-        if not is_resource(resource, self._cloud.validator):
+        if not self._cloud.tenant.has_resource(resource):
             refusal = entra_errors.unknown_resource(resource, seed_data.TENANT_NAME)
             said = refusal.answer(self._cloud.clock.now(), new_request_id()).body["error_description"]
             raise errors.unknown_resource(said)

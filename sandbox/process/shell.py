@@ -81,11 +81,9 @@ def _shell(state: StateDirectory, options: argparse.Namespace) -> int:
             f"at the machine's metadata service instead: python -m sandbox env --vm {options.vm}"
         )
     from sandbox.guest import syscalls
-    from sandbox.guest.environment import inside
     from sandbox.guest.folder import machine_folder
-    from sandbox.guest.inside import Inside
-    from sandbox.guest.machine import run_inside
-    from sandbox.guest.refusals import NotPermittedError
+    from sandbox.guest.inside import Inside, inside_environment
+    from sandbox.guest.machine import NotPermittedError, run_inside
 
     if options.end_with_parent:
         syscalls.send_when_parent_ends(signal.SIGTERM)
@@ -102,7 +100,7 @@ def _shell(state: StateDirectory, options: argparse.Namespace) -> int:
             print(f"You are inside {name}. 'exit' leaves it.", file=sys.stderr)
     try:
         return run_inside(
-            Inside(name, folder, command, inside(os.environ, folder.place, name)),
+            Inside(name, folder, command, inside_environment(os.environ, folder.place, name)),
             _locator(state, machine_id),
             insist=options.end_with_parent,
         )

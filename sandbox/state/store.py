@@ -12,14 +12,14 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from rbac.folding import fold
 from rbac.scopes import canonical
-from sandbox.core.recent import LRUCache
 
-_REMEMBERED = 4096  # rows
+_CACHED = 4096  # rows
 _LOCK_LIMIT = 1.0  # seconds that the file of a process that was killed may take to be free
 
 _decode = json.JSONDecoder().decode  # json.loads without its look at what it is given
@@ -84,8 +84,8 @@ class Store:
         self.connection.execute("PRAGMA journal_mode=WAL")
         self.connection.execute("PRAGMA synchronous=NORMAL")
         self.connection.executescript(_SCHEMA)
-        self._rows: LRUCache[str, tuple[str, str]] = LRUCache(_REMEMBERED)  # as they are since the last change of any
-        self._forget: list[Callable[[], None]] = [self._rows.clear]
+        self._row = lru_cache(_CACHED)(self._read_row)  # cleared by every change
+        self._forget: list[Callable[[], None]] = [self._row.cache_clear]
 
     def close(self) -> None:
         """Close the file; the store is of no use afterwards."""
@@ -150,18 +150,12 @@ class Store:
 
     def get(self, resource_id: str) -> Resource | None:
         """Return the resource with this id, in whatever case, or None."""
-        key = canonical(resource_id)
-        row = self._rows.get(key)
-        if row is None:
-            row = self.connection.execute("SELECT body, internal FROM resources WHERE key = ?", (key,)).fetchone()
-            if row is None:
-                return None
-            self._rows.put(key, row)
-        return _resource(row)
+        row = self._row(canonical(resource_id))
+        return None if row is None else _resource(row)
 
     def put(self, resource: Resource) -> None:
         """Keep ``resource`` under its id, in the place of what was there."""
-        self._rows.clear()
+        self._row.cache_clear()
         self.connection.execute(
             "INSERT OR REPLACE INTO resources VALUES (?, ?, ?, ?)",
             (
@@ -174,7 +168,7 @@ class Store:
 
     def delete(self, resource_id: str) -> None:
         """Forget the resource with this id and everything below it."""
-        self._rows.clear()
+        self._row.cache_clear()
         key = canonical(resource_id)
         self.connection.execute("DELETE FROM resources WHERE key = ? OR (key > ? AND key < ?)", (key, *_below(key)))
 
@@ -193,6 +187,10 @@ class Store:
             (low, high, *([fold(type_)] if type_ else []), -1 if limit is None else limit),
         )
         return [_resource(row) for row in rows]
+
+    def _read_row(self, key: str) -> tuple[str, str] | None:
+        row = self.connection.execute("SELECT body, internal FROM resources WHERE key = ?", (key,)).fetchone()
+        return None if row is None else (row[0], row[1])
 
 
 def _resource(row: tuple[str, str]) -> Resource:

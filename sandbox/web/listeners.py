@@ -8,6 +8,7 @@ import logging
 import ssl
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from aiohttp import HttpVersion11, web
@@ -15,6 +16,7 @@ from aiohttp import HttpVersion11, web
 from sandbox.core import errors
 from sandbox.core.errors import AzureError
 from sandbox.core.http import Answer, Request, parse_query
+from sandbox.web.socket_owner import user_behind
 
 HOST = "127.0.0.1"
 MAXIMUM_BODY = 4 * 1024 * 1024  # bytes; ARM's limit
@@ -77,7 +79,8 @@ class Listener:
         else:
             host = raw.host if "Host" in raw.headers else ""  # aiohttp would look up this computer's name
             query = parse_query(url.raw_query_string)
-            request = Request(raw.method, self._scheme, host, url.path, query, raw.headers, body, raw.transport)
+            find_user = partial(user_behind, raw.transport)
+            request = Request(raw.method, self._scheme, host, url.path, query, raw.headers, body, find_user)
             answer = self._handle(request)
         if self.after_each is not None:
             waiting = self.after_each()

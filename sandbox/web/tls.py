@@ -12,7 +12,6 @@ import ssl
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -20,10 +19,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from sandbox.core.clock import Clock
 from sandbox.core.files import is_private, write_private
-
-if TYPE_CHECKING:
-    from sandbox.core.clock import Clock
 
 HOST_NAMES = (
     "localhost",

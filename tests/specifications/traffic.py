@@ -19,8 +19,7 @@ from urllib.parse import quote, urlencode
 
 from sandbox.app import App
 from sandbox.arm.resources.templates.jsonc import read_jsonc
-from sandbox.core.http import Answer, Request
-from sandbox.core.json_body import read_json
+from sandbox.core.http import Answer, Request, read_json
 from sandbox.imds.service import MetadataService
 from sandbox.web.listeners import to_response
 

@@ -13,8 +13,7 @@ from sandbox.arm.listing import list_resources, resource_condition
 from sandbox.arm.routing import Call, Operations
 from sandbox.cloud import Cloud
 from sandbox.core import errors
-from sandbox.core.http import Answer
-from sandbox.core.json_body import read_json
+from sandbox.core.http import Answer, read_json
 from sandbox.state.store import Resource
 
 TYPE = "Microsoft.Resources/resourceGroups"

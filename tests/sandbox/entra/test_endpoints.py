@@ -51,7 +51,7 @@ def tenant(cloud: Cloud) -> str:
 @pytest.fixture
 def entra(cloud: Cloud, serve: Callable[..., str], certificates: Certificates, tenant: str) -> str:
     """Entra's address."""
-    return serve(Entra(cloud).handle, certificates)
+    return serve(Entra(cloud.tenant).handle, certificates)
 
 
 @pytest.fixture
@@ -483,7 +483,7 @@ def test_without_the_secret_there_is_no_token(
 ) -> None:
     encoded = body if isinstance(body, bytes) else urlencode(body, errors="replace").encode()
     for target in (f"/{tenant}/oauth2/v2.0/token", f"/{path}", f"/{tenant}/{path}"):
-        answer = Entra(cloud).handle(request(method, target, encoded))
+        answer = Entra(cloud.tenant).handle(request(method, target, encoded))
         assert answer.status in {400, 401, 404}
         assert set(answer.body) >= {"error", "error_description", "error_codes"}
         assert "access_token" not in answer.body

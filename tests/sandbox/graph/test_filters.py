@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.graph.filters import parse_filter
+from sandbox.graph.query import parse_filter
 
 PROPERTIES = {"id": str, "displayName": str, "names": list, "enabled": bool}
 TEXTS = st.text("aAbB'() ,éß", max_size=4)

@@ -14,7 +14,7 @@ from tests.sandbox.guest.launchers import WITH_A_CONTAINERS_PROFILE, WITHOUT_NAM
 if sys.platform != "linux":
     pytest.skip("these are about Linux", allow_module_level=True)
 
-from sandbox.guest.refusals import not_permitted
+from sandbox.guest.machine import not_permitted
 
 
 def refused(lab: Lab, launcher: str, *words: str) -> subprocess.CompletedProcess[str]:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.imds.compute import describe_compute
-from sandbox.imds.versions import API_VERSIONS
+from sandbox.imds.instance import describe_compute
+from sandbox.imds.service import API_VERSIONS
 from sandbox.state.store import Resource
 from tests.sandbox.imds.machine import Machine
 

@@ -7,8 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from sandbox.imds.service import REQUESTS_A_SECOND
-from sandbox.imds.versions import API_VERSIONS
+from sandbox.imds.service import API_VERSIONS, REQUESTS_A_SECOND
 from tests.sandbox.imds.machine import ARM, TOKEN, Machine
 
 INSTANCE = "/metadata/instance"

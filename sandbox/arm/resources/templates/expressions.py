@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.arm.resources.templates.errors import evaluation_failed, validation_failed
-from sandbox.core.tokenizer import END, UnknownCharacterError, Words
+from sandbox.core.tokenizer import END, Tokenizer, UnknownCharacterError
 
 Function = Callable[..., Any]
 Functions = Mapping[str, Function]  # by case-folded name
@@ -165,7 +165,7 @@ class _Parser:
     def __init__(self, text: str) -> None:
         self._text = text
         try:
-            self._words = Words(text, _TOKEN)
+            self._words = Tokenizer(text, _TOKEN)
         except UnknownCharacterError as error:
             raise self._unreadable() from error
 

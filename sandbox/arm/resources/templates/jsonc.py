@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from sandbox.core.json_body import read_json
+from sandbox.core.http import read_json
 
 _TOKEN = re.compile(
     r"""(?P<string>"(?:[^"\\]|\\.)*"?)|(?P<line>//[^\n]*)|(?P<block>/\*)|(?P<name>[A-Za-z_$][\w$]*(?=\s*:))"""

@@ -1,10 +1,11 @@
-"""Who is at the other end of a connection: Linux keeps the user of each socket, and tells of those on this computer."""
+"""Whose process opened a connection: Linux knows the user of each socket on this computer."""
 
 from __future__ import annotations
 
 import socket
 import struct
 import sys
+from asyncio import BaseTransport
 
 Address = tuple[str, int]
 
@@ -19,6 +20,13 @@ _ENDS = struct.Struct("!HH16s16s")  # inet_diag_sockid: ports and addresses, as 
 _INTERFACE = struct.Struct("=III")  # and the rest of it
 _USER = struct.Struct("=II")  # inet_diag_msg.idiag_uid, idiag_inode
 _USER_AT = _HEADER.size + 4 + _ENDS.size + _INTERFACE.size + 12  # where they are in an answer
+
+
+def user_behind(transport: BaseTransport | None) -> int | None:
+    """Return the id of the user whose process opened the connection ``transport``; None where it cannot be known."""
+    if transport is None or transport.is_closing():
+        return None
+    return user_at(transport.get_extra_info("peername"), transport.get_extra_info("sockname"))
 
 
 def user_at(client: Address, server: Address) -> int | None:

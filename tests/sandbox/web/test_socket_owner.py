@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.core.socket_owner import user_at
+from sandbox.web.socket_owner import user_at
 from tests.support.needs import in_need_of
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")

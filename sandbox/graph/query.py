@@ -1,0 +1,221 @@
+"""What a collection is asked for: which objects (``$filter``), in which pages, and which of their properties.
+
+Query options: https://learn.microsoft.com/graph/query-parameters. Of ``$filter`` there is the part of OData's language
+that clients use on principals (https://learn.microsoft.com/graph/filter-query-parameter): ``eq``, ``in``,
+``startswith`` and ``any``, joined by ``and``, ``or``, ``not`` and parentheses. Text compares without regard to case, as
+in the directory.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from sandbox.core.http import Answer, Request
+from sandbox.core.tokenizer import END, Tokenizer, UnknownCharacterError
+from sandbox.graph import errors
+from sandbox.graph.objects import Kind
+
+Object = Mapping[str, Any]
+Condition = Callable[[Object], bool]
+
+PAGE_SIZE = 100
+MAXIMUM_PAGE_SIZE = 999
+_OFFERED = frozenset({"$filter", "$top", "$skiptoken", "$select", "$count"})
+_TOKEN = re.compile(r"\s*('(?:[^']|'')*'|[(),:/]|[A-Za-z_][\w.]*)")
+_DEEPEST = 20  # parentheses and negations within each other
+
+
+def answer_collection(request: Request, kind: Kind, objects: list[dict[str, Any]], context: dict[str, Any]) -> Answer:
+    """Answer a page of ``objects``, all of ``kind`` and ordered by id, under the ``context`` of such answers.
+
+    Raises:
+        GraphError: The query cannot be read, or asks for more than is offered.
+    """
+    _check_options(request)
+    size = _page_size(request)
+    text = request.parameter("$filter")
+    found = list(filter(parse_filter(text, kind.filterable, kind.name), objects)) if text is not None else objects
+    body = dict(context)
+    if (request.parameter("$count") or "").casefold() == "true":
+        body["@odata.count"] = len(found)
+    after = _skip_token(request)
+    rest = [shown for shown in found if shown["id"] > after]
+    if len(rest) > size:
+        body["@odata.nextLink"] = _next_link(request, rest[size - 1]["id"])
+    body["value"] = [selected(request, kind, shown) for shown in rest[:size]]
+    return Answer(200, body)
+
+
+def selected(request: Request, kind: Kind, shown: dict[str, Any]) -> dict[str, Any]:
+    """Return what ``$select`` asks for of one object; all of it without that option."""
+    wanted = request.parameter("$select")
+    if not wanted:
+        return shown
+    names = {name.casefold(): name for name in shown}
+    chosen = [part.strip() for part in wanted.split(",")]
+    for name in chosen:
+        if name.casefold() not in names:
+            raise errors.unsupported_query(f"Could not find a property named '{name}' on type '{kind.odata_type[1:]}'.")
+    return {names[name.casefold()]: shown[names[name.casefold()]] for name in chosen}
+
+
+def _check_options(request: Request) -> None:
+    for name, _ in request.query:
+        if name.startswith("$") and name.casefold() not in _OFFERED:
+            raise errors.unsupported_query(f"The query option '{name}' is not supported for this request.")
+
+
+def _page_size(request: Request) -> int:
+    top = request.parameter("$top")
+    if top is None:
+        return PAGE_SIZE
+    if not (top.isascii() and top.isdigit()) or not 1 <= int(top[:4]) <= MAXIMUM_PAGE_SIZE or len(top) > 3:
+        raise errors.bad_request(f"Invalid page size specified: '{top}'. Must be between 1 and {MAXIMUM_PAGE_SIZE}.")
+    return int(top)
+
+
+def _skip_token(request: Request) -> str:
+    try:
+        return base64.urlsafe_b64decode(request.parameter("$skiptoken") or "").decode()
+    except (binascii.Error, UnicodeError, ValueError) as error:
+        raise errors.bad_request("The skip token is invalid.") from error
+
+
+def _next_link(request: Request, last_id: str) -> str:
+    token = base64.urlsafe_b64encode(last_id.encode()).decode()
+    kept = [(name, value) for name, value in request.query if name.casefold() != "$skiptoken"]
+    return f"{request.base_url}{quote(request.path)}?{urlencode([*kept, ('$skiptoken', token)])}"
+
+
+# --- $filter ----------------------------------------------------------------------------------------------------------
+
+
+def parse_filter(text: str, properties: Mapping[str, type], kind: str) -> Condition:
+    """Return what ``text`` asks of an object.
+
+    Args:
+        text: The value of ``$filter``.
+        properties: The names that can be compared, each with the type of its values: str, bool, or list for a
+            list of strings.
+        kind: The type of the objects, for refusals.
+
+    Raises:
+        GraphError: It is no expression, or compares what cannot be compared.
+    """
+    parser = _Parser(text, properties, kind)
+    condition = parser.alternatives(0)
+    parser.expect(END)
+    return condition
+
+
+class _Parser:
+    """Reads an expression from left to right, one token at a time."""
+
+    def __init__(self, text: str, properties: Mapping[str, type], kind: str) -> None:
+        try:
+            self._tokens = Tokenizer(text, _TOKEN)
+        except UnknownCharacterError as error:
+            raise errors.invalid_filter(f"character {error.at + 1} of '{text}' is not understood") from error
+        self._properties = {name.casefold(): (name, type_) for name, type_ in properties.items()}
+        self._kind = kind
+
+    def alternatives(self, depth: int) -> Condition:
+        choices = [self._conjunction(depth)]
+        while self._accept("or"):
+            choices.append(self._conjunction(depth))
+        return lambda found: any(choice(found) for choice in choices)
+
+    def _conjunction(self, depth: int) -> Condition:
+        parts = [self._term(depth)]
+        while self._accept("and"):
+            parts.append(self._term(depth))
+        return lambda found: all(part(found) for part in parts)
+
+    def _term(self, depth: int) -> Condition:
+        if depth > _DEEPEST:
+            raise errors.invalid_filter("the expression is nested too deep")
+        if self._accept("not"):
+            negated = self._term(depth + 1)
+            return lambda found: not negated(found)
+        if self._accept("("):
+            inner = self.alternatives(depth + 1)
+            self.expect(")")
+            return inner
+        if self._accept("startswith"):
+            return self._prefix()
+        return self._comparison()
+
+    def _prefix(self) -> Condition:
+        self.expect("(")
+        name = self._property(str)
+        self.expect(",")
+        prefix = self._text()
+        self.expect(")")
+        return lambda found: _fold(found.get(name)).startswith(prefix)
+
+    def _comparison(self) -> Condition:
+        token = self._tokens.next()
+        if self._accept("/"):
+            return self._any(self._known(token, list))
+        if self._accept("in"):
+            name, choices = self._known(token, str), self._texts()
+            return lambda found: _fold(found.get(name)) in choices
+        self.expect("eq")
+        if self._tokens.peek() in ("true", "false"):
+            flag, wanted = self._known(token, bool), self._tokens.next() == "true"
+            return lambda found: found.get(flag) is wanted
+        name, text = self._known(token, str), self._text()
+        return lambda found: _fold(found.get(name)) == text
+
+    def _any(self, name: str) -> Condition:
+        self.expect("any")
+        self.expect("(")
+        variable = self._tokens.next()
+        for token in (":", variable, "eq"):
+            self.expect(token)
+        text = self._text()
+        self.expect(")")
+        return lambda found: text in map(_fold, found.get(name, ()))
+
+    def _property(self, type_: type) -> str:
+        return self._known(self._tokens.next(), type_)
+
+    def _known(self, token: str, type_: type) -> str:
+        name, actual = self._properties.get(token.casefold(), (token, None))
+        if actual is not type_:
+            raise errors.unsupported_filter(token, self._kind)
+        return name
+
+    def _texts(self) -> set[str]:
+        self.expect("(")
+        texts = {self._text()}
+        while self._accept(","):
+            texts.add(self._text())
+        self.expect(")")
+        return texts
+
+    def _text(self) -> str:
+        token = self._tokens.next()
+        if not token.startswith("'"):
+            raise errors.invalid_filter(f"'{token}' is not a string in quotes")
+        return _fold(token[1:-1].replace("''", "'"))
+
+    def expect(self, token: str) -> None:
+        found = self._tokens.next()
+        if found != token:
+            raise errors.invalid_filter(f"'{found}' stands where '{token or 'the end'}' is expected")
+
+    def _accept(self, token: str) -> bool:
+        if self._tokens.peek() != token:
+            return False
+        self._tokens.next()
+        return True
+
+
+def _fold(value: object) -> str:
+    return value.casefold() if isinstance(value, str) else ""
