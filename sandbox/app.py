@@ -43,7 +43,7 @@ class Service(Enum):
 
 
 class App:
-    """Resource Manager, Entra and Graph behind one TLS listener: told apart by host name, or on loopback by path."""
+    """Resource Manager, Entra and Graph behind one TLS listener, known by host name or, on loopback, by path."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
@@ -69,14 +69,14 @@ class App:
         dress(answer, request, _REGION, self._cloud.clock.now())
         return answer
 
-    def settle(self) -> None:
-        """Carry out what long-running operations have come due."""
+    def complete_due_operations(self) -> None:
+        """Complete the long-running operations that have come due."""
         if self._cloud.long_operations.is_due():
             with self._cloud.store.transaction():
-                self._cloud.long_operations.settle()
+                self._cloud.long_operations.complete_due()
 
     def _answer(self, request: Request) -> Answer:
-        self.settle()
+        self.complete_due_operations()
         kept = nullcontext() if request.method in _READS else self._cloud.store.transaction()
         try:
             with kept:

@@ -1,4 +1,4 @@
-"""``python -m sandbox``: start, stop and ask the embedded Azure."""
+"""``python -m sandbox``: start, stop and query the embedded Azure."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    start = commands.add_parser("start", help="start the sandbox in the background, unless it runs")
+    start = commands.add_parser("start", help="start the sandbox in the background, unless it is running")
     _add_settings(start)
     start.set_defaults(run=_start)
 
-    serve = commands.add_parser("serve", help="be the sandbox, in the foreground, until interrupted")
+    serve = commands.add_parser("serve", help="run the sandbox in the foreground, until interrupted")
     _add_settings(serve)
     serve.set_defaults(run=_serve)
 
@@ -56,16 +56,18 @@ def _parser() -> argparse.ArgumentParser:
     stop = commands.add_parser("stop", help="stop the sandbox; its state stays")
     stop.set_defaults(run=_stop)
 
-    status = commands.add_parser("status", help="say whether it runs and where (exit status 3 if it does not)")
+    status = commands.add_parser("status", help="print whether it runs and where (exit status 3 if it does not)")
     status.add_argument("--json", action="store_true", help="as JSON")
     status.set_defaults(run=_status)
 
-    reset = commands.add_parser("reset", help="go back to the seeded world; addresses and the operator's secret stay")
+    reset = commands.add_parser(
+        "reset", help="delete everything but the seed data; addresses and the operator's secret stay"
+    )
     reset.set_defaults(run=_reset)
 
     env = commands.add_parser("env", help="print the environment variables that point Azure's clients here")
     env.add_argument("--vm", metavar="NAME", help="the machine whose metadata service to use (name or id)")
-    env.add_argument("--az", action="store_true", help="and the Azure CLI, with settings and a sign-in of its own")
+    env.add_argument("--az", action="store_true", help="also for the Azure CLI, with settings and a sign-in of its own")
     env.add_argument("--format", choices=sorted(FORMATS), default="sh", help="for which shell (default: sh)")
     env.set_defaults(run=_env)
 
@@ -82,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     listing = actions.add_parser("list", help="list them")
     listing.set_defaults(run=_list_principals)
 
-    explain = commands.add_parser("explain", help="say why a principal may or may not do something")
+    explain = commands.add_parser("explain", help="print why a principal may or may not do something")
     explain.add_argument("principal", metavar="OBJECT_ID")
     explain.add_argument("action", metavar="ACTION", help="such as Microsoft.Compute/virtualMachines/read")
     explain.add_argument("scope", metavar="SCOPE", help="a resource id")

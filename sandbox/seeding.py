@@ -1,4 +1,4 @@
-"""Fills an empty store with the world it starts with."""
+"""Puts the seed data into an empty store."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SEEDED = "seeded"
 
 
 def ensure_seeded(cloud: Cloud, operator_secret: str) -> None:
-    """Make the seeded world in a store that has none; the operator signs in with ``operator_secret``."""
+    """Put the seed data into a store that has none yet; the operator signs in with ``operator_secret``."""
     with cloud.store.transaction():
         if cloud.store.setting(_SEEDED) is None:
             _add_operator(cloud, operator_secret)

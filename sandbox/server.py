@@ -101,7 +101,7 @@ class SandboxServer:
         while True:
             await asyncio.sleep(_TICK)
             try:
-                self._app.settle()
+                self._app.complete_due_operations()
                 await self._reconcile()
             except Exception:
                 _log.exception("what has come due could not be carried out; it is tried again")

@@ -1,4 +1,4 @@
-"""The names and ids the sandbox starts with; ``seeding`` puts the things themselves there."""
+"""The names and ids of what the sandbox starts with; ``seeding`` makes the things themselves."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ LOCATIONS = MappingProxyType(
 
 @dataclass(frozen=True)
 class SeedData:
-    """The seeded ids."""
+    """The ids of what the sandbox starts with."""
 
     ids: Ids
     tenant_id: str = field(init=False)

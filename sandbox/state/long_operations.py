@@ -36,7 +36,7 @@ class LongOperation:
 
 
 class LongOperations:
-    """Begins, settles and reports long-running operations."""
+    """Begins, completes and reports long-running operations."""
 
     def __init__(self, store: Store, clock: Clock, ids: Ids) -> None:
         self._store = store
@@ -83,10 +83,10 @@ class LongOperations:
             self._next_due = self._earliest()
 
     def is_due(self) -> bool:
-        """Tell whether ``settle`` has anything to do."""
+        """Return whether ``complete_due`` has anything to do."""
         return self._next_due is not None and self._next_due <= self._clock.now().timestamp()
 
-    def settle(self) -> None:
+    def complete_due(self) -> None:
         """Carry out what is due, in the order it was due; to be called in a transaction."""
         now = self._clock.now().timestamp()
         due = self._store.connection.execute(

@@ -30,14 +30,14 @@ def test_the_rest_is_done_when_it_is_due_in_order_and_once() -> None:
     assert not operations.is_due()
     clock.advance(15)
     assert operations.is_due()
-    operations.settle()
+    operations.complete_due()
     assert done == ["/early"] and not operations.is_due()
     ended, runs = operations.get(early), operations.get(late)
     assert ended is not None and ended.ended is not None
     assert runs is not None and runs.ended is None
     clock.advance(15)
-    operations.settle()
-    operations.settle()
+    operations.complete_due()
+    operations.complete_due()
     assert done == ["/early", "/late"]
 
 
@@ -50,7 +50,7 @@ def test_a_restart_in_the_middle_loses_nothing(tmp_path: Path) -> None:
     clock.advance(60)
     _, again = begun(tmp_path / "state.db", clock, done)
     assert again.is_due()
-    again.settle()
+    again.complete_due()
     assert done == ["/a"]
 
 
