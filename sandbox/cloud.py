@@ -27,26 +27,34 @@ from sandbox.state.store import Resource, Store
 
 @dataclass
 class MetadataEndpoint:
-    """Where the metadata service of a running machine can be reached from the host.
+    """Where the metadata service of a running machine can be reached from the host, and by whom.
+
+    It takes no password, and in Azure whoever can run programs on the machine can ask it. Here a program runs on this
+    computer: it may ask if its user has, with Resource Manager's answer to one of ``principals``, got hold of the
+    address, and that principal may run commands on the machine.
 
     Attributes:
         address: its URL.
-        told: the users of this computer to whom Resource Manager gave the address. There is no password: so whoever
-            finds it out by trying all ports is not served.
+        principals: the object ids as which each user of this computer has asked for the address.
     """
 
     address: str
-    told: set[int] = field(default_factory=set)
+    principals: dict[int, set[str]] = field(default_factory=dict)
 
-    def tell(self, user_id: int | None) -> str:
-        """Return the address to a user who may have it."""
+    def disclose(self, user_id: int | None, object_id: str) -> str:
+        """Return the address to a user who has signed in as the principal ``object_id``."""
         if user_id is not None:
-            self.told.add(user_id)
+            self.principals.setdefault(user_id, set()).add(object_id)
         return self.address
 
-    def admits(self, user_id: int | None) -> bool:
-        """Whether a user may ask; where it cannot be known who does, anybody may."""
-        return user_id is None or user_id in self.told or user_id in (0, os.geteuid())
+    def admits(self, user_id: int | None, may_run_commands: Callable[[str], bool]) -> bool:
+        """Return whether a user may ask now; where it cannot be known who does, anybody may.
+
+        ``may_run_commands`` returns whether a principal may run commands on the machine.
+        """
+        if user_id is None or user_id in (0, os.geteuid()):
+            return True
+        return any(may_run_commands(object_id) for object_id in self.principals.get(user_id, ()))
 
 
 @dataclass

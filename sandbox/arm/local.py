@@ -41,7 +41,7 @@ def get_metadata_service(call: Call) -> Answer:
             "VirtualMachineNotRunning",
             f"The virtual machine '{machine.body['name']}' is not running, so it has no metadata service. Start it.",
         )
-    return Answer(200, _metadata_service(machine.id, endpoint.tell(call.request.user_id)))
+    return Answer(200, _metadata_service(machine.id, endpoint.disclose(call.request.user_id, call.caller.object_id)))
 
 
 @operations.operation(
@@ -56,7 +56,7 @@ def list_metadata_services(call: Call) -> Answer:
     seen = call.cloud.gate.visible(call.caller, _VM_TYPE + "/read", call.scope, machines)
     endpoints, user_id = call.cloud.metadata_endpoints, call.request.user_id
     value = [
-        _metadata_service(machine.id, endpoints[canonical(machine.id)].tell(user_id))
+        _metadata_service(machine.id, endpoints[canonical(machine.id)].disclose(user_id, call.caller.object_id))
         for machine in seen
         if canonical(machine.id) in endpoints
     ]

@@ -59,8 +59,8 @@ def another_user() -> MetadataError:
     return MetadataError(
         403,
         "forbidden",
-        "This is the metadata service of another user's machine. If the machine is yours, run again the cell or the "
-        "command that enters it: Resource Manager then lets you in",
+        "This is the metadata service of another user's machine. If you may run commands on the machine, run again the "
+        "cell or the command that enters it: Resource Manager then lets you in",
     )
 
 

@@ -61,6 +61,7 @@ _log = logging.getLogger(__name__)
 _HOSTS = frozenset({"169.254.169.254", "127.0.0.1", "[::1]", "localhost"})
 _IDENTITY = "/metadata/identity"
 _INSTANCE = "/metadata/instance"
+_RUN_COMMAND = "Microsoft.Compute/virtualMachines/runCommand/action"
 
 
 class MetadataService:
@@ -94,16 +95,19 @@ class MetadataService:
         if request.hostname not in _HOSTS:
             raise errors.wrong_host(request.hostname)
         endpoint = self._cloud.metadata_endpoints.get(canonical(self._machine_id))
-        if endpoint is not None and not endpoint.admits(request.user_id):
+        if endpoint is not None and not endpoint.admits(request.user_id, self._may_run_commands):
             raise errors.another_user()
         if "X-Forwarded-For" in request.headers:
             raise errors.forwarded()
-        if request.headers.get("Metadata") != "true":
+        if request.headers.get("Metadata", "").casefold() != "true":
             raise errors.no_metadata_header()
         if self._cloud.timing.enforces_quotas:
             _, wait = self._buckets.take(self._machine_id, _LIMIT, self._cloud.clock.now())
             if wait:
                 raise errors.too_many_requests()
+
+    def _may_run_commands(self, object_id: str) -> bool:
+        return self._cloud.gate.allows(object_id, _RUN_COMMAND, self._machine_id)
 
     def _answer(self, request: Request, path: str) -> Answer:
         is_instance = f"{path}/".startswith(f"{_INSTANCE}/")
