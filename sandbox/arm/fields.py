@@ -69,6 +69,13 @@ class Fields:
             raise self._wrong(name, f"one of {', '.join(choices.values())}")
         return choices.get(fold(found), found)
 
+    def required_text(self, name: str) -> str:
+        """Return the string ``name``, which may be neither missing nor empty."""
+        found = self.text(name)
+        if not found or found.isspace():
+            raise errors.invalid_request_content(f"The property '{self._at(name)}' is required.")
+        return found
+
     def flag(self, name: str) -> bool | None:
         """Return the boolean ``name``, or None."""
         found = self._get(name)
@@ -122,7 +129,7 @@ def without_nulls(value: Any, depth: int = 0) -> Any:
 
 def read_tags(body: dict[str, Any]) -> dict[str, str] | None:
     """Return the ``tags`` of a request's body, or None if it has none; raises where they are no map of texts."""
-    tags = body.get("tags")
+    tags = _member(body, "tags")
     if tags is None:
         return None
     if not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
@@ -137,7 +144,7 @@ def read_tags(body: dict[str, Any]) -> dict[str, str] | None:
 
 def read_location(body: dict[str, Any], resource_type: str) -> str:
     """Return the short name of the ``location`` in a request's body; raises where it is missing or unknown."""
-    location = body.get("location")
+    location = _member(body, "location")
     if not isinstance(location, str) or not location:
         raise errors.invalid_parameter("The location property is required for this definition.", "LocationRequired")
     short = seed_data.location_name(location)
@@ -148,9 +155,14 @@ def read_location(body: dict[str, Any], resource_type: str) -> str:
 
 def read_object(body: dict[str, Any], name: str, *, required: bool = False) -> dict[str, Any]:
     """Return the object ``name`` of a request's body; an empty one where it is missing and not required."""
-    value = body.get(name)
+    value = _member(body, name)
     if value is None and not required:
         return {}
     if not isinstance(value, dict):
         raise errors.invalid_request_content(f"The property '{name}' must be an object.")
     return value
+
+
+def _member(body: dict[str, Any], name: str) -> Any:
+    folded = fold(name)
+    return next((member for key, member in body.items() if fold(key) == folded), None)

@@ -12,21 +12,21 @@ from typing import Any
 from rbac.folding import fold
 from rbac.scopes import canonical
 from sandbox.arm import versions
-from sandbox.arm.routing import Call, Operations
+from sandbox.arm.routing import GROUP, SUBSCRIPTION, Call, Operations
 from sandbox.core import errors
 from sandbox.core.http import Answer
+from sandbox.core.resource_ids import ROLE_ASSIGNMENT, VIRTUAL_MACHINE
 from sandbox.state.directory import Principal, new_secret
 
-_VM_TYPE = "Microsoft.Compute/virtualMachines"
-_VM = "/subscriptions/{subscription}/resourceGroups/{resource_group}/providers/" + _VM_TYPE + "/{name}"
+_MACHINE = f"{GROUP}/providers/{VIRTUAL_MACHINE}/{{name}}"
 _PRINCIPALS = "Sandbox.Local/principals"
-_PRINCIPAL = "/subscriptions/{subscription}/providers/" + _PRINCIPALS + "/{name}"
+_PRINCIPAL = SUBSCRIPTION + "/providers/" + _PRINCIPALS + "/{name}"
 _PRINCIPAL_NAME = re.compile(r"[\w .@-]{1,120}")
 
 operations = Operations("Sandbox.Local/services", versions.SANDBOX)
 
 
-@operations.operation("GET", _VM + "/providers/Sandbox.Local/metadataService", action=_VM_TYPE + "/read")
+@operations.operation("GET", _MACHINE + "/providers/Sandbox.Local/metadataService", action=VIRTUAL_MACHINE + "/read")
 def get_metadata_service(call: Call) -> Answer:
     """Answer the address at which this machine's metadata service can be reached from the host.
 
@@ -34,7 +34,7 @@ def get_metadata_service(call: Call) -> Answer:
     """
     machine = call.cloud.store.get(call.scope)
     if machine is None:
-        raise errors.resource_not_found(_VM_TYPE, call["name"], call["resource_group"])
+        raise errors.resource_not_found(VIRTUAL_MACHINE, call["name"], call["resource_group"])
     endpoint = call.cloud.metadata_endpoints.get(canonical(machine.id))
     if endpoint is None:
         raise errors.conflict(
@@ -46,14 +46,14 @@ def get_metadata_service(call: Call) -> Answer:
 
 @operations.operation(
     "GET",
-    "/subscriptions/{subscription}/providers/Sandbox.Local/metadataServices",
-    action=_VM_TYPE + "/read",
+    f"{SUBSCRIPTION}/providers/Sandbox.Local/metadataServices",
+    action=VIRTUAL_MACHINE + "/read",
     filtered=True,
 )
 def list_metadata_services(call: Call) -> Answer:
     """Answer the metadata services of the running machines that the caller may read, and have them serve the user."""
-    machines = call.cloud.store.list(call.scope, _VM_TYPE)
-    seen = call.cloud.gate.visible(call.caller, _VM_TYPE + "/read", call.scope, machines)
+    machines = call.cloud.store.list(call.scope, VIRTUAL_MACHINE)
+    seen = call.cloud.gate.visible(call.caller, VIRTUAL_MACHINE + "/read", call.scope, machines)
     endpoints, user_id = call.cloud.metadata_endpoints, call.request.user_id
     value = [
         _metadata_service(machine.id, endpoints[canonical(machine.id)].disclose(user_id, call.caller.object_id))
@@ -74,7 +74,7 @@ def explain(call: Call) -> Answer:
     if not isinstance(principal_id, str) or not isinstance(action, str):
         raise errors.invalid_request_content("The properties 'principalId' and 'action' must be strings.")
     if fold(principal_id) != fold(call.caller.object_id):
-        call.require("Microsoft.Authorization/roleAssignments/read", call["scope"])
+        call.require(f"{ROLE_ASSIGNMENT}/read", call["scope"])
     decision = call.cloud.gate.decide(principal_id, action, call["scope"], data=body.get("isDataAction") is True)
     return Answer(
         200,
@@ -122,7 +122,7 @@ def put_principal(call: Call) -> Answer:
     return Answer(201, {**_principal(principal), "clientSecret": secret})
 
 
-@operations.operation("GET", "/subscriptions/{subscription}/providers/" + _PRINCIPALS, action=_PRINCIPALS + "/read")
+@operations.operation("GET", SUBSCRIPTION + "/providers/" + _PRINCIPALS, action=_PRINCIPALS + "/read")
 def list_principals(call: Call) -> Answer:
     """Answer the tenant's principals."""
     return Answer(200, {"value": [_principal(principal) for principal in call.cloud.directory.all()]})

@@ -13,10 +13,15 @@ def operation_url(call: Call, path: str, query: str = "") -> str:
     return f"{call.request.base_url}{subscription}/{path}?{query}api-version={call.api_version}"
 
 
-def pace(call: Call) -> dict[str, str]:
-    """Return the header that tells a client how soon to ask again; none where Azure leaves it to the client."""
+def pace(call: Call, retry_after: str = "") -> dict[str, str]:
+    """Return the header that tells a client how soon to ask again.
+
+    ``retry_after`` is what Azure says, in seconds; nothing where it leaves that to the client.
+    """
     seconds = call.cloud.timing.poll_after
-    return {} if seconds is None else {"x-ms-retry-after-ms": str(int(seconds * 1000))}
+    if seconds is not None:
+        return {"x-ms-retry-after-ms": str(int(seconds * 1000))}
+    return {"Retry-After": retry_after} if retry_after else {}
 
 
 def find_operation(call: Call) -> LongOperation:

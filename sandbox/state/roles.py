@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rbac.roles import Permission, RoleDefinition
+from sandbox.core.resource_ids import ROLE_DEFINITION
 from sandbox.state.store import Resource, Store
-
-CUSTOM_ROLE_TYPE = "Microsoft.Authorization/roleDefinitions"
 
 
 class Roles:
@@ -23,7 +22,7 @@ class Roles:
     def by_id(self) -> Mapping[str, RoleDefinition]:
         """The definitions by GUID in lowercase: the same object as long as none has changed."""
         if self._by_id is None:
-            custom = (role_from_body(resource) for resource in self._store.list("/", CUSTOM_ROLE_TYPE))
+            custom = (role_from_body(resource) for resource in self._store.list("/", ROLE_DEFINITION))
             self._by_id = {**self._built_in, **{role.id: role for role in custom}}
         return self._by_id
 

@@ -1,1 +1,1 @@
-"""Microsoft.Authorization: role assignments and definitions."""
+"""Microsoft.Authorization: role assignments, role definitions and permissions."""

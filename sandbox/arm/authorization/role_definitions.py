@@ -5,24 +5,24 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from rbac import scopes
+from rbac import decisions, scopes
 from rbac.folding import fold
 from rbac.roles import Permission, RoleDefinition
 from sandbox.arm import versions
-from sandbox.arm.fields import Fields, read_object
+from sandbox.arm.fields import Fields
 from sandbox.arm.listing import read_filter
 from sandbox.arm.routing import Call, Operations
 from sandbox.core import errors
 from sandbox.core.clock import timestamp
 from sandbox.core.http import Answer
-from sandbox.state.roles import CUSTOM_ROLE_TYPE
+from sandbox.core.resource_ids import ROLE_DEFINITION
 from sandbox.state.store import Resource
 
-TYPE = CUSTOM_ROLE_TYPE
-_COLLECTION = "{scope}/providers/Microsoft.Authorization/roleDefinitions"
-_READ = "Microsoft.Authorization/roleDefinitions/read"
+_COLLECTION = f"{{scope}}/providers/{ROLE_DEFINITION}"
+_DEFINITION = _COLLECTION + "/{name}"
+_READ, _WRITE, _DELETE = (f"{ROLE_DEFINITION}/{action}" for action in ("read", "write", "delete"))
 
-operations = Operations(TYPE, versions.AUTHORIZATION)
+operations = Operations(ROLE_DEFINITION, versions.AUTHORIZATION)
 
 
 @operations.operation("GET", _COLLECTION, action=None)
@@ -32,32 +32,32 @@ def list_definitions(call: Call) -> Answer:
     call.require(_READ, scope)
     wanted = _read_filter(call)
     value = [
-        show(role, call)
+        _show(role, call)
         for role in call.cloud.roles.by_id.values()
         if _applies(role, scope) and all(fold(_field(role, name)) == fold(text) for name, text in wanted.items())
     ]
     return Answer(200, {"value": value})
 
 
-@operations.operation("GET", _COLLECTION + "/{name}", action=_READ)
+@operations.operation("GET", _DEFINITION, action=_READ)
 def get_definition(call: Call) -> Answer:
     """Answer one definition."""
     role = call.cloud.roles.by_id.get(fold(call["name"]))
     if role is None:
         raise not_found(call["name"])
-    return Answer(200, show(role, call))
+    return Answer(200, _show(role, call))
 
 
-@operations.operation("PUT", _COLLECTION + "/{name}", action=None)
+@operations.operation("PUT", _DEFINITION, action=None)
 def put_definition(call: Call) -> Answer:
     """Make or change a custom role; needs the right to do so here, and at each of its assignable scopes."""
-    name = _guid(call["name"])
+    name = read_guid(call["name"], "role definition")
     before = call.cloud.roles.by_id.get(name)
     if before is not None and before.kind == "BuiltInRole":
         raise errors.conflict("RoleDefinitionIsBuiltIn", f"The built-in role '{before.name}' cannot be changed.")
-    properties = _properties(call.json())
+    properties = _read_properties(call)
     for scope in (call["scope"], *properties["assignableScopes"]):
-        call.require("Microsoft.Authorization/roleDefinitions/write", scope)
+        call.require(_WRITE, scope)
     _check_name_is_free(call, name, properties["roleName"])
     now = timestamp(call.cloud.clock.now())
     properties |= {
@@ -66,37 +66,46 @@ def put_definition(call: Call) -> Answer:
         "createdBy": call.caller.object_id,
         "updatedBy": call.caller.object_id,
     }
-    definition_id = f"{call.cloud.seed_data.subscription}/providers/{TYPE}/{name}"
-    body = {"id": definition_id, "name": name, "type": TYPE, "properties": properties}
+    definition_id = f"{call.cloud.seed_data.subscription}/providers/{ROLE_DEFINITION}/{name}"
+    body = {"id": definition_id, "name": name, "type": ROLE_DEFINITION, "properties": properties}
     call.cloud.store.put(Resource(body))
     call.cloud.roles.forget()
-    return Answer(201, show(call.cloud.roles.by_id[name], call))
+    return Answer(201, _show(call.cloud.roles.by_id[name], call))
 
 
-@operations.operation("DELETE", _COLLECTION + "/{name}", action=None)
+@operations.operation("DELETE", _DEFINITION, action=None)
 def delete_definition(call: Call) -> Answer:
     """Delete a custom role that is assigned nowhere."""
     role = call.cloud.roles.by_id.get(fold(call["name"]))
     if role is None:
-        call.require("Microsoft.Authorization/roleDefinitions/delete", call["scope"])
+        call.require(_DELETE, call["scope"])
         return Answer(204)
     if role.kind == "BuiltInRole":
         raise errors.conflict("RoleDefinitionIsBuiltIn", f"The built-in role '{role.name}' cannot be deleted.")
     for scope in (call["scope"], *role.assignable_scopes):
-        call.require("Microsoft.Authorization/roleDefinitions/delete", scope)
+        call.require(_DELETE, scope)
     if call.cloud.assignments.uses_role(role.id):
         raise errors.AzureError(
             400,
             "RoleDefinitionHasAssignments",
             "There are existing role assignments referencing role (code: BadRequest).",
         )
-    body = show(role, call)
-    call.cloud.store.delete(f"{call.cloud.seed_data.subscription}/providers/{TYPE}/{role.id}")
+    body = _show(role, call)
+    call.cloud.store.delete(f"{call.cloud.seed_data.subscription}/providers/{ROLE_DEFINITION}/{role.id}")
     call.cloud.roles.forget()
     return Answer(200, body)
 
 
-def show(role: RoleDefinition, call: Call) -> dict[str, Any]:
+@operations.operation("GET", "{scope}/providers/Microsoft.Authorization/permissions", action=None)
+def list_permissions(call: Call) -> Answer:
+    """Answer what the caller may do at the scope: an element for each effective permission."""
+    cloud, scope = call.cloud, call["scope"]
+    held = cloud.assignments.in_force(call.caller.object_id, scopes.ancestors(scope), cloud.clock.now())
+    permissions = decisions.effective_permissions(held, cloud.roles.by_id, scope)
+    return Answer(200, {"value": [_show_permission(permission) for permission in permissions]})
+
+
+def _show(role: RoleDefinition, call: Call) -> dict[str, Any]:
     """Return the definition as ARM answers it: with an id at the subscription, wherever it was asked for."""
     parts = scopes.segments(call["scope"])
     at = f"/subscriptions/{parts[1]}" if parts[:1] == ("subscriptions",) and len(parts) > 1 else ""
@@ -106,19 +115,19 @@ def show(role: RoleDefinition, call: Call) -> dict[str, Any]:
             "type": role.kind,
             "description": role.description,
             "assignableScopes": list(role.assignable_scopes),
-            "permissions": [show_permission(permission) for permission in role.permissions],
+            "permissions": [_show_permission(permission) for permission in role.permissions],
             "createdOn": role.created_on,
             "updatedOn": role.updated_on,
             "createdBy": None,
             "updatedBy": None,
         },
-        "id": f"{at}/providers/{TYPE}/{role.id}",
-        "type": TYPE,
+        "id": f"{at}/providers/{ROLE_DEFINITION}/{role.id}",
+        "type": ROLE_DEFINITION,
         "name": role.id,
     }
 
 
-def show_permission(permission: Permission) -> dict[str, list[str]]:
+def _show_permission(permission: Permission) -> dict[str, list[str]]:
     """Return one permission as ARM answers it."""
     return {
         "actions": list(permission.actions),
@@ -126,6 +135,17 @@ def show_permission(permission: Permission) -> dict[str, list[str]]:
         "dataActions": list(permission.data_actions),
         "notDataActions": list(permission.not_data_actions),
     }
+
+
+def read_guid(name: str, what: str) -> str:
+    """Return a GUID in its one spelling; ``what`` it identifies is named in the refusal of what is none."""
+    try:
+        return str(uuid.UUID(name))
+    except ValueError as error:
+        code = f"Invalid{what.title().replace(' ', '')}Id"
+        raise errors.AzureError(
+            400, code, f"The {what} ID '{name}' is not valid. The {what} ID must be a GUID."
+        ) from error
 
 
 def not_found(name: str) -> errors.AzureError:
@@ -153,33 +173,20 @@ def _applies(role: RoleDefinition, scope: str) -> bool:
     return any(scopes.contains(assignable, scope) for assignable in role.assignable_scopes)
 
 
-def _guid(name: str) -> str:
-    try:
-        return str(uuid.UUID(name))
-    except ValueError as error:
-        raise errors.AzureError(
-            400,
-            "InvalidRoleDefinitionId",
-            f"The role definition ID '{name}' is not valid. The role definition ID must be a GUID.",
-        ) from error
-
-
-def _properties(body: dict[str, Any]) -> dict[str, Any]:
-    given = read_object(body, "properties", required=True)
-    name = given.get("roleName")
-    if not isinstance(name, str) or not name.strip():
-        raise errors.invalid_request_content("The role definition has no 'roleName'.")
-    assignable = _texts(given, "assignableScopes")
+def _read_properties(call: Call) -> dict[str, Any]:
+    given = Fields(call.json(), "").object("properties")
+    name = given.required_text("roleName")
+    assignable = given.texts("assignableScopes")
     if not assignable or not all(scopes.segments(scope)[:1] == ("subscriptions",) for scope in assignable):
         raise errors.AzureError(
             400,
             "InvalidAssignableScopes",
             "A custom role must have at least one assignable scope, each a subscription or a resource group.",
         )
-    permissions = given.get("permissions")
-    if not isinstance(permissions, list) or not all(isinstance(entry, dict) for entry in permissions):
-        raise errors.invalid_request_content("The role definition's 'permissions' must be a list of objects.")
-    if any(entry.get("condition") for entry in permissions):
+    permissions = given.objects("permissions")
+    if "permissions" not in given:
+        raise errors.invalid_request_content("The property 'properties.permissions' is required.")
+    if any("condition" in permission for permission in permissions):
         raise errors.invalid_parameter(
             "The sandbox does not evaluate conditions on permissions, and refuses what it would not enforce.",
             "ConditionNotSupported",
@@ -187,20 +194,13 @@ def _properties(body: dict[str, Any]) -> dict[str, Any]:
     return {
         "roleName": name,
         "type": "CustomRole",
-        "description": Fields(given, "properties").text("description") or "",
+        "description": given.text("description") or "",
         "assignableScopes": assignable,
         "permissions": [
-            {key: _texts(entry, key) for key in ("actions", "notActions", "dataActions", "notDataActions")}
-            for entry in permissions
+            {key: permission.texts(key) for key in ("actions", "notActions", "dataActions", "notDataActions")}
+            for permission in permissions
         ],
     }
-
-
-def _texts(value: dict[str, Any], name: str) -> list[str]:
-    found = value.get(name) or []
-    if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
-        raise errors.invalid_request_content(f"The property '{name}' must be a list of strings.")
-    return list(found)
 
 
 def _check_name_is_free(call: Call, name: str, role_name: str) -> None:

@@ -21,6 +21,7 @@ from sandbox.arm.resources.templates.template import Template
 from sandbox.arm.routing import Call
 from sandbox.core import errors, seed_data
 from sandbox.core.errors import AzureError
+from sandbox.core.resource_ids import parse_resource_id
 
 _TERMINAL = ("Succeeded", "Failed", "Canceled")
 
@@ -146,8 +147,7 @@ def _readable(read: Callable[[], Any]) -> Any:
 
 
 def _action(resource: Planned) -> str:
-    namespace, *rest = resource.id.rpartition("/providers/")[2].split("/")
-    return "/".join((namespace, *rest[::2], "write"))
+    return f"{parse_resource_id(resource.id).type}/write"
 
 
 def _subscription(call: Call) -> dict[str, Any]:

@@ -13,17 +13,17 @@ from sandbox.arm import versions
 from sandbox.arm.listing import list_resources
 from sandbox.arm.polling import operation_url, pace
 from sandbox.arm.resources.deploying import Deployment, hashed, is_done
-from sandbox.arm.routing import Call, Operations
+from sandbox.arm.routing import GROUP, Call, Operations
 from sandbox.arm.tracked import find, group_name
 from sandbox.core import errors
 from sandbox.core.clock import timestamp
 from sandbox.core.http import Answer
+from sandbox.core.resource_ids import parse_resource_id
 from sandbox.core.seed_data import LOCATION
 from sandbox.state.store import Resource
 
 TYPE = "Microsoft.Resources/deployments"
-_GROUP = "/subscriptions/{subscription}/resourceGroups/{resource_group}"
-_COLLECTION = _GROUP + "/providers/" + TYPE
+_COLLECTION = f"{GROUP}/providers/{TYPE}"
 _DEPLOYMENT = _COLLECTION + "/{name}"
 _NAME = re.compile(r"[-\w._()]{1,64}")
 
@@ -96,7 +96,7 @@ def get_status(call: Call) -> Answer:
     return Answer(200, {"status": state}, {} if state == "Succeeded" else pace(call))
 
 
-@operations.operation("GET", _GROUP + "/deployments/{name}/operations", action=TYPE + "/operations/read")
+@operations.operation("GET", GROUP + "/deployments/{name}/operations", action=TYPE + "/operations/read")
 def list_operations(call: Call) -> Answer:
     """Answer what a deployment did: one operation for each resource."""
     group = call.cloud.seed_data.group(call["resource_group"])
@@ -168,12 +168,8 @@ def _providers(types: list[str]) -> list[dict[str, Any]]:
 
 
 def _reference(resource_id: str) -> dict[str, str]:
-    namespace, *rest = resource_id.rpartition("/providers/")[2].split("/")
-    return {
-        "id": resource_id,
-        "resourceType": "/".join((namespace, *rest[::2])),
-        "resourceName": "/".join(rest[1::2]),
-    }
+    parts = parse_resource_id(resource_id)
+    return {"id": resource_id, "resourceType": parts.type, "resourceName": parts.name}
 
 
 def _shown(call: Call, found: Resource) -> dict[str, Any]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.arm import versions
-from sandbox.arm.routing import Call, Operations
+from sandbox.arm.routing import SUBSCRIPTION, Call, Operations
 from sandbox.cloud import Cloud
 from sandbox.core import errors, seed_data
 from sandbox.core.http import Answer
 
-_PROVIDER = "/subscriptions/{subscription}/providers/{namespace}"
+_PROVIDER = SUBSCRIPTION + "/providers/{namespace}"
 _TYPES: dict[str, dict[str, frozenset[str]]] = {
     "Microsoft.Authorization": {
         "roleAssignments": versions.AUTHORIZATION,
@@ -42,7 +42,7 @@ operations = Operations("Microsoft.Resources/providers", versions.RESOURCES)
 
 @operations.operation(
     "GET",
-    "/subscriptions/{subscription}/providers",
+    f"{SUBSCRIPTION}/providers",
     action="Microsoft.Resources/subscriptions/providers/read",
     filtered=True,
 )

@@ -10,47 +10,47 @@ from typing import Any
 from sandbox.arm import versions
 from sandbox.arm.fields import Fields, read_location, read_tags
 from sandbox.arm.listing import list_resources, resource_condition
-from sandbox.arm.routing import Call, Operations
+from sandbox.arm.polling import pace
+from sandbox.arm.routing import GROUP, SUBSCRIPTION, Call, Operations
 from sandbox.cloud import Cloud
 from sandbox.core import errors
 from sandbox.core.http import Answer, read_json
+from sandbox.core.resource_ids import RESOURCE_GROUP
 from sandbox.state.store import Resource
 
-TYPE = "Microsoft.Resources/resourceGroups"
-_READ = "Microsoft.Resources/subscriptions/resourceGroups/read"
-_WRITE = "Microsoft.Resources/subscriptions/resourceGroups/write"
-_DELETE = "Microsoft.Resources/subscriptions/resourceGroups/delete"
-_GROUP = "/subscriptions/{subscription}/resourceGroups/{resource_group}"
+_READ, _WRITE, _DELETE = (
+    f"Microsoft.Resources/subscriptions/resourceGroups/{each}" for each in ("read", "write", "delete")
+)
 _NAME = re.compile(r"[\w.()-]{0,89}[\w()-]")  # ARM: letters and digits of any script, - _ . ( ), no dot at the end
 
-operations = Operations(TYPE, versions.RESOURCES)
+operations = Operations(RESOURCE_GROUP, versions.RESOURCES)
 
 
-@operations.operation("GET", "/subscriptions/{subscription}/resourceGroups", action=_READ, filtered=True)
+@operations.operation("GET", f"{SUBSCRIPTION}/resourceGroups", action=_READ, filtered=True)
 def list_groups(call: Call) -> Answer:
     """Answer the groups that the caller may read."""
     condition = resource_condition(call, ("tagname", "tagvalue", "name", "location"))
-    return list_resources(call, call.scope, TYPE, keep=condition)
+    return list_resources(call, call.scope, RESOURCE_GROUP, keep=condition)
 
 
-@operations.operation("GET", _GROUP, action=_READ)
+@operations.operation("GET", GROUP, action=_READ)
 def get_group(call: Call) -> Answer:
     """Answer one group."""
     return Answer(200, _existing(call).body)
 
 
-@operations.operation("HEAD", _GROUP, action=_READ)
+@operations.operation("HEAD", GROUP, action=_READ)
 def head_group(call: Call) -> Answer:
     """Tell whether the group is there: 204 or 404."""
     found = call.cloud.store.get(call.scope)
     return Answer(404 if found is None else 204)
 
 
-@operations.operation("PUT", _GROUP, action=_WRITE)
+@operations.operation("PUT", GROUP, action=_WRITE)
 def put_group(call: Call) -> Answer:
     """Make a group, or change the tags of one."""
     body = call.json()
-    location = read_location(body, TYPE)
+    location = read_location(body, RESOURCE_GROUP)
     name = call["resource_group"]
     existing = call.cloud.store.get(call.scope)
     if existing is None:
@@ -67,7 +67,7 @@ def put_group(call: Call) -> Answer:
     return Answer(201 if existing is None else 200, resource.body)
 
 
-@operations.operation("PATCH", _GROUP, action=_WRITE)
+@operations.operation("PATCH", GROUP, action=_WRITE)
 def patch_group(call: Call) -> Answer:
     """Change the tags of a group."""
     resource = _existing(call)
@@ -76,7 +76,7 @@ def patch_group(call: Call) -> Answer:
     return Answer(200, resource.body)
 
 
-@operations.operation("DELETE", _GROUP, action=_DELETE)
+@operations.operation("DELETE", GROUP, action=_DELETE)
 def delete_group(call: Call) -> Answer:
     """Begin to delete a group with everything in it."""
     resource = _existing(call)
@@ -88,7 +88,7 @@ def delete_group(call: Call) -> Answer:
     return _accepted(call, operation_id)
 
 
-@operations.operation("GET", "/subscriptions/{subscription}/operationresults/{job}", action=None)
+@operations.operation("GET", SUBSCRIPTION + "/operationresults/{job}", action=None)
 def poll_delete(call: Call) -> Answer:
     """Answer 202 while a group is being deleted, then 200 and nothing."""
     operation = call.cloud.long_operations.get(_operation_id(call["job"]))
@@ -99,24 +99,27 @@ def poll_delete(call: Call) -> Answer:
 
 @operations.operation(
     "GET",
-    "/subscriptions/{subscription}/resources",
+    f"{SUBSCRIPTION}/resources",
     action="Microsoft.Resources/subscriptions/resources/read",
     filtered=True,
 )
-def list_all(call: Call) -> Answer:
-    """Answer the resources in the subscription that the caller may read."""
-    return _list_resources(call)
-
-
 @operations.operation(
     "GET",
-    _GROUP + "/resources",
+    f"{GROUP}/resources",
     action="Microsoft.Resources/subscriptions/resourceGroups/resources/read",
     filtered=True,
 )
-def list_in_group(call: Call) -> Answer:
-    """Answer the resources in the group that the caller may read."""
-    return _list_resources(call)
+def list_all(call: Call) -> Answer:
+    """Answer the resources in the subscription, or in a group, that the caller may read."""
+    condition = resource_condition(call, ("resourcetype", "name", "location", "resourcegroup", "tagname", "tagvalue"))
+    # A group is no resource of itself, a custom role and a child resource are none of their group.
+    return list_resources(
+        call,
+        call.scope,
+        None,
+        show=lambda resource: {key: value for key, value in resource.body.items() if key not in ("properties", "etag")},
+        keep=lambda resource: "location" in resource.body and resource.type != RESOURCE_GROUP and condition(resource),
+    )
 
 
 def declare_effects(cloud: Cloud) -> None:
@@ -144,7 +147,7 @@ def _new(cloud: Cloud, name: str, location: str) -> Resource:
         {
             "id": cloud.seed_data.group(name),
             "name": name,
-            "type": TYPE,
+            "type": RESOURCE_GROUP,
             "location": location,
             "properties": {"provisioningState": "Succeeded"},
         }
@@ -184,10 +187,7 @@ def _accepted(call: Call, operation_id: str) -> Answer:
     job = {"jobId": f"RESOURCEGROUPDELETIONJOB-{operation_id}", "jobLocation": "eastus"}
     token = base64.urlsafe_b64encode(json.dumps(job, separators=(",", ":")).encode()).decode().rstrip("=")
     url = f"{call.request.base_url}/subscriptions/{call['subscription']}/operationresults/{token}"
-    pace = call.cloud.timing.poll_after
-    headers = {"Location": f"{url}?api-version={call.api_version}"}
-    headers |= {"Retry-After": "15"} if pace is None else {"x-ms-retry-after-ms": str(int(pace * 1000))}
-    return Answer(202, headers=headers)
+    return Answer(202, headers={"Location": f"{url}?api-version={call.api_version}", **pace(call, "15")})
 
 
 def _operation_id(token: str) -> str:
@@ -196,15 +196,3 @@ def _operation_id(token: str) -> str:
         return str(job["jobId"]).partition("-")[2]
     except (ValueError, TypeError, KeyError):
         return ""
-
-
-def _list_resources(call: Call) -> Answer:
-    condition = resource_condition(call, ("resourcetype", "name", "location", "resourcegroup", "tagname", "tagvalue"))
-    # A group is no resource of itself, a custom role and a child resource are none of their group.
-    return list_resources(
-        call,
-        call.scope,
-        None,
-        show=lambda resource: {key: value for key, value in resource.body.items() if key not in ("properties", "etag")},
-        keep=lambda resource: "location" in resource.body and resource.type != TYPE and condition(resource),
-    )

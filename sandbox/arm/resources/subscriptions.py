@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.arm import versions
-from sandbox.arm.routing import Call, Operations
+from sandbox.arm.routing import SUBSCRIPTION, Call, Operations
 from sandbox.core import seed_data
 from sandbox.core.http import Answer
 
@@ -37,9 +37,7 @@ def list_subscriptions(call: Call) -> Answer:
     return Answer(200, {"value": seen, "count": {"type": "Total", "value": len(seen)}})
 
 
-@operations.operation(
-    "GET", "/subscriptions/{subscription}", action="Microsoft.Resources/subscriptions/read", filtered=True
-)
+@operations.operation("GET", SUBSCRIPTION, action="Microsoft.Resources/subscriptions/read", filtered=True)
 def get_subscription(call: Call) -> Answer:
     """Answer the subscription to whoever has a role somewhere in it."""
     return Answer(200, _subscription(call))
@@ -47,7 +45,7 @@ def get_subscription(call: Call) -> Answer:
 
 @operations.operation(
     "GET",
-    "/subscriptions/{subscription}/locations",
+    f"{SUBSCRIPTION}/locations",
     action="Microsoft.Resources/subscriptions/locations/read",
     filtered=True,
 )
