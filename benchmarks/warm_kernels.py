@@ -18,7 +18,6 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from benchmarks.report import Table
-from workshop.kernels import engine
 from workshop.kernels.manager import WarmKernelManager
 from workshop.kernels.pool import pool
 
@@ -117,7 +116,7 @@ def _side_by_side(source: Path) -> list[float]:
     ways: list[Callable[[], object]] = [
         lambda: subprocess.run(command, check=True, capture_output=True),
         lambda: papermill.execute_notebook(source, target, progress_bar=False),
-        lambda: papermill.execute_notebook(source, target, progress_bar=False, engine_name=engine.register()),
+        lambda: papermill.execute_notebook(source, target, progress_bar=False, kernel_manager_class=WarmKernelManager),
     ]
     taken = [[_seconds(way) for way in ways] for _ in range(ROUNDS)]
     return [statistics.median(seconds) for seconds in zip(*taken, strict=True)]

@@ -101,7 +101,7 @@ def _add_save(parser: argparse.ArgumentParser) -> None:
 
 def _add_lab(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, metavar="N", help="JupyterLab's port (default: 8888 or the next free one)")
-    parser.add_argument("words", nargs="*", metavar="WORD", help="after --: anything else for JupyterLab")
+    parser.add_argument("arguments", nargs="*", metavar="ARGUMENT", help="after --: anything else for JupyterLab")
     parser.set_defaults(run=_lab)
 
 
@@ -165,4 +165,4 @@ def _save(options: argparse.Namespace) -> int:
 def _lab(options: argparse.Namespace) -> int:
     from workshop.lab import lab
 
-    return lab(options.port, options.words)
+    return lab(options.port, options.arguments)

@@ -39,9 +39,9 @@ def read_notebook(path: Path) -> NotebookNode:
 def _name_cells(notebook: NotebookNode) -> None:
     """Give cells that have no id of their own one that is the same at every reading."""
     seen: set[str] = set()
-    for place, cell in enumerate(notebook.cells):
+    for index, cell in enumerate(notebook.cells):
         if cell.get("id", "") in {"", *seen}:
-            cell["id"] = f"cell-{place}"
+            cell["id"] = f"cell-{index}"
         seen.add(cell["id"])
 
 

@@ -17,14 +17,14 @@ from workshop.sandbox import start_users_sandbox, users_environment
 _ON_CTRL_C = -signal.SIGINT
 
 
-def lab(port: int | None, words: Sequence[str]) -> int:
+def lab(port: int | None, arguments: Sequence[str]) -> int:
     """Start the user's sandbox unless it runs, and JupyterLab on the first notebook; return when that has ended.
 
     The sandbox stays. The variables that point Azure's clients to it are set for the server and so for its kernels.
 
     Args:
         port: JupyterLab's; None for its own choice.
-        words: more arguments for JupyterLab.
+        arguments: more arguments for JupyterLab.
 
     Returns:
         JupyterLab's exit status.
@@ -36,7 +36,7 @@ def lab(port: int | None, words: Sequence[str]) -> int:
     """
     first = find_series(NOTEBOOKS)[0]
     print(start_users_sandbox(), flush=True)
-    command = lab_command(first.path.relative_to(ROOT).as_posix(), port, words)
+    command = lab_command(first.path.relative_to(ROOT).as_posix(), port, arguments)
     with _left_to_the_child(signal.SIGINT):
         try:
             status = subprocess.run(command, env={**os.environ, **users_environment()}, check=False).returncode
@@ -46,7 +46,7 @@ def lab(port: int | None, words: Sequence[str]) -> int:
     return 0 if status == _ON_CTRL_C else status
 
 
-def lab_command(notebook: str, port: int | None, words: Sequence[str]) -> list[str]:
+def lab_command(notebook: str, port: int | None, arguments: Sequence[str]) -> list[str]:
     """Return the command line of a JupyterLab that opens ``notebook``, a path from the repository's root.
 
     It stops at the first Ctrl-C, without asking.
@@ -57,7 +57,7 @@ def lab_command(notebook: str, port: int | None, words: Sequence[str]) -> list[s
         f"--LabApp.default_url=/lab/tree/{notebook}",
         "--ServerApp.answer_yes=True",
         *([f"--ServerApp.port={port}"] if port is not None else []),
-        *words,
+        *arguments,
     ]
 
 

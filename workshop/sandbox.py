@@ -51,11 +51,11 @@ def start_child(*command: str) -> subprocess.Popen[str]:
     )
 
 
-def sandbox_command(*words: str, directory: str | None = None) -> str:
-    """Run ``python -m sandbox`` with ``words`` and return what it printed.
+def sandbox_command(*arguments: str, directory: str | None = None) -> str:
+    """Run ``python -m sandbox`` with ``arguments`` and return what it printed.
 
     Args:
-        words: the command and its options.
+        arguments: the command and its options.
         directory: the sandbox's state directory, if it is not the user's own sandbox.
 
     Raises:
@@ -63,7 +63,7 @@ def sandbox_command(*words: str, directory: str | None = None) -> str:
     """
     where = ("--data", directory) if directory else ()
     done = subprocess.run(
-        [sys.executable, "-m", "sandbox", *where, *words],
+        [sys.executable, "-m", "sandbox", *where, *arguments],
         cwd=ROOT,  # where the package is: it is found there before any other of that name
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -257,7 +257,7 @@ def _cleaned(execution: Execution, secrets: Secrets, paths: Paths) -> Outcome:
 def _leak(node: NotebookNode, cell_id: str) -> Failure:
     code = code_cells(node)
     number, source = next(
-        ((place, cell.source) for place, cell in enumerate(code, 1) if cell["id"] == cell_id), (None, "")
+        ((position, cell.source) for position, cell in enumerate(code, 1) if cell["id"] == cell_id), (None, "")
     )
     return Failure(cell_id, number, source, _LEAK, "")
 

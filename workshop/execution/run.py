@@ -12,7 +12,7 @@ from workshop.execution.progress import Reporter
 from workshop.kernels.kernels import KernelKind
 from workshop.notebooks.outcome import Outcome, State, account_of, summary_of
 from workshop.notebooks.plan import Plan
-from workshop.pages.html import IndexEntry, title_of
+from workshop.pages.index import IndexEntry, title_of
 from workshop.pages.output import OutputFolder
 from workshop.sandbox import EnvironmentFor
 

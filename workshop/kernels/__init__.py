@@ -4,11 +4,12 @@ A normal kernel spends its first seconds importing IPython, its debugger and the
 process (the zygote) does that once; each kernel is then forked from it, with a namespace, environment,
 working directory, session and streams of its own.
 
-    engine -> manager -> provisioner      a notebook run by papermill; JupyterLab begins at the provisioner
-    manager -> folder                     where connection files and sockets are
-    provisioner -> launch, pool           what is asked for, and of which zygote
-    pool -> owner -> process              this side of a zygote and of a kernel
-    zygote -> preload, kernel             the other side; they talk over a wire
+    kernels                        one for each notebook of a run, the next started while one runs
+    manager -> provisioner         a kernel as Jupyter starts it; JupyterLab begins at the provisioner
+    provisioner -> pool            what is asked for, and of which zygote
+    pool -> handles                this side of a zygote and of a kernel
+    zygote -> preload, warm_up     the other side, which they talk to over a channel
+    zygote -> kernel               what a forked process becomes
 
 Linux only. Windows has no fork, and on macOS the system's own libraries (proxy settings, for one) do not
 survive a fork without an exec, which is why Python's multiprocessing spawns there too. Where no warm kernel

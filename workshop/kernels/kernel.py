@@ -1,4 +1,8 @@
-"""What happens in a freshly forked process until it is an IPython kernel like any other, and at its end."""
+"""A freshly forked process until it is an IPython kernel like any other: the same to its clients, and its end.
+
+The zygote imports this for all kernels. In a kernel it is no longer to be found by its name, so nothing may be imported
+from this package once a kernel runs.
+"""
 
 from __future__ import annotations
 
@@ -9,58 +13,87 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Never, TypeAlias, TypedDict, cast
+from typing import Any, Never, cast
 
-from workshop.kernels.wire import Wire
+from ipykernel.iostream import OutStream
+from ipykernel.kernelapp import IPKernelApp
 
-Run: TypeAlias = Callable[[Wire, list[str]], int]
+from workshop.kernels.channel import Channel, ForkRequest
 
 
-class Request(TypedDict):
-    """What the owner asks of a new kernel.
+class FrugalStream(OutStream):
+    """A standard stream that is flushed only if something was written to it.
 
-    Attributes:
-        argv: the kernel's command line as it would have been started with, the interpreter first.
-        launcher: the module of that command line, such as ``ipykernel_launcher``.
-        arguments: what follows that module on the command line.
-        env: the whole environment.
-        cwd: the working directory.
+    To flush is to wait for another thread to have its turn. The kernel does so four times for each cell, most of which
+    print nothing: a quarter of what a short cell takes.
     """
 
-    argv: list[str]
-    launcher: str
-    arguments: list[str]
-    env: dict[str, str]
-    cwd: str
+    _written: object = None
+    _flushed: object = None
+
+    def write(self, string: str) -> int:
+        """Write text; returns how many characters."""
+        super().write(string)
+        self._written = object()
+        return len(string)
+
+    def flush(self) -> None:
+        """Have sent what was written by now."""
+        written = self._written
+        if self._flushed is not written:
+            super().flush()  # type: ignore[no-untyped-call]  # inherited from ipykernel, untyped there
+            self._flushed = written
 
 
-@dataclass(frozen=True)
-class Birth:
-    """What a kernel is forked with: its channel to the owner, and descriptors for its standard streams."""
-
-    channel: Wire
-    stdio: list[int]
+for _named in ("__module__", "__name__", "__qualname__"):  # by which programs, click for one, tell where they print to
+    setattr(FrugalStream, _named, getattr(OutStream, _named))
 
 
-def become_kernel(birth: Birth, run: Run, preloaded: list[str], imposed: dict[str, str | None]) -> Never:
+class WarmKernelApp(IPKernelApp):
+    """Tells the owner when it can be connected to, and ends without a stall."""
+
+    channel: Channel
+
+    def init_kernel(self) -> None:
+        """Make the kernel; from here on its sockets are bound."""
+        self.log.setLevel(self.log_level)  # else what is not to be logged is put together all the same
+        self.channel.send({"pid": os.getpid()})
+        self.channel.close()  # from here on only the zygote holds it, to report the end
+        super().init_kernel()  # type: ignore[no-untyped-call]  # as flush
+
+    def init_io(self) -> None:
+        """Take over the standard streams."""
+        super().init_io()  # type: ignore[no-untyped-call]  # as flush
+        for stream in (sys.stdout, sys.stderr):
+            if type(stream) is OutStream:  # whose class the base class can only take by its name
+                stream.__class__ = FrugalStream
+
+    def start(self) -> None:
+        """Serve until told to shut down."""
+        super().start()  # type: ignore[no-untyped-call]  # as flush
+        # At exit the IOPub thread is stopped first. The control thread, not yet done with the request to shut
+        # down, then waits 10 s for a flush that never comes (ipykernel 7.4: about one exit in ten).
+        self.control_thread.stop()
+        self.control_thread.join()
+
+
+def become_kernel(channel: Channel, stdio: list[int], preloaded: list[str], imposed: dict[str, str | None]) -> Never:
     """Be the kernel that the request in the channel describes, then exit as Python would.
 
     Args:
-        birth: from the fork.
-        run: what runs the kernel.
+        channel: to the owner.
+        stdio: descriptors for the kernel's standard streams.
         preloaded: names of the modules imported on the notebooks' behalf.
         imposed: environment variables that those imports have set, or removed where the value is ``None``.
     """
     os.setsid()
-    _take_streams(birth.stdio)
-    request = birth.channel.receive()
+    _take_streams(stdio)
+    request = channel.receive()
     if request is None:
         os._exit(1)
     _adopt(request["env"] | {"JPY_PARENT_PID": str(os.getppid())}, imposed)
-    _settle(cast(Request, request), preloaded)
-    _exit(run(birth.channel, request["arguments"]))
+    _settle(cast(ForkRequest, request), preloaded)
+    _exit(_run(channel, request["arguments"]))
 
 
 def _take_streams(stdio: list[int]) -> None:
@@ -84,7 +117,7 @@ def _adopt(env: dict[str, str], imposed: dict[str, str | None]) -> None:
     time.tzset()
 
 
-def _settle(request: Request, preloaded: list[str]) -> None:
+def _settle(request: ForkRequest, preloaded: list[str]) -> None:
     """Take on the request's working directory and command line, and shed what was the zygote's."""
     os.chdir(request["cwd"])
     launcher = importlib.machinery.PathFinder.find_spec(request["launcher"])
@@ -114,6 +147,21 @@ def _reseed() -> None:
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random:
         numpy_random.seed()
+
+
+def _run(channel: Channel, arguments: list[str]) -> int:
+    """Be a kernel, with ``ipykernel_launcher``'s arguments; return the exit status Python would have ended with."""
+    try:
+        app: Any = WarmKernelApp.instance(parent_handle=os.getppid())
+        app.channel = channel
+        app.initialize(arguments)
+        app.start()
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        return 1
+    return 0
 
 
 def _exit(status: int) -> Never:

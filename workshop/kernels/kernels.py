@@ -42,7 +42,7 @@ def default_kind() -> KernelKind:
 def warm_up(kind: KernelKind) -> None:
     """Start what warm kernels are forked from, without waiting for it, so that it has its imports done when needed."""
     if kind is KernelKind.WARM:
-        from workshop.kernels.owner import WarmStartError
+        from workshop.kernels.handles import WarmStartError
         from workshop.kernels.pool import pool
         from workshop.kernels.preload import NOTEBOOK_MODULES
 

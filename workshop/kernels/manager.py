@@ -1,11 +1,19 @@
-"""The kernel manager and client that notebooks are run with: warm kernels, and no waiting for the clock."""
+"""The kernel manager and client that notebooks are run with: warm kernels, and no waiting for the clock.
+
+papermill.execute_notebook(…, kernel_manager_class=WarmKernelManager)
+"""
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import sys
+import tempfile
 import time
 import uuid
+from functools import cache
+from pathlib import Path
 from queue import Empty
 from typing import Any
 
@@ -13,9 +21,13 @@ from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.manager import AsyncKernelManager
 from traitlets import DottedObjectName, Type
 
-from workshop.kernels.folder import runtime_folder
 from workshop.kernels.provisioner import WarmProvisioner
 
+if sys.platform != "win32":
+    import fcntl
+
+_PREFIX = "warm-kernels-"
+_LOCK = "lock"
 _SOCKET_PATH_LIMIT = 107  # bytes in a Unix socket's path on Linux: unix(7)
 _LOOK = 1.0  # seconds between two looks whether a kernel that does not answer still lives
 
@@ -84,3 +96,49 @@ class WarmKernelManager(AsyncKernelManager):
             self.transport = "ipc"
             self.ip = str(address)
             self.connection_file = f"{address}.json"
+
+
+def runtime_folder() -> Path:
+    """Return this process's folder for connection files and sockets, private to it.
+
+    It is removed as the process exits. What processes that were killed have left is removed by the next to come.
+
+    Raises:
+        OSError: there is no place for it.
+    """
+    return _folder_of(os.getpid())
+
+
+@cache
+def _folder_of(pid: int) -> Path:
+    _remove_left()
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    _lock(folder / "locking", wait=True)  # and never unlock: the end of the process does
+    (folder / "locking").rename(folder / _LOCK)  # only now, for a file by this name and not locked is a left one
+
+    def remove() -> None:
+        if os.getpid() == pid:  # not in a process forked from this one
+            shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(remove)
+    return folder
+
+
+def _remove_left() -> None:
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        try:
+            lock = _lock(folder / _LOCK, wait=False)
+        except OSError:  # in use, another user's, or not yet locked
+            continue
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def _lock(path: Path, *, wait: bool) -> int:
+    descriptor = os.open(path, os.O_RDWR | (os.O_CREAT if wait else 0), 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor

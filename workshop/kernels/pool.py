@@ -8,9 +8,8 @@ import threading
 import time
 from collections.abc import Mapping
 
-from workshop.kernels.kernel import Request
-from workshop.kernels.owner import WarmStartError, Zygote, ZygoteGoneError
-from workshop.kernels.process import WarmProcess
+from workshop.kernels.channel import ForkRequest
+from workshop.kernels.handles import WarmProcess, WarmStartError, Zygote, ZygoteGoneError
 
 RETRY_AFTER = 300.0  # seconds in which a recipe that failed is not tried again
 MOST_ZYGOTES = 3  # for one recipe, each for another environment
@@ -41,7 +40,7 @@ class Pool:
             if not self._of(recipe):
                 self._start(recipe, env)
 
-    def fork(self, recipe: Recipe, request: Request, stdio: list[int]) -> WarmProcess:
+    def fork(self, recipe: Recipe, request: ForkRequest, stdio: list[int]) -> WarmProcess:
         """Fork a kernel from a zygote that fits, started if need be.
 
         Args:

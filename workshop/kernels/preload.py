@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypedDict
 
-from workshop.kernels import rehearsal
+from workshop.kernels import warm_up
 
 # What ipykernel and IPython import only once they start, handle the first cell or show the first traceback.
 KERNEL_MODULES = (
     "ipykernel.kernelapp",
-    "workshop.kernels.app",
+    "workshop.kernels.kernel",
     "ipykernel.debugger",
     "ipykernel.comm.comm",
     "IPython.core.completerlib",
@@ -91,7 +91,7 @@ def preload(modules: list[str]) -> tuple[Report, dict[str, str | None]]:
                 skipped[name] = f"{type(error).__name__}: {error}"
             else:
                 done.append(name)
-    _rehearse(done, skipped)
+    _warm_up_clients(done, skipped)
     report: Report = {
         "modules": [name for name in done if name not in KERNEL_MODULES],
         "skipped": skipped,
@@ -103,14 +103,14 @@ def preload(modules: list[str]) -> tuple[Report, dict[str, str | None]]:
     return report, {name: os.environ.get(name) for name in changed}
 
 
-def _rehearse(done: list[str], skipped: dict[str, str]) -> None:
+def _warm_up_clients(done: list[str], skipped: dict[str, str]) -> None:
     """Have Azure's clients do once what they do at first use, if it is notebooks with Azure that kernels are for."""
     if not {*NOTEBOOK_MODULES} <= {*done}:
         return
     try:
-        rehearsal.rehearse()
+        warm_up.warm_up_clients()
     except Exception as error:  # each kernel will do it by itself then; what is wrong is in the report
-        skipped[rehearsal.__name__] = f"{type(error).__name__}: {error}"
+        skipped[warm_up.__name__] = f"{type(error).__name__}: {error}"
 
 
 def unsafe_to_fork() -> str | None:

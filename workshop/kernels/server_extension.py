@@ -9,7 +9,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from workshop.kernels.owner import WarmStartError
+from workshop.kernels.handles import WarmStartError
 from workshop.kernels.pool import pool
 from workshop.kernels.preload import NOTEBOOK_MODULES
 

@@ -18,13 +18,21 @@ import select
 import signal
 import socket
 import sys
+from dataclasses import dataclass
 
 from workshop.kernels import preload
+from workshop.kernels.channel import Channel
 from workshop.kernels.imports import collector_off
-from workshop.kernels.kernel import Birth, become_kernel
-from workshop.kernels.wire import Wire
 
 OWNER_CHECK_MS = 1000
+
+
+@dataclass(frozen=True)
+class Fork:
+    """What a kernel is forked with: its channel to the owner, and descriptors for its standard streams."""
+
+    channel: Channel
+    stdio: list[int]
 
 
 class ForkServer:
@@ -35,10 +43,10 @@ class ForkServer:
         owner: process id of the owner.
     """
 
-    def __init__(self, control: Wire, owner: int) -> None:
-        self._control: Wire | None = control
+    def __init__(self, control: Channel, owner: int) -> None:
+        self._control: Channel | None = control
         self._owner = owner
-        self._kernels: dict[int, Wire] = {}
+        self._kernels: dict[int, Channel] = {}
         self._poll = select.poll()
         self._poll.register(control.fileno(), select.POLLIN)
         self._wake, self._woken = socket.socketpair()
@@ -46,19 +54,19 @@ class ForkServer:
             end.setblocking(False)
         self._poll.register(self._woken.fileno(), select.POLLIN)
 
-    def serve(self) -> Birth | None:
+    def serve(self) -> Fork | None:
         """Fork on request until the owner needs no more.
 
         Returns:
-            In a forked kernel, what it is born with; in the zygote, ``None`` when its work is over.
+            In a forked kernel, what it is forked with; in the zygote, ``None`` when its work is over.
         """
         self._handle_signals()
         while self._control or self._kernels:
             for fd, _event in self._poll.poll(OWNER_CHECK_MS):
                 if self._control and fd == self._control.fileno():
-                    birth = self._accept(self._control)
-                    if birth:
-                        return birth
+                    fork = self._accept(self._control)
+                    if fork:
+                        return fork
                 elif fd == self._woken.fileno():
                     self._woken.recv(4096)
                 else:
@@ -73,12 +81,12 @@ class ForkServer:
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)  # its byte ends the poll
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
-    def _accept(self, control: Wire) -> Birth | None:
+    def _accept(self, control: Channel) -> Fork | None:
         descriptors = control.receive_descriptors(most=4)
         if not descriptors:
             self._retire(control)
             return None
-        channel, stdio = Wire(socket.socket(fileno=descriptors[0])), descriptors[1:]
+        channel, stdio = Channel(socket.socket(fileno=descriptors[0])), descriptors[1:]
         try:
             problem = preload.unsafe_to_fork()
             pid = os.fork() if problem is None else -1
@@ -86,17 +94,17 @@ class ForkServer:
             problem, pid = f"fork failed: {error}", -1
         if pid == 0:
             self._forget()
-            return Birth(channel, stdio)
+            return Fork(channel, stdio)
         for fd in stdio:
             os.close(fd)
         if problem is None:
             self._kernels[pid] = channel
             self._poll.register(channel.fileno(), 0)  # hang-up only: what it carries is for the kernel
         else:
-            _tell(channel, {"error": problem})
+            _report(channel, {"error": problem})
         return None
 
-    def _retire(self, control: Wire) -> None:
+    def _retire(self, control: Channel) -> None:
         self._poll.unregister(control.fileno())
         control.close()
         self._control = None
@@ -120,16 +128,16 @@ class ForkServer:
                 channel = self._kernels.pop(pid)
                 with contextlib.suppress(KeyError):  # given up before
                     self._poll.unregister(channel.fileno())
-                _tell(channel, {"status": os.waitstatus_to_exitcode(status)})
+                _report(channel, {"status": os.waitstatus_to_exitcode(status)})
 
     def _forget(self) -> None:
         """In a forked kernel: drop what is the zygote's alone."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        for held in (self._control, self._wake, self._woken, *self._kernels.values()):
-            if held:
-                held.close()
+        for end in (self._control, self._wake, self._woken, *self._kernels.values()):
+            if end:
+                end.close()
 
 
 def _kill(pid: int) -> None:
@@ -140,7 +148,7 @@ def _kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)  # ours and not reaped: it exists
 
 
-def _tell(channel: Wire, message: dict[str, int | str]) -> None:
+def _report(channel: Channel, message: dict[str, int | str]) -> None:
     with contextlib.suppress(OSError):  # nobody listens any more
         channel.send(message)
     channel.close()
@@ -156,14 +164,14 @@ def _restore_import_path() -> None:
 def main() -> None:
     """Entry point; arguments: this package's folder, control descriptor, owner's process id, modules as JSON."""
     _root, control_fd, owner, modules = sys.argv[1:]
-    control = Wire(socket.socket(fileno=int(control_fd)))
+    control = Channel(socket.socket(fileno=int(control_fd)))
     _restore_import_path()
     with collector_off():  # a kernel's would write to, and so copy, what it inherits: 18 MB for one full collection
         report, imposed = preload.preload(json.loads(modules))
     control.send({**report})
-    birth = ForkServer(control, int(owner)).serve()
-    if birth is None:
+    fork = ForkServer(control, int(owner)).serve()
+    if fork is None:
         os._exit(0)  # nothing of the preloaded modules is this process's to wind up
-    from workshop.kernels.app import run  # which the zygote has imported after all it depends on
+    from workshop.kernels.kernel import become_kernel  # which the zygote has imported after all it depends on
 
-    become_kernel(birth, run, report["modules"], imposed)
+    become_kernel(fork.channel, fork.stdio, report["modules"], imposed)

@@ -34,7 +34,7 @@ class Paths:
 
     Args:
         more: folders besides Python's, the user's home, this repository and the one for temporary files, each with
-            what to write in its place.
+            what to write instead.
     """
 
     def __init__(self, more: Mapping[Path, str] | None = None) -> None:
@@ -48,19 +48,20 @@ class Paths:
             ROOT: ".",
             **(more or {}),
         }
-        places = {form: name for path, name in folders.items() for form in _forms(path)}
-        places |= {path.replace("\\", "\\\\"): name for path, name in places.items()}  # Windows' paths in a repr()
-        self._places = {path: name for path, name in places.items() if len(Path(path).parts) > 1}
-        longest_first = sorted(map(re.escape, self._places), key=len, reverse=True)
+        stand_ins = {form: name for path, name in folders.items() for form in _forms(path)}
+        # Windows' paths in a repr()
+        stand_ins |= {path.replace("\\", "\\\\"): name for path, name in stand_ins.items()}
+        self._stand_ins = {path: name for path, name in stand_ins.items() if len(Path(path).parts) > 1}
+        longest_first = sorted(map(re.escape, self._stand_ins), key=len, reverse=True)
         self._pattern = re.compile(rf"({_ANSI}|(?<![\w.-]))({'|'.join(longest_first)})(?![\w-]|\.\w)")
 
     def found_in(self, text: str) -> bool:
-        """Say whether ``text`` names one of the folders or something in them."""
+        """Return whether ``text`` names one of the folders or something in them."""
         return self._pattern.search(text) is not None
 
     def replace(self, text: str) -> str:
         """Return ``text`` with the folders' stand-ins; the file of a cell, which has a random name, is just a cell."""
-        text = self._pattern.sub(lambda match: match[1] + self._places[match[2]], text)
+        text = self._pattern.sub(lambda match: match[1] + self._stand_ins[match[2]], text)
         return _CELL_FILE.sub("<cell>", text)
 
 

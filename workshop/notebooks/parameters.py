@@ -1,4 +1,4 @@
-"""The parameters of notebooks: which there are, what was given, and whether that fits.
+"""The parameters of notebooks: which there are, of which types, what was given, and whether that fits.
 
 A notebook declares its parameters in the cell tagged ``parameters``: name, type, default and a comment, as
 papermill reads them.
@@ -6,21 +6,135 @@ papermill reads them.
 
 from __future__ import annotations
 
+import ast
 import json
-from collections.abc import Mapping, Sequence, Set
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from workshop.errors import UsageError
-from workshop.notebooks.kinds import Kind, NotOfKindError, kind_of
 from workshop.notebooks.secrets import looks_like_a_secret, named_like_a_secret
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 Value: TypeAlias = str | int | float | bool | list[Any] | dict[str, Any] | None
+
+
+class NotOfKindError(ValueError):
+    """A value does not fit; the message continues a sentence that begins with the parameter."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A type of values.
+
+    Attributes:
+        name: as it is written in Python.
+        optional: whether None is a value too.
+    """
+
+    name: str
+    optional: bool = False
+
+    def read(self, text: str) -> Any:
+        """Return the value that ``text``, from a command line, stands for.
+
+        Raises:
+            NotOfKindError: It stands for none.
+        """
+        if self.optional and text in {"", "None", "null"}:
+            return None
+        try:
+            return self.check(_READERS[self.name](text))
+        except (ValueError, RecursionError):
+            raise NotOfKindError(f"takes {_PHRASES[self.name]}, not '{text}'.") from None
+
+    def check(self, value: object) -> Any:
+        """Return ``value``, which is as a YAML or JSON file has it, if it fits.
+
+        Raises:
+            NotOfKindError: It does not.
+        """
+        if self.name == "any" or (value is None and self.optional):
+            return value
+        if self.name == "float" and type(value) is int:
+            return float(value)
+        if type(value) is not _TYPES[self.name]:
+            hint = " Put it in quotes." if self.name == "str" and not isinstance(value, (list, dict)) else ""
+            raise NotOfKindError(f"takes {_PHRASES[self.name]}, not {_shown(value)}.{hint}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise NotOfKindError(f"takes {_PHRASES[self.name]}, not {value}.")
+        return value
+
+
+def kind_of(annotation: str, default: str) -> Kind:
+    """Return the kind of a parameter.
+
+    Args:
+        annotation: as papermill reports it; ``"None"`` if there is none.
+        default: the default value as Python source; tells the kind where the annotation does not.
+    """
+    optional = re.fullmatch(r"(?:typing\.)?Optional\[(.+)\]", annotation)
+    name = (optional.group(1) if optional else annotation).partition("[")[0].strip().lower()
+    if name in _TYPES:
+        return Kind(name, optional is not None)
+    try:
+        value = ast.literal_eval(default)
+    except (ValueError, SyntaxError):
+        return Kind("any")
+    name = type(value).__name__
+    return Kind(name if name in _TYPES else "any")
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return f"the truth value {str(value).lower()}"
+    if isinstance(value, (int, float)):
+        return f"the number {value}"
+    if isinstance(value, (list, dict)):
+        return f"a {type(value).__name__}"
+    return f"'{value}'"
+
+
+def _truth(text: str) -> bool:
+    if text.lower() not in {"true", "false"}:
+        raise ValueError(text)
+    return text.lower() == "true"
+
+
+def _anything(text: str) -> object:
+    """As papermill's own command line reads values: what is no literal of another type is text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+_TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool, "list": list, "dict": dict}
+_READERS: dict[str, Callable[[str], object]] = {
+    "str": str,
+    "int": int,
+    "float": float,
+    "bool": _truth,
+    "list": json.loads,
+    "dict": json.loads,
+    "any": _anything,
+}
+_PHRASES = {
+    "str": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "list": "a list, as in JSON",
+    "dict": "names and values, as a JSON object",
+}
 
 
 @dataclass(frozen=True)
@@ -60,10 +174,10 @@ def declared(node: NotebookNode) -> dict[str, Parameter]:
 
 
 def from_options(options: Sequence[str]) -> dict[str, Text]:
-    """Read ``name=value`` words.
+    """Read ``name=value`` options.
 
     Raises:
-        UsageError: A word has no ``=``, or a name comes twice.
+        UsageError: One has no ``=``, or a name comes twice.
     """
     given: dict[str, Text] = {}
     problems = []

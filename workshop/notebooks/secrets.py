@@ -28,12 +28,12 @@ _SECRET_VALUE = re.compile(
 
 
 def named_like_a_secret(name: str) -> bool:
-    """Say whether a parameter or environment variable of this name is likely to hold a secret."""
+    """Return whether a parameter or environment variable of this name is likely to hold a secret."""
     return _SECRET_NAME.search(name) is not None
 
 
 def looks_like_a_secret(value: object) -> bool:
-    """Say whether ``value``, or text anywhere in it, has the form of a token, key or client secret."""
+    """Return whether ``value``, or text anywhere in it, has the form of a token, key or client secret."""
     if isinstance(value, str):
         return _SECRET_VALUE.search(value) is not None
     if isinstance(value, Mapping):
@@ -68,7 +68,7 @@ class Secrets:
         )
 
     def leaks_in(self, text: str) -> bool:
-        """Say whether ``text`` holds a token or a known secret, or a telling part of one."""
+        """Return whether ``text`` holds a token or a known secret, or a telling part of one."""
         return _TOKEN.search(text) is not None or any(part in text for parts in self._parts.values() for part in parts)
 
     def redact(self, text: str) -> str:

@@ -41,11 +41,11 @@ def find_series(folder: Path = NOTEBOOKS) -> list[Notebook]:
     found = sorted(Notebook(path) for path in folder.glob("*.ipynb") if _NUMBERED.match(path.stem))
     if not found:
         raise UsageError(f"{folder} has no notebooks named like 00_prerequisites.ipynb.")
-    for place, notebook in enumerate(found):
-        if notebook.number < place:
+    for index, notebook in enumerate(found):
+        if notebook.number < index:
             raise UsageError(f"Two notebooks have the number {notebook.number:02}: see {notebook.path.name}.")
-        if notebook.number > place:
-            raise UsageError(f"The notebook with the number {place:02} is missing in {folder}.")
+        if notebook.number > index:
+            raise UsageError(f"The notebook with the number {index:02} is missing in {folder}.")
     return found
 
 
@@ -60,16 +60,16 @@ def select(series: Sequence[Notebook], first: str | None = None, last: str | Non
     Raises:
         UsageError: No notebook is called that, or ``last`` comes before ``first``.
     """
-    begin = 0 if first is None else _place(series, first)
-    end = len(series) - 1 if last is None else _place(series, last)
+    begin = 0 if first is None else _index(series, first)
+    end = len(series) - 1 if last is None else _index(series, last)
     if end < begin:
         raise UsageError(f"{series[end].name} comes before {series[begin].name}: nothing to run.")
     return list(series[begin : end + 1])
 
 
-def _place(series: Sequence[Notebook], wanted: str) -> int:
-    for place, notebook in enumerate(series):
+def _index(series: Sequence[Notebook], wanted: str) -> int:
+    for index, notebook in enumerate(series):
         number, _, topic = notebook.name.partition("_")
         if wanted.removesuffix(".ipynb") in {notebook.name, topic, number, str(notebook.number)}:
-            return place
+            return index
     raise UsageError(f"There is no notebook '{wanted}'. There are: {', '.join(book.name for book in series)}.")

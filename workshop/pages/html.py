@@ -1,34 +1,38 @@
-"""Readable pages of executed notebooks: one file each, nothing fetched from anywhere."""
+"""Readable pages of executed notebooks: one file each, nothing fetched from anywhere.
+
+Takes long to import, for nbconvert: the process that makes pages does it, not the runner.
+"""
 
 from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from html import unescape
 from mimetypes import guess_type
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 from urllib.parse import quote, unquote
 
-from workshop.notebooks.outcome import Failure, State
+from nbconvert.exporters import HTMLExporter, TemplateExporter
+from nbconvert.filters import Highlight2HTML
+from nbconvert.filters.widgetsdatatypefilter import WidgetsDataTypeFilter
+from nbformat import NotebookNode
+from pygments.formatters import HtmlFormatter
 
-if TYPE_CHECKING:
-    from jinja2 import Template
-    from nbconvert.exporters import HTMLExporter
-    from nbformat import NotebookNode
+from workshop.notebooks.outcome import Failure
+from workshop.pages.index import TEMPLATES, style_sheet, title_of
 
-GENERATOR = '<meta name="generator" content="python -m workshop">'
-
-_TEMPLATES = Path(__file__).resolve().parent / "templates"
-_HEADING = re.compile(r"^# +(.+?)\s*$", re.MULTILINE)
-_MARKUP = re.compile(r"[*`]")
 _SVG = "image/svg+xml"
 _SVG_IN_BASE64 = re.compile(r"data:image/svg\+xml;base64,([A-Za-z0-9+/=\s]+)")
 _PICTURE_FILE = re.compile(r'(<img\b[^>]*?\bsrc=)"(?![a-z]+:|//)([^"]+)"')
 _NOTEBOOK_LINK = re.compile(r'href="(?:\./)?(\w+)\.ipynb(?=["#])')
+_UNDESCRIBED = re.compile(r"<img\b(?![^>]*\balt=)")
+_SCROLLS = re.compile(r'<div(?= class="[^"]*\bjp-(?:Cell-inputWrapper|OutputArea-output)\b)')
+_TAG = re.compile(r"<(/?)([a-zA-Z][\w:-]*)[^<>]*?(/?)>")
+_WITHOUT_END = frozenset(("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "wbr"))
 
 
 @dataclass(frozen=True)
@@ -52,33 +56,6 @@ class Page:
     style: str
 
 
-@dataclass(frozen=True)
-class IndexEntry:
-    """A notebook in the list of a run.
-
-    Attributes:
-        name: of the notebook.
-        title: its first heading.
-        state: it is in.
-        cells: how many cells of code it has.
-        seconds: it took, once it has run.
-    """
-
-    name: str
-    title: str
-    state: State
-    cells: int
-    seconds: float | None = None
-
-
-def title_of(node: NotebookNode, name: str) -> str:
-    """Return the first heading of a notebook as plain text, or ``name`` if it has none."""
-    for cell in node.cells:
-        if cell.cell_type == "markdown" and (heading := _HEADING.search(cell.source)):
-            return _MARKUP.sub("", heading.group(1)).rstrip("# ")
-    return name
-
-
 def notebook_page(
     node: NotebookNode, names: Sequence[str], name: str, folder: Path, failure: Failure | None = None
 ) -> str:
@@ -91,14 +68,12 @@ def notebook_page(
         folder: where the pictures are that its text refers to.
         failure: what stopped it, if anything did.
     """
-    from workshop.pages.exporter import page_by
-
-    place = names.index(name)
+    index = names.index(name)
     page = Page(
         name=name,
         title=title_of(node, name),
-        previous=names[place - 1] if place > 0 else None,
-        next=names[place + 1] if place + 1 < len(names) else None,
+        previous=names[index - 1] if index > 0 else None,
+        next=names[index + 1] if index + 1 < len(names) else None,
         failure=failure,
         style=_style(),
     )
@@ -106,54 +81,64 @@ def notebook_page(
     return _link_pages(_embed_pictures(_percent_encode_svg(html), folder), names)
 
 
-def index_page(entries: Sequence[IndexEntry], summary: Mapping[str, str] | None = None, failure: str = "") -> str:
-    """Return the page that lists the notebooks of a run.
+def page_by(exporter: HTMLExporter, nb: NotebookNode, resources: dict[str, Any]) -> str:
+    """Return the page of a notebook: HTMLExporter's, but for how the finished page is gone over a last time.
 
-    Args:
-        entries: the notebooks, in order.
-        summary: what the run brought about, by name.
-        failure: the account of what failed; empty if nothing did.
+    HTMLExporter has BeautifulSoup take it in, to describe pictures that nobody has described and to let the keyboard
+    scroll in what is too wide, and write it out again: two thirds of the time that a page takes. Here that is two
+    substitutions, unless a tag is left open: a browser would take all that follows for a part of it.
     """
-    from markupsafe import Markup
+    filters = {
+        "highlight_code": Highlight2HTML(pygments_lexer=_lexer(nb), parent=exporter),
+        "filter_data_type": WidgetsDataTypeFilter(exporter._nb_metadata, resources, parent=exporter),
+    }
+    for name, made in filters.items():
+        exporter.register_filter(name, made)
+    html, _ = TemplateExporter.from_notebook_node(exporter, nb, resources)
+    if not closes_its_tags(html):
+        return exporter.from_notebook_node(nb, resources)[0]
+    described = _UNDESCRIBED.sub('<img alt="No description has been given"', html)
+    return _SCROLLS.sub('<div tabindex="0"', described)
 
-    return _index_template().render(
-        entries=entries, summary=summary, failure=failure, style=Markup(_own_style()), generator=Markup(GENERATOR)
-    )
+
+def closes_its_tags(html: str) -> bool:
+    """Return whether each tag that needs an end has it, at the right place. In doubt it says no."""
+    opened: list[str] = []
+    for ends, name, alone in _TAG.findall(html):
+        if name.lower() in _WITHOUT_END:
+            continue
+        if alone:  # which is the beginning of something for a browser
+            return False
+        if not ends:
+            opened.append(name.lower())
+        elif not opened or opened.pop() != name.lower():
+            return False
+    return not opened
 
 
-@cache
-def _index_template() -> Template:
-    from jinja2 import Environment, FileSystemLoader
-
-    return Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True).get_template("index.html.j2")
+def _lexer(nb: NotebookNode) -> str | None:
+    """What colours the code, as the kernel has said."""
+    language: dict[str, str] = nb.metadata.get("language_info", {})
+    return language.get("pygments_lexer") or language.get("name")
 
 
 @cache
 def _exporter() -> HTMLExporter:
-    from nbconvert.exporters import HTMLExporter
-
     # Not embed_images: it ends what begins in one piece of HTML in the text and ends in another, such as <details>.
     return HTMLExporter(
         template_name="notebook",
-        extra_template_basedirs=[str(_TEMPLATES)],
+        extra_template_basedirs=[str(TEMPLATES)],
         anchor_link_text="#",  # not empty: nbconvert then leaves the link open; hidden by the style sheet
         optimistic_validation=True,
     )
 
 
 @cache
-def _own_style() -> str:
-    return (_TEMPLATES / "style.css").read_text("utf-8")
-
-
-@cache
 def _style() -> str:
     """The style sheet with the colours of code, for light and for dark."""
-    from pygments.formatters import HtmlFormatter
-
     light, dark = (HtmlFormatter(style=style).get_style_defs(".highlight") for style in ("default", "github-dark"))
     own_background = ".highlight, .highlight pre { background: none; }"
-    return f"{_own_style()}{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n{own_background}"
+    return f"{style_sheet()}{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n{own_background}"
 
 
 def _percent_encode_svg(html: str) -> str:

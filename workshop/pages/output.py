@@ -11,7 +11,7 @@ from typing import Self
 from workshop.errors import UsageError, WorkshopError
 from workshop.files import notebook_text, write_whole
 from workshop.notebooks.outcome import Outcome
-from workshop.pages.html import GENERATOR, IndexEntry, index_page
+from workshop.pages.index import GENERATOR, IndexEntry, index_page
 from workshop.pages.page_maker import Job, PageMaker
 
 INDEX = "index.html"

@@ -20,7 +20,6 @@ from workshop.errors import UsageError, WorkshopError
 from workshop.files import read_notebook, write_whole
 from workshop.kernels.imports import import_nbconvert
 from workshop.notebooks.outcome import Failure
-from workshop.pages.html import notebook_page
 from workshop.sandbox import start_child
 
 _ENDING = ".ipynb"
@@ -88,6 +87,8 @@ class PageMaker:
 
 
 def _make(job: Job) -> str:
+    from workshop.pages.html import notebook_page  # and nbconvert, which the runner need not import
+
     name = job.notebook.name.removesuffix(_ENDING)
     page = job.notebook.with_name(f"{name}.html")
     try:

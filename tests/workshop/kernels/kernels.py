@@ -16,7 +16,7 @@ from typing import Any
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
-from workshop.kernels.process import WarmProcess
+from workshop.kernels.handles import WarmProcess
 from workshop.kernels.provisioner import WarmProvisioner
 
 DEADLINE = 30.0

@@ -14,11 +14,12 @@ from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 
 from tests.workshop.kernels.kernels import eventually, gone
-from workshop.kernels import engine, manager
+from workshop.kernels import manager
+from workshop.kernels.handles import WarmProcess
 from workshop.kernels.manager import WarmKernelManager
-from workshop.kernels.process import WarmProcess
 
 KERNELSPEC = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+WARM: dict[str, Any] = {"kernel_manager_class": WarmKernelManager}
 
 
 def notebook(*sources: str, tags: tuple[str, ...] = ()) -> NotebookNode:
@@ -98,9 +99,9 @@ def test_papermill_saves_the_same_notebook(tmp_path: Path) -> None:
     node.cells.insert(0, parameters)
     nbformat.write(node, source)
     saved = []
-    for each in (engine.register(), None):
-        target = tmp_path / f"{each}.ipynb"
-        papermill.execute_notebook(source, target, {"name": "ID2"}, engine_name=each, cwd=tmp_path, progress_bar=False)
+    for name, options in {"warm": WARM, "stock": {}}.items():
+        target = tmp_path / f"{name}.ipynb"
+        papermill.execute_notebook(source, target, {"name": "ID2"}, cwd=tmp_path, progress_bar=False, **options)
         result = nbformat.read(target, as_version=4)
         assert result.metadata.pop("papermill")["exception"] is None
         saved.append([result.metadata, outputs(result), [cell.source for cell in result.cells]])
@@ -114,20 +115,19 @@ def test_an_error_in_a_cell_is_papermills_error() -> None:
         papermill.execute_notebook(
             notebook("raise LookupError('no such machine')", "1 / 0"),
             None,
-            engine_name=engine.register(),
             progress_bar=False,
+            **WARM,
         )
 
 
-@pytest.mark.parametrize("engine_name", ["warm", None])
-def test_a_kernel_that_is_killed_is_found_dead(engine_name: str | None) -> None:
-    engine.register()
+@pytest.mark.parametrize("options", [WARM, {}], ids=["warm", "stock"])
+def test_a_kernel_that_is_killed_is_found_dead(options: dict[str, Any]) -> None:
     with pytest.raises(DeadKernelError):
         papermill.execute_notebook(
             notebook("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"),
             None,
-            engine_name=engine_name,
             progress_bar=False,
+            **options,
         )
 
 

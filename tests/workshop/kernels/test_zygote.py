@@ -13,10 +13,10 @@ import pytest
 
 from tests.workshop.kernels.conftest import Start
 from tests.workshop.kernels.kernels import CellFailedError, eventually, gone, running
-from workshop.kernels import owner, pool, provisioner
-from workshop.kernels.launch import request_of
+from workshop.kernels import handles, pool, provisioner
+from workshop.kernels.handles import WarmProcess
 from workshop.kernels.preload import NOTEBOOK_MODULES, preload
-from workshop.kernels.process import WarmProcess
+from workshop.kernels.provisioner import request_of
 
 
 @pytest.fixture
@@ -82,8 +82,8 @@ def test_one_that_dies_after_the_last_look_at_it_is_replaced(
     os.kill(zygote, signal.SIGKILL)
     assert eventually(gone(zygote))
     looks = iter([True])  # the pool's first look comes before the death
-    look = owner.Zygote.runs
-    monkeypatch.setattr(owner.Zygote, "runs", lambda self: next(looks, None) or look(self))
+    look = handles.Zygote.runs
+    monkeypatch.setattr(handles.Zygote, "runs", lambda self: next(looks, None) or look(self))
     second = kernel(["json"])
     assert second.warm
     assert own_pool.pids() == [zygote_of(second.process)]
@@ -93,7 +93,7 @@ def test_one_that_does_not_answer_is_given_up_for_a_normal_kernel(
     kernel: Start, own_pool: pool.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     zygote = zygote_of(kernel(["json"]).process)
-    monkeypatch.setattr(owner, "FORK_TIMEOUT", 0.2)
+    monkeypatch.setattr(handles, "FORK_TIMEOUT", 0.2)
     os.kill(zygote, signal.SIGSTOP)
     try:
         instead = kernel(["json"])
@@ -117,7 +117,7 @@ print(*pool.pids(), kernel.process.pid, child, flush=True)
 
 FORKED_OWNER = """
 if os.fork() == 0:  # has no use of an event loop that it shares
-    from workshop.kernels.launch import request_of
+    from workshop.kernels.provisioner import request_of
     command = [sys.executable, "-m", "ipykernel_launcher", "-f", os.path.join(os.environ["FOLDER"], "file.json")]
     mine = pool.fork(((sys.executable,), ("json",)), request_of(command, {}), [0, 1, 2])
     print(*pool.pids(), mine.pid, mine.poll(), flush=True)
@@ -242,7 +242,7 @@ def test_where_no_zygote_can_serve_kernels_are_normal_and_it_is_not_tried_each_t
         assert not normal.warm
         assert normal.run("1 + 1") == "2"
     assert (module.parent / "tries").read_text() == "x"
-    with pytest.raises(owner.WarmStartError, match=reason):
+    with pytest.raises(handles.WarmStartError, match=reason):
         own_pool.fork(((sys.executable,), ("mine",)), request_of([sys.executable, *LAUNCHER], {}), [0, 1, 2])
 
 

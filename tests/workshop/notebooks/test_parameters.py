@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from tests.workshop.small_notebooks import notebook
 from workshop.errors import UsageError
-from workshop.notebooks.kinds import Kind, kind_of
-from workshop.notebooks.parameters import Text, check, declared, from_file, from_options
+from workshop.notebooks.parameters import Kind, Text, check, declared, from_file, from_options, kind_of
 
 CELL = """\
 target: str = "sandbox"  # "sandbox" or "azure"

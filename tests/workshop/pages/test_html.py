@@ -12,8 +12,8 @@ from nbformat import NotebookNode
 
 from tests.workshop.small_notebooks import code, markdown, notebook
 from workshop.notebooks.outcome import Failure, State
-from workshop.pages.exporter import closes_its_tags, page_by
-from workshop.pages.html import IndexEntry, index_page, notebook_page, title_of
+from workshop.pages.html import closes_its_tags, notebook_page, page_by
+from workshop.pages.index import IndexEntry, index_page, title_of
 
 DRAWING = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><title>Who asks whom</title><path d="M0 0"/></svg>'
 TEXT = """\

@@ -2,7 +2,7 @@
 
 They resolve each model's types, compile patterns and look up which class is a kind of which other: for the first cell
 of a notebook that asks Azure, a third of what it takes. Here they are asked once before the first kernel is forked, and
-hear answers that are made up: nothing is sent anywhere, and of what is made only that stays which the libraries keep.
+get answers that are made up: nothing is sent anywhere, and of what is made only that stays which the libraries keep.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from types import NoneType
 from typing import Any
 
 _NOBODY = "00000000-0000-0000-0000-000000000000"
-_HOST = "https://rehearsal.invalid"  # a name that can never be resolved: RFC 2606
-_SCOPE = f"/subscriptions/{_NOBODY}/resourceGroups/rehearsal"
+_HOST = "https://warm-up.invalid"  # a name that can never be resolved: RFC 2606
+_SCOPE = f"/subscriptions/{_NOBODY}/resourceGroups/warm-up"
 _TIME = "2020-01-01T00:00:00.0000000Z"
 
 # What a path ends with, in small letters, and what is answered.
@@ -26,10 +26,10 @@ _ANSWERS: Mapping[str, Mapping[str, Any]] = {
         "issuer": f"{_HOST}/{_NOBODY}/v2.0",
     },
     "/token": {"token_type": "Bearer", "expires_in": 3599, "access_token": "none"},
-    "/resourcegroups/rehearsal": {"id": _SCOPE, "location": "eastus", "tags": {}, "properties": {}},
-    "/virtualmachines/rehearsal": {
-        "id": f"{_SCOPE}/providers/Microsoft.Compute/virtualMachines/rehearsal",
-        "identity": {"type": "UserAssigned", "userAssignedIdentities": {"rehearsal": {}}},
+    "/resourcegroups/warm-up": {"id": _SCOPE, "location": "eastus", "tags": {}, "properties": {}},
+    "/virtualmachines/warm-up": {
+        "id": f"{_SCOPE}/providers/Microsoft.Compute/virtualMachines/warm-up",
+        "identity": {"type": "UserAssigned", "userAssignedIdentities": {"warm-up": {}}},
         "properties": {
             "hardwareProfile": {},
             "storageProfile": {"imageReference": {}, "osDisk": {"managedDisk": {}}, "dataDisks": []},
@@ -38,13 +38,13 @@ _ANSWERS: Mapping[str, Mapping[str, Any]] = {
             "timeCreated": _TIME,
         },
     },
-    "/userassignedidentities/rehearsal": {"id": _SCOPE, "location": "eastus", "tags": {}, "properties": {}},
+    "/userassignedidentities/warm-up": {"id": _SCOPE, "location": "eastus", "tags": {}, "properties": {}},
     "/roledefinitions": {"value": [{"id": _SCOPE, "properties": {"permissions": [{}], "createdOn": _TIME}}]},
     "/roleassignments": {"value": [{"id": _SCOPE, "properties": {"principalId": _NOBODY, "createdOn": _TIME}}]},
 }
 
 
-def rehearse() -> None:
+def warm_up_clients() -> None:
     """Ask once for each kind of thing that the notebooks ask for.
 
     Raises:
@@ -63,10 +63,10 @@ def rehearse() -> None:
         _NOBODY, _NOBODY, "none", authority=_HOST, disable_instance_discovery=True, **transport
     )
     options: Any = {"base_url": _HOST, "credential_scopes": [f"{_HOST}/.default"], **transport}
-    ResourceManagementClient(credential, _NOBODY, **options).resource_groups.get("rehearsal")
-    ComputeManagementClient(credential, _NOBODY, **options).virtual_machines.get("rehearsal", "rehearsal")
+    ResourceManagementClient(credential, _NOBODY, **options).resource_groups.get("warm-up")
+    ComputeManagementClient(credential, _NOBODY, **options).virtual_machines.get("warm-up", "warm-up")
     identities = ManagedServiceIdentityClient(credential, _NOBODY, **options).user_assigned_identities
-    identities.get("rehearsal", "rehearsal")
+    identities.get("warm-up", "warm-up")
     authorization = AuthorizationManagementClient(credential, _NOBODY, **options)
     list(authorization.role_definitions.list(_SCOPE))
     list(authorization.role_assignments.list_for_scope(_SCOPE))

@@ -10,7 +10,7 @@ import pytest
 
 SOURCE = """
 import os, sys, time
-from workshop.kernels.folder import runtime_folder
+from workshop.kernels.manager import runtime_folder
 folder = runtime_folder()
 assert folder == runtime_folder()
 (folder / "connection.json").touch()

@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workshop.kernels.wire import Message, Wire
+from workshop.kernels.channel import Channel, Message
 
 texts = st.text(st.characters(exclude_categories=()))  # lone surrogates too: undecodable bytes in an environment
 messages = st.dictionaries(texts, texts | st.integers() | st.booleans() | st.none() | st.lists(texts), max_size=5)
 
 
 @pytest.fixture
-def ends() -> Iterator[tuple[Wire, Wire]]:
-    one, other = map(Wire, socket.socketpair())
+def ends() -> Iterator[tuple[Channel, Channel]]:
+    one, other = map(Channel, socket.socketpair())
     yield one, other
     one.close()
     other.close()
@@ -29,7 +29,7 @@ def ends() -> Iterator[tuple[Wire, Wire]]:
 @given(st.lists(messages, max_size=5), st.integers(1, 64))
 def test_any_messages_in_any_pieces(sent: list[Message], size: int) -> None:
     raw, end = socket.socketpair()
-    wire = Wire(end)
+    channel = Channel(end)
     data = b"".join(json.dumps(message).encode() + b"\n" for message in sent)
 
     def send() -> None:
@@ -39,22 +39,22 @@ def test_any_messages_in_any_pieces(sent: list[Message], size: int) -> None:
 
     sender = threading.Thread(target=send)
     sender.start()
-    assert [wire.receive(10) for _ in sent] == sent
-    assert wire.receive(10) is None
+    assert [channel.receive(10) for _ in sent] == sent
+    assert channel.receive(10) is None
     sender.join()
-    wire.close()
+    channel.close()
 
 
 @given(messages)
 def test_what_is_sent_is_received(message: Message) -> None:
-    one, other = map(Wire, socket.socketpair())
+    one, other = map(Channel, socket.socketpair())
     one.send(message)
     assert other.receive(10) == message
     one.close()
     other.close()
 
 
-def test_a_message_larger_than_the_sockets_buffer(ends: tuple[Wire, Wire]) -> None:
+def test_a_message_larger_than_the_sockets_buffer(ends: tuple[Channel, Channel]) -> None:
     one, other = ends
     message = {"env": {"LONG": "x" * 5_000_000}}
     sender = threading.Thread(target=one.send, args=(message, 30.0))
@@ -63,7 +63,7 @@ def test_a_message_larger_than_the_sockets_buffer(ends: tuple[Wire, Wire]) -> No
     sender.join()
 
 
-def test_sending_to_one_that_does_not_read_has_a_limit(ends: tuple[Wire, Wire]) -> None:
+def test_sending_to_one_that_does_not_read_has_a_limit(ends: tuple[Channel, Channel]) -> None:
     with pytest.raises(TimeoutError):
         ends[0].send({"env": "x" * 5_000_000}, 0.05)
 
@@ -71,19 +71,19 @@ def test_sending_to_one_that_does_not_read_has_a_limit(ends: tuple[Wire, Wire]) 
 @pytest.mark.parametrize("timeout", [0, 0.02])
 def test_waiting_has_a_limit_and_half_a_message_is_none(timeout: float) -> None:
     raw, end = socket.socketpair()
-    wire = Wire(end)
+    channel = Channel(end)
     with raw:
         raw.sendall(b'{"half":')
         with pytest.raises(TimeoutError):
-            wire.receive(timeout)
+            channel.receive(timeout)
         raw.sendall(b" 1}\n")
-        assert wire.receive(timeout) == {"half": 1}
+        assert channel.receive(timeout) == {"half": 1}
         raw.sendall(b'{"lost":')
-    assert wire.receive(timeout) is None
-    wire.close()
+    assert channel.receive(timeout) is None
+    channel.close()
 
 
-def test_the_other_side_may_be_gone(ends: tuple[Wire, Wire]) -> None:
+def test_the_other_side_may_be_gone(ends: tuple[Channel, Channel]) -> None:
     one, other = ends
     other.send({"unread": 1})
     other.close()
@@ -93,7 +93,7 @@ def test_the_other_side_may_be_gone(ends: tuple[Wire, Wire]) -> None:
         one.send({})
 
 
-def test_descriptors_arrive_open(ends: tuple[Wire, Wire]) -> None:
+def test_descriptors_arrive_open(ends: tuple[Channel, Channel]) -> None:
     one, other = ends
     reader, writer = os.pipe()
     one.send_descriptors([reader, writer])

@@ -1,16 +1,34 @@
-"""Messages between a launching process, the zygote and a kernel: one JSON object a line over a Unix socket."""
+"""What a launching process, the zygote and a kernel tell each other: one JSON object a line over a Unix socket."""
 
 from __future__ import annotations
 
 import json
 import socket
 import time
-from typing import Any
+from typing import Any, TypedDict
 
 Message = dict[str, Any]
 
 
-class Wire:
+class ForkRequest(TypedDict):
+    """What the owner of a zygote asks of a new kernel.
+
+    Attributes:
+        argv: the kernel's command line as it would have been started with, the interpreter first.
+        launcher: the module of that command line, such as ``ipykernel_launcher``.
+        arguments: what follows that module on the command line.
+        env: the whole environment.
+        cwd: the working directory.
+    """
+
+    argv: list[str]
+    launcher: str
+    arguments: list[str]
+    env: dict[str, str]
+    cwd: str
+
+
+class Channel:
     """One end of a stream socket that carries JSON lines. Owns the socket.
 
     Args:

@@ -6,7 +6,7 @@ from typing import Never
 
 import pytest
 
-from workshop.kernels import preload, rehearsal
+from workshop.kernels import preload, warm_up
 
 
 def test_every_question_is_answered_and_none_leaves_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -16,17 +16,17 @@ def test_every_question_is_answered_and_none_leaves_the_process(monkeypatch: pyt
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(socket.socket, "connect", refuse)
     environment = dict(os.environ)
-    rehearsal.rehearse()
+    warm_up.warm_up_clients()
     assert dict(os.environ) == environment
 
 
 def test_it_is_for_kernels_of_notebooks_with_azure_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    rehearsed: list[bool] = []
-    monkeypatch.setattr(rehearsal, "rehearse", lambda: rehearsed.append(True))
+    warmed_up: list[bool] = []
+    monkeypatch.setattr(warm_up, "warm_up_clients", lambda: warmed_up.append(True))
     preload.preload(["json"])
-    assert rehearsed == []
+    assert warmed_up == []
     report, _ = preload.preload([*preload.NOTEBOOK_MODULES])
-    assert rehearsed == [True]
+    assert warmed_up == [True]
     assert report["skipped"] == {}
 
 
@@ -34,9 +34,9 @@ def test_kernels_do_without_if_it_fails(monkeypatch: pytest.MonkeyPatch) -> None
     def fail() -> None:
         raise TypeError("no longer like that")
 
-    monkeypatch.setattr(rehearsal, "rehearse", fail)
+    monkeypatch.setattr(warm_up, "warm_up_clients", fail)
     report, _ = preload.preload([*preload.NOTEBOOK_MODULES])
-    assert report["skipped"] == {"workshop.kernels.rehearsal": "TypeError: no longer like that"}
+    assert report["skipped"] == {"workshop.kernels.warm_up": "TypeError: no longer like that"}
 
 
 def test_what_it_reads_of_the_environment_need_not_be_a_kernels(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,11 @@
-"""A zygote process as its owner sees it: started, asked to fork, left to go."""
+"""A zygote and the kernels forked from it as their owner sees them: started, asked, left to go."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import tempfile
@@ -12,10 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, cast
 
-from workshop.kernels.kernel import Request
+from workshop.kernels.channel import Channel, ForkRequest
 from workshop.kernels.preload import Report, stamps
-from workshop.kernels.process import WarmProcess
-from workshop.kernels.wire import Wire
 
 START_TIMEOUT = 30.0  # seconds for the imports; two are usual, a cold disk or a busy machine take longer
 FORK_TIMEOUT = 15.0  # seconds until a forked kernel listens; 0.05 is usual
@@ -54,7 +54,7 @@ class Zygote:
         self._retired = False
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - read if there is no report
         ours, theirs = socket.socketpair()
-        self._control = Wire(ours)
+        self._control = Channel(ours)
         with theirs:
             start = [_START, _ROOT, str(theirs.fileno()), str(os.getpid()), json.dumps(modules)]
             self._process = subprocess.Popen(
@@ -124,7 +124,7 @@ class Zygote:
         names.update(name for name in {*env, *self._env} if name.startswith(_START_VARIABLES))
         return sorted(name for name in names if env.get(name) != self._env.get(name))
 
-    def fork(self, request: Request, stdio: list[int]) -> WarmProcess:
+    def fork(self, request: ForkRequest, stdio: list[int]) -> WarmProcess:
         """Fork a kernel and wait until it listens.
 
         Args:
@@ -136,7 +136,7 @@ class Zygote:
             WarmStartError: the fork failed, or the kernel did not come to listen.
         """
         ours, theirs = socket.socketpair()
-        channel = Wire(ours)
+        channel = Channel(ours)
         try:
             with theirs:
                 self._control.send_descriptors([theirs.fileno(), *stdio], FORK_TIMEOUT)
@@ -161,3 +161,75 @@ class Zygote:
         self._retired = True
         self._control.close()
         self._log.close()
+
+
+class WarmProcess:
+    """A kernel process that is not a child of this one; its exit status comes from the zygote.
+
+    Args:
+        pid: its process id, which is also its session and process group.
+        channel: where the zygote tells the exit status. Closed, it makes the zygote kill the kernel: so a kernel
+            whose handle is dropped does not outlive it.
+    """
+
+    stdin = stdout = stderr = None  # LocalProvisioner closes what pipes there are
+
+    def __init__(self, pid: int, channel: Channel) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._channel = channel
+        self._lock = threading.Lock()
+
+    def __del__(self) -> None:
+        self._channel.close()
+
+    def poll(self) -> int | None:
+        """The exit status, negative for a signal, or ``None`` while the kernel runs."""
+        return self._look(0)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end.
+
+        Args:
+            timeout: seconds.
+
+        Returns:
+            The exit status.
+
+        Raises:
+            TimeoutError: the kernel still runs.
+        """
+        status = self._look(timeout)
+        if status is None:
+            raise TimeoutError(f"kernel {self.pid} still runs after {timeout} s")
+        return status
+
+    def send_signal(self, signum: int) -> None:
+        """Send a signal to the kernel alone, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, signum)
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+        self.send_signal(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        """Send SIGTERM."""
+        self.send_signal(signal.SIGTERM)
+
+    def _look(self, timeout: float | None) -> int | None:
+        with self._lock:
+            if self.returncode is None:
+                try:
+                    message = self._channel.receive(timeout)
+                except TimeoutError:
+                    return None
+                self.returncode = self._lost() if message is None else int(message["status"])
+                self._channel.close()
+            return self.returncode
+
+    def _lost(self) -> int:
+        """The zygote is gone, and with it the exit status: make true what is then said."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        return -signal.SIGKILL

@@ -1,0 +1,77 @@
+"""The page that lists the notebooks of a run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workshop.notebooks.outcome import State
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+    from nbformat import NotebookNode
+
+GENERATOR = '<meta name="generator" content="python -m workshop">'
+TEMPLATES = Path(__file__).resolve().parent / "templates"
+
+_HEADING = re.compile(r"^# +(.+?)\s*$", re.MULTILINE)
+_MARKUP = re.compile(r"[*`]")
+
+
+@dataclass(frozen=True)
+class IndexEntry:
+    """A notebook in the list.
+
+    Attributes:
+        name: of the notebook.
+        title: its first heading.
+        state: it is in.
+        cells: how many cells of code it has.
+        seconds: it took, once it has run.
+    """
+
+    name: str
+    title: str
+    state: State
+    cells: int
+    seconds: float | None = None
+
+
+def title_of(node: NotebookNode, name: str) -> str:
+    """Return the first heading of a notebook as plain text, or ``name`` if it has none."""
+    for cell in node.cells:
+        if cell.cell_type == "markdown" and (heading := _HEADING.search(cell.source)):
+            return _MARKUP.sub("", heading.group(1)).rstrip("# ")
+    return name
+
+
+def index_page(entries: Sequence[IndexEntry], summary: Mapping[str, str] | None = None, failure: str = "") -> str:
+    """Return the page.
+
+    Args:
+        entries: the notebooks, in order.
+        summary: what the run brought about, by name.
+        failure: the account of what failed; empty if nothing did.
+    """
+    from markupsafe import Markup
+
+    return _template().render(
+        entries=entries, summary=summary, failure=failure, style=Markup(style_sheet()), generator=Markup(GENERATOR)
+    )
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, FileSystemLoader
+
+    return Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True).get_template("index.html.j2")
+
+
+@cache
+def style_sheet() -> str:
+    """Return the style sheet that all pages have."""
+    return (TEMPLATES / "style.css").read_text("utf-8")
