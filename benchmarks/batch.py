@@ -13,20 +13,19 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Self
 
 import psutil
 
 from benchmarks.report import Table
 from benchmarks.servers import sandbox
 from benchmarks.spent import Spent, spend
-from workshop.batch.batch import Settings, run_batch
+from workshop.batch.batch import BatchSettings, run_batch
 from workshop.batch.rows import Row, check_rows, read_sources
-from workshop.batch.standing import Standing, Tally
-from workshop.batch.states import State
 from workshop.batch.table import RawRow
 from workshop.batch.table import Table as Rows
+from workshop.execution.progress import ProgressEvent, Reporter
 from workshop.kernels.kernels import default_kind
+from workshop.notebooks.outcome import State
 from workshop.notebooks.series import find_series
 from workshop.sandbox import kernel_environment
 
@@ -45,25 +44,26 @@ for row in json.loads(sys.argv[2]):
 
 
 @dataclass
-class Timeline:
-    """Notes of each row when it ended, and what all processes of the batch had worked until then, in seconds."""
+class Timeline(Reporter):
+    """Notes when the first row began and each ended, and what all processes of the batch had worked until then.
 
+    Attributes:
+        began: when the first row did, in seconds.
+        ends: when each row ended, in seconds.
+        work: of the processes until then, in seconds.
+    """
+
+    began: float = 0.0
     ends: list[float] = field(default_factory=list)
     work: list[float] = field(default_factory=list)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def tick(self, tally: Tally) -> None:
-        """Not of interest."""
-
-    def ended(self, standing: Standing, tally: Tally) -> None:
+    def report(self, event: ProgressEvent) -> None:
         """Note it."""
-        self.ends.append(time.monotonic())
-        self.work.append(_work())
+        if event.state is State.RUNNING:
+            self.began = self.began or time.monotonic()
+        elif event.state.ended:
+            self.ends.append(time.monotonic())
+            self.work.append(_work())
 
     def note(self, text: str) -> None:
         """Say it."""
@@ -189,11 +189,10 @@ def _run(number: int, jobs: int, bad_each: int) -> Run:
     rows = _rows(number, bad_each)
     with tempfile.TemporaryDirectory() as folder:
         timeline = Timeline()
-        settings = Settings(output=folder, records=Path(folder), jobs=jobs or None, kind=default_kind())
-        tally = run_batch(rows, read_sources(find_series()), settings, timeline).tally
-    began = tally.first_row_began or 0.0
-    states = [str(standing.state) for standing in tally.standings]
-    return Run(states, len(rows) / (timeline.ends[-1] - began), timeline.ends, timeline.work)
+        settings = BatchSettings(output=folder, records=Path(folder), jobs=jobs or None, kind=default_kind())
+        result = run_batch(rows, read_sources(find_series()), settings, timeline)
+    states = [str(status.state) for status in result.rows]
+    return Run(states, len(rows) / (timeline.ends[-1] - timeline.began), timeline.ends, timeline.work)
 
 
 def _papermill(number: int) -> Spent:

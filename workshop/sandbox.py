@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from enum import StrEnum
@@ -23,6 +24,8 @@ SANDBOX = "sandbox"  # the notebooks' target that means one
 DIRECTORY = "AZURE_SANDBOX_DIR"  # the variable that names a sandbox's state directory
 _AZURE = ("AZURE_", "MSI_", "IDENTITY_")  # what may point Azure's clients elsewhere: accounts, metadata services
 _OWN_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # Windows only
+_COME_BACK = 60.0  # seconds for a sandbox that somebody else restarts
+_LOOK = 0.5  # seconds between two looks whether it has
 
 EnvironmentFor: TypeAlias = Callable[[object], Mapping[str, str]]
 
@@ -155,6 +158,59 @@ def kernel_environment(sandbox: Mapping[str, str], base: Mapping[str, str] | Non
     """
     kept = {name: value for name, value in (base or os.environ).items() if not name.upper().startswith(_AZURE)}
     return kept | dict(sandbox)
+
+
+class WatchedSandbox:
+    """Notices when a sandbox was restarted, which what ran meanwhile need not survive.
+
+    Args:
+        environment: the variables that point to it.
+        ours: whether it was started for this batch; if it ends, it is started again, with all it held.
+    """
+
+    def __init__(self, environment: Mapping[str, str], ours: bool) -> None:
+        self.environment = environment
+        self._ours = ours
+        self._process = self._look()
+        self.restarts = 0
+
+    def check(self) -> int:
+        """See whether it still runs, and have it back if it does not; return how often it was restarted.
+
+        Raises:
+            SandboxError: It is gone for good.
+        """
+        process = self._look()
+        if process is None:
+            process = self._revived()
+        if process != self._process:
+            self._process = process
+            self.restarts += 1
+        return self.restarts
+
+    def _revived(self) -> int:
+        if self._ours:
+            try:
+                self._command("start")
+            except SandboxError as error:
+                raise SandboxError(f"The sandbox of this batch ended and does not start again: {error}") from error
+        deadline = time.monotonic() + _COME_BACK
+        while (process := self._look()) is None:
+            if time.monotonic() > deadline:
+                raise SandboxError(f"The sandbox ended, and has not come back in {_COME_BACK:.0f} seconds.")
+            time.sleep(_LOOK)
+        return process
+
+    def _look(self) -> int | None:
+        """Its process id, or None if it does not run."""
+        try:
+            process: int = json.loads(self._command("status", "--json"))["process"]
+        except SandboxError:
+            return None
+        return process
+
+    def _command(self, *words: str) -> str:
+        return sandbox_command(*words, directory=self.environment.get(DIRECTORY))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A batch from its checked rows to its report."""
+"""A batch from its checked rows to its reports."""
 
 from __future__ import annotations
 
@@ -6,32 +6,30 @@ import hashlib
 import platform
 import signal
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
 from workshop.batch.cluster import Cluster, cluster
-from workshop.batch.judge import Judge, Policy
-from workshop.batch.junit import junit_report
 from workshop.batch.manifest import Manifest, Record, read_manifest
-from workshop.batch.place import Address, Folder, Place, is_address
-from workshop.batch.progress import BatchProgress
-from workshop.batch.report import html_report
+from workshop.batch.output import Output, is_address, open_output
+from workshop.batch.reports import html_report, junit_report
 from workshop.batch.rows import Row, Source
-from workshop.batch.runner import Runner
-from workshop.batch.sandboxes import WatchedSandbox
-from workshop.batch.standing import Standing, Tally
-from workshop.batch.states import State
+from workshop.batch.runner import RetryPolicy, Runner
+from workshop.batch.status import BatchResult, RowStatus
 from workshop.batch.task import NotebookTask, RowTask
 from workshop.errors import UsageError, WorkshopError
+from workshop.execution.progress import Reporter
 from workshop.files import write_whole
 from workshop.kernels.kernels import KernelKind
-from workshop.sandbox import SANDBOX, FreshSandbox, SandboxChoice, users_environment
+from workshop.notebooks.outcome import State
+from workshop.sandbox import SANDBOX, FreshSandbox, SandboxChoice, WatchedSandbox, users_environment
 
 MANIFEST = "manifest.jsonl"
 REPORT = "report.html"
@@ -40,7 +38,7 @@ _LOCK = ".lock"
 
 
 @dataclass(frozen=True)
-class Settings:
+class BatchSettings:
     """How a batch is run.
 
     Attributes:
@@ -52,7 +50,7 @@ class Settings:
         timeout: seconds that a notebook may take, or None.
         kind: of kernels.
         sandbox: which, for rows with that target.
-        policy: when to go on after a failure.
+        policy: what follows from a row that failed.
     """
 
     output: str
@@ -63,56 +61,40 @@ class Settings:
     timeout: float | None = None
     kind: KernelKind = KernelKind.STOCK
     sandbox: SandboxChoice = SandboxChoice.FRESH
-    policy: Policy = field(default_factory=Policy)
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
 
 
-@dataclass(frozen=True)
-class Result:
-    """What came of a batch.
-
-    Attributes:
-        tally: of its rows.
-        trouble: what ended it early; empty if nothing did.
-        interrupted: whether the user ended it.
-    """
-
-    tally: Tally
-    trouble: str
-    interrupted: bool
-
-    @property
-    def passed(self) -> bool:
-        """Whether all rows are completed."""
-        return self.tally.states[State.COMPLETED] == len(self.tally.standings)
-
-
-def run_batch(rows: Sequence[Row], sources: Sequence[Source], settings: Settings, progress: BatchProgress) -> Result:
+def run_batch(
+    rows: Sequence[Row], sources: Sequence[Source], settings: BatchSettings, reporter: Reporter
+) -> BatchResult:
     """Run rows and write the reports.
 
     Args:
         rows: checked.
         sources: the notebooks.
         settings: how.
-        progress: is told how it goes on.
+        reporter: is told how it goes on.
 
     Raises:
         UsageError: The folder or address cannot be used, or is used by another runner; or there are no such workers.
         SandboxError: The sandbox did not start or is not running.
         WorkshopError: The manifest or a report cannot be written.
     """
-    place = Address(settings.output) if is_address(settings.output) else Folder(Path(settings.output))
+    began = time.monotonic()
+    output = open_output(settings.output)
     with _records(settings) as earlier, _manifest(settings.records) as manifest:
-        standings = [Standing(row) for row in rows]
-        tally = Tally(standings)
-        if _still_to_run(standings, earlier):
-            return _run(tally, sources, settings, manifest, place, progress)
-        result = Result(tally, trouble="", interrupted=False)
+        all_rows = [_status(row, earlier.get(row.name)) for row in rows]
+        pending = [status for status in all_rows if not status.earlier]
+        result = BatchResult(all_rows, time.monotonic() - began)
+        if pending:
+            runner = _run(all_rows, pending, sources, settings, manifest, output, reporter)
+            result = BatchResult(all_rows, time.monotonic() - began, runner.ended_early, runner.interrupted)
         _write_reports(result, sources, settings)
         return result
 
 
 @contextmanager
-def _records(settings: Settings) -> Iterator[Mapping[str, Record]]:
+def _records(settings: BatchSettings) -> Iterator[Mapping[str, Record]]:
     """Have the folder of records for oneself; what an earlier run recorded there."""
     folder = settings.records
     try:
@@ -137,48 +119,48 @@ def _manifest(folder: Path) -> Manifest:
         raise UsageError(f"{folder / MANIFEST} cannot be written: {error.strerror}.") from error
 
 
-def _still_to_run(standings: Sequence[Standing], earlier: Mapping[str, Record]) -> list[Standing]:
-    """Take what an earlier run completed, with the same notebooks and parameters, as it is; return the others."""
-    for standing in standings:
-        record = earlier.get(standing.row.name)
-        if record and record.state is State.COMPLETED and record.inputs == standing.row.inputs:
-            standing.state, standing.seconds, standing.earlier = State.COMPLETED, record.seconds, True
-    return [standing for standing in standings if not standing.earlier]
+def _status(row: Row, record: Record | None) -> RowStatus:
+    """A row as an earlier run completed it, with the same notebooks and parameters; else it is to be run."""
+    if record and record.state is State.COMPLETED and record.inputs == row.inputs:
+        return RowStatus(row, State.COMPLETED, seconds=record.seconds, earlier=True)
+    return RowStatus(row)
 
 
 def _run(
-    tally: Tally,
+    rows: Sequence[RowStatus],
+    pending: Sequence[RowStatus],
     sources: Sequence[Source],
-    settings: Settings,
+    settings: BatchSettings,
     manifest: Manifest,
-    place: Place,
-    progress: BatchProgress,
-) -> Result:
+    output: Output,
+    reporter: Reporter,
+) -> Runner:
     batch = hashlib.sha256(f"{platform.node()} {settings.records.resolve()}".encode()).hexdigest()[:12]
-    tasks = _Tasks(batch, f"batch-{uuid.uuid4().hex}", sources, settings)
-    wants_sandbox = any(standing.row.target == SANDBOX for standing in tally.standings if not standing.ended)
-    rows = sum(not standing.ended for standing in tally.standings)
-    progress.note(f"{rows} rows of {len(sources)} notebooks to run; starting the workers.")
+    topic = f"batch-{uuid.uuid4().hex}"
+    for note in (output.warning, f"{len(pending)} rows of {len(sources)} notebooks to run; starting the workers."):
+        if note:
+            reporter.note(note)
     with ExitStack() as opened:
-        await_sandbox = _begin_sandbox(settings, opened) if wants_sandbox else None
-        workers = opened.enter_context(cluster(batch, rows, settings.scheduler, settings.jobs))
+        on_sandbox = any(status.row.target == SANDBOX for status in pending)
+        await_sandbox = _begin_sandbox(settings, opened) if on_sandbox else None
+        workers = opened.enter_context(cluster(batch, len(pending), settings.scheduler, settings.jobs))
         sandbox = await_sandbox() if await_sandbox else None
         if sandbox is not None:
-            tasks.sandbox = sandbox.environment
-            _require_way(workers, sandbox.environment)
+            _require_reachable(workers, sandbox.environment)
         if settings.scheduler is not None:
-            workers.clear()
-        runner = Runner(tally, tasks, workers, manifest, place, progress, Judge(settings.policy, sandbox))
-        workers.listen(tasks.topic, runner.hear)
-        manifest.append(*(standing.record() for standing in tally.standings if not standing.ended))
-        with _interrupts(runner), progress:
+            workers.cancel_earlier()
+        make_task = partial(_task, batch, topic, sources, settings, sandbox)
+        runner = Runner(pending, make_task, workers, manifest, output, reporter, settings.policy, sandbox)
+        workers.listen(topic, runner.receive)
+        manifest.append(*(Record.of(status) for status in pending))
+        with _interrupts(runner), reporter:
+            for status in rows:
+                reporter.report(status.event())
             runner.run()
-        result = Result(tally, runner.trouble, runner.interrupted)
-        _write_reports(result, sources, settings)
-    return result
+        return runner
 
 
-def _begin_sandbox(settings: Settings, opened: ExitStack) -> Callable[[], WatchedSandbox]:
+def _begin_sandbox(settings: BatchSettings, opened: ExitStack) -> Callable[[], WatchedSandbox]:
     """Start a fresh sandbox, or find the user's own; what is returned waits until it is ready."""
     if settings.sandbox is SandboxChoice.FRESH:
         fresh = opened.enter_context(FreshSandbox())
@@ -187,12 +169,12 @@ def _begin_sandbox(settings: Settings, opened: ExitStack) -> Callable[[], Watche
     return lambda: WatchedSandbox(environment, ours=False)
 
 
-def _require_way(workers: Cluster, environment: Mapping[str, str]) -> None:
+def _require_reachable(workers: Cluster, environment: Mapping[str, str]) -> None:
     endpoint = environment["AZURE_RESOURCE_MANAGER_ENDPOINT"]
-    stranded = workers.without_way_to(endpoint, environment["REQUESTS_CA_BUNDLE"])
-    if stranded:
+    elsewhere = workers.unable_to_reach(endpoint, environment["REQUESTS_CA_BUNDLE"])
+    if elsewhere:
         raise UsageError(
-            f"The sandbox serves this computer only, and these workers are elsewhere: {', '.join(sorted(stranded))}. "
+            f"The sandbox serves this computer only, and these workers are elsewhere: {', '.join(sorted(elsewhere))}. "
             "Run with the target azure, or without --scheduler."
         )
 
@@ -212,41 +194,35 @@ def _interrupts(runner: Runner) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-class _Tasks:
-    """Makes the tasks of rows."""
-
-    def __init__(self, batch: str, topic: str, sources: Sequence[Source], settings: Settings) -> None:
-        self.topic = topic
-        self.sandbox: Mapping[str, str] | None = None
-        self._batch = batch
-        self._sources = sources
-        self._settings = settings
-
-    def __call__(self, standing: Standing) -> RowTask:
-        row = standing.row
-        return RowTask(
-            batch=self._batch,
-            topic=self.topic,
-            row=row.name,
-            attempt=standing.attempt,
-            notebooks=[
-                NotebookTask(source.notebook.name, source.text, parameters)
-                for source, parameters in zip(self._sources, row.parameters, strict=True)
-            ],
-            folder=str(self._sources[0].notebook.path.parent.absolute()),
-            kind=self._settings.kind,
-            timeout=self._settings.timeout,
-            sandbox=self.sandbox if row.target == SANDBOX else None,
-        )
+def _task(
+    batch: str,
+    topic: str,
+    sources: Sequence[Source],
+    settings: BatchSettings,
+    sandbox: WatchedSandbox | None,
+    status: RowStatus,
+) -> RowTask:
+    row = status.row
+    return RowTask(
+        batch=batch,
+        topic=topic,
+        row=row.name,
+        attempt=status.attempt,
+        notebooks=[
+            NotebookTask(source.notebook.name, source.text, parameters)
+            for source, parameters in zip(sources, row.parameters, strict=True)
+        ],
+        folder=str(sources[0].notebook.path.parent.absolute()),
+        kind=settings.kind,
+        timeout=settings.timeout,
+        sandbox=sandbox.environment if sandbox is not None and row.target == SANDBOX else None,
+    )
 
 
-def _write_reports(result: Result, sources: Sequence[Source], settings: Settings) -> None:
+def _write_reports(result: BatchResult, sources: Sequence[Source], settings: BatchSettings) -> None:
     notebooks = [source.notebook.name for source in sources]
     linked = not is_address(settings.output) and Path(settings.output).resolve() == settings.records.resolve()
-    texts: dict[str, Any] = {
-        REPORT: html_report(result.tally, notebooks, result.trouble, linked),
-        JUNIT: junit_report(result.tally, notebooks),
-    }
+    texts = {REPORT: html_report(result, notebooks, linked), JUNIT: junit_report(result, notebooks)}
     for name, text in texts.items():
         try:
             write_whole(settings.records / name, text)

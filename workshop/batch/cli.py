@@ -15,7 +15,8 @@ from workshop.paths import NOTEBOOKS
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from workshop.batch.batch import Result, Settings
+    from workshop.batch.batch import BatchSettings
+    from workshop.batch.status import BatchResult
 
 _INTERRUPTED = 130  # exit status, as shells have it for Ctrl-C
 _MOST_FAILURES = 10  # that are named at the end
@@ -105,25 +106,25 @@ def _batch(options: argparse.Namespace) -> int:
     settings = _settings(options)
 
     from workshop.batch.batch import run_batch
-    from workshop.batch.progress import batch_progress_on
+    from workshop.batch.reports import batch_reporter_on
 
     console = Console()
-    result = run_batch(rows, sources, settings, batch_progress_on(console))
+    result = run_batch(rows, sources, settings, batch_reporter_on(console))
     _tell(result, settings, console)
     return _INTERRUPTED if result.interrupted else int(not result.passed)
 
 
-def _settings(options: argparse.Namespace) -> Settings:
-    from workshop.batch.batch import Settings
-    from workshop.batch.judge import Policy
-    from workshop.batch.place import is_address
+def _settings(options: argparse.Namespace) -> BatchSettings:
+    from workshop.batch.batch import BatchSettings
+    from workshop.batch.output import is_address
+    from workshop.batch.runner import RetryPolicy
     from workshop.sandbox import SandboxChoice
 
     output: str = options.output
     if not is_address(output) and Path(output).absolute() == options.notebooks.absolute():
         raise UsageError(f"{output} is where the notebooks are; choose another folder for the executed ones.")
     by_default = Path("output") / "batch" if is_address(output) else Path(output)
-    return Settings(
+    return BatchSettings(
         output=output,
         records=options.records or by_default,
         scheduler=options.scheduler,
@@ -132,20 +133,20 @@ def _settings(options: argparse.Namespace) -> Settings:
         timeout=options.timeout,
         kind=options.kernel,
         sandbox=SandboxChoice(options.sandbox),
-        policy=Policy(options.retries, options.fail_fast),
+        policy=RetryPolicy(options.retries, options.fail_fast),
     )
 
 
-def _tell(result: Result, settings: Settings, console: Console) -> None:
+def _tell(result: BatchResult, settings: BatchSettings, console: Console) -> None:
     from workshop.batch.batch import REPORT
-    from workshop.batch.standing import duration
-    from workshop.batch.states import State
+    from workshop.batch.status import duration
+    from workshop.notebooks.outcome import State
 
-    states = result.tally.states
+    states = result.states
     counts = ", ".join(f"{states[state]} {state}" for state in State if states[state])
-    lines = ["", f"{counts}; {duration(result.tally.seconds)}"]
-    failed = [standing for standing in result.tally.standings if standing.state is State.FAILED]
-    lines += [f"  {standing.row.name}: {standing.error[:200]}" for standing in failed[:_MOST_FAILURES]]
+    lines = ["", f"{counts}; {duration(result.seconds)}"]
+    failed = [status for status in result.rows if status.state is State.FAILED]
+    lines += [f"  {status.row.name}: {status.error[:200]}" for status in failed[:_MOST_FAILURES]]
     if len(failed) > _MOST_FAILURES:
         lines.append(f"  and {len(failed) - _MOST_FAILURES} more")
     lines.append(f"The report: {settings.records / REPORT}")

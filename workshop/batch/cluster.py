@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import tempfile
 import threading
 import time
@@ -11,11 +13,9 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from workshop.batch import worker
-from workshop.batch.processors import PROCESSORS, processors_of_their_own
-from workshop.batch.task import News, RowError, RowResult, RowTask
+from workshop.batch.task import RowError, RowEvent, RowResult, RowTask
 from workshop.errors import UsageError, WorkshopError
 
-_PRELOAD = "workshop.batch.local_worker"
 _LOGGERS = ("distributed", "distributed.client", "tornado.application")  # Dask gives the second a level of its own
 _CONFIGURATION: dict[str, Any] = {  # of what is started here
     "distributed.nanny.pre-spawn-environ": {},  # kernels would inherit it
@@ -28,13 +28,13 @@ _CONFIGURATION: dict[str, Any] = {  # of what is started here
 }
 _LOST = "The connection to the Dask scheduler is lost."
 _CONNECT = 10.0  # seconds to reach a scheduler
-_TOLD = 5.0  # seconds for workers to be told something
-_CLEAR = 60.0  # seconds for rows that were called off to end
+_TELL = 5.0  # seconds for workers to be told something
+_END = 60.0  # seconds for rows that were cancelled to end
 _LOOK = 0.5  # seconds between two looks whether they have
 _JOIN = 30.0  # seconds in which at least one worker should be there
 
 
-class LostError(Exception):
+class RowLostError(Exception):
     """A row did not come back from the workers; the message says why."""
 
 
@@ -44,31 +44,31 @@ class Cluster:
     Args:
         client: Dask's, connected to their scheduler.
         batch: that rows run for.
-        most: rows at the same time; None for as many as the workers have threads.
+        jobs: rows at the same time; None for as many as the workers have threads.
     """
 
-    def __init__(self, client: Any, batch: str, most: int | None) -> None:
+    def __init__(self, client: Any, batch: str, jobs: int | None) -> None:
         self._client = client
         self._batch = batch
-        self._most = most
+        self._jobs = jobs
 
-    def listen(self, topic: str, on_news: Callable[[News], None]) -> None:
-        """Be told what workers tell under ``topic``. The call comes from another thread."""
-        self._client.subscribe_topic(topic, lambda event: on_news(event[1]))
+    def listen(self, topic: str, on_event: Callable[[RowEvent], None]) -> None:
+        """Be told what workers report under ``topic``. The call comes from another thread."""
+        self._client.subscribe_topic(topic, lambda event: on_event(event[1]))
 
-    def room(self) -> int:
+    def capacity(self) -> int:
         """How many rows can run at the same time now.
 
         Raises:
-            LostError: There is no connection to the scheduler any more.
+            RowLostError: There is no connection to the scheduler any more.
         """
         if self._client.status != "running":
-            raise LostError(_LOST)
+            raise RowLostError(_LOST)
         try:
             threads: int = sum(self._client.nthreads().values())
         except OSError as error:  # a TimeoutError among them
-            raise LostError(_LOST) from error
-        return threads if self._most is None else min(threads, self._most)
+            raise RowLostError(_LOST) from error
+        return threads if self._jobs is None else min(threads, self._jobs)
 
     def submit(self, task: RowTask, on_end: Callable[[Any], None]) -> None:
         """Run a row; ``on_end`` is called from another thread, with what ``result`` takes, when it has run."""
@@ -80,7 +80,7 @@ class Cluster:
         """Return what a row that has run came to, and let the workers forget it.
 
         Raises:
-            LostError: Its workers died, the scheduler is gone, or running it raised something unforeseen.
+            RowLostError: Its workers died, the scheduler is gone, or running it raised something unforeseen.
         """
         from distributed.scheduler import KilledWorker
 
@@ -89,44 +89,44 @@ class Cluster:
             return result
         except KilledWorker as error:
             deaths = error.allowed_failures + 1
-            raise LostError(f"{deaths} workers died while they ran this row.") from error
+            raise RowLostError(f"{deaths} workers died while they ran this row.") from error
         except RowError as error:
-            raise LostError(str(error)) from error
+            raise RowLostError(str(error)) from error
         except Exception as error:  # of Dask's
-            raise LostError(f"{type(error).__name__}: {error}") from error
+            raise RowLostError(f"{type(error).__name__}: {error}") from error
         finally:
             future.release()
 
-    def call_off(self) -> None:
+    def cancel(self) -> None:
         """End the rows of this batch that run, if their workers can be told. One that is stuck is not waited for."""
         told = threading.Event()
 
         async def tell() -> None:
             try:
-                await self._client.run(worker.call_off, self._batch, on_error="ignore")
+                await self._client.run(worker.cancel, self._batch, on_error="ignore")
             finally:
                 told.set()
 
         if self._client.status == "running":
             self._client.loop.add_callback(tell)
-            told.wait(_TOLD)
+            told.wait(_TELL)
 
-    def clear(self) -> None:
+    def cancel_earlier(self) -> None:
         """End what still runs for a runner of this batch that is no more.
 
         Raises:
             WorkshopError: It does not end.
         """
-        deadline = time.monotonic() + _CLEAR
+        deadline = time.monotonic() + _END
         while any(self._client.run(worker.running, self._batch).values()):
             if time.monotonic() > deadline:
                 raise WorkshopError("Rows of an earlier run of this batch still run on the workers, and do not end.")
-            self._client.run(worker.call_off, self._batch)
+            self._client.run(worker.cancel, self._batch)
             time.sleep(_LOOK)
 
-    def without_way_to(self, endpoint: str, ca_file: str) -> list[str]:
+    def unable_to_reach(self, endpoint: str, ca_file: str) -> list[str]:
         """Return the addresses of the workers that cannot use a sandbox."""
-        reached: dict[str, bool] = self._client.run(worker.reaches, endpoint, ca_file)
+        reached: dict[str, bool] = self._client.run(worker.can_reach, endpoint, ca_file)
         return [address for address, does in reached.items() if not does]
 
 
@@ -164,7 +164,7 @@ def _local(workers: int) -> Iterator[Any]:
     import distributed
 
     untyped: Any = distributed
-    own = {PROCESSORS: processors_of_their_own(workers)}
+    own = {worker.PROCESSORS: processors_of_their_own(workers)}
     with dask.config.set(own), ExitStack() as opened:
         scratch = opened.enter_context(tempfile.TemporaryDirectory(prefix="batch-workers-", ignore_cleanup_errors=True))
         try:
@@ -177,12 +177,30 @@ def _local(workers: int) -> Iterator[Any]:
                 scheduler_kwargs={"dashboard": False},
                 memory_limit=0,  # what the kernels use is not the worker's
                 local_directory=scratch,
-                preload=[_PRELOAD],
+                preload=[worker.__name__],
                 silence_logs=logging.CRITICAL,
             )
         except Exception as error:  # Dask wraps whatever there was
             raise WorkshopError(f"The workers cannot be started: {error}") from error
         yield opened.enter_context(local)
+
+
+def processors_of_their_own(workers: int) -> list[int]:
+    """Return the processor that each of the first workers has to itself: none, unless there are workers for all.
+
+    A worker and its kernel wake each other some thousand times in a row of notebooks, and hardly ever run at the same
+    time. Left to the system, each often waits for another processor to wake up, or for one that is taken by the other
+    worker. On its own processor a worker does not. Measured on two: a tenth more rows a minute.
+
+    Where processors are shared with others, who could choose the same, there are none either.
+    """
+    from dask.system import CPU_COUNT
+
+    if sys.platform != "linux":
+        return []
+    usable = sorted(os.sched_getaffinity(0))
+    shared = len(usable) > CPU_COUNT  # with a container's share of their time
+    return [] if shared or workers < len(usable) else usable
 
 
 @contextmanager

@@ -14,8 +14,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from workshop.batch.states import State
+from workshop.batch.status import RowStatus
 from workshop.errors import WorkshopError
+from workshop.notebooks.outcome import State
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,19 @@ class Record:
     seconds: float = 0.0
     inputs: str = ""
 
+    @classmethod
+    def of(cls, status: RowStatus) -> Self:
+        """Return the line about a row as it is now."""
+        return cls(
+            row=status.row.number,
+            name=status.row.name,
+            state=status.state,
+            notebook=status.failed_notebook,
+            error=status.error or None,
+            seconds=round(status.seconds, 3),
+            inputs=status.row.inputs,
+        )
+
 
 class Manifest:
     """Writes a manifest. Used in a ``with``.
@@ -54,7 +68,7 @@ class Manifest:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file: BinaryIO = path.open("ab+", buffering=0)
-        self._end = _whole_lines(self._file)
+        self._end = _length_of_whole_lines(self._file)
         self._file.truncate(self._end)
 
     def __enter__(self) -> Self:
@@ -86,6 +100,11 @@ class Manifest:
         self._end += len(lines)
 
 
+def _length_of_whole_lines(file: BinaryIO) -> int:
+    file.seek(0)
+    return file.read().rfind(b"\n") + 1
+
+
 def read_manifest(path: Path) -> dict[str, Record]:
     """Return the last record of each row, by the row's name; none if there is no manifest.
 
@@ -105,10 +124,3 @@ def _records(lines: Iterable[bytes]) -> Iterable[Record]:
     for line in lines:
         content = json.loads(line)
         yield Record(**{**content, "state": State(content["state"])})
-
-
-def _whole_lines(file: BinaryIO) -> int:
-    """How many bytes there are up to the end of the last line that has one."""
-    file.seek(0)
-    content = file.read()
-    return content.rfind(b"\n") + 1

@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from workshop.batch.problems import Problem, sentences
-from workshop.batch.table import RawRow, Table
+from workshop.batch.table import Problem, RawRow, Table, sentences
 from workshop.errors import UsageError
 from workshop.files import notebook_text, read_notebook
 from workshop.notebooks.parameters import Parameter, Text, Value, check, declared
@@ -22,8 +21,8 @@ from workshop.sandbox import SANDBOX
 NAME = "name"
 _TARGET = "target"
 _TARGETS = (SANDBOX, "azure")
-_PLACE = ("target", "subscription_id", "resource_group")
-_WHAT = ("vm_name", "identity_name")
+_SCOPE = (_TARGET, "subscription_id", "resource_group")
+_MADE = ("vm_name", "identity_name")
 _FOLDER_NAME = re.compile(r"(?!\.)[\w .()-]{0,99}[\w()-]")
 _NOT_ON_WINDOWS = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 
@@ -46,7 +45,8 @@ class Row:
         name: its own, and of the folder its notebooks are saved in.
         parameters: what each notebook gets.
         target: what the notebooks work on.
-        lane: rows with the same do not run at the same time, for each cleans up what it finds in its resource group.
+        concurrency_key: rows with the same do not run at the same time, for each cleans up what it finds in its
+            resource group.
         inputs: a digest of the notebooks and the parameters.
     """
 
@@ -54,7 +54,7 @@ class Row:
     name: str
     parameters: Sequence[Mapping[str, Value]]
     target: Value
-    lane: str
+    concurrency_key: str
     inputs: str
 
 
@@ -82,7 +82,7 @@ def check_rows(table: Table, sources: Sequence[Source]) -> list[Row]:
     for raw in table.rows:
         problems += checker.problems_in(raw)
     problems += _name_problems(table.rows, names)
-    problems += _twins(table.rows, checker)
+    problems += _duplicates(table.rows, checker)
     if problems:
         raise UsageError(*sentences(problems))
     return [checker.row(raw, name) for raw, name in zip(table.rows, names, strict=True)]
@@ -104,10 +104,10 @@ class _Checker:
             try:
                 checked = check(self._declares, {column: value})
             except UsageError as error:
-                yield from (Problem(_without_subject(text, column), raw.place, column) for text in error.problems)
+                yield from (Problem(_without_subject(text, column), raw.label, column) for text in error.problems)
             else:
                 found = next(values[column] for values in checked if column in values)
-                yield from (Problem(text, raw.place, column) for text in _not_allowed(column, found))
+                yield from (Problem(text, raw.label, column) for text in _not_allowed(column, found))
 
     def value(self, raw: RawRow, name: str) -> object:
         """What the notebooks will have as ``name``, as far as it can be told; None if they have no such parameter."""
@@ -120,13 +120,13 @@ class _Checker:
 
     def row(self, raw: RawRow, name: str) -> Row:
         parameters = check(self._declares, self.given(raw))
-        lane = [self.value(raw, part) for part in _PLACE]
+        scope = " ".join(_folded(self.value(raw, part)) for part in _SCOPE)
         return Row(
             number=raw.number,
             name=name,
             parameters=parameters,
             target=_text(self.value(raw, _TARGET)) or SANDBOX,
-            lane=" ".join(map(_folded, lane)) if "resource_group" in self.known else name,
+            concurrency_key=scope if "resource_group" in self.known else name,
             inputs=_digest(self._digest, parameters),
         )
 
@@ -140,28 +140,28 @@ def _name_problems(rows: Sequence[RawRow], names: Sequence[str]) -> Iterator[Pro
     first: dict[str, str] = {}
     for raw, name in zip(rows, names, strict=True):
         if looks_like_a_secret(name):
-            yield Problem("The name looks like a secret.", raw.place, NAME)
+            yield Problem("The name looks like a secret.", raw.label, NAME)
         elif not _FOLDER_NAME.fullmatch(name) or _NOT_ON_WINDOWS.fullmatch(name):
             yield Problem(
-                f"'{name}' cannot be the name of a folder: letters, digits, spaces and - _ . ( ) can.", raw.place, NAME
+                f"'{name}' cannot be the name of a folder: letters, digits, spaces and - _ . ( ) can.", raw.label, NAME
             )
         elif name.casefold() in first:
-            yield Problem(f"'{name}' is the name of {first[name.casefold()]} already.", raw.place, NAME)
-        first.setdefault(name.casefold(), raw.place)
+            yield Problem(f"'{name}' is the name of {first[name.casefold()]} already.", raw.label, NAME)
+        first.setdefault(name.casefold(), raw.label)
 
 
-def _twins(rows: Sequence[RawRow], checker: _Checker) -> Iterator[Problem]:
+def _duplicates(rows: Sequence[RawRow], checker: _Checker) -> Iterator[Problem]:
     """Rows that would make the same thing."""
-    telling = [name for name in (*_PLACE, *_WHAT) if name in checker.known]
-    if not set(telling) & set(_WHAT):
+    telling = [name for name in (*_SCOPE, *_MADE) if name in checker.known]
+    if not set(telling) & set(_MADE):
         return
     first: dict[tuple[str, ...], str] = {}
     for raw in rows:
         key = tuple(_folded(checker.value(raw, name)) for name in telling)
         if key in first:
             same = ", ".join(name for name in telling if name not in {_TARGET, "subscription_id"})
-            yield Problem(f"It has the same {same} as {first[key]}.", raw.place)
-        first.setdefault(key, raw.place)
+            yield Problem(f"It has the same {same} as {first[key]}.", raw.label)
+        first.setdefault(key, raw.label)
 
 
 def _not_allowed(name: str, value: Value) -> list[str]:

@@ -1,20 +1,43 @@
-"""Reads the rows of a batch from a CSV, YAML or JSON file, and notes all that is wrong with the file."""
+"""Reads the rows of a batch from a CSV, YAML or JSON file, and collects all that is wrong with the file."""
 
 from __future__ import annotations
 
 import codecs
+import csv
+import io
 import json
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from workshop.batch.delimited import Delimited, read_delimited
-from workshop.batch.problems import Problem
 from workshop.errors import UsageError
 from workshop.notebooks.parameters import Text
 
 _WIDE = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SHAPE = "it should hold a list with names and values for each row, such as: - {identity_name: ID1}"
+_DELIMITERS = ",;\t"  # spreadsheets write the second where the first is the decimal point
+_CSV_ERRORS = {
+    "unexpected end of data": "A quotation mark is opened here and never closed.",
+    "expected after": "Something follows a closing quotation mark. Double the quotation marks that belong to the text.",
+    "field larger than": "A cell is longer than any value can be; is a quotation mark not closed?",
+}
+_MOST_LABELS = 3  # that are named of those with the same problem
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong in a row, a column, a cell, or the file as a whole.
+
+    Attributes:
+        text: a sentence.
+        label: of the row or line, such as ``row 2 (line 3)``; empty if it is not about one.
+        column: its name; empty if it is not about a column.
+    """
+
+    text: str
+    label: str = ""
+    column: str = ""
 
 
 @dataclass(frozen=True)
@@ -23,12 +46,12 @@ class RawRow:
 
     Attributes:
         number: counted from 1.
-        place: what to call it in a message.
+        label: what to call it in a message.
         values: by column; a ``Text`` if the file has nothing but text.
     """
 
     number: int
-    place: str
+    label: str
     values: dict[str, object]
 
 
@@ -40,10 +63,25 @@ class Table:
     problems: list[Problem] = field(default_factory=list)
 
 
-class _Repeating(dict[str, Any]):
+@dataclass
+class CsvText:
+    """The cells of a CSV file.
+
+    Attributes:
+        columns: their names.
+        records: the line where each begins, counted from 1, and its cells; lines with nothing at all are left out.
+        problems: with the quotation marks and the header.
+    """
+
+    columns: list[str] = field(default_factory=list)
+    records: list[tuple[int, list[str]]] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+class _WithDuplicate(dict[str, Any]):
     """Names and values of which a name came twice."""
 
-    repeated: str
+    duplicate: str
 
 
 def read_table(path: Path) -> Table:
@@ -66,24 +104,61 @@ def read_table(path: Path) -> Table:
     text = content.removeprefix(codecs.BOM_UTF8).decode("utf-8", errors="surrogateescape")
     if not text.strip():
         raise UsageError(f"{path} is empty.")
-    table = _from_cells(read_delimited(text)) if path.suffix.lower() == ".csv" else _from_items(path, text)
+    table = _from_csv(read_csv(text)) if path.suffix.lower() == ".csv" else _from_items(path, text)
     if not table.rows and not table.problems:
         table.problems.append(Problem(f"{path} has no rows."))
     return table
 
 
-def _from_cells(found: Delimited) -> Table:
+def read_csv(text: str) -> CsvText:
+    """Read what a spreadsheet saves as CSV, strictly, going on after each line that is wrong to name all of them."""
+    lines = list(io.StringIO(text, newline=""))
+    delimiter = max(_DELIMITERS, key=lines[0].count)
+    found = CsvText()
+    start = 0
+    while start < len(lines):
+        reader = csv.reader(lines[start:], delimiter=delimiter, strict=True)
+        line = start
+        try:
+            for cells in reader:
+                if cells:
+                    found.records.append((line + 1, [cell.strip() for cell in cells]))
+                line = start + reader.line_num
+            break
+        except csv.Error as error:
+            found.problems.append(Problem(_csv_error(error), f"line {line + 1}"))
+            start = line + 1
+    if found.records:
+        _take_header(found)
+    return found
+
+
+def _csv_error(error: csv.Error) -> str:
+    return next((text for part, text in _CSV_ERRORS.items() if part in str(error)), f"It cannot be read: {error}.")
+
+
+def _take_header(found: CsvText) -> None:
+    line, found.columns = found.records.pop(0)
+    label = f"line {line}"
+    for number, column in enumerate(found.columns, 1):
+        if not column:
+            found.problems.append(Problem(f"The header has no name for column {number}.", label))
+        elif column in found.columns[: number - 1]:
+            found.problems.append(Problem("The header has it twice.", label, column))
+
+
+def _from_csv(found: CsvText) -> Table:
     table = Table(problems=found.problems)
     for number, (line, cells) in enumerate(found.records, 1):
-        place = f"row {number} (line {line})"
+        label = f"row {number} (line {line})"
         values: dict[str, object] = {}
         for column, cell in zip(found.columns, cells, strict=False):
             if not cell.isascii() and _undecoded(cell):
-                table.problems.append(Problem("This is not in UTF-8; save the file as UTF-8.", place, column))
+                table.problems.append(Problem("This is not in UTF-8; save the file as UTF-8.", label, column))
             elif cell:
                 values[column] = Text(cell)
-        table.problems += [Problem(text, place) for text in _misfit(found.columns, cells)]
-        table.rows.append(RawRow(number, place, values))
+        table.problems += [Problem(text, label) for text in _misfit(found.columns, cells)]
+        table.rows.append(RawRow(number, label, values))
     return table
 
 
@@ -105,13 +180,13 @@ def _from_items(path: Path, text: str) -> Table:
         raise UsageError(f"{path} is not a batch: {_SHAPE}")
     table = Table()
     for number, item in enumerate(items, 1):
-        place = f"row {number}"
+        label = f"row {number}"
         if not isinstance(item, dict) or not all(isinstance(name, str) for name in item):
-            table.problems.append(Problem("It should be names and values, such as: {identity_name: ID1}", place))
+            table.problems.append(Problem("It should be names and values, such as: {identity_name: ID1}", label))
             continue
-        if isinstance(item, _Repeating):
-            table.problems.append(Problem("It is there twice.", place, item.repeated))
-        table.rows.append(RawRow(number, place, dict(item)))
+        if isinstance(item, _WithDuplicate):
+            table.problems.append(Problem("It is there twice.", label, item.duplicate))
+        table.rows.append(RawRow(number, label, dict(item)))
     return table
 
 
@@ -120,20 +195,12 @@ def _undecoded(text: str) -> bool:
     return any("\udc80" <= character <= "\udcff" for character in text)
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The value by name; marked if that loses one."""
-    values = dict(pairs)
-    if len(values) == len(pairs):
-        return values
-    names = [name for name, _ in pairs]
-    marked = _Repeating(values)
-    marked.repeated = next(name for place, name in enumerate(names) if name in names[:place])
-    return marked
-
-
 def _json(path: Path, text: str) -> object:
+    def mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        return _marked(dict(pairs), [name for name, _ in pairs])
+
     try:
-        return json.loads(text, object_pairs_hook=_unique)
+        return json.loads(text, object_pairs_hook=mapping)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} is not JSON: {error}.") from error
 
@@ -147,17 +214,36 @@ def _yaml(path: Path, text: str) -> object:
     def mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[str, Any]:
         names = [loader.construct_object(name) for name, _ in node.value]
         loader.flatten_mapping(node)
-        values: dict[Any, Any] = loader.construct_mapping(node, deep=True)
-        if all(isinstance(name, str) for name in names):
-            repeated = _unique([(name, None) for name in names])
-            if isinstance(repeated, _Repeating):
-                marked = _Repeating(values)
-                marked.repeated = repeated.repeated
-                return marked
-        return values
+        return _marked(loader.construct_mapping(node, deep=True), names)
 
     Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
     try:
         return yaml.load(text, Loader)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise UsageError(f"{path} is not YAML: {' '.join(str(error).split())}.") from error
+
+
+def _marked(values: dict[Any, Any], names: Sequence[Hashable]) -> dict[str, Any]:
+    """Return ``values``, marked if one of ``names`` came twice."""
+    if len(set(names)) == len(names):
+        return values
+    marked = _WithDuplicate(values)
+    marked.duplicate = str(next(name for index, name in enumerate(names) if name in names[:index]))
+    return marked
+
+
+def sentences(problems: Iterable[Problem]) -> list[str]:
+    """Return a line for each kind of problem, with the rows or lines where it was found."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for problem in problems:
+        labels = found.setdefault((problem.column, problem.text), [])
+        if problem.label and problem.label not in labels:
+            labels.append(problem.label)
+    return [_sentence(column, text, labels) for (column, text), labels in found.items()]
+
+
+def _sentence(column: str, text: str, labels: list[str]) -> str:
+    more = len(labels) - _MOST_LABELS
+    shown = "; ".join(labels[:_MOST_LABELS]) + (f" and {more} more" if more > 0 else "")
+    where = ", ".join(part for part in (shown, f"column {column}" if column else "") if part)
+    return f"{where}: {text}" if where else text

@@ -25,7 +25,7 @@ class RowTask:
 
     Attributes:
         batch: of which it is part; the same for each run over an output folder.
-        topic: under which the worker tells how it goes on.
+        topic: of Dask's events, under which the worker reports its progress.
         row: its name.
         attempt: how often it has been begun before.
         notebooks: to execute, in order.
@@ -54,18 +54,16 @@ class NotebookResult:
     Attributes:
         name: of the notebook.
         text: of its file.
-        cells: of code.
         seconds: it took.
         error: a line about what stopped it; empty if nothing did.
-        account: of that, for a person.
+        details: of that, for a person.
     """
 
     name: str
     text: str = field(repr=False)
-    cells: int
     seconds: float
     error: str
-    account: str
+    details: str
 
 
 @dataclass(frozen=True)
@@ -76,13 +74,13 @@ class RowResult:
         notebooks: those that were executed; only the last can have failed.
         seconds: all took together.
         kernel_died: whether it ended because a kernel did, by itself.
-        called_off: whether it ended because the runner said so.
+        cancelled: whether it ended because the runner said so.
     """
 
     notebooks: Sequence[NotebookResult]
     seconds: float
     kernel_died: bool
-    called_off: bool
+    cancelled: bool
 
     @property
     def failed(self) -> NotebookResult | None:
@@ -94,8 +92,8 @@ class RowError(Exception):
     """Running a row raised something unforeseen; the message says what, and names no folder and no secret."""
 
 
-class News(TypedDict):
-    """What a worker tells while it runs a row.
+class RowEvent(TypedDict):
+    """What a worker reports while it runs a row.
 
     Attributes:
         row: its name.

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import socket
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from workshop.batch.task import News, NotebookResult, RowError, RowResult, RowTask
+from workshop.batch.task import NotebookResult, RowError, RowEvent, RowResult, RowTask
 from workshop.execution.deadline import Deadline
 from workshop.execution.executor import execute_plan
 from workshop.execution.progress import ProgressEvent, Reporter
@@ -26,12 +28,46 @@ from workshop.notebooks.secrets import Secrets
 from workshop.notebooks.series import Notebook
 from workshop.sandbox import kernel_environment
 
-_CALLED_OFF = "The batch was called off."
-_REACH = 5.0  # seconds to connect to the sandbox
+PROCESSORS = "workshop.processors"
+"""Where Dask's configuration has the processor for each of the first workers of this computer."""
+
+_CANCELLED = "The batch was cancelled."
+_CONNECT = 5.0  # seconds to connect to the sandbox
 _LOOK = 1.0  # seconds between two looks whether a row is still wanted
 
 _lock = threading.Lock()
 _running: dict[str, set[Deadline]] = {}
+
+
+def dask_setup(worker: Any) -> None:
+    """Keep to a processor, begin to get ready for the first row, and leave Ctrl-C in the terminal to the runner.
+
+    Dask calls this in the main thread of a worker process that the runner has started. What is started from here,
+    kernels say, notices Ctrl-C as usual.
+    """
+    import dask
+
+    processors: list[int] = dask.config.get(PROCESSORS)
+    if worker.name < len(processors):
+        _keep_to(processors[worker.name])
+    signal.signal(signal.SIGINT, lambda number, frame: None)
+    threading.Thread(target=get_ready, name="get-ready", daemon=True).start()
+
+
+def _keep_to(processor: int) -> None:
+    """Run on this processor alone: this thread, and what it will start.
+
+    Where that is not permitted, nothing changes: it is only for speed.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.sched_setaffinity(0, {processor})
+
+
+def get_ready(kind: KernelKind | None = None) -> None:
+    """Do what the first row would else have to wait for."""
+    warm_up(kind or default_kind())
+    import_papermill()
 
 
 def run_row(task: RowTask) -> RowResult:
@@ -51,20 +87,20 @@ def _run(task: RowTask) -> RowResult:
     import_papermill()
     began = time.monotonic()
     environment = dict(os.environ) if task.sandbox is None else kernel_environment(task.sandbox)
-    teller = _Teller(task)
-    teller.tell(None)
-    with _own_loop(), _on_leash(task) as leash, _folder(task.folder) as folder:
-        done = list(execute_plan(_plan(task, folder), environment, task.kind, teller, leash))
+    reporter = _RowReporter(task)
+    reporter.send(None)
+    with _own_loop(), _cancellable(task) as deadline, _folder(task.folder) as folder:
+        done = list(execute_plan(_plan(task, folder), environment, task.kind, reporter, deadline))
     failure = done[-1].failure
     return RowResult(
         notebooks=[_result(outcome) for outcome in done],
         seconds=time.monotonic() - began,
         kernel_died=failure is not None and failure.kernel_died,
-        called_off=leash.cancelled,
+        cancelled=deadline.cancelled,
     )
 
 
-@contextmanager
+@contextlib.contextmanager
 def _own_loop() -> Iterator[None]:
     """Close what a row's notebooks were executed by: Jupyter makes an event loop for each task of Dask's, and keeps it.
 
@@ -80,12 +116,12 @@ def _own_loop() -> Iterator[None]:
         loop.close()
 
 
-def call_off(batch: str) -> None:
+def cancel(batch: str) -> None:
     """End the rows of a batch that run in this process, by killing their kernels."""
     with _lock:
-        leashes = list(_running.get(batch, ()))
-    for leash in leashes:
-        leash.cancel(_CALLED_OFF)
+        deadlines = list(_running.get(batch, ()))
+    for deadline in deadlines:
+        deadline.cancel(_CANCELLED)
 
 
 def running(batch: str) -> int:
@@ -94,36 +130,30 @@ def running(batch: str) -> int:
         return len(_running.get(batch, ()))
 
 
-def reaches(endpoint: str, ca_file: str) -> bool:
-    """Say whether a sandbox can be used from here: its address answers, its certificate authority's file is there."""
+def can_reach(endpoint: str, ca_file: str) -> bool:
+    """Return whether a sandbox can be used from here: it answers, and its certificate authority's file is there."""
     address = urlsplit(endpoint)
     try:
-        socket.create_connection((address.hostname or "", address.port or 443), _REACH).close()
+        socket.create_connection((address.hostname or "", address.port or 443), _CONNECT).close()
     except OSError:
         return False
     return Path(ca_file).is_file()
 
 
-def get_ready(kind: KernelKind | None = None) -> None:
-    """Do what the first row would else have to wait for."""
-    warm_up(kind or default_kind())
-    import_papermill()
-
-
-@contextmanager
-def _on_leash(task: RowTask) -> Iterator[Deadline]:
-    leash = Deadline(task.timeout)
+@contextlib.contextmanager
+def _cancellable(task: RowTask) -> Iterator[Deadline]:
+    deadline = Deadline(task.timeout)
     ended = threading.Event()
-    watcher = threading.Thread(target=_watch, args=[*_task_here(), leash, ended], name="watch", daemon=True)
+    watcher = threading.Thread(target=_watch, args=[*_task_here(), deadline, ended], name="watch", daemon=True)
     with _lock:
-        _running.setdefault(task.batch, set()).add(leash)
+        _running.setdefault(task.batch, set()).add(deadline)
     watcher.start()
     try:
-        yield leash
+        yield deadline
     finally:
         ended.set()
         with _lock:
-            _running[task.batch].discard(leash)
+            _running[task.batch].discard(deadline)
             if not _running[task.batch]:
                 del _running[task.batch]
 
@@ -136,16 +166,16 @@ def _task_here() -> tuple[Any, str]:
     return worker, worker.get_current_task()
 
 
-def _watch(worker: Any, key: str, leash: Deadline, ended: threading.Event) -> None:
-    """Call a row off that nobody waits for any more: its runner was killed, or has given it up."""
+def _watch(worker: Any, key: str, deadline: Deadline, ended: threading.Event) -> None:
+    """Cancel a row that nobody waits for any more: its runner was killed, or has given it up."""
     while not ended.wait(_LOOK):
         task = worker.state.tasks.get(key)
         if task is None or task.state == "cancelled":
-            leash.cancel(_CALLED_OFF)
+            deadline.cancel(_CANCELLED)
             return
 
 
-@contextmanager
+@contextlib.contextmanager
 def _folder(wanted: str) -> Iterator[Path]:
     if Path(wanted).is_dir():
         yield Path(wanted)
@@ -175,10 +205,9 @@ def _result(outcome: Outcome) -> NotebookResult:
     return NotebookResult(
         name=outcome.name,
         text=_encodable(notebook_text(outcome.node)),
-        cells=outcome.cells,
         seconds=outcome.seconds,
         error=_encodable(" ".join(failure.error.split())) or "It failed." if failure else "",
-        account=_encodable(account_of(outcome.name, failure)) if failure else "",
+        details=_encodable(account_of(outcome.name, failure)) if failure else "",
     )
 
 
@@ -187,17 +216,17 @@ def _encodable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-class _Teller(Reporter):
+class _RowReporter(Reporter):
     """Tells the runner which notebooks are executed."""
 
     def __init__(self, task: RowTask) -> None:
         self._task = task
         self._worker, _ = _task_here()
 
-    def tell(self, notebook: str | None) -> None:
-        news: News = {"row": self._task.row, "attempt": self._task.attempt, "notebook": notebook}
-        self._worker.log_event(self._task.topic, news)
+    def send(self, notebook: str | None) -> None:
+        event: RowEvent = {"row": self._task.row, "attempt": self._task.attempt, "notebook": notebook}
+        self._worker.log_event(self._task.topic, event)
 
     def report(self, event: ProgressEvent) -> None:
         if event.state.ended:
-            self.tell(event.name)
+            self.send(event.name)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from workshop.batch.manifest import Manifest, Record, read_manifest
-from workshop.batch.states import State
 from workshop.errors import WorkshopError
+from workshop.notebooks.outcome import State
 
 ROWS = [Record(n, f"row-{n:04}", State.PENDING, inputs="abc") for n in range(1, 4)]
 

@@ -94,7 +94,7 @@ def test_the_default_counts_as_a_value(sources: list[Source]) -> None:
     assert len(problems(sources, {}, {"vm_name": "myvm", "identity_name": "id1"})) == 1
 
 
-def test_rows_of_a_resource_group_share_a_lane(sources: list[Source]) -> None:
+def test_rows_of_a_resource_group_share_a_concurrency_key(sources: list[Source]) -> None:
     rows = check(
         sources,
         {"resource_group": "rg-1", "vm_name": "vm1"},
@@ -102,9 +102,9 @@ def test_rows_of_a_resource_group_share_a_lane(sources: list[Source]) -> None:
         {"resource_group": "rg-10", "vm_name": "vm1"},
         {"resource_group": "rg-1", "vm_name": "vm1", "target": "azure"},
     )
-    lanes = [row.lane for row in rows]
-    assert lanes[0] == lanes[1]
-    assert len(set(lanes)) == 3
+    keys = [row.concurrency_key for row in rows]
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 3
 
 
 def test_a_column_names_the_rows(sources: list[Source]) -> None:
@@ -139,5 +139,5 @@ def test_a_row_is_told_by_its_notebooks_and_parameters(sources: list[Source], tm
 def test_the_notebooks_of_the_course_take_rows() -> None:
     sources = read_sources(find_series())
     rows = check(sources, *({"resource_group": f"rg-{n}", "vm_name": f"vm{n}"} for n in range(3)))
-    assert len({row.lane for row in rows}) == 3
+    assert len({row.concurrency_key for row in rows}) == 3
     assert {row.target for row in rows} == {"sandbox"}

@@ -8,42 +8,34 @@ from typing import Any
 
 import pytest
 
-from workshop.batch.cluster import Cluster, LostError
-from workshop.batch.judge import Judge, Policy
-from workshop.batch.manifest import Manifest
-from workshop.batch.place import Folder
+from workshop.batch.cluster import Cluster, RowLostError
+from workshop.batch.manifest import Manifest, Record
+from workshop.batch.output import LocalOutput
 from workshop.batch.rows import Row
-from workshop.batch.runner import Runner
-from workshop.batch.standing import Standing, Tally
-from workshop.batch.states import State
+from workshop.batch.runner import RetryPolicy, Runner
+from workshop.batch.status import BatchStatistics, RowStatus
 from workshop.batch.task import NotebookResult, RowResult, RowTask
 from workshop.errors import WorkshopError
+from workshop.execution.progress import ProgressEvent, Reporter
 from workshop.kernels.kernels import KernelKind
+from workshop.notebooks.outcome import State
 
-COMPLETED = RowResult([NotebookResult("00_a", "{}\n", 2, 0.1, "", "")], 0.1, False, False)
-FAILED = RowResult([NotebookResult("00_a", "{}\n", 2, 0.1, "ValueError: no", "00_a failed")], 0.1, False, False)
+COMPLETED = RowResult([NotebookResult("00_a", "{}\n", 0.1, "", "")], 0.1, False, False)
+FAILED = RowResult([NotebookResult("00_a", "{}\n", 0.1, "ValueError: no", "00_a failed")], 0.1, False, False)
 DIED = RowResult(FAILED.notebooks, 0.1, True, False)
-CALLED_OFF = RowResult(FAILED.notebooks, 0.1, False, True)
+CANCELLED = RowResult(FAILED.notebooks, 0.1, False, True)
 
 
-class Quiet:
+class Recorder(Reporter):
     def __init__(self) -> None:
         self.notes: list[str] = []
         self.notebooks: list[int] = []
-        self.order: list[tuple[str, State]] = []
+        self.statistics = BatchStatistics()
 
-    def __enter__(self) -> "Quiet":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def tick(self, tally: Tally) -> None:
-        assert tally.ended <= len(tally.standings)
-        self.notebooks.append(tally.notebooks)
-
-    def ended(self, standing: Standing, tally: Tally) -> None:
-        self.order.append((standing.row.name, standing.state))
+    def report(self, event: ProgressEvent) -> None:
+        self.statistics.add(event)
+        assert self.statistics.ended <= self.statistics.rows
+        self.notebooks.append(self.statistics.notebooks)
 
     def note(self, text: str) -> None:
         self.notes.append(text)
@@ -52,19 +44,19 @@ class Quiet:
 class PlayedCluster(Cluster):
     """Workers that answer as they are told, on a thread, as Dask's client does."""
 
-    def __init__(self, play: Callable[[RowTask], RowResult], room: int = 2) -> None:
+    def __init__(self, play: Callable[[RowTask], RowResult], capacity: int = 2) -> None:
         super().__init__(None, "batch", None)
         self.play = play
-        self.rooms = room
+        self.slots = capacity
         self.now: set[str] = set()
         self.most = 0
         self.begun: list[str] = []
         self.off = threading.Event()
 
-    def room(self) -> int:
-        if self.rooms < 0:
-            raise LostError("gone")
-        return self.rooms
+    def capacity(self) -> int:
+        if self.slots < 0:
+            raise RowLostError("gone")
+        return self.slots
 
     def submit(self, task: RowTask, on_end: Callable[[Any], None]) -> None:
         self.begun.append(task.row)
@@ -73,8 +65,8 @@ class PlayedCluster(Cluster):
 
         def work() -> None:
             try:
-                outcome: RowResult | LostError = self.play(task)
-            except LostError as error:
+                outcome: RowResult | RowLostError = self.play(task)
+            except RowLostError as error:
                 outcome = error
             self.now.discard(task.row)
             on_end(outcome)
@@ -82,43 +74,44 @@ class PlayedCluster(Cluster):
         threading.Thread(target=work).start()
 
     def result(self, future: Any) -> RowResult:
-        if isinstance(future, LostError):
+        if isinstance(future, RowLostError):
             raise future
         assert isinstance(future, RowResult)
         return future
 
-    def call_off(self) -> None:
+    def cancel(self) -> None:
         self.off.set()
 
 
 class Desk:
     """A batch of rows, and what is to be seen of it."""
 
-    def __init__(self, folder: Path, lanes: list[str]) -> None:
-        rows = [Row(n, f"r{n}", [{}], "azure", lane, f"in{n}") for n, lane in enumerate(lanes, 1)]
-        self.standings = [Standing(row) for row in rows]
+    def __init__(self, folder: Path, keys: list[str]) -> None:
+        rows = [Row(n, f"r{n}", [{}], "azure", key, f"in{n}") for n, key in enumerate(keys, 1)]
+        self.rows = [RowStatus(row) for row in rows]
         self.folder = folder
-        self.progress = Quiet()
+        self.reporter = Recorder()
 
-    def run(self, cluster: Cluster, policy: Policy | None = None, at: Callable[[Runner], object] = id) -> Runner:
+    def run(self, cluster: Cluster, policy: RetryPolicy | None = None, at: Callable[[Runner], object] = id) -> Runner:
         with Manifest(self.folder / "m") as manifest:
             runner = Runner(
-                Tally(self.standings),
-                lambda standing: RowTask(
-                    "batch", "topic", standing.row.name, standing.attempt, [], "", KernelKind.STOCK, None, None
+                self.rows,
+                lambda status: RowTask(
+                    "batch", "topic", status.row.name, status.attempt, [], "", KernelKind.STOCK, None, None
                 ),
                 cluster,
                 manifest,
-                Folder(self.folder),
-                self.progress,
-                Judge(policy or Policy(), None),
+                LocalOutput(self.folder),
+                self.reporter,
+                policy or RetryPolicy(),
+                None,
             )
             at(runner)
             runner.run()
         return runner
 
     def states(self) -> list[State]:
-        return [standing.state for standing in self.standings]
+        return [status.state for status in self.rows]
 
     def lines(self, name: str) -> list[str]:
         lines = map(json.loads, (self.folder / "m").read_text().splitlines())
@@ -135,7 +128,7 @@ def answers(*results: RowResult) -> Callable[[RowTask], RowResult]:
     return lambda task: results[min(task.attempt, len(results)) - 1]
 
 
-def test_all_rows_run_as_many_at_a_time_as_there_is_room_for(desk: Desk) -> None:
+def test_all_rows_run_as_many_at_a_time_as_the_workers_can_take(desk: Desk) -> None:
     barrier = threading.Barrier(2)
 
     def together(task: RowTask) -> RowResult:
@@ -150,16 +143,16 @@ def test_all_rows_run_as_many_at_a_time_as_there_is_room_for(desk: Desk) -> None
     assert (desk.folder / "r3" / "00_a.ipynb").read_text() == "{}\n"
 
 
-def test_rows_of_one_lane_never_run_together(tmp_path: Path) -> None:
+def test_rows_of_one_concurrency_key_never_run_together(tmp_path: Path) -> None:
     desk = Desk(tmp_path, ["a", "a", "b", "a", "b"])
-    lanes = {standing.row.name: standing.row.lane for standing in desk.standings}
+    keys = {status.row.name: status.row.concurrency_key for status in desk.rows}
     seen: list[list[str]] = []
 
     def complete(task: RowTask) -> RowResult:
-        seen.append(sorted(lanes[row] for row in cluster.now))
+        seen.append(sorted(keys[row] for row in cluster.now))
         return COMPLETED
 
-    cluster = PlayedCluster(complete, room=5)
+    cluster = PlayedCluster(complete, capacity=5)
     desk.run(cluster)
     assert desk.states() == [State.COMPLETED] * 5
     assert all(len(set(together)) == len(together) for together in seen)
@@ -169,16 +162,16 @@ def test_rows_of_one_lane_never_run_together(tmp_path: Path) -> None:
 def test_a_failure_is_its_own_rows(desk: Desk) -> None:
     desk.run(PlayedCluster(lambda task: FAILED if task.row == "r2" else COMPLETED))
     assert desk.states() == [State.COMPLETED, State.FAILED, State.COMPLETED, State.COMPLETED]
-    record = desk.standings[1].record()
+    record = Record.of(desk.rows[1])
     assert (record.notebook, record.error) == ("00_a", "ValueError: no")
     assert (desk.folder / "r2" / "00_a.ipynb").exists()
 
 
 @pytest.mark.parametrize(("retries", "state"), [(0, State.FAILED), (1, State.FAILED), (2, State.COMPLETED)])
 def test_a_row_is_run_again_as_often_as_asked(desk: Desk, retries: int, state: State) -> None:
-    desk.run(PlayedCluster(answers(FAILED, FAILED, COMPLETED)), Policy(retries))
+    desk.run(PlayedCluster(answers(FAILED, FAILED, COMPLETED)), RetryPolicy(retries))
     assert desk.states() == [state] * 4
-    assert [standing.attempt for standing in desk.standings] == [min(retries + 1, 3)] * 4
+    assert [status.attempt for status in desk.rows] == [min(retries + 1, 3)] * 4
     again = ["pending", "running"] * min(retries, 2)
     assert desk.lines("r1") == ["running", *again, str(state)]
 
@@ -186,11 +179,13 @@ def test_a_row_is_run_again_as_often_as_asked(desk: Desk, retries: int, state: S
 def test_a_dead_kernel_is_excused_twice(desk: Desk) -> None:
     desk.run(PlayedCluster(lambda task: DIED if task.row == "r1" else answers(DIED, COMPLETED)(task)))
     assert desk.states() == [State.FAILED] + [State.COMPLETED] * 3
-    assert [standing.attempt for standing in desk.standings] == [3, 2, 2, 2]
+    assert [status.attempt for status in desk.rows] == [3, 2, 2, 2]
 
 
 def test_fail_fast_begins_no_more_rows(desk: Desk) -> None:
-    desk.run(PlayedCluster(lambda task: FAILED if task.row == "r2" else COMPLETED, room=1), Policy(fail_fast=True))
+    desk.run(
+        PlayedCluster(lambda task: FAILED if task.row == "r2" else COMPLETED, capacity=1), RetryPolicy(fail_fast=True)
+    )
     assert desk.states() == [State.COMPLETED, State.FAILED, State.SKIPPED, State.SKIPPED]
     assert desk.lines("r4") == ["skipped"]
 
@@ -202,7 +197,7 @@ def test_an_interrupt_lets_what_runs_end(desk: Desk) -> None:
         runner[0].interrupt()
         return COMPLETED
 
-    ended = desk.run(PlayedCluster(play, room=1), at=runner.append)
+    ended = desk.run(PlayedCluster(play, capacity=1), at=runner.append)
     assert ended.interrupted
     assert desk.states() == [State.COMPLETED] + [State.CANCELLED] * 3
 
@@ -214,9 +209,9 @@ def test_a_second_interrupt_ends_what_runs(desk: Desk) -> None:
         runner[0].interrupt()
         runner[0].interrupt()
         assert cluster.off.wait(10)
-        return CALLED_OFF
+        return CANCELLED
 
-    cluster = PlayedCluster(play, room=1)
+    cluster = PlayedCluster(play, capacity=1)
     desk.run(cluster, at=runner.append)
     assert desk.states() == [State.CANCELLED] * 4
 
@@ -224,44 +219,44 @@ def test_a_second_interrupt_ends_what_runs(desk: Desk) -> None:
 def test_a_row_that_its_workers_did_not_survive_fails(desk: Desk) -> None:
     def play(task: RowTask) -> RowResult:
         if task.row == "r1":
-            raise LostError("4 workers died while they ran this row.")
+            raise RowLostError("4 workers died while they ran this row.")
         return COMPLETED
 
     desk.run(PlayedCluster(play))
     assert desk.states() == [State.FAILED] + [State.COMPLETED] * 3
-    assert desk.standings[0].record().error == "4 workers died while they ran this row."
+    assert Record.of(desk.rows[0]).error == "4 workers died while they ran this row."
 
 
 def test_without_the_scheduler_the_batch_ends(desk: Desk) -> None:
     def play(task: RowTask) -> RowResult:
-        cluster.rooms = -1
-        raise LostError("lost")
+        cluster.slots = -1
+        raise RowLostError("lost")
 
-    cluster = PlayedCluster(play, room=1)
+    cluster = PlayedCluster(play, capacity=1)
     runner = desk.run(cluster)
     assert desk.states() == [State.CANCELLED] * 4
-    assert runner.trouble == "gone"
+    assert runner.ended_early == "gone"
 
 
 def test_it_waits_for_workers(desk: Desk) -> None:
-    cluster = PlayedCluster(answers(COMPLETED), room=0)
-    threading.Timer(0.5, setattr, [cluster, "rooms", 1]).start()
+    cluster = PlayedCluster(answers(COMPLETED), capacity=0)
+    threading.Timer(0.5, setattr, [cluster, "slots", 1]).start()
     desk.run(cluster)
     assert desk.states() == [State.COMPLETED] * 4
 
 
-class FullDisk(Folder):
+class FullDisk(LocalOutput):
     def save(self, row: str, notebook: NotebookResult) -> None:
         raise WorkshopError("x.ipynb cannot be written: No space left on device.")
 
 
 def test_a_full_disk_ends_the_batch_and_says_so(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Folder, "save", FullDisk.save)
-    runner = desk.run(PlayedCluster(answers(COMPLETED), room=1))
-    assert "No space left" in runner.trouble
+    monkeypatch.setattr(LocalOutput, "save", FullDisk.save)
+    runner = desk.run(PlayedCluster(answers(COMPLETED), capacity=1))
+    assert "No space left" in runner.ended_early
     assert desk.states()[0] is State.FAILED
     assert set(desk.states()[2:]) == {State.CANCELLED}
-    assert "No space left" in str(desk.standings[0].record().error)
+    assert "No space left" in str(Record.of(desk.rows[0]).error)
 
 
 def test_a_manifest_that_cannot_be_written_ends_the_batch(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,23 +268,23 @@ def test_a_manifest_that_cannot_be_written_ends_the_batch(desk: Desk, monkeypatc
         whole(self, *records)
 
     monkeypatch.setattr(Manifest, "append", full)
-    cluster = PlayedCluster(lambda task: COMPLETED if task.row == "r1" or not cluster.off.wait(10) else CALLED_OFF)
+    cluster = PlayedCluster(lambda task: COMPLETED if task.row == "r1" or not cluster.off.wait(10) else CANCELLED)
     with pytest.raises(WorkshopError, match="No space left"):
         desk.run(cluster)
     assert cluster.off.is_set()
 
 
-def test_news_is_counted_and_stale_news_is_not(desk: Desk) -> None:
+def test_events_are_counted_and_stale_ones_are_not(desk: Desk) -> None:
     runner: list[Runner] = []
 
     def play(task: RowTask) -> RowResult:
         for attempt, notebook in ((task.attempt + 1, "00_a"), (task.attempt, None), (task.attempt, "00_a")):
-            runner[0].hear({"row": task.row, "attempt": attempt, "notebook": notebook})
-        runner[0].hear({"row": "nobody", "attempt": 1, "notebook": None})
+            runner[0].receive({"row": task.row, "attempt": attempt, "notebook": notebook})
+        runner[0].receive({"row": "nobody", "attempt": 1, "notebook": None})
         return COMPLETED
 
-    desk.run(PlayedCluster(play, room=1), at=runner.append)
-    seen = desk.progress.notebooks
+    desk.run(PlayedCluster(play, capacity=1), at=runner.append)
+    seen = desk.reporter.notebooks
     assert seen[-1] == 4
     assert seen == sorted(seen)
 
@@ -299,9 +294,9 @@ def test_a_row_that_another_worker_begins_anew_is_written_down(desk: Desk) -> No
 
     def play(task: RowTask) -> RowResult:
         for notebook in (None, "00_a", None):
-            runner[0].hear({"row": task.row, "attempt": task.attempt, "notebook": notebook})
+            runner[0].receive({"row": task.row, "attempt": task.attempt, "notebook": notebook})
         return COMPLETED
 
     desk.run(PlayedCluster(play), at=runner.append)
     assert desk.lines("r1") == ["running", "running", "completed"]
-    assert any("another one begins it anew" in note for note in desk.progress.notes)
+    assert any("another one begins it anew" in note for note in desk.reporter.notes)

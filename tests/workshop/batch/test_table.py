@@ -12,9 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workshop.batch.delimited import read_delimited
-from workshop.batch.problems import Problem, sentences
-from workshop.batch.table import RawRow, Table, read_table
+from workshop.batch.table import Problem, RawRow, Table, read_csv, read_table, sentences
 from workshop.errors import UsageError
 from workshop.notebooks.parameters import Text
 
@@ -60,7 +58,7 @@ def test_what_spreadsheets_save_is_read(tmp_path: Path, separator: str, end: str
 def test_what_a_csv_writer_writes_is_read_back(rows: list[list[str]], delimiter: str) -> None:
     written = io.StringIO()
     csv.writer(written, delimiter=delimiter, quoting=csv.QUOTE_ALL).writerows([["x1", "x2"], *rows])
-    found = read_delimited(written.getvalue())
+    found = read_csv(written.getvalue())
     assert found.columns == ["x1", "x2"]
     assert [cells for _, cells in found.records] == [[cell.strip() for cell in row] for row in rows]
     assert not found.problems
@@ -133,7 +131,7 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 def test_yaml_and_json_have_values_with_types(tmp_path: Path, ending: str, dump: Callable[[Any], str]) -> None:
     rows = [{"vm_name": "vm1", "count": 3, "more": {"a": [1, None]}}, {}]
     table = table_of(tmp_path, dump(rows), ending)
-    assert [(row.place, row.values) for row in table.rows] == [("row 1", rows[0]), ("row 2", {})]
+    assert [(row.label, row.values) for row in table.rows] == [("row 1", rows[0]), ("row 2", {})]
     assert not table.problems
 
 

@@ -12,8 +12,7 @@ import nbformat
 import pytest
 
 from tests.workshop.small_notebooks import notebook
-from workshop.batch.cluster import cluster
-from workshop.batch.processors import processors_of_their_own
+from workshop.batch.cluster import cluster, processors_of_their_own
 from workshop.batch.task import NotebookTask, RowTask
 from workshop.kernels.kernels import default_kind
 
@@ -43,7 +42,7 @@ def row(number: int, node: nbformat.NotebookNode) -> RowTask:
 def test_how_many_there_are(monkeypatch: pytest.MonkeyPatch, rows: int, jobs: int | None, workers: int) -> None:
     monkeypatch.setattr("dask.system.CPU_COUNT", 2)
     with cluster("batch", rows, None, jobs) as found:
-        assert found.room() == workers
+        assert found.capacity() == workers
 
 
 def test_rows_that_have_run_are_forgotten() -> None:

@@ -1,0 +1,114 @@
+"""Where the executed notebooks of a batch are saved: in a folder, or at any address that papermill writes to."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Any, Protocol
+
+from workshop.batch.task import NotebookResult
+from workshop.errors import UsageError, WorkshopError
+from workshop.files import write_whole
+from workshop.notebooks.secrets import Secrets
+
+
+class Output(Protocol):
+    """Keeps executed notebooks.
+
+    Attributes:
+        warning: why saving may fail; empty if nothing speaks against it.
+    """
+
+    warning: str
+
+    def save(self, row: str, notebook: NotebookResult) -> None:
+        """Save an executed notebook of a row.
+
+        Raises:
+            WorkshopError: It cannot be written; nothing of it is there.
+        """
+
+
+class LocalOutput:
+    """A folder with one for each row in it."""
+
+    warning = ""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def save(self, row: str, notebook: NotebookResult) -> None:
+        """Write a notebook whole or not at all."""
+        path = self._folder / row / f"{notebook.name}.ipynb"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, notebook.text)
+        except OSError as error:
+            raise WorkshopError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+class RemoteOutput:
+    """An address such as ``s3://bucket/folder``, written to as papermill does.
+
+    Args:
+        url: with or without a query, which may hold a signature and so is never shown.
+
+    Raises:
+        UsageError: papermill knows nothing that writes there, or it is not installed.
+    """
+
+    def __init__(self, url: str) -> None:
+        from papermill.iorw import papermill_io
+
+        base, mark, query = url.partition("?")
+        self._base = base.rstrip("/")
+        self._query = mark + query
+        self._secrets = Secrets([query])
+        self._io: Any = papermill_io
+        self.warning = self._try_listing()
+
+    def _try_listing(self) -> str:
+        """List a folder that is not there: whether papermill can use an address shows at the first use of it.
+
+        Whoever may write need not be allowed to list, so of all that can go wrong only what papermill lacks is final.
+        """
+        from papermill.exceptions import PapermillException, PapermillOptionalDependencyException
+
+        try:
+            handler = self._io.get_handler(self._base)
+        except PapermillException as error:
+            raise UsageError(f"papermill cannot write to {self._base}: {error}") from None
+        try:
+            handler.listdir(f"{self._base}/{uuid.uuid4().hex}{self._query}")
+        except PapermillOptionalDependencyException as error:
+            raise UsageError(f"papermill cannot write to {self._base}: {error}") from None
+        except (PapermillException, FileNotFoundError):  # it has no way to list such addresses, or nothing is there
+            return ""
+        except Exception as error:  # each scheme has its own
+            return f"{self._base} may not be usable, for it cannot be listed: {self._shown(error)}"
+        return ""
+
+    def save(self, row: str, notebook: NotebookResult) -> None:
+        """Write a notebook."""
+        url = f"{self._base}/{row}/{notebook.name}.ipynb"
+        try:
+            self._io.write(notebook.text, url + self._query)
+        except Exception as error:  # each scheme has its own
+            raise WorkshopError(f"{url} cannot be written: {self._shown(error)}") from None
+
+    def _shown(self, error: Exception) -> str:
+        return self._secrets.redact(f"{type(error).__name__}: {error}")
+
+
+def is_address(output: str) -> bool:
+    """Return whether an output is an address and not a folder."""
+    return "://" in output
+
+
+def open_output(output: str) -> Output:
+    """Return where a batch saves to.
+
+    Raises:
+        UsageError: It is an address that cannot be written to.
+    """
+    return RemoteOutput(output) if is_address(output) else LocalOutput(Path(output))

@@ -1,0 +1,170 @@
+"""What has become of each row of a batch, and of all of them in figures."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from workshop.batch.rows import Row
+from workshop.execution.progress import ProgressEvent
+from workshop.notebooks.outcome import State
+
+
+@dataclass(frozen=True)
+class Executed:
+    """A notebook that was executed for a row; ``error`` is empty if nothing stopped it."""
+
+    name: str
+    seconds: float
+    error: str
+
+
+@dataclass
+class RowStatus:
+    """A row and what has become of it.
+
+    Attributes:
+        row: the row.
+        state: it is in.
+        attempt: how often it has been begun.
+        own_failures: how many of those failed by the row's own doing.
+        other_failures: how many failed for a reason outside it.
+        notebooks: what its latest attempt executed.
+        executing: how many notebooks it has executed while it runs.
+        workers: how many have begun its latest attempt; a second one does if the first has ended.
+        error: a line about what was wrong.
+        details: of that, for a person.
+        seconds: the latest attempt took.
+        sandbox_restarts: how often the sandbox had been restarted when it was begun.
+        earlier: whether it was completed by an earlier run.
+    """
+
+    row: Row
+    state: State = State.PENDING
+    attempt: int = 0
+    own_failures: int = 0
+    other_failures: int = 0
+    notebooks: list[Executed] = field(default_factory=list)
+    executing: int = 0
+    workers: int = 0
+    error: str = ""
+    details: str = ""
+    seconds: float = 0.0
+    sandbox_restarts: int = 0
+    earlier: bool = False
+
+    @property
+    def failed_notebook(self) -> str | None:
+        """The notebook that stopped its latest attempt, if one did."""
+        return next((notebook.name for notebook in self.notebooks if notebook.error), None)
+
+    def begin_attempt(self, sandbox_restarts: int) -> None:
+        """Forget what the attempt before came to."""
+        self.state = State.RUNNING
+        self.attempt += 1
+        self.notebooks, self.executing, self.workers = [], 0, 0
+        self.error = self.details = ""
+        self.seconds = 0.0
+        self.sandbox_restarts = sandbox_restarts
+
+    def event(self) -> ProgressEvent:
+        """Return how far it is."""
+        return ProgressEvent(
+            name=self.row.name,
+            state=self.state,
+            done=self.executing if self.state is State.RUNNING else len(self.notebooks),
+            total=len(self.row.parameters),
+            seconds=self.seconds,
+            error=f"{self.failed_notebook}: {self.error}" if self.failed_notebook else self.error,
+        )
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """What came of a batch.
+
+    Attributes:
+        rows: all of them.
+        seconds: it took.
+        ended_early: what ended it before all rows had run; empty if nothing did.
+        interrupted: whether the user ended it.
+    """
+
+    rows: Sequence[RowStatus]
+    seconds: float
+    ended_early: str = ""
+    interrupted: bool = False
+
+    @property
+    def states(self) -> Counter[State]:
+        """How many rows are in each state."""
+        return Counter(status.state for status in self.rows)
+
+    @property
+    def passed(self) -> bool:
+        """Whether all rows are completed."""
+        return self.states[State.COMPLETED] == len(self.rows)
+
+
+class BatchStatistics:
+    """A batch in figures as it goes on, from its progress events.
+
+    Attributes:
+        begun: the names of the rows that this run has begun.
+        first_row_began: at which time of ``time.monotonic``; 0 before.
+    """
+
+    def __init__(self) -> None:
+        self.begun: set[str] = set()
+        self.first_row_began = 0.0
+        self._events: dict[str, ProgressEvent] = {}
+
+    def add(self, event: ProgressEvent) -> None:
+        """Take an event of a row into account."""
+        if event.state is State.RUNNING:
+            self.first_row_began = self.first_row_began or time.monotonic()
+            self.begun.add(event.name)
+        self._events[event.name] = event
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return len(self._events)
+
+    @property
+    def states(self) -> Counter[State]:
+        """How many rows are in each state."""
+        return Counter(event.state for event in self._events.values())
+
+    @property
+    def ended(self) -> int:
+        """How many rows have ended, those of earlier runs among them."""
+        return sum(event.state.ended for event in self._events.values())
+
+    @property
+    def notebooks(self) -> int:
+        """How many notebooks this run has executed."""
+        return sum(event.done for event in self._events.values())
+
+    @property
+    def rate(self) -> float:
+        """Rows a second in this run, since its first one was begun."""
+        ran = sum(self._events[name].state.ended for name in self.begun)
+        return ran / max(time.monotonic() - self.first_row_began, 1e-9)
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that are left, if it goes on like this; None as long as there is no telling."""
+        return (self.rows - self.ended) / self.rate if self.rate > 0 else None
+
+
+def duration(seconds: float) -> str:
+    """Return ``seconds`` as a person says it: ``42 s``, ``3 min 5 s``, ``2 h 10 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
