@@ -1,9 +1,13 @@
-"""Reading notebooks, and writing files whole or not at all."""
+"""Reading notebooks, making CSV, and writing files whole or not at all."""
 
 from __future__ import annotations
 
+import csv
+import io
 import os
+import re
 import uuid
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +15,9 @@ from workshop.errors import UsageError
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
+
+# What a spreadsheet takes for a formula at the beginning of a cell, or after what it may take for the end of one.
+_FORMULA = re.compile(r"(^|[;,|\t\r\n\"])(\s*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
 
 
 def read_notebook(path: Path) -> NotebookNode:
@@ -51,6 +58,13 @@ def notebook_text(notebook: NotebookNode) -> str:
 
     text: str = nbformat.writes(notebook)
     return text.rstrip("\n") + "\n"
+
+
+def csv_text(rows: Iterable[Sequence[str]]) -> str:
+    """Return rows as CSV in which a spreadsheet computes nothing: formulas have an apostrophe in front."""
+    text = io.StringIO()
+    csv.writer(text).writerows([_FORMULA.sub(r"\1\2'", cell) for cell in row] for row in rows)
+    return text.getvalue()
 
 
 def write_whole(path: Path, text: str) -> None:
