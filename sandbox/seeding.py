@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from rbac.roles import OWNER
-from sandbox.arm.compute.virtual_machines import new_virtual_machine
+from sandbox.arm.compute.machines import new_virtual_machine
 from sandbox.arm.resources.resource_groups import new_group
 from sandbox.cloud import Cloud
 from sandbox.core import seed_data

@@ -12,8 +12,8 @@ from pathlib import Path
 from rbac.roles import RoleDefinition, builtin_roles, load_roles
 from rbac.scopes import canonical
 from sandbox.app import App
-from sandbox.arm.compute.running_scripts import fail_lost_scripts
-from sandbox.arm.compute.vm_states import running_machines
+from sandbox.arm.compute.power import running_machines
+from sandbox.arm.compute.run_command import fail_lost_scripts
 from sandbox.cloud import Cloud, MetadataEndpoint, build_cloud
 from sandbox.core.clock import Clock, SystemClock
 from sandbox.core.timing import TIMINGS

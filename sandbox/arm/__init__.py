@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from sandbox.arm import local
 from sandbox.arm.authorization import role_assignments, role_definitions
-from sandbox.arm.compute import (
-    compute,
-    compute_catalog,
-    images,
-    run_command,
-    running_scripts,
-    virtual_machines,
-    vm_power,
-    vm_states,
-)
+from sandbox.arm.compute import images, machines, power, run_command, sizes
+from sandbox.arm.compute import provider as compute
 from sandbox.arm.managed_identity import federated_credentials, identities
-from sandbox.arm.network import network, network_accessories, network_interfaces, subnets, virtual_networks
+from sandbox.arm.network import interfaces, public_addresses, security_groups, virtual_networks
+from sandbox.arm.network import provider as network
 from sandbox.arm.resources import deployments, providers, resource_groups, subscriptions
 from sandbox.arm.routing import Operation
 from sandbox.cloud import Cloud
@@ -31,14 +24,14 @@ _MODULES = (
     federated_credentials,
     network,
     virtual_networks,
-    subnets,
-    network_interfaces,
-    network_accessories,
+    interfaces,
+    public_addresses,
+    security_groups,
     compute,
-    compute_catalog,
+    sizes,
     images,
-    virtual_machines,
-    vm_power,
+    machines,
+    power,
     run_command,
     local,
 )
@@ -47,5 +40,5 @@ OPERATIONS: tuple[Operation, ...] = tuple(operation for module in _MODULES for o
 
 def declare_effects(cloud: Cloud) -> None:
     """Say what completes each kind of long-running operation, and what goes with a resource that is removed."""
-    for module in (providers, resource_groups, identities, network, vm_states, running_scripts):
+    for module in (providers, resource_groups, identities, network, machines, power, run_command):
         module.declare_effects(cloud)

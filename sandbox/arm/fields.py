@@ -36,8 +36,8 @@ class Fields:
         return [name for name, member in self._value.items() if member is not None]
 
     def value(self, name: str) -> Any:
-        """Return the member ``name`` whatever it is, without what is null in it; None where it is missing."""
-        return without_nulls(self._get(name))
+        """Return the member ``name``, whatever it is; None where it is missing."""
+        return self._members.get(fold(name))
 
     def object(self, name: str) -> Fields:
         """Return the object ``name``, an empty one where it is missing."""
@@ -59,7 +59,7 @@ class Fields:
 
     def text(self, name: str, allowed: Iterable[str] = ()) -> str | None:
         """Return the string ``name``, or None; with ``allowed``, one of those in their case."""
-        found = self._get(name)
+        found = self.value(name)
         if found is None:
             return None
         if not isinstance(found, str):
@@ -78,7 +78,7 @@ class Fields:
 
     def flag(self, name: str) -> bool | None:
         """Return the boolean ``name``, or None."""
-        found = self._get(name)
+        found = self.value(name)
         if isinstance(found, str):
             found = _FLAGS.get(fold(found), found)
         if found is not None and not isinstance(found, bool):
@@ -87,7 +87,7 @@ class Fields:
 
     def number(self, name: str, low: int, high: int) -> int | None:
         """Return the whole number ``name`` from ``low`` to ``high``, or None."""
-        found = self._get(name)
+        found = self.value(name)
         if isinstance(found, str) and _NUMBER.fullmatch(found):
             found = int(found)
         if found is None:
@@ -105,9 +105,6 @@ class Fields:
         """Return ``values`` and after them, as they are, the members that are not among them."""
         taken = set(map(fold, values))
         return {**values, **{name: member for name, member in self.plain().items() if fold(name) not in taken}}
-
-    def _get(self, name: str) -> Any:
-        return self._members.get(fold(name))
 
     def _at(self, name: str) -> str:
         return f"{self.path}.{name}" if self.path else name

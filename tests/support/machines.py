@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.arm.compute.virtual_machines import new_virtual_machine
+from sandbox.arm.compute.machines import new_virtual_machine
 from sandbox.core.http import Answer
 from sandbox.core.seed_data import LOCATION, RESOURCE_GROUP, VM_NAME
 from sandbox.state.store import Resource

@@ -1,4 +1,8 @@
-"""Run Command: scripts that Resource Manager has run inside a virtual machine, and the commands there are."""
+"""Run Command: scripts that Resource Manager has run inside a virtual machine, and the commands there are.
+
+The operation of a script that runs is kept beside its machine, so that there is one at a time, and so that one whose
+process is gone, for whatever reason, ends as a failed operation and not as one that never ends.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +11,19 @@ from typing import Any
 
 from rbac.folding import fold
 from sandbox.arm import versions
-from sandbox.arm.compute import compute
-from sandbox.arm.compute.running_scripts import begin_script, is_running_script, os_type
-from sandbox.arm.compute.vm_states import TYPE, check_allowed
+from sandbox.arm.compute import provider
+from sandbox.arm.compute.provider import LOCATION, MACHINE, check_allowed, missing
 from sandbox.arm.fields import Fields
 from sandbox.arm.routing import Call, Operations
 from sandbox.arm.tracked import existing
+from sandbox.cloud import Cloud
 from sandbox.core import errors
 from sandbox.core.http import Answer
-from sandbox.guest.scripts import Script
+from sandbox.core.resource_ids import VIRTUAL_MACHINE
+from sandbox.guest.scripts import Ended, Script, Scripts
 from sandbox.state.store import Resource
 
-_MACHINE = "/subscriptions/{subscription}/resourceGroups/{resource_group}/providers/" + TYPE + "/{name}"
-_COMMANDS = "/subscriptions/{subscription}/providers/Microsoft.Compute/locations/{location}/runCommands"
+_COMMANDS = LOCATION + "/runCommands"
 _READ = "Microsoft.Compute/locations/runCommands/read"
 _LONGEST_SCRIPT = 256 * 1024  # bytes
 
@@ -52,32 +56,43 @@ _POWERSHELL = {
 }
 _SCHEMA = {"$schema": "http://schema.management.azure.com/schemas/2016-11-17/runcommands.json"}
 _KNOWN: dict[str, dict[str, Any]] = {"runshellscript": _SCHEMA | _SHELL, "runpowershellscript": _SCHEMA | _POWERSHELL}
+_KEPT_AS = "run_command"
+_EFFECT = "vm.runCommand"
+_EXTENSION = {"Linux": "RunCommandLinux", "Windows": "RunCommandWindows"}
+_PREEMPTED = ("OperationPreempted", "Operation execution has been preempted by a more recent operation.")
+_LOST = (
+    "InternalExecutionError",
+    "An internal execution error occurred: the sandbox was stopped while the script was running.",
+)
 
-_on_machines = Operations(TYPE, versions.COMPUTE)
+_on_machines = Operations(VIRTUAL_MACHINE, versions.COMPUTE)
 _on_commands = Operations("Microsoft.Compute/locations/runCommands", versions.COMPUTE)
 
 
-@_on_machines.operation("POST", f"{_MACHINE}/runCommand", action=f"{TYPE}/runCommand/action", quota=compute.UPDATE)
+@_on_machines.operation(
+    "POST", f"{MACHINE}/runCommand", action=f"{VIRTUAL_MACHINE}/runCommand/action", quota=provider.UPDATE
+)
 def run_command(call: Call) -> Answer:
     """Begin to run a script inside a machine."""
     body = Fields(call.json(), "")
-    machine = existing(call, TYPE)
-    command = _find(_command_id(body))
+    machine = existing(call, VIRTUAL_MACHINE)
+    command_id = body.text("commandId")
+    if command_id is None:
+        raise missing("commandId")
+    command = _find(command_id)
     script = _read_script(body, command)
     _check_machine(machine, command)
-    _check_sandbox(call, machine, script)
-    operation_id = begin_script(call.cloud, machine, script)
-    return Answer(202, headers=compute.follow(call, machine, operation_id))
+    scripts = _check_sandbox(call.cloud.scripts, machine, script)
+    operation_id = _begin(call.cloud, scripts, machine, script)
+    return Answer(202, headers=provider.follow(call, machine, operation_id))
 
 
 @_on_commands.operation("GET", _COMMANDS, action=_READ)
 def list_commands(call: Call) -> Answer:
     """Answer the commands there are."""
     details = ("script", "parameters")
-    return Answer(
-        200,
-        {"value": [{k: v for k, v in known.items() if k not in details} for known in _KNOWN.values()]},
-    )
+    value = [{name: member for name, member in known.items() if name not in details} for known in _KNOWN.values()]
+    return Answer(200, {"value": value})
 
 
 @_on_commands.operation("GET", _COMMANDS + "/{command}", action=_READ)
@@ -87,13 +102,6 @@ def get_command(call: Call) -> Answer:
 
 
 operations = (*_on_machines, *_on_commands)
-
-
-def _command_id(body: Fields) -> str:
-    command_id = body.text("commandId")
-    if command_id is None:
-        raise errors.invalid_parameter("Required parameter 'commandId' is missing (null).")
-    return command_id
 
 
 def _find(command_id: str) -> dict[str, Any]:
@@ -127,22 +135,22 @@ def _check_text(path: str, text: str) -> None:
 
 def _check_machine(machine: Resource, command: dict[str, Any]) -> None:
     check_allowed(machine, "runCommand")
-    if command["osType"] != os_type(machine):
+    if command["osType"] != _os_type(machine):
         raise errors.conflict(
-            "Conflict", f"Run command OS type '{command['osType']}' does not match the target OS {os_type(machine)}."
+            "Conflict", f"Run command OS type '{command['osType']}' does not match the target OS {_os_type(machine)}."
         )
     if machine.internal["power"] != "running":
         raise errors.conflict("OperationNotAllowed", "The operation requires the VM to be running (or set to run).")
-    if is_running_script(machine):
+    if _KEPT_AS in machine.internal:
         raise errors.conflict(
             "Conflict",
             "Run command extension execution is in progress. Please wait for completion before invoking a run command.",
         )
 
 
-def _check_sandbox(call: Call, machine: Resource, script: Script) -> None:
-    """Refuse what would be fine in Azure, and say that it is the sandbox which refuses."""
-    if call.cloud.scripts is None:
+def _check_sandbox(scripts: Scripts | None, machine: Resource, script: Script) -> Scripts:
+    """Refuse what would be fine in Azure, and say that it is the sandbox which refuses; return what runs scripts."""
+    if scripts is None:
         raise errors.conflict(
             "OperationNotAllowed",
             "Run Command is off in this sandbox, since it would run a program on the computer that the sandbox is on, "
@@ -154,3 +162,92 @@ def _check_sandbox(call: Call, machine: Resource, script: Script) -> None:
             f"The script for '{machine.body['name']}' needs PowerShell, and there is no program 'pwsh' on the computer "
             "that the sandbox is on.",
         )
+    return scripts
+
+
+def _begin(cloud: Cloud, scripts: Scripts, machine: Resource, script: Script) -> str:
+    machine_id = machine.id
+    operation_id = cloud.long_operations.begin(_EFFECT, machine_id, scripts.limit)
+    machine.internal[_KEPT_AS] = operation_id
+    cloud.store.put(machine)
+
+    def ended(operation_id: str, what: Ended) -> None:
+        with cloud.store.transaction():
+            machine = cloud.store.get(machine_id)
+            if machine is not None and machine.internal.get(_KEPT_AS) == operation_id:
+                _finish(cloud, machine, _outcome(machine, what))
+                cloud.store.put(machine)
+
+    scripts.start(operation_id, machine_id, script, ended)
+    return operation_id
+
+
+def preempt_script(cloud: Cloud, machine: Resource) -> None:
+    """End the script that runs inside a machine which is about to stop; the caller keeps the machine."""
+    _abandon(cloud, machine, *_PREEMPTED)
+
+
+def fail_lost_scripts(cloud: Cloud) -> None:
+    """Fail the operations of an earlier process of the sandbox: their scripts ended with it."""
+    for machine in cloud.store.list(cloud.seed_data.subscription, VIRTUAL_MACHINE):
+        if _KEPT_AS in machine.internal:
+            _abandon(cloud, machine, *_LOST)
+            cloud.store.put(machine)
+
+
+def declare_effects(cloud: Cloud) -> None:
+    """Say what becomes of a script that takes too long."""
+
+    def timed_out(machine_id: str) -> None:
+        machine = cloud.store.get(machine_id)
+        if machine is not None:
+            message = (
+                f"Provisioning of VM extension {_extension(machine)} has timed out. Extension provisioning has taken "
+                "too long to complete. The extension did not report a message."
+            )
+            _abandon(cloud, machine, "VMExtensionProvisioningTimeout", message)
+            cloud.store.put(machine)
+
+    cloud.long_operations.on(_EFFECT, timed_out)
+
+
+def _abandon(cloud: Cloud, machine: Resource, code: str, message: str) -> None:
+    operation_id = machine.internal.get(_KEPT_AS)
+    if operation_id is None:
+        return
+    _finish(cloud, machine, {"error": {"code": code, "message": message}})
+    if cloud.scripts is not None:
+        cloud.scripts.stop(operation_id)
+
+
+def _finish(cloud: Cloud, machine: Resource, outcome: dict[str, Any]) -> None:
+    cloud.long_operations.finish(machine.internal.pop(_KEPT_AS), outcome)
+
+
+def _outcome(machine: Resource, ended: Ended) -> dict[str, Any]:
+    """Return what an operation came to: a script's own failure is none of the operation's, as in Azure."""
+    if not ended.begun:
+        message = (
+            f"VM has reported a failure when processing extension '{_extension(machine)}'. "
+            f'Error message: "{ended.stderr.strip()}".'
+        )
+        return {"error": {"code": "VMExtensionProvisioningError", "message": message}}
+    if _os_type(machine) == "Windows":
+        streams = (("StdOut", ended.stdout), ("StdErr", ended.stderr))
+        value = [_succeeded(f"ComponentStatus/{name}/succeeded", text.rstrip()) for name, text in streams]
+    else:
+        message = f"Enable succeeded: \n[stdout]\n{ended.stdout}\n[stderr]\n{ended.stderr}"
+        value = [_succeeded("ProvisioningState/succeeded", message)]
+    return {"output": {"value": value}}
+
+
+def _succeeded(code: str, message: str) -> dict[str, str]:
+    return {"code": code, "level": "Info", "displayStatus": "Provisioning succeeded", "message": message}
+
+
+def _os_type(machine: Resource) -> str:
+    return str(machine.properties["storageProfile"]["osDisk"]["osType"])
+
+
+def _extension(machine: Resource) -> str:
+    return _EXTENSION[_os_type(machine)]

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sandbox.arm.compute import vm_properties
+from sandbox.arm.compute.properties import change, fill
+from sandbox.arm.compute.schema import read
 from sandbox.arm.fields import Fields
 from sandbox.core.ids import Ids
 from sandbox.entra.keys import SigningKey
@@ -157,6 +158,7 @@ def test_the_good_bodies_are_good(key: SigningKey, kind: str) -> None:
 
 # --- what is filled in ---------------------------------------------------------------------------------------------
 
+_VM = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/vm"
 _INTERFACE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/networkInterfaces/n"
 
 
@@ -184,10 +186,10 @@ def properties(draw: st.DrawFn) -> dict[str, Any]:
 
 @given(properties())
 def test_filling_in_what_is_filled_in_changes_nothing(given_properties: dict[str, Any]) -> None:
-    def fill(value: dict[str, Any]) -> dict[str, Any]:
-        return vm_properties.fill(Ids(1), "/subscriptions/s/resourceGroups/g", "vm", Fields(value, "properties"))
+    def filled(value: dict[str, Any]) -> dict[str, Any]:
+        return fill(Ids(1), _VM, read(Fields(value, "properties")))
 
-    once = fill(given_properties)
-    assert fill(once) == once
-    changed = vm_properties.change(Ids(1), "/subscriptions/s/resourceGroups/g", "vm", once, Fields(once, "properties"))
+    once = filled(given_properties)
+    assert filled(once) == once
+    changed = change(Ids(1), _VM, once, read(Fields(once, "properties")))
     assert changed == once

@@ -7,7 +7,7 @@ from typing import Any
 
 import requests
 
-from sandbox.arm.compute.virtual_machines import new_virtual_machine
+from sandbox.arm.compute.machines import new_virtual_machine
 from sandbox.core import seed_data
 from sandbox.core.timing import Timing
 from sandbox.entra.keys import SigningKey

@@ -80,12 +80,12 @@ ELSEWHERE = {
         "sandbox/arm/managed_identity/test_federated_credentials.py::test_no_more_than_twenty"
     ),
     "an etag grows by one with each write": (
-        "sandbox/arm/test_virtual_machines.py::test_the_etag_counts_and_can_be_a_condition"
+        "sandbox/arm/compute/test_machines.py::test_the_etag_counts_and_can_be_a_condition"
     ),
     "a type compares without case and spaces": (
-        "sandbox/arm/test_vm_identity.py::test_types_compare_without_case_and_spaces"
+        "sandbox/arm/compute/test_identity_block.py::test_types_compare_without_case_and_spaces"
     ),
-    "a Linux machine's fields": "sandbox/arm/test_virtual_machines.py::test_a_linux_machine",
+    "a Linux machine's fields": "sandbox/arm/compute/test_machines.py::test_a_linux_machine",
     "a token lives for 24 hours and is kept": (
         "sandbox/imds/test_tokens.py::test_the_same_token_is_handed_out_while_it_lasts"
     ),
@@ -100,7 +100,7 @@ ELSEWHERE = {
         "sandbox/entra/test_tokens.py::test_a_managed_identitys_token_names_the_identity_and_the_machine"
     ),
     "an identity reaches the metadata service with a delay": (
-        "sandbox/arm/test_machine_identities.py::test_the_metadata_service_learns_of_an_identity_with_a_delay"
+        "sandbox/arm/compute/test_machine_identities.py::test_the_metadata_service_learns_of_an_identity_with_a_delay"
     ),
     "Run Command's result has [stdout] and [stderr]": (
         "sandbox/guest/test_scripts.py::test_a_script_runs_inside_the_machine"

@@ -13,7 +13,7 @@ from hypothesis import Phase, settings
 from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 
 from rbac.scopes import canonical
-from sandbox.arm.compute.virtual_machines import new_virtual_machine
+from sandbox.arm.compute.machines import new_virtual_machine
 from sandbox.arm.managed_identity import identities
 from sandbox.core import seed_data
 from sandbox.state.gate import Gate

@@ -10,7 +10,7 @@ from typing import Any
 from requests.structures import CaseInsensitiveDict
 
 from rbac.roles import OWNER
-from sandbox.arm.compute.virtual_machines import new_virtual_machine
+from sandbox.arm.compute.machines import new_virtual_machine
 from sandbox.arm.resources.resource_groups import new_group
 from sandbox.core.http import Request
 from sandbox.state.directory import Principal

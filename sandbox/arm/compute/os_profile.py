@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sandbox.arm.compute.vm_storage import missing
-from sandbox.arm.fields import Fields
+from sandbox.arm.compute.provider import missing
+from sandbox.arm.compute.schema import completed
 from sandbox.core import errors
 
 _SECRETS = ("adminPassword", "customData")
@@ -24,7 +24,7 @@ _CLASSES = (r"[a-z]", r"[A-Z]", r"[0-9]", r"[^A-Za-z0-9]")
 _PASSWORD_CLASSES = 3  # of these four, at least
 
 
-def os_of(given: Fields) -> str | None:
+def os_of(given: dict[str, Any]) -> str | None:
     """Return the operating system whose configuration an OS profile has, or None."""
     windows, linux = "windowsConfiguration" in given, "linuxConfiguration" in given
     if windows and linux:
@@ -34,39 +34,37 @@ def os_of(given: Fields) -> str | None:
     return "Windows" if windows else "Linux" if linux else None
 
 
-def fill(given: Fields, name: str, os_type: str) -> dict[str, Any]:
+def fill(given: dict[str, Any], name: str, os_type: str) -> dict[str, Any]:
     """Return the whole profile of the machine ``name`` without its secrets."""
-    computer_name = given.text("computerName") or name
+    computer_name, username = given.get("computerName") or name, given.get("adminUsername")
     _check_computer_name(computer_name, os_type)
-    username = given.text("adminUsername")
     if not username:
         raise missing("osProfile.adminUsername")
     _check_username(username, os_type)
     if os_of(given) not in (None, os_type):
         raise errors.invalid_parameter(f"The configuration in the OS profile is not for the image's {os_type}.")
     configuration = _windows(given) if os_type == "Windows" else _linux(given)
-    filled = given.completed(
+    filled = completed(
+        given,
         computerName=computer_name,
         adminUsername=username,
         **configuration,
-        secrets=[secret.plain() for secret in given.objects("secrets")],
-        allowExtensionOperations=_default(given, "allowExtensionOperations", True),
-        requireGuestProvisionSignal=_default(given, "requireGuestProvisionSignal", True),
+        secrets=given.get("secrets", []),
+        allowExtensionOperations=given.get("allowExtensionOperations", True),
+        requireGuestProvisionSignal=given.get("requireGuestProvisionSignal", True),
     )
-    return {name: value for name, value in filled.items() if name not in _SECRETS}
+    return {member: value for member, value in filled.items() if member not in _SECRETS}
 
 
-def check_credentials(given: Fields, os_type: str) -> None:
+def check_credentials(given: dict[str, Any], os_type: str) -> None:
     """Refuse a new machine that nobody could sign in to, or with a password that is too weak."""
-    password = given.text("adminPassword")
-    configuration = given.object("linuxConfiguration")
-    for key in configuration.object("ssh").objects("publicKeys"):
-        key.text("path")
-        if not key.text("keyData"):
-            raise missing("linuxConfiguration.ssh.publicKeys.keyData")
+    password = given.get("adminPassword")
+    keys = given.get("linuxConfiguration", {}).get("ssh", {}).get("publicKeys", [])
+    if not all(key.get("keyData") for key in keys):
+        raise missing("linuxConfiguration.ssh.publicKeys.keyData")
     if password is None and os_type == "Windows":
         raise missing("adminPassword")
-    if password is None and not configuration.object("ssh").objects("publicKeys"):
+    if password is None and not keys:
         raise errors.invalid_parameter(
             "Authentication using either SSH or by user name and password must be enabled in Linux profile."
         )
@@ -108,31 +106,28 @@ def _check_username(name: str, os_type: str) -> None:
         )
 
 
-def _windows(given: Fields) -> dict[str, Any]:
-    configuration = given.object("windowsConfiguration")
-    filled = configuration.completed(
-        provisionVMAgent=_default(configuration, "provisionVMAgent", True),
-        enableAutomaticUpdates=_default(configuration, "enableAutomaticUpdates", True),
-        patchSettings={**_WINDOWS_PATCHES, **configuration.object("patchSettings").plain()},
+def _windows(given: dict[str, Any]) -> dict[str, Any]:
+    configuration = given.get("windowsConfiguration", {})
+    filled = completed(
+        configuration,
+        provisionVMAgent=configuration.get("provisionVMAgent", True),
+        enableAutomaticUpdates=configuration.get("enableAutomaticUpdates", True),
+        patchSettings={**_WINDOWS_PATCHES, **configuration.get("patchSettings", {})},
     )
     if "additionalUnattendContent" in configuration:  # its content may hold a password
         filled["additionalUnattendContent"] = [
-            {name: value for name, value in entry.plain().items() if name != "content"}
-            for entry in configuration.objects("additionalUnattendContent")
+            {name: value for name, value in entry.items() if name != "content"}
+            for entry in configuration["additionalUnattendContent"]
         ]
     return {"windowsConfiguration": filled}
 
 
-def _linux(given: Fields) -> dict[str, Any]:
-    configuration = given.object("linuxConfiguration")
-    filled = configuration.completed(
-        disablePasswordAuthentication=_default(configuration, "disablePasswordAuthentication", False),
-        provisionVMAgent=_default(configuration, "provisionVMAgent", True),
-        patchSettings={**_LINUX_PATCHES, **configuration.object("patchSettings").plain()},
+def _linux(given: dict[str, Any]) -> dict[str, Any]:
+    configuration = given.get("linuxConfiguration", {})
+    filled = completed(
+        configuration,
+        disablePasswordAuthentication=configuration.get("disablePasswordAuthentication", False),
+        provisionVMAgent=configuration.get("provisionVMAgent", True),
+        patchSettings={**_LINUX_PATCHES, **configuration.get("patchSettings", {})},
     )
     return {"linuxConfiguration": filled}
-
-
-def _default(given: Fields, name: str, default: bool) -> bool:
-    value = given.flag(name)
-    return default if value is None else value

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.arm.network.network import INTERFACE
+from sandbox.arm.network.provider import INTERFACE
 from sandbox.core.http import Answer
 from tests.support.desk import Desk, code, message
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.arm.compute.virtual_machines import running_machines
+from sandbox.arm.compute.power import running_machines
 from tests.support.desk import Desk, code, message
 from tests.support.machines import NETWORK, PASSWORD, SSH, UBUNTU, Machines
 

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from sandbox.arm.compute.compute import GET, LIST, UPDATE
-from sandbox.arm.compute.virtual_machines import running_machines
+from sandbox.arm.compute.power import running_machines
+from sandbox.arm.compute.provider import GET, LIST, UPDATE
 from sandbox.core.quota import TokenBuckets
 from tests.support.clocks import FrozenClock
 from tests.support.desk import Desk, code, message

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.arm import versions
-from sandbox.arm.compute.vm_states import TYPE as VM_TYPE
+from sandbox.arm.compute.provider import LOCATION, NAMESPACE
 from sandbox.arm.listing import invalid_filter, read_filter
-from sandbox.arm.routing import Call, Operations
+from sandbox.arm.routing import SUBSCRIPTION, Call, Operations
 from sandbox.core import seed_data
 from sandbox.core.http import Answer
+from sandbox.core.resource_ids import VIRTUAL_MACHINE
 from sandbox.core.seed_data import location_name
 
-_NAMESPACE = "/subscriptions/{subscription}/providers/Microsoft.Compute"
 _CORES, _MACHINES = "cores", "virtualMachines"
 _FAMILIES = {
     "standardBSFamily": "Standard BS Family vCPUs",
@@ -51,10 +51,10 @@ SIZES = (
 )
 _BY_NAME = {size.name.casefold(): size for size in SIZES}
 
-operations = Operations("Microsoft.Compute/skus", versions.COMPUTE)
+operations = Operations(NAMESPACE + "/skus", versions.COMPUTE)
 
 
-@operations.operation("GET", _NAMESPACE + "/skus", action="Microsoft.Compute/skus/read")
+@operations.operation("GET", f"{SUBSCRIPTION}/providers/{NAMESPACE}/skus", action=NAMESPACE + "/skus/read")
 def list_skus(call: Call) -> Answer:
     """Answer the sizes in each region, or in the one that ``$filter`` names: ``location eq 'eastus'``."""
     wanted = read_filter(call)
@@ -64,14 +64,12 @@ def list_skus(call: Call) -> Answer:
     return Answer(200, {"value": [_sku(size, region) for region in regions if region for size in SIZES]})
 
 
-@operations.operation(
-    "GET", _NAMESPACE + "/locations/{location}/usages", action="Microsoft.Compute/locations/usages/read"
-)
+@operations.operation("GET", LOCATION + "/usages", action=NAMESPACE + "/locations/usages/read")
 def list_usages(call: Call) -> Answer:
     """Answer how many machines and cores there are in a region, and how many there may be."""
     region = location_name(call["location"])
     used: Counter[str] = Counter()
-    for machine in call.cloud.store.list(call.cloud.seed_data.subscription, VM_TYPE):
+    for machine in call.cloud.store.list(call.cloud.seed_data.subscription, VIRTUAL_MACHINE):
         if machine.body["location"] == region:
             used[_MACHINES] += 1
             size = _BY_NAME.get(str(machine.properties["hardwareProfile"]["vmSize"]).casefold())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from rbac.scopes import canonical
@@ -11,7 +11,7 @@ from sandbox.arm import versions
 from sandbox.arm.fields import Fields, read_location, read_tags
 from sandbox.arm.listing import list_resources
 from sandbox.arm.polling import find_operation, operation_url, pace
-from sandbox.arm.routing import Call, Operations
+from sandbox.arm.routing import GROUP, SUBSCRIPTION, Call, Operations
 from sandbox.arm.tracked import check_same_location, existing, find, group_name
 from sandbox.cloud import Cloud
 from sandbox.core import errors
@@ -25,17 +25,18 @@ INTERFACE = NAMESPACE + "/networkInterfaces"
 PUBLIC_ADDRESS = NAMESPACE + "/publicIPAddresses"
 SECURITY_GROUP = NAMESPACE + "/networkSecurityGroups"
 
-GROUP = "/subscriptions/{subscription}/resourceGroups/{resource_group}/providers/"
-_OPERATION = "/subscriptions/{subscription}/providers/" + NAMESPACE + "/locations/{location}/"
+_LOCATION = f"{SUBSCRIPTION}/providers/{NAMESPACE}/locations/{{location}}"
 _NAME = re.compile(r"[A-Za-z0-9]([\w.-]{0,78}\w)?", re.ASCII)
 _REFERENCE = re.compile(r"(/[\w.()-]+)+")
 
+Fill = Callable[[Call, Resource, Fields], None]
+Check = Callable[[Cloud, Resource], None]
 Show = Callable[[Cloud, Resource], dict[str, Any]]
 
 operations = Operations(NAMESPACE + "/locations", versions.NETWORK)
 
 
-@operations.operation("GET", _OPERATION + "operations/{operation}", action=None)
+@operations.operation("GET", _LOCATION + "/operations/{operation}", action=None)
 def poll(call: Call) -> Answer:
     """Answer how far an operation is."""
     operation = find_operation(call)
@@ -44,7 +45,7 @@ def poll(call: Call) -> Answer:
     return Answer(200, {"status": "Succeeded"})
 
 
-@operations.operation("GET", _OPERATION + "operationResults/{operation}", action=None)
+@operations.operation("GET", _LOCATION + "/operationResults/{operation}", action=None)
 def poll_result(call: Call) -> Answer:
     """Answer 202 while an operation is going on, then 204."""
     operation = find_operation(call)
@@ -69,40 +70,52 @@ def declare_effects(cloud: Cloud) -> None:
     cloud.long_operations.on("network.delete", deleted)
 
 
-def declare_reads(owner: Operations, type_: str, show: Show) -> None:
-    """Declare how resources of a type are read, one by one and listed; ``show`` makes what is shown of each."""
+def declare_operations(type_: str, *, fill: Fill, check_unused: Check, show: Show) -> Operations:
+    """Declare how resources of a type are made, changed, read, listed and deleted.
 
-    @owner.operation("GET", GROUP + type_ + "/{name}", action=type_ + "/read")
+    ``fill`` gives a resource what the body of a PUT says; ``check_unused`` refuses to delete one that something needs;
+    ``show`` makes what is shown of one.
+    """
+    declared = Operations(type_, versions.NETWORK)
+    in_group, in_subscription = f"{GROUP}/providers/{type_}", f"{SUBSCRIPTION}/providers/{type_}"
+    path = in_group + "/{name}"
+
+    @declared.operation("PUT", path, action=type_ + "/write")
+    def put(call: Call) -> Answer:
+        body = call.json()
+        location, tags = read_location(body, type_), read_tags(body)
+        resource = find(call, type_)
+        is_new = resource is None
+        if resource is None:
+            check_name(call["name"])
+            resource = new_resource(call.cloud, type_, group_name(call), call["name"], location)
+        else:
+            check_same_location(call, resource, location)
+        resource.body.pop("tags", None)
+        if tags is not None:
+            resource.body["tags"] = tags
+        fill(call, resource, Fields(body, ""))
+        return accept_write(call, resource, location, is_new, show)
+
+    @declared.operation("GET", path, action=type_ + "/read")
     def get(call: Call) -> Answer:
         resource = existing(call, type_)
         return Answer(200, show(call.cloud, resource), {"ETag": resource.body["etag"]})
 
-    @owner.operation("GET", GROUP + type_, action=type_ + "/read", filtered=True)
-    @owner.operation("GET", "/subscriptions/{subscription}/providers/" + type_, action=type_ + "/read", filtered=True)
+    @declared.operation("GET", in_group, action=type_ + "/read", filtered=True)
+    @declared.operation("GET", in_subscription, action=type_ + "/read", filtered=True)
     def get_list(call: Call) -> Answer:
         return list_resources(call, call.scope, type_, show=lambda resource: show(call.cloud, resource))
 
+    @declared.operation("DELETE", path, action=type_ + "/delete")
+    def delete(call: Call) -> Answer:
+        resource = find(call, type_)
+        if resource is None:
+            return Answer(204)
+        check_unused(call.cloud, resource)
+        return accept_delete(call, resource, resource.body["location"])
 
-def read_tracked(call: Call, type_: str) -> tuple[Resource, Fields, bool]:
-    """Return what a PUT is about: the resource, new or as it is, the ``properties`` given, and whether it is new.
-
-    Its location and tags are those of the request; it is not kept yet.
-    """
-    body = call.json()
-    location = read_location(body, type_)
-    given = Fields(body, "").object("properties")
-    tags = read_tags(body)
-    resource = find(call, type_)
-    is_new = resource is None
-    if resource is None:
-        check_name(call["name"])
-        resource = new_resource(call.cloud, type_, group_name(call), call["name"], location)
-    else:
-        check_same_location(call, resource, location)
-    resource.body.pop("tags", None)
-    if tags is not None:
-        resource.body["tags"] = tags
-    return resource, given, is_new
+    return declared
 
 
 def new_resource(cloud: Cloud, type_: str, group: str, name: str, location: str) -> Resource:
@@ -134,9 +147,7 @@ def accept_write(call: Call, resource: Resource, location: str, is_new: bool, sh
     resource.properties["provisioningState"] = "Updating"
     keep(call.cloud, resource)
     body = show(call.cloud, resource)
-    seconds = call.cloud.timing.seconds("network.write")
-    operation_id = call.cloud.long_operations.begin("network.write", resource.id, seconds)
-    links = _links(call, location, operation_id)
+    links = _begin(call, "network.write", resource, location)
     del links["Location"]
     return Answer(201 if is_new else 200, body, {**links, "ETag": resource.body["etag"]})
 
@@ -146,9 +157,7 @@ def accept_delete(call: Call, resource: Resource, location: str) -> Answer:
     resource.properties["provisioningState"] = "Deleting"
     call.cloud.store.put(resource)
     call.cloud.assignments.delete_under(resource.id)
-    seconds = call.cloud.timing.seconds("network.write")
-    operation_id = call.cloud.long_operations.begin("network.delete", resource.id, seconds)
-    return Answer(202, headers=_links(call, location, operation_id))
+    return Answer(202, headers=_begin(call, "network.delete", resource, location))
 
 
 def check_name(name: str) -> None:
@@ -160,6 +169,15 @@ def check_name(name: str) -> None:
             "'.', '-', '_'.",
             "InvalidResourceName",
         )
+
+
+def read_name(given: Fields, what: str) -> str:
+    """Return the name of an entry in a list; ``what`` says what the entry is."""
+    name = given.text("name")
+    if name is None:
+        raise errors.invalid_parameter(f"The {what} at {given.path} has no name.", "InvalidRequestFormat")
+    check_name(name)
+    return name
 
 
 def read_reference(given: Fields, name: str) -> str | None:
@@ -175,11 +193,23 @@ def read_reference(given: Fields, name: str) -> str | None:
     return reference
 
 
-def referenced(cloud: Cloud, reference: str, type_: str, by: str) -> Resource:
-    """Return the resource of ``type_`` that ``by`` refers to; raises InvalidResourceReference where there is none."""
-    found = cloud.store.get(reference)
+def join(call: Call, by: Resource, given: Fields, name: str, type_: str) -> Resource | None:
+    """Return the resource of ``type_`` that the object ``name`` refers to, or None where there is no such object.
+
+    Raises:
+        AzureError: 403 LinkedAuthorizationFailed where the caller may not join anything to it; 400
+            InvalidResourceReference where it is not there.
+    """
+    reference = read_reference(given, name)
+    return None if reference is None else joined(call, by, reference, type_)
+
+
+def joined(call: Call, by: Resource, reference: str, type_: str) -> Resource:
+    """Return the resource of ``type_`` with the id ``reference``; refuses as ``join`` does."""
+    call.cloud.gate.require_linked(call.caller, call.action or "", call.scope, f"{type_}/join/action", reference)
+    found = call.cloud.store.get(reference)
     if found is None or found.type != type_:
-        raise invalid_reference(reference, by)
+        raise invalid_reference(reference, by.id)
     return found
 
 
@@ -193,9 +223,19 @@ def invalid_reference(reference: str, by: str) -> errors.AzureError:
     )
 
 
-def require_join(call: Call, type_: str, reference: str) -> None:
-    """Refuse a caller who may write the resource, but not join it to what it refers to."""
-    call.cloud.gate.require_linked(call.caller, call.action or "", call.scope, f"{type_}/join/action", reference)
+def users_of(cloud: Cloud, resource_id: str, name: str) -> Iterator[str]:
+    """Yield the ids of the ip configurations whose ``name`` (``publicIPAddress``, ``subnet``) is this resource."""
+    key = canonical(resource_id)
+    for interface in cloud.store.list(cloud.seed_data.subscription, INTERFACE):
+        for configuration in interface.properties["ipConfigurations"]:
+            reference = configuration["properties"].get(name)
+            if reference and canonical(reference["id"]) == key:
+                yield configuration["id"]
+
+
+def _begin(call: Call, what: str, resource: Resource, location: str) -> dict[str, str]:
+    seconds = call.cloud.timing.seconds("network.write")
+    return _links(call, location, call.cloud.long_operations.begin(what, resource.id, seconds))
 
 
 def _links(call: Call, location: str, operation_id: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rbac.scopes import canonical
-from sandbox.arm.compute.vm_identity import IdentityRequest, merge, read_identity, show_type
+from sandbox.arm.compute.identity_block import IdentityRequest, merge, read_identity, show_type
 from sandbox.core.errors import AzureError
 
 PREFIX = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/"

@@ -1,0 +1,238 @@
+"""The identity block of a virtual machine: what a request asks for, what comes out of it, and what that brings about.
+
+A PATCH merges the map of user-assigned identities, a PUT that has a map replaces it; ``type`` replaces the type in
+both. Resource ids compare without regard to case.
+
+A user-assigned identity that is deleted leaves its entry behind on the machine; the entry's principal is then no longer
+in the directory, which is how the metadata service knows not to issue tokens for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from rbac.scopes import canonical
+from sandbox.arm.managed_identity.identities import add_principal
+from sandbox.arm.routing import Call
+from sandbox.cloud import Cloud
+from sandbox.core import errors
+from sandbox.core.resource_ids import IDENTITY
+from sandbox.state.store import Resource
+
+_ASSIGN = IDENTITY + "/assign/action"
+_TYPES = frozenset({"systemassigned", "userassigned"})
+_IDENTITY_ID = re.compile(
+    r"/subscriptions/[\w-]+/resourceGroups/[\w.()-]+"
+    r"/providers/Microsoft\.ManagedIdentity/userAssignedIdentities/[\w-]+",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityRequest:
+    """What an identity block asks for.
+
+    ``system`` and ``user`` are the two halves of its type; ``named`` are the user-assigned identities to have, and
+    ``removed`` those given as null; ``has_map`` tells a missing map from an empty one.
+    """
+
+    system: bool
+    user: bool
+    named: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    has_map: bool = False
+
+
+def read_identity(value: object) -> IdentityRequest:
+    """Read the ``identity`` of a request's body.
+
+    Raises:
+        AzureError: 400 where it is malformed, has an identity twice, or has identities that its type excludes.
+    """
+    if not isinstance(value, dict):
+        raise errors.invalid_request_content("The property 'identity' must be an object.")
+    system, user = _read_type(value.get("type"))
+    entries = value.get("userAssignedIdentities")
+    if entries is None:
+        return IdentityRequest(system, user)
+    if not isinstance(entries, dict) or not all(entry is None or isinstance(entry, dict) for entry in entries.values()):
+        raise errors.invalid_request_content(
+            "The property 'identity.userAssignedIdentities' must be an object whose values are objects or null."
+        )
+    _check_ids(entries)
+    named = tuple(identity_id for identity_id, entry in entries.items() if entry is not None)
+    if named and not user:
+        raise errors.invalid_parameter(
+            f'ResourceIdentity identityIds should not be provided if the type is "{show_type(system, ()) or "None"}".'
+        )
+    removed = tuple(identity_id for identity_id, entry in entries.items() if entry is None)
+    return IdentityRequest(system, user, named, removed, has_map=True)
+
+
+def merge(current: Iterable[str], request: IdentityRequest, *, replace: bool) -> tuple[str, ...]:
+    """Return the user-assigned identities that a machine with ``current`` has after ``request``.
+
+    ``replace`` says that the request's map stands for all of them, as in a PUT. An identity that stays keeps the case
+    it is written in, unless it is replaced by a map that names it.
+
+    Raises:
+        AzureError: 400 MissingIdentityIds where the type asks for identities and neither side names any.
+    """
+    if not request.user:
+        return ()
+    if replace and request.has_map:
+        kept: list[str] = []
+    else:
+        gone = {canonical(identity_id) for identity_id in request.removed}
+        kept = [identity_id for identity_id in current if canonical(identity_id) not in gone]
+    known = {canonical(identity_id) for identity_id in kept}
+    result = (*kept, *(identity_id for identity_id in request.named if canonical(identity_id) not in known))
+    if not result and not request.removed:
+        raise errors.AzureError(
+            400,
+            "MissingIdentityIds",
+            f"The identity ids must not be null or empty for '{_requested_type(request)}' identity type.",
+        )
+    return result
+
+
+def show_type(system: bool, identity_ids: Iterable[str]) -> str | None:
+    """Return the type that Compute shows for what a machine has; None for a machine without an identity."""
+    halves = ["SystemAssigned"] * system + ["UserAssigned"] * any(True for _ in identity_ids)
+    return ", ".join(halves) or None
+
+
+def apply_identity(call: Call, machine: Resource, request: IdentityRequest, *, replace: bool) -> list[str]:
+    """Give ``machine`` the identities that a request asks for; return those newly attached.
+
+    Raises:
+        AzureError: 403 where the caller may not assign one of them; 400 where one is not there.
+    """
+    block: dict[str, Any] = machine.body.get("identity") or {}
+    current: dict[str, Any] = block.get("userAssignedIdentities") or {}
+    entries = {canonical(identity_id): entry for identity_id, entry in current.items()}
+    named = {canonical(identity_id) for identity_id in request.named}
+    wanted, new = {}, []
+    for identity_id in merge(current, request, replace=replace):
+        key = canonical(identity_id)
+        entry = entries.get(key)
+        if key in named:
+            found = call.cloud.store.get(identity_id)
+            fresh = None if found is None else _entry(found)
+            if entry is None or entry != fresh:
+                _check_assignable(call, machine, identity_id, found)
+                new.append(identity_id)
+            entry = fresh
+        wanted[identity_id] = entry
+    _set_system(call.cloud, machine, wanted=request.system)
+    _set_block(call.cloud, machine, wanted)
+    if new or (request.system and "principalId" not in block):
+        seconds = call.cloud.timing.seconds("identity.reaches.vm")
+        machine.internal["identity_effective_at"] = call.cloud.clock.now().timestamp() + seconds
+    return new
+
+
+def shown_when_new(body: dict[str, Any], new: list[str]) -> dict[str, Any]:
+    """Return ``body`` as the answer that attaches the identities ``new`` has it: with nothing in their entries."""
+    if not new:
+        return body
+    block = body["identity"]
+    entries = {name: {} if name in new else entry for name, entry in block["userAssignedIdentities"].items()}
+    return {**body, "identity": {**block, "userAssignedIdentities": entries}}
+
+
+def forget_system_identity(cloud: Cloud, machine: Resource) -> None:
+    """Take a machine's own principal out of the directory."""
+    identity = machine.internal.pop("system_identity", None)
+    if identity is not None:
+        cloud.directory.remove(identity["principal_id"])
+
+
+def _requested_type(request: IdentityRequest) -> str:
+    return "SystemAssigned, UserAssigned" if request.system else "UserAssigned"
+
+
+def _read_type(value: object) -> tuple[bool, bool]:
+    if value is None:
+        raise errors.invalid_parameter("ResourceIdentity Type must be provided.")
+    halves = set("".join(value.split()).casefold().split(",")) if isinstance(value, str) else set()
+    if halves == {"none"}:
+        return False, False
+    if not halves or not halves <= _TYPES:
+        raise errors.invalid_request_content(
+            "The property 'identity.type' must be one of SystemAssigned, UserAssigned, 'SystemAssigned, UserAssigned' "
+            "and None."
+        )
+    return "systemassigned" in halves, "userassigned" in halves
+
+
+def _check_ids(identity_ids: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for identity_id in identity_ids:
+        if not _IDENTITY_ID.fullmatch(identity_id):
+            raise errors.invalid_parameter(
+                f"ResourceIdentity identityId '{identity_id}' is not a valid reference to a Microsoft.ManagedIdentity "
+                "identity."
+            )
+        key = canonical(identity_id)
+        if key in seen:
+            raise errors.AzureError(
+                400,
+                "DuplicateIdentityIds",
+                f"The request content has the following duplicate identity ids '{identity_id}'.",
+            )
+        seen.add(key)
+
+
+def _entry(identity: Resource) -> dict[str, str]:
+    return {name: identity.properties[name] for name in ("principalId", "clientId")}
+
+
+def _check_assignable(call: Call, machine: Resource, identity_id: str, found: Resource | None) -> None:
+    call.cloud.gate.require_linked(call.caller, call.action or "", machine.id, _ASSIGN, identity_id)
+    if found is None:
+        raise _failed_operation(machine.id, f"Resource '{identity_id}' was not found.")
+    if found.properties.get("isolationScope") == "Regional" and found.body["location"] != machine.body["location"]:
+        raise _failed_operation(
+            machine.id,
+            f"Resource '{identity_id}' can only be assigned to resources in its region '{found.body['location']}'.",
+        )
+
+
+def _set_system(cloud: Cloud, machine: Resource, *, wanted: bool) -> None:
+    if not wanted:
+        forget_system_identity(cloud, machine)
+    elif "system_identity" not in machine.internal:
+        principal = add_principal(cloud, machine.body["name"], machine.id)
+        machine.internal["system_identity"] = {
+            "principal_id": principal.object_id,
+            "client_id": principal.client_id,
+        }
+
+
+def _set_block(cloud: Cloud, machine: Resource, entries: dict[str, Any]) -> None:
+    system = machine.internal.get("system_identity")
+    kind = show_type(system is not None, entries)
+    if kind is None:
+        machine.body.pop("identity", None)
+        return
+    block: dict[str, Any] = {"type": kind}
+    if system is not None:
+        block |= {"principalId": system["principal_id"], "tenantId": cloud.seed_data.tenant_id}
+    if entries:
+        block["userAssignedIdentities"] = entries
+    machine.body["identity"] = block
+
+
+def _failed_operation(resource_id: str, message: str) -> errors.AzureError:
+    """Return Compute's refusal of an identity that it cannot attach, with the identity service's words inside."""
+    return errors.AzureError(
+        400,
+        "FailedIdentityOperation",
+        f"Identity operation for resource '{resource_id}' failed with error 'Failed to perform resource identity "
+        f'operation. Status: \'BadRequest\'. Response: \'{{"error":{{"code":"BadRequest","message":'
+        f"\"{message}\"}}}}'.'.",
+    )

@@ -1,0 +1,307 @@
+"""Virtual machines: made, changed, read and deleted."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from rbac.scopes import canonical
+from sandbox.arm import versions
+from sandbox.arm.compute import os_profile, properties, provider, schema
+from sandbox.arm.compute.identity_block import (
+    IdentityRequest,
+    apply_identity,
+    forget_system_identity,
+    read_identity,
+    shown_when_new,
+)
+from sandbox.arm.compute.power import instance_view, set_power, succeed
+from sandbox.arm.compute.provider import LOCATION, MACHINE, MACHINES, check_allowed, compute_time
+from sandbox.arm.compute.run_command import preempt_script
+from sandbox.arm.fields import Fields, read_location, read_tags
+from sandbox.arm.listing import list_resources
+from sandbox.arm.network import interfaces
+from sandbox.arm.network.interfaces import new_network_interface
+from sandbox.arm.network.virtual_networks import new_subnet, new_virtual_network
+from sandbox.arm.routing import SUBSCRIPTION, Call, Operations
+from sandbox.arm.tracked import check_same_location, existing, find, group_name
+from sandbox.cloud import Cloud
+from sandbox.core import errors
+from sandbox.core.http import Answer
+from sandbox.core.resource_ids import VIRTUAL_MACHINE
+from sandbox.core.seed_data import location_name
+from sandbox.state.store import Resource
+
+_READ, _WRITE = VIRTUAL_MACHINE + "/read", VIRTUAL_MACHINE + "/write"
+_IN_SUBSCRIPTION = f"{SUBSCRIPTION}/providers/{VIRTUAL_MACHINE}"
+_NAME = re.compile(r"[A-Za-z0-9]([\w.-]{0,62}\w)?", re.ASCII)
+_NAME_RULE = r"^[^_\W][\w-._]{0,63}(?<![-.])$"
+_ORDER = ("name", "id", "type", "location", "zones", "tags", "plan", "identity", "properties", "etag")
+
+operations = Operations(VIRTUAL_MACHINE, versions.COMPUTE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a request asks of a machine; ``replace`` says that it is all the machine has afterwards, as in a PUT."""
+
+    tags: dict[str, str] | None
+    identity: IdentityRequest | None
+    properties: dict[str, Any]
+    replace: bool
+
+
+@operations.operation("PUT", MACHINE, action=_WRITE, quota=provider.PUT)
+def put_machine(call: Call) -> Answer:
+    """Begin to make a machine, or to change one."""
+    body = call.json()
+    location = read_location(body, VIRTUAL_MACHINE)
+    asked = _read(body, replace=True)
+    machine = find(call, VIRTUAL_MACHINE)
+    _check_conditions(call, machine)
+    if machine is not None:
+        check_allowed(machine, "createOrUpdate")
+        check_same_location(call, machine, location)
+        return _update(call, machine, asked)
+    machine = _new(call, Fields(body, ""), location, asked.properties)
+    return _accept(call, machine, asked, "vm.create", 201)
+
+
+@operations.operation("PATCH", MACHINE, action=_WRITE, quota=provider.UPDATE)
+def patch_machine(call: Call) -> Answer:
+    """Begin to change a machine."""
+    body = call.json()
+    machine = existing(call, VIRTUAL_MACHINE)
+    _check_conditions(call, machine)
+    check_allowed(machine, "update")
+    return _update(call, machine, _read(body, replace=False))
+
+
+@operations.operation("GET", MACHINE, action=_READ, quota=provider.GET)
+def get_machine(call: Call) -> Answer:
+    """Answer one machine, with its instance view if ``$expand`` asks for it."""
+    machine = existing(call, VIRTUAL_MACHINE)
+    expand = (call.query("$expand") or "").casefold()
+    if expand not in ("", "instanceview", "userdata"):
+        raise errors.invalid_parameter(f"The value '{call.query('$expand')}' of the query option '$expand' is invalid.")
+    body = machine.body
+    if expand == "instanceview":
+        body = {**body, "properties": {**machine.properties, "instanceView": instance_view(machine)}}
+    return Answer(200, body, {"etag": body["etag"]})
+
+
+@operations.operation(
+    "GET", MACHINE + "/instanceView", action=VIRTUAL_MACHINE + "/instanceView/read", quota=provider.GET
+)
+def get_instance_view(call: Call) -> Answer:
+    """Answer how one machine is now."""
+    return Answer(200, instance_view(existing(call, VIRTUAL_MACHINE)))
+
+
+@operations.operation("GET", MACHINES, action=_READ, filtered=True, quota=provider.LIST)
+@operations.operation("GET", _IN_SUBSCRIPTION, action=_READ, filtered=True, quota=provider.LIST)
+def list_machines(call: Call) -> Answer:
+    """Answer the machines that the caller may read, of a group or of the subscription."""
+    return list_resources(call, call.scope, VIRTUAL_MACHINE)
+
+
+@operations.operation("GET", LOCATION + "/virtualMachines", action=_READ, quota=provider.LIST)
+def list_in_location(call: Call) -> Answer:
+    """Answer the machines in one region."""
+    location = location_name(call["location"])
+    subscription = call.cloud.seed_data.subscription
+    return list_resources(
+        call, subscription, VIRTUAL_MACHINE, keep=lambda machine: machine.body["location"] == location
+    )
+
+
+@operations.operation("DELETE", MACHINE, action=VIRTUAL_MACHINE + "/delete", quota=provider.DELETE)
+def delete_machine(call: Call) -> Answer:
+    """Begin to delete a machine."""
+    machine = find(call, VIRTUAL_MACHINE)
+    if machine is None:
+        return Answer(204)
+    machine.properties["provisioningState"] = "Deleting"
+    machine.internal.pop("transition", None)
+    set_power(call.cloud, machine, "stopping")
+    return provider.accept(call, machine, "vm.delete")
+
+
+def declare_effects(cloud: Cloud) -> None:
+    """Say what completes each operation on a machine."""
+    store = cloud.store
+
+    def created(machine_id: str) -> None:
+        machine = store.get(machine_id)
+        if machine is not None and machine.properties["provisioningState"] == "Creating":
+            set_power(cloud, machine, "running")
+            succeed(cloud, machine)
+
+    def updated(machine_id: str) -> None:
+        machine = store.get(machine_id)
+        if machine is not None and machine.properties["provisioningState"] == "Updating":
+            succeed(cloud, machine)
+
+    def deleted(machine_id: str) -> None:
+        machine = store.get(machine_id)
+        if machine is not None and machine.properties["provisioningState"] == "Deleting":
+            removed(machine)
+            for entry in _interfaces(machine.properties):
+                goes_too = entry.get("properties", {}).get("deleteOption") == "Delete"
+                interfaces.release(cloud, entry["id"], delete=goes_too)
+            store.delete(machine.id)
+            cloud.assignments.delete_under(machine.id)
+
+    def removed(machine: Resource) -> None:
+        preempt_script(cloud, machine)
+        forget_system_identity(cloud, machine)
+        cloud.machines_changed = True
+
+    cloud.on_removal[VIRTUAL_MACHINE] = removed
+    for what, effect in (("create", created), ("update", updated), ("delete", deleted)):
+        cloud.long_operations.on(f"vm.{what}", effect)
+
+
+def new_virtual_machine(cloud: Cloud, group: str, name: str, location: str) -> Resource:
+    """Put a running Windows machine into an empty world, with the network it is connected to; return it."""
+    parent = new_virtual_network(cloud, group, f"{name}VNET", location)
+    subnet = new_subnet(cloud, parent, f"{name}Subnet", "10.0.0.0/24")
+    interface = new_network_interface(cloud, group, f"{name}VMNic", location, subnet)
+    given = {
+        "hardwareProfile": {"vmSize": "Standard_B2s"},
+        "storageProfile": {
+            "imageReference": {
+                "publisher": "MicrosoftWindowsServer",
+                "offer": "WindowsServer",
+                "sku": "2022-datacenter-azure-edition",
+                "version": "latest",
+            },
+            "osDisk": {"createOption": "FromImage"},
+        },
+        "osProfile": {"computerName": name, "adminUsername": "azureuser"},
+        "networkProfile": {"networkInterfaces": [{"id": interface.id, "properties": {"primary": True}}]},
+    }
+    machine = _machine(cloud, group, name, location, given)
+    machine.body["etag"] = '"1"'
+    _connect(cloud, machine)
+    set_power(cloud, machine, "running")
+    succeed(cloud, machine)
+    return machine
+
+
+def _read(body: dict[str, Any], *, replace: bool) -> _Asked:
+    identity = None if body.get("identity") is None else read_identity(body["identity"])
+    return _Asked(read_tags(body), identity, schema.read(Fields(body, "").object("properties")), replace)
+
+
+def _check_conditions(call: Call, machine: Resource | None) -> None:
+    """Refuse a write whose ``If-Match`` or ``If-None-Match`` does not go with what is there."""
+    etag = None if machine is None else machine.body["etag"]
+    match, none_match = (call.request.headers.get(name) for name in ("If-Match", "If-None-Match"))
+    if (match and not _matches(match, etag)) or (none_match and _matches(none_match, etag)):
+        raise errors.AzureError(
+            412, "PreconditionFailed", "The condition of the request is not met by the resource's current etag."
+        )
+
+
+def _matches(condition: str, etag: str | None) -> bool:
+    return etag is not None and (condition.strip() == "*" or etag in (part.strip() for part in condition.split(",")))
+
+
+def _new(call: Call, body: Fields, location: str, given: dict[str, Any]) -> Resource:
+    """Return the machine that a request asks for, connected but not kept yet."""
+    name = call["name"]
+    if not _NAME.fullmatch(name):
+        raise errors.invalid_parameter(
+            f"The entity name 'vmName' is invalid according to its validation rule: {_NAME_RULE}."
+        )
+    machine = _machine(call.cloud, group_name(call), name, location, given)
+    if "zones" in body:
+        machine.body["zones"] = body.texts("zones")
+    if "plan" in body:
+        machine.body["plan"] = body.object("plan").plain()
+    disk = machine.properties["storageProfile"]["osDisk"]
+    if disk["createOption"] == "FromImage":
+        os_profile.check_credentials(given["osProfile"], disk["osType"])
+    for interface in _interfaces(machine.properties):
+        interfaces.check_attachable(call, interface["id"], machine)
+    _connect(call.cloud, machine)
+    return machine
+
+
+def _machine(cloud: Cloud, group: str, name: str, location: str, given: dict[str, Any]) -> Resource:
+    machine_id = f"{cloud.seed_data.group(group)}/providers/{VIRTUAL_MACHINE}/{name}"
+    key, now = canonical(machine_id), compute_time(cloud.clock.now())
+    filled = properties.fill(cloud.ids, machine_id, given)
+    vm_id = cloud.ids.guid("vm", key, cloud.store.count(f"machines made as {key}"))
+    own = {"provisioningState": "Creating", "vmId": vm_id, "timeCreated": now}
+    body = {"name": name, "id": machine_id, "type": VIRTUAL_MACHINE, "location": location}
+    return Resource({**body, "properties": _ordered(own, filled)}, {"power": "starting", "provisioned_at": now})
+
+
+def _update(call: Call, machine: Resource, asked: _Asked) -> Answer:
+    before = _interfaces(machine.properties)
+    own = {name: machine.properties.pop(name) for name in ("provisioningState", "vmId", "timeCreated")}
+    changed = properties.change(call.cloud.ids, machine.id, machine.properties, asked.properties)
+    machine.body["properties"] = _ordered({**own, "provisioningState": "Updating"}, changed)
+    if _ids(before) != _ids(_interfaces(changed)):
+        _reconnect(call, machine, before)
+    if asked.replace:
+        machine.body.pop("tags", None)
+    return _accept(call, machine, asked, "vm.update", 200)
+
+
+def _accept(call: Call, machine: Resource, asked: _Asked, what: str, status: int) -> Answer:
+    """Give a machine its tags and identities, keep it, and answer it with the link to follow what goes on."""
+    if asked.tags is not None:
+        machine.body["tags"] = asked.tags
+    new = apply_identity(call, machine, asked.identity, replace=asked.replace) if asked.identity else []
+    machine.body = {name: machine.body[name] for name in _ORDER if name in machine.body}
+    etag = provider.write(call, machine)
+    links = provider.follow(call, machine, provider.begin(call, machine, what))
+    del links["location"]
+    return Answer(status, shown_when_new(machine.body, new), {**links, **etag})
+
+
+def _ordered(own: dict[str, str], filled: dict[str, Any]) -> dict[str, Any]:
+    """Return properties in the order in which Compute shows them: its ``own`` among those that a request sets."""
+    return {
+        "hardwareProfile": filled["hardwareProfile"],
+        "provisioningState": own["provisioningState"],
+        "vmId": own["vmId"],
+        **filled,
+        "timeCreated": own["timeCreated"],
+    }
+
+
+def _interfaces(of: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = of["networkProfile"]["networkInterfaces"]
+    return found
+
+
+def _ids(of: list[dict[str, Any]]) -> list[str]:
+    return [canonical(interface["id"]) for interface in of]
+
+
+def _connect(cloud: Cloud, machine: Resource) -> None:
+    entries = _interfaces(machine.properties)
+    for entry in entries:
+        primary = len(entries) == 1 or entry.get("properties", {}).get("primary", False)
+        interfaces.attach(cloud, entry["id"], machine.id, primary=primary)
+
+
+def _reconnect(call: Call, machine: Resource, before: list[dict[str, Any]]) -> None:
+    """Connect the interfaces that a machine has now, and let go of those that it had ``before``."""
+    after = _interfaces(machine.properties)
+    if set(_ids(before)) != set(_ids(after)) and machine.internal["power"] != "deallocated":
+        raise errors.invalid_parameter(
+            f"Virtual machine {machine.id} must be stop-deallocated before its network interfaces can be changed.",
+            "AddingOrDeletingNetworkInterfacesOnARunningVirtualMachineNotSupported",
+        )
+    for entry in after:
+        interfaces.check_attachable(call, entry["id"], machine)
+    _connect(call.cloud, machine)
+    for gone in before:
+        if canonical(gone["id"]) not in _ids(after):
+            interfaces.release(call.cloud, gone["id"])

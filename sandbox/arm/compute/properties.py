@@ -1,0 +1,256 @@
+"""The properties of a virtual machine: completed as Azure completes them, and changed where that is allowed.
+
+What is given is as ``schema.read`` returns it. ``fill`` of what ``fill`` returned is the same again, so that an update
+is: merge what is given, and fill.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from rbac.scopes import canonical
+from sandbox.arm.compute import os_profile
+from sandbox.arm.compute.images import Image, find_image
+from sandbox.arm.compute.provider import missing
+from sandbox.arm.compute.schema import completed
+from sandbox.core import errors
+from sandbox.core.ids import Ids
+
+_SIZE = re.compile(r"(Standard|Basic)_[A-Za-z][A-Za-z0-9_-]*")
+_INTERFACE_ID = re.compile(
+    r"/subscriptions/[\w-]+/resourceGroups/[\w.()-]+/providers/Microsoft\.Network/networkInterfaces/[\w.-]+",
+    re.IGNORECASE,
+)
+_IMAGE_IDS = ("id", "sharedGalleryImageId", "communityGalleryImageId")
+_KEPT = (
+    "additionalCapabilities",
+    "applicationProfile",
+    "billingProfile",
+    "diagnosticsProfile",
+    "resiliencyProfile",
+    "scheduledEventsPolicy",
+    "scheduledEventsProfile",
+    "securityProfile",
+    "evictionPolicy",
+    "extensionsTimeBudget",
+    "licenseType",
+    "priority",
+)
+_ELSEWHERE = (
+    "availabilitySet",
+    "capacityReservation",
+    "host",
+    "hostGroup",
+    "interconnectBlockProfile",
+    "platformFaultDomain",
+    "proximityPlacementGroup",
+    "virtualMachineScaleSet",
+)
+
+# What cannot change once a machine is there, with the name that Compute's refusal calls it by.
+_FIXED = {
+    ("storageProfile", "imageReference", "publisher"): "imageReference",
+    ("storageProfile", "imageReference", "offer"): "imageReference",
+    ("storageProfile", "imageReference", "sku"): "imageReference",
+    ("storageProfile", "imageReference", "version"): "imageReference",
+    ("storageProfile", "imageReference", "id"): "imageReference",
+    ("storageProfile", "osDisk", "osType"): "osDisk.osType",
+    ("storageProfile", "osDisk", "name"): "osDisk.name",
+    ("storageProfile", "osDisk", "createOption"): "osDisk.createOption",
+    ("storageProfile", "osDisk", "managedDisk", "id"): "osDisk.managedDisk.id",
+    ("osProfile", "computerName"): "osProfile.computerName",
+    ("osProfile", "adminUsername"): "osProfile.adminUsername",
+    ("osProfile", "requireGuestProvisionSignal"): "osProfile.requireGuestProvisionSignal",
+    ("osProfile", "linuxConfiguration", "disablePasswordAuthentication"): (
+        "linuxConfiguration.disablePasswordAuthentication"
+    ),
+    ("osProfile", "linuxConfiguration", "ssh", "publicKeys"): "linuxConfiguration.ssh.publicKeys",
+    ("osProfile", "windowsConfiguration", "provisionVMAgent"): "windowsConfiguration.provisionVMAgent",
+}
+
+
+def fill(ids: Ids, machine_id: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Return all that a request may set of the machine with this id.
+
+    Raises:
+        AzureError: 400 where something is missing, malformed, or not offered.
+    """
+    for member in _ELSEWHERE:
+        if member in given:
+            raise errors.invalid_parameter(f"The value of parameter {member} is invalid: the sandbox has none.")
+    name = machine_id.rpartition("/")[2]
+    size = _required(given, "hardwareProfile").get("vmSize")
+    if not size:
+        raise missing("vmSize")
+    if not _SIZE.fullmatch(size):
+        raise errors.invalid_parameter(f"The value {size} provided for the VM size is not valid.")
+    os_hint = os_profile.os_of(given.get("osProfile", {}))
+    storage = _Storage(ids, machine_id, size).fill(_required(given, "storageProfile"), os_hint)
+    disk = storage["osDisk"]
+    filled = {"hardwareProfile": given["hardwareProfile"], "storageProfile": storage}
+    if disk["createOption"] == "FromImage" or "osProfile" in given:
+        filled["osProfile"] = os_profile.fill(_required(given, "osProfile"), name, disk["osType"])
+    _check_image(storage)
+    filled["networkProfile"] = _required(given, "networkProfile")
+    _check_interfaces(filled["networkProfile"], name)
+    return filled | {member: given[member] for member in _KEPT if member in given}
+
+
+def change(ids: Ids, machine_id: str, current: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Return the ``current`` properties, as ``fill`` made them, changed by those given.
+
+    Raises:
+        AzureError: 409 PropertyChangeNotAllowed for what is fixed; 400 as ``fill`` does.
+    """
+    for path, shown in _FIXED.items():
+        value = _dig(given, path)
+        if value is not None and not _same(value, _dig(current, path)):
+            raise errors.conflict("PropertyChangeNotAllowed", f"Changing property '{shown}' is not allowed.")
+    return fill(ids, machine_id, _merged(current, given))
+
+
+def _required(given: dict[str, Any], name: str) -> dict[str, Any]:
+    if name not in given:
+        raise missing(name)
+    profile: dict[str, Any] = given[name]
+    return profile
+
+
+class _Storage:
+    """Fills in the image and the disks of one machine."""
+
+    def __init__(self, ids: Ids, machine_id: str, size: str) -> None:
+        self._ids = ids
+        self._group = machine_id.partition("/providers/")[0]
+        self._name = machine_id.rpartition("/")[2]
+        self._default_type = "Premium_LRS" if "s" in size.partition("_")[2] else "Standard_LRS"
+
+    def fill(self, given: dict[str, Any], os_hint: str | None) -> dict[str, Any]:
+        """Return the whole profile; ``os_hint`` is the operating system that the OS profile speaks of."""
+        reference = given.get("imageReference", {})
+        if reference and not any(reference.get(name) for name in _IMAGE_IDS):
+            for name in ("publisher", "offer", "sku", "version"):
+                if not reference.get(name):
+                    raise missing(f"imageReference.{name}")
+        image = find_image(reference)
+        filled: dict[str, Any] = {}
+        if reference:
+            filled["imageReference"] = {**reference, "exactVersion": image.exact_version}
+        filled["osDisk"] = self._os_disk(given.get("osDisk", {}), os_hint, image, from_image=bool(reference))
+        filled["dataDisks"] = self._data_disks(given.get("dataDisks", []))
+        return completed(given, **filled)
+
+    def _os_disk(self, given: dict[str, Any], os_hint: str | None, image: Image, *, from_image: bool) -> dict[str, Any]:
+        option, managed = given.get("createOption"), given.get("managedDisk", {})
+        if option is None:
+            raise missing("osDisk.createOption")
+        if option == "FromImage" and not from_image:
+            raise missing("imageReference")
+        if option == "Attach" and "id" not in managed:
+            raise missing("osDisk.managedDisk.id")
+        name = given.get("name") or f"{self._name}_OsDisk_1_{self._suffix('os')}"
+        return completed(
+            given,
+            osType=given.get("osType") or os_hint or image.os_type,
+            name=name,
+            createOption=option,
+            caching=given.get("caching", "ReadWrite"),
+            managedDisk=self._managed(managed, name),
+            deleteOption=given.get("deleteOption", "Detach"),
+            diskSizeGB=given.get("diskSizeGB", image.disk_size),
+        )
+
+    def _data_disks(self, given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        luns: set[int] = set()
+        for disk in given:
+            lun = disk.get("lun")
+            if lun is None:
+                raise missing("dataDisk.lun")
+            if lun in luns:
+                raise errors.invalid_parameter(f"A disk at LUN {lun} already exists.")
+            luns.add(lun)
+        return [self._data_disk(disk) for disk in given]
+
+    def _data_disk(self, given: dict[str, Any]) -> dict[str, Any]:
+        if "createOption" not in given:
+            raise missing("dataDisk.createOption")
+        if given["createOption"] == "Empty" and "diskSizeGB" not in given:
+            raise missing("dataDisk.diskSizeGB")
+        name = given.get("name") or f"{self._name}_disk{given['lun'] + 2}_{self._suffix(given['lun'])}"
+        return completed(
+            given,
+            lun=given["lun"],
+            name=name,
+            createOption=given["createOption"],
+            caching=given.get("caching", "None"),
+            managedDisk=self._managed(given.get("managedDisk", {}), name),
+            deleteOption=given.get("deleteOption", "Detach"),
+            toBeDetached=given.get("toBeDetached", False),
+        )
+
+    def _managed(self, given: dict[str, Any], name: str) -> dict[str, Any]:
+        return completed(
+            given,
+            storageAccountType=given.get("storageAccountType", self._default_type),
+            id=given.get("id") or f"{self._group}/providers/Microsoft.Compute/disks/{name}",
+        )
+
+    def _suffix(self, disk: str | int) -> str:
+        return self._ids.guid("disk", self._group, self._name, disk).replace("-", "")
+
+
+def _check_image(storage: dict[str, Any]) -> None:
+    """Refuse an operating system that is not the image's, where it is known; it is not of an image given by its id."""
+    disk, reference = storage["osDisk"], storage.get("imageReference", {})
+    if disk["createOption"] == "FromImage" and "publisher" in reference:
+        os_type = find_image(reference).os_type
+        if disk["osType"] != os_type:
+            raise errors.invalid_parameter(f"The image holds {os_type}, not {disk['osType']}.")
+
+
+def _check_interfaces(profile: dict[str, Any], name: str) -> None:
+    if "networkInterfaceConfigurations" in profile:
+        raise errors.invalid_parameter(
+            "The value of parameter networkProfile.networkInterfaceConfigurations is invalid: make the network "
+            "interface first and refer to it."
+        )
+    interfaces = profile.get("networkInterfaces")
+    if not interfaces:
+        raise missing("networkProfile.networkInterfaces")
+    seen: set[str] = set()
+    for number, interface in enumerate(interfaces):
+        interface_id = interface.get("id", "")
+        if not _INTERFACE_ID.fullmatch(interface_id):
+            raise errors.invalid_parameter(
+                "Value for reference id is missing or malformed. "
+                f"Path properties.networkProfile.networkInterfaces[{number}].",
+                "InvalidRequestFormat",
+            )
+        if canonical(interface_id) in seen:
+            raise errors.invalid_parameter(f"Virtual machine {name} refers to {interface_id} twice.")
+        seen.add(canonical(interface_id))
+    primaries = sum(interface.get("properties", {}).get("primary", False) for interface in interfaces)
+    if primaries > 1 or (primaries == 0 and len(interfaces) > 1):
+        raise errors.invalid_parameter(
+            f"Virtual machine {name} must have one network interface set as the primary.",
+            "NetworkInterfaceMustHavePrimaryPropertySet",
+        )
+
+
+def _merged(current: Any, given: Any) -> Any:
+    if not isinstance(current, dict) or not isinstance(given, dict):
+        return given
+    return {**current, **{name: _merged(current.get(name), value) for name, value in given.items()}}
+
+
+def _dig(value: Any, path: tuple[str, ...]) -> Any:
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, str) and isinstance(other, str):
+        return one.casefold() == other.casefold()
+    return bool(one == other)
