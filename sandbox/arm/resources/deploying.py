@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from sandbox.arm.fields import read_object
-from sandbox.arm.resources.templates.errors import TemplateError
+from sandbox.arm.resources.templates.expressions import TemplateError
 from sandbox.arm.resources.templates.jsonc import read_jsonc
 from sandbox.arm.resources.templates.plan import Place, Planned
 from sandbox.arm.resources.templates.template import Template
@@ -23,6 +23,8 @@ from sandbox.core import errors, seed_data
 from sandbox.core.errors import AzureError
 from sandbox.core.resource_ids import parse_resource_id
 
+_LARGEST = 4 * 1024 * 1024  # bytes of all resources, with their copies and expressions replaced by values
+_MOST_REFERENCES = 5000  # each is a request
 _TERMINAL = ("Succeeded", "Failed", "Canceled")
 
 
@@ -52,6 +54,12 @@ class Deployment:
         place = Place(_subscription(call), _group(call), {"name": name, "properties": {"mode": self.mode}})
         self.template_hash = hashed(json.dumps(template, sort_keys=True))
         self.template: Template = _readable(lambda: Template(template, parameters, place))
+        self._by_name = {
+            name.casefold(): resource
+            for resource in reversed(self.template.resources)
+            for name in (resource.name, resource.id)
+        }
+        self._references = 0
         self._check_rights()
 
     def carry_out(self, *, keep: bool) -> dict[str, Any]:
@@ -66,8 +74,12 @@ class Deployment:
         return outputs
 
     def _make(self) -> dict[str, Any]:
+        size = 0
         for resource in self.template.resources:
-            content = _readable(partial(resource.content, self._reference))
+            content = json.dumps(_readable(partial(resource.content, self._reference))).encode()
+            size += len(content)
+            if size > _LARGEST:
+                raise _invalid_template(f"The template's resources come to more than {_LARGEST} bytes")
             try:
                 self._ask("PUT", resource.id, resource.api_version, content)
             except AzureError as error:
@@ -91,26 +103,23 @@ class Deployment:
 
     def _reference(self, name: str, version: str | None = None, full: str | None = None) -> Any:
         """Look up a resource by its id, or by its name if it is one of the template's."""
-        folded = name.casefold()
-        known = [each for each in self.template.resources if folded in (each.id.casefold(), each.name.casefold())]
-        resource_id = known[0].id if known else name
-        version = version or (known[0].api_version if known else None)
+        known = self._by_name.get(name.casefold())
+        version = version or (known.api_version if known else None)
         if version is None:
-            raise AzureError(
-                400,
-                "InvalidTemplate",
+            raise _invalid_template(
                 f"The template function 'reference' needs an api-version for the resource '{name}', which the template "
-                "does not define.",
+                "does not define."
             )
-        body = self._ask("GET", resource_id, version)
+        self._references += 1
+        if self._references > _MOST_REFERENCES:
+            raise _invalid_template(f"The template calls 'reference' more than {_MOST_REFERENCES} times")
+        body = self._ask("GET", known.id if known else name, version)
         return body if full is not None else body.get("properties", {})
 
-    def _ask(self, method: str, path: str, version: str, content: Any = None) -> Any:
+    def _ask(self, method: str, path: str, version: str, content: bytes = b"") -> Any:
         outer = self._call.request
-        body = b"" if content is None else json.dumps(content).encode()
-        return self._call.perform(
-            replace(outer, method=method, path=path, query=(("api-version", version),), body=body)
-        ).body
+        query = (("api-version", version),)
+        return self._call.perform(replace(outer, method=method, path=path, query=query, body=content)).body
 
     def _refused(self, inner: AzureError) -> AzureError:
         tracking_id = self._call.cloud.ids.guid("tracking", self.name, self._call.cloud.store.count("deployments"))
@@ -138,12 +147,16 @@ def is_done(call: Call, resource_ids: list[str]) -> bool:
     return True
 
 
+def _invalid_template(message: str) -> AzureError:
+    where = {"type": "TemplateViolation", "info": {"lineNumber": 0, "linePosition": 0, "path": ""}}
+    return AzureError(400, "InvalidTemplate", message, {"x-ms-failure-cause": "gateway"}, additionalInfo=[where])
+
+
 def _readable(read: Callable[[], Any]) -> Any:
     try:
         return read()
     except TemplateError as error:
-        where = {"type": "TemplateViolation", "info": {"lineNumber": 0, "linePosition": 0, "path": ""}}
-        raise AzureError(400, "InvalidTemplate", str(error), additionalInfo=[where]) from error
+        raise _invalid_template(str(error)) from error
 
 
 def _action(resource: Planned) -> str:

@@ -4,19 +4,60 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
-from sandbox.arm.resources.templates.errors import evaluation_failed, validation_failed
 from sandbox.core.tokenizer import END, Tokenizer, UnknownCharacterError
 
 Function = Callable[..., Any]
-Functions = Mapping[str, Function]  # by case-folded name
 
+LONGEST = 131_072  # characters of a string, ARM's limit
+LARGEST = 20_000  # values in a value
 _TOKEN = re.compile(r"\s*('(?:[^']|'')*'|[A-Za-z_]\w*|-?\d+|[()\[\],.])")
 _DEEPEST = 40  # levels of an expression, and of a template
-_LONGEST = 131_072  # characters, ARM's limit
-LARGEST = 20_000  # values in a value
+_MOST_DIGITS = 20
+_LONGEST_EXPRESSION = 24_576  # characters, ARM's limit
+_CHARACTERS_PER_VALUE = 64  # a longer string counts as several values
+_BUDGET = 1_000_000  # values that a template may come to, all its expressions and copies together
+
+_NOT_HERE = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        array base64 base64tojson base64tostring cidrhost cidrsubnet datauri datauritostring datetimeadd
+        datetimefromepoch datetimetoepoch deployer div endswith environment filter flatten float greater
+        greaterorequals groupby indexof intersection items lambda lambdavariables lastindexof less lessorequals list
+        listaccountsas listkeys listsecrets managementgroup managementgroupresourceid map mapvalues max min mod newguid
+        objectkeys padleft parsecidr pickzones providers reduce references shallowmerge skip sort startswith take tenant
+        toobject tryget uri uricomponent uricomponenttostring utcnow
+        """,
+    )
+)  # functions of Azure's
+
+
+class TemplateError(Exception):
+    """A template that cannot be deployed; the message says why in Resource Manager's words."""
+
+
+def validation_failed(what: str, see: str = "arm-syntax") -> TemplateError:
+    """Return the refusal of a template that cannot be read; ``see`` names Microsoft's page about it."""
+    return TemplateError(
+        f"Deployment template validation failed: '{what}. Please see https://aka.ms/{see} for usage details.'."
+    )
+
+
+def evaluation_failed(what: str) -> TemplateError:
+    """Return the refusal of an expression that has no value."""
+    return TemplateError(
+        f"Deployment template language expression evaluation failed: '{what}. "
+        "Please see https://aka.ms/arm-functions for usage details.'."
+    )
+
+
+def too_large() -> TemplateError:
+    """Return the refusal of what has grown out of all proportion, as a value can that is made of itself twice."""
+    return evaluation_failed("The value of a template language expression is too large")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,63 +86,101 @@ class Member:
 Expression = Literal | Call | Member
 
 
-def parse(text: str) -> Expression | None:
-    """Return the expression that the string ``text`` is, or None where it stands for itself.
+@dataclass(slots=True)
+class Budget:
+    """How many more values a template may come to."""
 
-    Raises:
-        TemplateError: It begins like an expression and is none.
+    left: int = _BUDGET
+
+    def spend(self, amount: int) -> None:
+        """Take ``amount`` from what is left; raises TemplateError where that is less."""
+        self.left -= amount
+        if self.left < 0:
+            raise evaluation_failed("The template's expressions come to more than the sandbox evaluates")
+
+
+@dataclass(slots=True)
+class Evaluator:
+    """Evaluates the expressions of one template, up to a limit for all of them together.
+
+    ``functions`` are those that can be called, by name in lowercase; ``budget`` is what they may come to.
     """
-    if not text.startswith("[") or not text.endswith("]") or text.startswith("[["):
-        return None
-    parser = _Parser(text[1:-1])
-    expression = parser.expression(0)
-    parser.expect(END)
-    return expression
 
+    functions: Mapping[str, Function]
+    budget: Budget = field(default_factory=Budget)
 
-def evaluate(value: Any, functions: Functions, depth: int = 0) -> Any:
-    """Return a JSON value with every expression in it, at any depth, replaced by its value.
+    def extended(self, **functions: Function) -> Evaluator:
+        """Return an evaluator that knows more functions, and shares the limit."""
+        return Evaluator({**self.functions, **functions}, self.budget)
 
-    Raises:
-        TemplateError: An expression cannot be read, or has no value.
-    """
-    if depth > _DEEPEST:
-        raise validation_failed(f"The template is nested more than {_DEEPEST} levels deep")
-    if isinstance(value, dict):
-        return {name: evaluate(member, functions, depth + 1) for name, member in value.items()}
-    if isinstance(value, list):
-        return [evaluate(member, functions, depth + 1) for member in value]
-    if not isinstance(value, str):
+    def evaluate(self, value: Any, depth: int = 0) -> Any:
+        """Return a JSON value with every expression in it, at any depth, replaced by its value.
+
+        Raises:
+            TemplateError: An expression cannot be read, or has no value.
+        """
+        if depth > _DEEPEST:
+            raise validation_failed(f"The template is nested more than {_DEEPEST} levels deep")
+        self.budget.spend(1 + (len(value) // _CHARACTERS_PER_VALUE if isinstance(value, str) else 0))
+        if isinstance(value, dict):
+            return {name: self.evaluate(member, depth + 1) for name, member in value.items()}
+        if isinstance(value, list):
+            return [self.evaluate(member, depth + 1) for member in value]
+        if not isinstance(value, str):
+            return value
+        expression = parse(value)
+        if expression is not None:
+            return self.value_of(expression)
+        return value[1:] if value.startswith("[[") else value
+
+    def value_of(self, expression: Expression) -> Any:
+        """Return the value of an expression. Of ``if``, only the branch that is chosen is evaluated."""
+        if isinstance(expression, Literal):
+            return expression.value
+        if isinstance(expression, Member):
+            return _member(self.value_of(expression.target), self.value_of(expression.key))
+        if expression.name == "if":
+            condition, *branches = expression.arguments
+            if len(branches) != 2:
+                raise evaluation_failed("The template language function 'if' expects three parameters")
+            return self.value_of(branches[0 if self.value_of(condition) is True else 1])
+        return self._call(expression)
+
+    def _call(self, call: Call) -> Any:
+        function = self.functions.get(call.name)
+        if function is None:
+            what = "not in the sandbox" if call.name in _NOT_HERE else "not valid"
+            raise validation_failed(f"The template function '{call.name}' is {what}", "arm-functions")
+        arguments = [self.value_of(argument) for argument in call.arguments]
+        try:
+            value = function(*arguments)
+        except (TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
+            raise evaluation_failed(
+                f"Unable to evaluate the template language function '{call.name}': the arguments are not valid"
+            ) from error
+        self.budget.spend(1 + size_of(value))
         return value
-    expression = parse(value)
-    if expression is not None:
-        return value_of(expression, functions)
-    return value[1:] if value.startswith("[[") else value
 
 
-def value_of(expression: Expression, functions: Functions) -> Any:
-    """Return the value of an expression. Of ``if``, only the branch that is chosen is evaluated."""
-    if isinstance(expression, Literal):
-        return expression.value
-    if isinstance(expression, Member):
-        return _member(value_of(expression.target, functions), value_of(expression.key, functions))
-    if expression.name == "if":
-        condition, *branches = expression.arguments
-        if len(branches) != 2:
-            raise evaluation_failed("The template language function 'if' expects three parameters")
-        return value_of(branches[0 if value_of(condition, functions) is True else 1], functions)
-    function = functions.get(expression.name)
-    if function is None:
-        raise validation_failed(f"The template function '{expression.name}' is not valid", "arm-functions")
-    arguments = [value_of(argument, functions) for argument in expression.arguments]
-    try:
-        value = function(*arguments)
-    except (TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
-        raise evaluation_failed(
-            f"Unable to evaluate the template language function '{expression.name}': the arguments are not valid"
-        ) from error
-    _check_size(value)
-    return value
+def size_of(value: Any, largest: int = LARGEST) -> int:
+    """Return how many values there are in a value, itself included; raises TemplateError if it is too large."""
+    waiting, size = [value], 0
+    while waiting:
+        found = waiting.pop()
+        size += 1
+        if isinstance(found, dict):
+            waiting += found.values()
+        elif isinstance(found, list):
+            waiting += found
+        elif isinstance(found, str):
+            size += len(found) // _CHARACTERS_PER_VALUE
+            if len(found) > LONGEST:
+                raise too_large()
+        elif isinstance(found, int) and abs(found) >= 2**63:
+            raise too_large()
+        if size + len(waiting) > largest:
+            raise too_large()
+    return size
 
 
 def calls_in(value: Any, name: str) -> Iterator[Call]:
@@ -130,21 +209,6 @@ def _calls(expression: Expression, name: str) -> Iterator[Call]:
             yield from _calls(argument, name)
 
 
-def _check_size(value: Any) -> None:
-    """Refuse a value that has grown out of all proportion, as one can that is made of itself twice, and so on."""
-    waiting, seen = [value], 0
-    while waiting:
-        found = waiting.pop()
-        seen += 1
-        if isinstance(found, dict):
-            waiting += found.values()
-        elif isinstance(found, list):
-            waiting += found
-        too_long = isinstance(found, str) and len(found) > _LONGEST
-        if too_long or seen + len(waiting) > LARGEST or (isinstance(found, int) and abs(found) >= 2**63):
-            raise evaluation_failed("The value of a template language expression is too large")
-
-
 def _member(target: Any, key: Any) -> Any:
     if isinstance(target, list) and isinstance(key, int) and 0 <= key < len(target):
         return target[key]
@@ -159,26 +223,43 @@ def _member(target: Any, key: Any) -> Any:
     raise evaluation_failed(f"The language expression property '{key}' can't be evaluated")
 
 
+@lru_cache(maxsize=128)  # the longest ones take half a megabyte
+def parse(text: str) -> Expression | None:
+    """Return the expression that the string ``text`` is, or None where it stands for itself.
+
+    Raises:
+        TemplateError: It begins like an expression and is none.
+    """
+    if not text.startswith("[") or not text.endswith("]") or text.startswith("[["):
+        return None
+    if len(text) > _LONGEST_EXPRESSION:
+        raise validation_failed(f"A template language expression has more than {_LONGEST_EXPRESSION} characters")
+    parser = _Parser(text[1:-1])
+    expression = parser.expression(0)
+    parser.expect(END)
+    return expression
+
+
 class _Parser:
-    """Reads an expression from left to right, one word at a time."""
+    """Reads an expression from left to right, one token at a time."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         try:
-            self._words = Tokenizer(text, _TOKEN)
+            self._tokens = Tokenizer(text, _TOKEN)
         except UnknownCharacterError as error:
             raise self._unreadable() from error
 
     def expression(self, depth: int) -> Expression:
         if depth > _DEEPEST:
             raise self._unreadable()
-        word = self._words.next()
-        if word.startswith("'"):
-            found: Expression = Literal(word[1:-1].replace("''", "'"))
-        elif word.lstrip("-").isdigit():
-            found = Literal(int(word))
-        elif word[:1].isalpha() or word[:1] == "_":
-            found = self._call(word, depth)
+        token = self._tokens.next()
+        if token.startswith("'"):
+            found: Expression = Literal(token[1:-1].replace("''", "'"))
+        elif token.lstrip("-").isdigit() and len(token) <= _MOST_DIGITS:
+            found = Literal(int(token))
+        elif token[:1].isalpha() or token[:1] == "_":
+            found = self._call(token, depth)
         else:
             raise self._unreadable()
         return self._members(found, depth)
@@ -186,26 +267,29 @@ class _Parser:
     def _call(self, name: str, depth: int) -> Call:
         self.expect("(")
         arguments: list[Expression] = []
-        if self._words.peek() != ")":
+        if self._tokens.peek() != ")":
             arguments.append(self.expression(depth + 1))
-            while self._words.peek() == ",":
-                self._words.next()
+            while self._tokens.peek() == ",":
+                self._tokens.next()
                 arguments.append(self.expression(depth + 1))
         self.expect(")")
         return Call(name.casefold(), tuple(arguments))
 
     def _members(self, target: Expression, depth: int) -> Expression:
-        while self._words.peek() in (".", "["):
-            if self._words.next() == ".":
-                target = Member(target, Literal(self._words.next()))
+        while self._tokens.peek() in (".", "["):
+            depth += 1
+            if depth > _DEEPEST:
+                raise self._unreadable()
+            if self._tokens.next() == ".":
+                target = Member(target, Literal(self._tokens.next()))
             else:
-                target = Member(target, self.expression(depth + 1))
+                target = Member(target, self.expression(depth))
                 self.expect("]")
         return target
 
-    def expect(self, word: str) -> None:
-        if self._words.next() != word:
+    def expect(self, token: str) -> None:
+        if self._tokens.next() != token:
             raise self._unreadable()
 
-    def _unreadable(self) -> Exception:
+    def _unreadable(self) -> TemplateError:
         return validation_failed(f"Unable to parse language expression '{self._text}'", "arm-syntax")

@@ -5,21 +5,39 @@ Reference: https://learn.microsoft.com/azure/azure-resource-manager/templates/te
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
-from collections.abc import Mapping
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from sandbox.arm.resources.templates.errors import evaluation_failed
-from sandbox.arm.resources.templates.expressions import LARGEST, Function
+from sandbox.arm.resources.templates.expressions import LARGEST, LONGEST, Function, evaluation_failed, too_large
+from sandbox.core.http import read_json
 
-_PLACE = re.compile(r"\{(\d+)\}|\{\{|\}\}")
+_PLACE = re.compile(r"\{(\d{1,5})\}|\{\{|\}\}")
+_GUIDS = uuid.UUID("11fb06fb-712d-4ddd-98c7-e71bbd588830")  # the namespace of ARM's guid()
+
+
+def _joined(parts: Iterable[str], delimiter: str = "") -> str:
+    """Return the parts joined, and stop at the longest string there may be: what comes of it is not built first."""
+    kept: list[str] = []
+    length = 0
+    for part in parts:
+        kept.append(part)
+        length += len(part) + len(delimiter)
+        if length > LONGEST + len(delimiter):
+            raise too_large()
+    return delimiter.join(kept)
 
 
 def _concat(*parts: Any) -> Any:
     if all(isinstance(part, list) for part in parts):
+        if sum(map(len, parts)) > LARGEST:
+            raise too_large()
         return [member for part in parts for member in part]
-    return "".join(_string(part) for part in parts)
+    return _joined(map(_string, parts))
 
 
 def _string(value: Any) -> str:
@@ -27,10 +45,33 @@ def _string(value: Any) -> str:
 
 
 def _format(pattern: str, *arguments: Any) -> str:
-    def fill(found: re.Match[str]) -> str:
-        return _string(arguments[int(found[1])]) if found[1] else found[0][0]
+    texts = [_string(argument) for argument in arguments]
+    return _joined(_filled(pattern, texts))
 
-    return _PLACE.sub(fill, pattern)
+
+def _filled(pattern: str, texts: list[str]) -> Iterator[str]:
+    at = 0
+    for found in _PLACE.finditer(pattern):
+        yield pattern[at : found.start()]
+        yield texts[int(found[1])] if found[1] else found[0][0]
+        at = found.end()
+    yield pattern[at:]
+
+
+def _replace(text: str, old: str, new: str) -> str:
+    if len(text) + text.count(old) * (len(new) - len(old)) > LONGEST:
+        raise too_large()
+    return text.replace(old, new)
+
+
+def _guid(*parts: Any) -> str:
+    return str(uuid.uuid5(_GUIDS, _joined(map(_string, parts), "-")))
+
+
+def _unique_string(*parts: Any) -> str:
+    """Return 13 lowercase letters and digits that depend on the parts: Azure's are others, and as long."""
+    digest = hashlib.sha256(_joined(map(_string, parts), "-").encode()).digest()
+    return base64.b32encode(digest)[:13].decode().lower()
 
 
 def _equals(one: Any, other: Any) -> bool:
@@ -40,12 +81,12 @@ def _equals(one: Any, other: Any) -> bool:
 def _union(*parts: Any) -> Any:
     if all(isinstance(part, dict) for part in parts):
         return {name: value for part in parts for name, value in part.items()}
-    merged: list[Any] = []
-    for part in parts:
-        if not isinstance(part, list):
-            raise TypeError("union takes objects, or arrays")
-        merged += [member for member in part if member not in merged]
-    return merged
+    if not all(isinstance(part, list) for part in parts):
+        raise TypeError("union takes objects, or arrays")
+    merged: dict[str, Any] = {}
+    for member in (member for part in parts for member in part):
+        merged.setdefault(json.dumps(member, sort_keys=True), member)
+    return list(merged.values())
 
 
 def _contains(container: Any, item: Any) -> bool:
@@ -105,9 +146,10 @@ PURE: Mapping[str, Function] = {
     "false": lambda: False,
     "first": lambda value: value[0],
     "format": _format,
+    "guid": _guid,
     "int": int,
-    "join": lambda values, delimiter: delimiter.join(map(_string, values)),
-    "json": json.loads,
+    "join": lambda values, delimiter: _joined(map(_string, values), delimiter),
+    "json": lambda text: read_json(text.encode()),
     "last": lambda value: value[-1],
     "length": len,
     "mul": lambda one, other: int(one) * int(other),
@@ -115,7 +157,7 @@ PURE: Mapping[str, Function] = {
     "null": lambda: None,
     "or": _any_true,
     "range": lambda start, count: list(range(start, start + min(count, LARGEST + 1))),
-    "replace": lambda text, old, new: text.replace(old, new),
+    "replace": _replace,
     "split": lambda text, delimiter: text.split(delimiter),
     "string": _string,
     "sub": lambda one, other: int(one) - int(other),
@@ -126,4 +168,5 @@ PURE: Mapping[str, Function] = {
     "trim": lambda text: text.strip(),
     "true": lambda: True,
     "union": _union,
+    "uniquestring": _unique_string,
 }

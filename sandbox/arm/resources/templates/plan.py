@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from itertools import islice
 from typing import Any
 
-from sandbox.arm.resources.templates.errors import TemplateError, evaluation_failed, validation_failed
-from sandbox.arm.resources.templates.expressions import Call, Functions, calls_in, evaluate, value_of
+from sandbox.arm.resources.templates.expressions import (
+    Call,
+    Evaluator,
+    Function,
+    TemplateError,
+    calls_in,
+    evaluation_failed,
+    validation_failed,
+)
 from sandbox.arm.resources.templates.functions import PURE, relative_id
 
-_MOST = 800  # resources in a template, and copies of one
+_MOST = 800  # resources in a template, and copies of one, ARM's limit
+_MOST_DEPENDENCIES = 100_000  # of all resources together, which the deployment shows
 _OF_THE_TEMPLATE = ("type", "name", "apiVersion", "dependsOn", "condition", "copy", "comments", "scope", "resources")
 
 
@@ -23,7 +33,7 @@ class Place:
     group: dict[str, Any]
     deployment: dict[str, Any]
 
-    def functions(self) -> Functions:
+    def functions(self) -> Mapping[str, Function]:
         """Return the functions about the place."""
         return {
             **PURE,
@@ -54,58 +64,56 @@ class Planned:
     name: str
     api_version: str
     body: dict[str, Any]
-    functions: Functions
+    evaluator: Evaluator
     loop: str | None
     wanted: bool
-    named: list[str] = field(default_factory=list)
+    named: list[str]
+    references: list[Call]
     after: list[Planned] = field(default_factory=list)
 
     def content(self, reference: Callable[..., Any]) -> dict[str, Any]:
         """Return the body; ``reference`` looks up what is there by now."""
-        content: dict[str, Any] = evaluate(self.body, {**self.functions, "reference": reference})
+        content: dict[str, Any] = self.evaluator.extended(reference=reference).evaluate(self.body)
         return content
 
 
-def plan_resources(resources: Any, place: Place, functions: Functions) -> list[Planned]:
+def plan_resources(resources: Any, place: Place, evaluator: Evaluator) -> list[Planned]:
     """Return the resources in an order in which they can be made.
 
     Raises:
         TemplateError: One cannot be read, or depends on what is not there or on itself.
     """
-    planned = list(islice(_read_all(resources, place, functions, None), _MOST + 1))
+    planned = list(islice(_read_all(resources, place, evaluator, None), _MOST + 1))
     if len(planned) > _MOST:
         raise validation_failed(f"The template has more than {_MOST} resources")
-    ids = [resource.id.casefold() for resource in planned]
-    for resource_id in ids:
-        if ids.count(resource_id) > 1:
-            raise validation_failed(f"The resource '{resource_id}' is defined multiple times in a template")
-    for resource in planned:
-        for name in resource.named:
-            resource.after += _find(planned, name)
-        for call in calls_in(resource.body, "reference"):
-            resource.after += _referred_to(planned, call, resource)
+    _depend(planned)
     return [resource for resource in _ordered(planned) if resource.wanted]
 
 
-def _read_all(resources: Any, place: Place, functions: Functions, parent: Planned | None) -> Iterator[Planned]:
+def _read_all(resources: Any, place: Place, evaluator: Evaluator, parent: Planned | None) -> Iterator[Planned]:
     if not isinstance(resources, list) or len(resources) > _MOST:
         raise validation_failed("The template's 'resources' is not a valid list of resources")
     for declared in resources:
         if not isinstance(declared, dict):
             raise validation_failed("A resource of the template is not an object")
-        for index, loop in _copies(declared, functions):
-            own = functions if index is None else {**functions, "copyindex": _copy_index(index, loop)}
-            read = _read(declared, place, own, parent, loop)
+        references = list(calls_in(_body(declared), "reference"))
+        for index, loop in _copies(declared, evaluator):
+            own = evaluator if index is None else evaluator.extended(copyindex=_copy_index(index, loop))
+            read = _read(declared, place, own, parent, loop, references)
             yield read
             yield from _read_all(declared.get("resources", []), place, own, read)
 
 
-def _copies(declared: dict[str, Any], functions: Functions) -> Iterator[tuple[int | None, str | None]]:
+def _body(declared: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in declared.items() if key not in _OF_THE_TEMPLATE}
+
+
+def _copies(declared: dict[str, Any], evaluator: Evaluator) -> Iterator[tuple[int | None, str | None]]:
     copy = declared.get("copy")
     if copy is None:
         yield None, None
         return
-    count = evaluate(copy.get("count"), functions) if isinstance(copy, dict) else None
+    count = evaluator.evaluate(copy.get("count")) if isinstance(copy, dict) else None
     if not isinstance(count, int) or isinstance(count, bool) or not 0 <= count <= _MOST:
         raise validation_failed(
             f"The copy count of a resource must be a number from 0 to {_MOST}", "arm-resource-loops"
@@ -126,14 +134,19 @@ def _copy_index(index: int, loop: str | None) -> Callable[..., int]:
 
 
 def _read(
-    declared: dict[str, Any], place: Place, functions: Functions, parent: Planned | None, loop: str | None
+    declared: dict[str, Any],
+    place: Place,
+    evaluator: Evaluator,
+    parent: Planned | None,
+    loop: str | None,
+    references: list[Call],
 ) -> Planned:
-    type_, name, version = (_text(declared, key, functions) for key in ("type", "name", "apiVersion"))
+    type_, name, version = (_text(declared, key, evaluator) for key in ("type", "name", "apiVersion"))
     if type_.casefold() == "microsoft.resources/deployments":
         raise validation_failed("A deployment within a template is not supported by the sandbox")
     if parent is not None:
         type_, name = f"{parent.type}/{type_}", f"{parent.name}/{name}"
-    scope = evaluate(declared.get("scope"), functions) or place.group["id"]
+    scope = evaluator.evaluate(declared.get("scope")) or place.group["id"]
     names = name.split("/")
     try:
         below = relative_id(type_, *names)
@@ -150,50 +163,72 @@ def _read(
         type=type_,
         name=name,
         api_version=version,
-        body={key: value for key, value in declared.items() if key not in _OF_THE_TEMPLATE},
-        functions=functions,
+        body=_body(declared),
+        evaluator=evaluator,
         loop=loop,
-        wanted=evaluate(declared.get("condition", True), functions) is True,
-        named=[str(evaluate(each, functions)) for each in named],
+        wanted=evaluator.evaluate(declared.get("condition", True)) is True,
+        named=[str(evaluator.evaluate(each)) for each in named],
+        references=references,
     )
 
 
-def _text(declared: dict[str, Any], key: str, functions: Functions) -> str:
-    value = evaluate(declared.get(key), functions)
+def _text(declared: dict[str, Any], key: str, evaluator: Evaluator) -> str:
+    value = evaluator.evaluate(declared.get(key))
     if not isinstance(value, str) or not value:
         raise validation_failed(f"A resource of the template has no valid '{key}'")
     return value
 
 
-def _find(planned: list[Planned], name: str) -> list[Planned]:
-    """Return what ``dependsOn`` means by a resource id, the end of one, a resource's name, or a copy loop's."""
-    folded = name.casefold()
-    found = [
-        resource
-        for resource in planned
-        if folded in (resource.name.casefold(), (resource.loop or "").casefold())
-        or resource.id.casefold().endswith(folded if folded.startswith("/") else f"/providers/{folded}")
-    ]
-    if not found:
-        raise validation_failed(f"The resource '{name}' is not defined in the template")
-    return found
+def _depend(planned: list[Planned]) -> None:
+    """Find out for each resource which others it comes after: those it names, and those of which it reads something."""
+    by_id = {resource.id.casefold(): resource for resource in planned}
+    if len(by_id) < len(planned):
+        twice = next(each for number, each in enumerate(planned) if by_id[each.id.casefold()] is not planned[number])
+        raise validation_failed(f"The resource '{twice.id.casefold()}' is defined multiple times in a template")
+    by_name: dict[str, list[Planned]] = defaultdict(list)
+    groups: dict[str, list[Planned]] = defaultdict(list)
+    for resource in planned:
+        by_name[resource.name.casefold()].append(resource)
+        if resource.loop:
+            groups[resource.loop.casefold()].append(resource)
+        groups[resource.id.casefold().rpartition("/providers/")[2]].append(resource)
+    total = 0
+    for resource in planned:
+        found: dict[str, Planned] = {}
+        for name in dict.fromkeys(each.casefold() for each in resource.named):
+            bare = name.removeprefix("/providers/")
+            others = [by_id[name]] if name in by_id else [*by_name.get(name, ()), *groups.get(bare, ())]
+            if not others:
+                raise validation_failed(f"The resource '{name}' is not defined in the template")
+            found |= {other.id: other for other in others}
+        for name in _referred_to(resource):
+            others = [by_id[name]] if name in by_id else by_name.get(name, [])
+            found |= {other.id: other for other in others}
+        total += len(found)
+        if total > _MOST_DEPENDENCIES:
+            raise validation_failed(f"The template has more than {_MOST_DEPENDENCIES} dependencies")
+        resource.after = list(found.values())
 
 
-def _referred_to(planned: list[Planned], call: Call, resource: Planned) -> list[Planned]:
-    """Return the resource of the template that ``reference`` is called on; none where it is on another one."""
-    name = str(value_of(call.arguments[0], resource.functions)) if call.arguments else ""
-    return [other for other in planned if name.casefold() in (other.name.casefold(), other.id.casefold())]
+def _referred_to(resource: Planned) -> Iterable[str]:
+    """Return the names and ids, in lowercase, that ``reference`` is called on."""
+    called = (resource.evaluator.value_of(call.arguments[0]) for call in resource.references if call.arguments)
+    return dict.fromkeys(str(name).casefold() for name in called)
 
 
 def _ordered(planned: list[Planned]) -> Iterator[Planned]:
-    done: set[str] = set()
-    waiting = planned
-    while waiting:
-        ready = [resource for resource in waiting if all(other.id in done for other in resource.after)]
-        if not ready:
-            raise validation_failed(
-                f"Circular dependency detected on resource: '{waiting[0].id}'", "arm-syntax-resources"
-            )
-        yield from ready
-        done |= {resource.id for resource in ready}
-        waiting = [resource for resource in waiting if resource.id not in done]
+    """Yield the resources, each after those it depends on and else in the template's order."""
+    numbers = {resource.id: number for number, resource in enumerate(planned)}
+    sorter = TopologicalSorter(
+        {number: [numbers[other.id] for other in each.after] for number, each in enumerate(planned)}
+    )
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        raise validation_failed(
+            f"Circular dependency detected on resource: '{planned[min(error.args[1])].id}'", "arm-syntax-resources"
+        ) from error
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready())
+        yield from (planned[number] for number in ready)
+        sorter.done(*ready)

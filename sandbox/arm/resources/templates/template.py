@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sandbox.arm.resources.templates.errors import evaluation_failed, validation_failed
-from sandbox.arm.resources.templates.expressions import Functions, evaluate
-from sandbox.arm.resources.templates.parameters import read_parameters, shown_parameters
+from sandbox.arm.resources.templates.expressions import Evaluator, evaluation_failed, size_of, validation_failed
 from sandbox.arm.resources.templates.plan import Place, Planned, plan_resources
 
-_SECTIONS = {"parameters": dict, "variables": dict, "resources": list, "outputs": dict}
+_SECTIONS: dict[str, type] = {"parameters": dict, "variables": dict, "resources": list, "outputs": dict}
+_LIMITS = {"parameters": 256, "variables": 256, "outputs": 64}  # ARM's
+_TYPES: dict[str, type] = {
+    "string": str,
+    "securestring": str,
+    "int": int,
+    "bool": bool,
+    "object": dict,
+    "secureobject": dict,
+    "array": list,
+}
+_SECURE = ("securestring", "secureobject")
+_SHOWN = {"securestring": "SecureString", "secureobject": "SecureObject"}
 
 
 class Template:
@@ -21,56 +31,122 @@ class Template:
     """
 
     def __init__(self, template: dict[str, Any], given: dict[str, Any], place: Place) -> None:
-        for section, type_ in _SECTIONS.items():
-            if not isinstance(template.get(section, type_()), type_):
-                raise validation_failed(f"The template's '{section}' is not valid")
-        if template.get("functions"):
-            raise validation_failed("Functions that a template defines itself are not supported by the sandbox")
+        _check_sections(template)
         self._declared: dict[str, Any] = template.get("parameters", {})
-        self._variables: dict[str, Any] = template.get("variables", {})
+        self._variables = {name.casefold(): value for name, value in template.get("variables", {}).items()}
         self._outputs: dict[str, Any] = template.get("outputs", {})
-        self._evaluating: list[str] = []
+        self._evaluating: set[str] = set()
         self._evaluated: dict[str, Any] = {}
-        place_functions = place.functions()
-        self._values = read_parameters(self._declared, given, place_functions)
-        self._functions: Functions = {
-            **place_functions,
-            "parameters": self._parameter,
-            "variables": self._variable,
-        }
-        self.resources: list[Planned] = plan_resources(template.get("resources", []), place, self._functions)
+        evaluator = Evaluator(place.functions())
+        self._values = _read_parameters(self._declared, given, evaluator)
+        self._evaluator = evaluator.extended(parameters=self._parameter, variables=self._variable)
+        self.resources: list[Planned] = plan_resources(template.get("resources", []), place, self._evaluator)
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """What a deployment tells of its parameters."""
-        return shown_parameters(self._declared, self._values)
+        """What a deployment tells of its parameters: never the value of a secure one."""
+        return {
+            name: _shown_parameter(_type(declaration), self._values[name.casefold()])
+            for name, declaration in self._declared.items()
+        }
 
     def outputs(self, reference: Callable[..., Any]) -> dict[str, Any]:
         """Return the outputs; ``reference`` looks up what is there by now."""
-        functions = {**self._functions, "reference": reference}
+        evaluator = self._evaluator.extended(reference=reference)
         shown = {}
         for name, output in self._outputs.items():
             if not isinstance(output, dict) or not isinstance(output.get("type"), str):
                 raise validation_failed(f"The template output '{name}' is not valid", "arm-syntax-outputs")
-            if evaluate(output.get("condition", True), functions) is True:
-                shown[name] = {"type": output["type"].capitalize(), "value": evaluate(output.get("value"), functions)}
+            if evaluator.evaluate(output.get("condition", True)) is True:
+                shown[name] = {"type": output["type"].capitalize(), "value": evaluator.evaluate(output.get("value"))}
         return shown
 
     def _parameter(self, name: str) -> Any:
-        for declared, value in self._values.items():
-            if declared.casefold() == name.casefold():
-                return value
-        raise validation_failed(f"The template parameter '{name}' is not found", "arm-syntax-parameters")
+        if name.casefold() not in self._values:
+            raise validation_failed(f"The template parameter '{name}' is not found", "arm-syntax-parameters")
+        return self._values[name.casefold()]
 
     def _variable(self, name: str) -> Any:
         folded = name.casefold()
         if folded in self._evaluating:
             raise evaluation_failed(f"The template variable '{name}' refers to itself")
-        for declared, value in self._variables.items():
-            if declared.casefold() == folded and folded not in self._evaluated:
-                self._evaluating.append(folded)
-                self._evaluated[folded] = evaluate(value, self._functions)
-                self._evaluating.remove(folded)
-        if folded in self._evaluated:
-            return self._evaluated[folded]
-        raise validation_failed(f"The template variable '{name}' is not found", "arm-syntax-variables")
+        if folded not in self._variables:
+            raise validation_failed(f"The template variable '{name}' is not found", "arm-syntax-variables")
+        if folded not in self._evaluated:
+            self._evaluating.add(folded)
+            self._evaluated[folded] = self._evaluator.evaluate(self._variables[folded])
+            self._evaluating.remove(folded)
+        return self._evaluated[folded]
+
+
+def _check_sections(template: dict[str, Any]) -> None:
+    for section, type_ in _SECTIONS.items():
+        if not isinstance(template.get(section, type_()), type_):
+            raise validation_failed(f"The template's '{section}' is not valid")
+    for section, limit in _LIMITS.items():
+        if len(template.get(section, ())) > limit:
+            raise validation_failed(
+                f"The number of template {section} limit exceeded. Limit: '{limit}' and actual: "
+                f"'{len(template[section])}'"
+            )
+    if template.get("functions"):
+        raise validation_failed("Functions that a template defines itself are not supported by the sandbox")
+
+
+def _read_parameters(declared: dict[str, Any], given: dict[str, Any], evaluator: Evaluator) -> dict[str, Any]:
+    """Return the value of each parameter by its name in lowercase; ``given`` is ``{name: {"value": …}}``."""
+    known = {name.casefold() for name in declared}
+    surplus = [name for name in given if name.casefold() not in known]
+    if surplus:
+        raise validation_failed(
+            f"The following parameters were supplied, but do not correspond to any parameters defined in the template: "
+            f"'{', '.join(surplus)}'. The parameters defined in the template are: '{', '.join(declared)}'",
+            "arm-pass-parameter-values",
+        )
+    values = {name.casefold(): _given(name, entry) for name, entry in given.items()}
+    return {name.casefold(): _value(name, declaration, values, evaluator) for name, declaration in declared.items()}
+
+
+def _given(name: str, entry: Any) -> Any:
+    if not isinstance(entry, dict) or "value" not in entry:
+        raise validation_failed(
+            f"The value for the template parameter '{name}' is not valid: an object with a 'value' is expected"
+        )
+    return entry["value"]
+
+
+def _value(name: str, declaration: Any, given: dict[str, Any], evaluator: Evaluator) -> Any:
+    type_ = _type(declaration)
+    if name.casefold() in given:
+        value = given[name.casefold()]
+    elif "defaultValue" in declaration:
+        value = evaluator.evaluate(declaration["defaultValue"])
+    else:
+        raise validation_failed(
+            f"The value for the template parameter '{name}' is not provided", "arm-create-parameter-file"
+        )
+    if not isinstance(value, _TYPES[type_]) or (isinstance(value, bool) and type_ != "bool"):
+        raise validation_failed(f"Template parameter JToken type is not valid. Expected '{_shown_type(type_)}'")
+    size_of(value)
+    allowed = declaration.get("allowedValues")
+    if isinstance(allowed, list) and value not in allowed:
+        raise validation_failed(
+            f"The provided value for the template parameter '{name}' is not valid. The value '{value}' is not part of "
+            f"the allowed value(s): '{','.join(map(str, allowed))}'"
+        )
+    return value
+
+
+def _type(declaration: Any) -> str:
+    type_ = declaration.get("type") if isinstance(declaration, dict) else None
+    if not isinstance(type_, str) or type_.casefold() not in _TYPES:
+        raise validation_failed(f"The template parameter type '{type_}' is not valid")
+    return type_.casefold()
+
+
+def _shown_type(type_: str) -> str:
+    return _SHOWN.get(type_, type_.capitalize())
+
+
+def _shown_parameter(type_: str, value: Any) -> dict[str, Any]:
+    return {"type": _shown_type(type_)} if type_ in _SECURE else {"type": _shown_type(type_), "value": value}

@@ -172,6 +172,25 @@ def test_templates_that_cannot_be_deployed(desk: Desk, path: str, content: Any, 
     assert (answer.status, code(answer)) == (400, error)
 
 
+def test_resources_come_to_four_megabytes_and_no_more(desk: Desk, path: str) -> None:
+    copies = {"name": "copies", "count": 33}
+    large = identity("[concat('id', copyIndex())]", copy=copies, managedBy="[variables('long')]")
+    answer = ask(desk, "PUT", path, body(large, variables={"long": "a" * 131_072}))
+    assert (code(answer), made(desk, "id0")) == ("InvalidTemplate", False)
+    assert "more than 4194304 bytes" in message(answer)
+    assert answer.headers["x-ms-failure-cause"] == "gateway"
+
+
+def test_references_are_limited(desk: Desk, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandbox.arm.resources.deploying._MOST_REFERENCES", 3)
+    refer = f"[reference(resourceId('{MSI}', 'a-id')).clientId]"
+    assert (
+        ask(desk, "PUT", path, body(identity("a-id"), identity("b-id", tags=dict.fromkeys("abc", refer)))).status == 201
+    )
+    answer = ask(desk, "PUT", path, body(identity("a-id"), identity("b-id", tags=dict.fromkeys("abcd", refer))))
+    assert (code(answer), "more than 3 times" in message(answer)) == ("InvalidTemplate", True)
+
+
 def test_names_and_groups_that_are_not_valid(desk: Desk, path: str) -> None:
     assert code(ask(desk, "PUT", f"{path}%", body())) == "InvalidDeploymentName"
     assert code(ask(desk, "PUT", path + "x" * 64, body())) == "InvalidDeploymentName"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -9,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.arm.resources.templates.errors import TemplateError
-from sandbox.arm.resources.templates.expressions import calls_in, evaluate, parse
+from sandbox.arm.resources.templates.expressions import Evaluator, TemplateError, calls_in, parse
 from sandbox.arm.resources.templates.functions import PURE
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -52,14 +53,17 @@ MSI = "Microsoft.ManagedIdentity/userAssignedIdentities"
         ("[substring(replace('abc', 'b', 'd'), 1, 1)]", "d"),
         ("[add(mul(2, 3), sub(5, int('4')))]", 7),
         ("[first(range(4, 3))]", 4),
+        ("[guid('a', 'b')]", str(uuid.uuid5(uuid.UUID("11fb06fb-712d-4ddd-98c7-e71bbd588830"), "a-b"))),
+        ("[length(uniqueString('a'))]", 13),
+        ("[equals(uniqueString('a', 'b'), uniqueString('a', 'c'))]", False),
         ("[json('{\"a\": [1]}').a[0]]", 1),
         (f"[extensionResourceId('/s', '{MSI}', 'ID1')]", f"/s/providers/{MSI}/ID1"),
         (f"[tenantResourceId('{MSI}', 'ID1')]", f"/providers/{MSI}/ID1"),
     ],
 )
 def test_values(text: str, value: Any) -> None:
-    assert evaluate(text, FUNCTIONS) == value
-    assert evaluate({"a": [text]}, FUNCTIONS) == {"a": [value]}
+    assert Evaluator(FUNCTIONS).evaluate(text) == value
+    assert Evaluator(FUNCTIONS).evaluate({"a": [text]}) == {"a": [value]}
 
 
 @pytest.mark.parametrize(
@@ -72,7 +76,8 @@ def test_values(text: str, value: Any) -> None:
         ("[concat('a'),]", "Unable to parse"),
         ("['unfinished]", "Unable to parse"),
         ("[" + "concat(" * 50 + ")" * 50 + "]", "Unable to parse"),
-        ("[newGuid()]", "The template function 'newguid' is not valid"),
+        ("[nope()]", "The template function 'nope' is not valid"),
+        ("[newGuid()]", "The template function 'newguid' is not in the sandbox"),
         ("[concat('a').b]", "The language expression property 'b' can't be evaluated"),
         ("[variables('object').other]", "property 'other' doesn't exist, available properties are 'Name, list'"),
         ("[variables('object').list[7]]", "can't be evaluated"),
@@ -88,16 +93,67 @@ def test_values(text: str, value: Any) -> None:
 )
 def test_refusals(text: str, message: str) -> None:
     with pytest.raises(TemplateError) as refused:
-        evaluate([text], FUNCTIONS)
+        Evaluator(FUNCTIONS).evaluate([text])
     assert message in str(refused.value)
 
 
 def test_what_is_made_of_itself_twice_is_stopped() -> None:
-    text = "'" + "a" * 20_000 + "'"
+    text = "variables('text')"
     for _ in range(4):
         text = f"concat({text}, {text})"
     with pytest.raises(TemplateError, match="too large"):
-        evaluate(f"[{text}]", FUNCTIONS)
+        Evaluator({**FUNCTIONS, "variables": {"text": "a" * 20_000}.__getitem__}).evaluate(f"[{text}]")
+
+
+LONG = "variables('long')"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"replace({LONG}, 'a', {LONG})",
+        f"join(range(0, 19000), {LONG})",
+        f"format(variables('places'), {LONG})",
+        f"concat({', '.join([LONG] * 400)})",
+        f"string(createArray({', '.join([LONG] * 400)}))",
+        f"createArray({', '.join([LONG] * 400)})",
+        f"guid({', '.join([LONG] * 400)})",
+    ],
+)
+def test_what_would_be_too_large_is_not_built(text: str) -> None:
+    values = {"long": "a" * 131_072, "places": "{0}" * 40_000}
+    evaluator = Evaluator({**FUNCTIONS, "variables": values.__getitem__})
+    tracemalloc.start()
+    try:
+        with pytest.raises(TemplateError, match="too large"):
+            evaluator.evaluate(f"[{text}]")
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_format_with_many_places_has_its_value() -> None:
+    evaluator = Evaluator({**FUNCTIONS, "variables": {"places": "{0}" * 40_000}.__getitem__})
+    assert evaluator.evaluate("[format(variables('places'), 'a')]") == "a" * 40_000
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "variables('object')" + ".a" * 5000, "variables('object')" + "[0]" * 500])
+def test_what_no_reader_could_read_is_refused(text: str) -> None:
+    with pytest.raises(TemplateError, match="Unable to parse"):
+        Evaluator(FUNCTIONS).evaluate(f"[{text}]")
+
+
+def test_an_expression_has_arms_longest_length() -> None:
+    with pytest.raises(TemplateError, match="more than 24576 characters"):
+        Evaluator(FUNCTIONS).evaluate("['" + "a" * 24_576 + "']")
+
+
+def test_all_expressions_of_a_template_come_to_so_much_and_no_more() -> None:
+    evaluator = Evaluator(FUNCTIONS)
+    with pytest.raises(TemplateError, match="more than the sandbox evaluates"):
+        evaluator.extended(more=lambda: 1).evaluate([["[length(range(0, 19000))]"] * 100] * 10)
+    with pytest.raises(TemplateError, match="more than the sandbox evaluates"):
+        evaluator.evaluate("[true()]")
 
 
 def test_a_template_that_is_nested_too_deep_is_refused() -> None:
@@ -105,7 +161,7 @@ def test_a_template_that_is_nested_too_deep_is_refused() -> None:
     for _ in range(60):
         value = [value]
     with pytest.raises(TemplateError, match="levels deep"):
-        evaluate(value, FUNCTIONS)
+        Evaluator(FUNCTIONS).evaluate(value)
 
 
 def test_calls_are_found_wherever_they_stand() -> None:
@@ -120,13 +176,13 @@ def test_calls_are_found_wherever_they_stand() -> None:
 @given(st.text())
 def test_any_text_can_be_written_as_an_expression(text: str) -> None:
     quoted = "'" + text.replace("'", "''") + "'"
-    assert evaluate(f"[concat({quoted})]", FUNCTIONS) == text
+    assert Evaluator(FUNCTIONS).evaluate(f"[concat({quoted})]") == text
 
 
 @given(st.text("[](),.'ab1- ", max_size=12))
 def test_whatever_is_written_has_a_value_or_is_refused(text: str) -> None:
     try:
         parse(f"[{text}]")
-        evaluate(f"[{text}]", FUNCTIONS)
+        Evaluator(FUNCTIONS).evaluate(f"[{text}]")
     except TemplateError as error:
         assert str(error).startswith("Deployment template ")

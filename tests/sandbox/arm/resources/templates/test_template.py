@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.arm.resources.templates.errors import TemplateError
+from sandbox.arm.resources.templates.expressions import TemplateError
 from sandbox.arm.resources.templates.plan import Place
 from sandbox.arm.resources.templates.template import Template
 
@@ -148,6 +148,43 @@ def test_what_is_referred_to_is_depended_on() -> None:
     assert names(template) == ["b", "a"]
     content = template.resources[1].content(lambda name: {"clientId": name.rpartition("/")[2]})
     assert content["tags"] == {"client": "b"}
+
+
+@pytest.mark.parametrize(("section", "limit"), [("parameters", 256), ("variables", 256), ("outputs", 64)])
+def test_there_are_no_more_of_each_than_in_azure(section: str, limit: int) -> None:
+    entry = {"type": "int", "defaultValue": 1, "value": 1}
+    declared = {f"a{number}": entry for number in range(limit + 1)}
+    assert f"Limit: '{limit}' and actual: '{limit + 1}'" in refused([], None, **{section: declared})
+    del declared["a0"]
+    read([], None, **{section: declared})
+
+
+def test_dependencies_are_resolved_in_one_pass() -> None:
+    """Names are looked up: each of some 48,000 would else be compared with those of 800 resources."""
+    looked_at = 0
+
+    class Name(str):
+        def casefold(self) -> str:
+            nonlocal looked_at
+            looked_at += 1
+            return str(self).casefold()
+
+    declared = [
+        resource(
+            Name(f"r{number:03}"), dependsOn=[Name(f"r{other:03}") for other in range(max(0, number - 60), number)]
+        )
+        for number in range(800)
+    ]
+    assert names(read(declared[::-1])) == [f"r{number:03}" for number in range(800)]
+    assert looked_at < 200_000
+
+
+def test_a_template_has_so_many_dependencies_and_no_more() -> None:
+    loops = [
+        resource("[concat('a', copyIndex())]", copy={"name": "first", "count": 390}),
+        resource("[concat('b', copyIndex())]", copy={"name": "second", "count": 390}, dependsOn=["first"]),
+    ]
+    assert "more than 100000 dependencies" in refused(loops)
 
 
 @given(st.lists(st.lists(st.integers(0, 7), max_size=4), min_size=8, max_size=8))
