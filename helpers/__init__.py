@@ -1,32 +1,30 @@
-"""What the notebooks import; what catches up with earlier notebooks is in `helpers.catch_up`."""
+"""What the notebooks import, besides Azure's SDK."""
 
-from helpers.catch_up import find
-from helpers.cleanup import Leftovers, leftovers
-from helpers.connection import Azure, connect
-from helpers.errors import Explanation, TutorialError, explain
-from helpers.machine import without_identity
-from helpers.marks import MADE_BY, grant_note
-from helpers.names import check_names, rules
-from helpers.rights import allows
-from helpers.tables import Table, show
+from helpers.catch_up import (
+    allows,
+    ensure_granted,
+    ensure_group,
+    ensure_identity,
+    ensure_not_granted,
+    ensure_vm,
+)
+from helpers.connection import connect
+from helpers.errors import explain
+from helpers.names import MADE_BY, check_names
+from helpers.tables import show
 from helpers.wait import wait_until
 
 __all__ = [
     "MADE_BY",
-    "Azure",
-    "Explanation",
-    "Leftovers",
-    "Table",
-    "TutorialError",
     "allows",
     "check_names",
     "connect",
+    "ensure_granted",
+    "ensure_group",
+    "ensure_identity",
+    "ensure_not_granted",
+    "ensure_vm",
     "explain",
-    "find",
-    "grant_note",
-    "leftovers",
-    "rules",
     "show",
     "wait_until",
-    "without_identity",
 ]

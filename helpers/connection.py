@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,45 +11,46 @@ import requests
 from azure.core.credentials import TokenCredential
 from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import ClientSecretCredential, DefaultAzureCredential
+from requests.adapters import HTTPAdapter
 
-from helpers import vm
 from helpers.errors import TutorialError, explain
 from helpers.names import check_names
-from helpers.sessions import (
+from helpers.settings import points_to_sandbox, sandbox_settings
+from helpers.tables import Shown, Table, show
+from helpers.transport import (
+    ENTRA,
     METADATA_SERVICE,
     RESOURCE_MANAGER,
-    LoopbackAdapter,
-    routes_to,
-    session_to,
-    shared_transport,
+    FixedAddressAdapter,
+    check_machine,
+    metadata_adapters,
+    sdk_transport,
+    session_with,
+    set_other_sources_aside,
 )
-from helpers.settings import SandboxSettings, points_to_sandbox, sandbox_settings
-from helpers.tables import Table, show
 
-_SCOPE = f"{RESOURCE_MANAGER}/.default"
 _TARGETS = {"sandbox": "the sandbox on this computer", "azure": "Azure"}
+_POLLING_INTERVALS = {"sandbox": 0.5, "azure": 5}  # seconds, where the service does not say when to ask again
 _SLOW_CLI = 60  # seconds; the default of 10 is too short for a cold Azure CLI
 _ANSWER_LIMIT = 60  # seconds
-_SHOWN = 10  # subscriptions
+_SUBSCRIPTIONS_VERSION = "2022-12-01"
+_LOCAL_VERSION = "2024-05-28"
 
 
-@dataclass(frozen=True)
-class Azure:
+@dataclass(frozen=True, repr=False)
+class Connection(Shown):
     """A signed-in connection.
 
     Attributes:
         target: ``"sandbox"`` or ``"azure"``.
         credential: The sign-in, for the clients of the Azure SDK.
         subscription: The subscription that the notebooks work in, as Resource Manager describes it.
-        client_options: What a management client needs besides:
-            ``ComputeManagementClient(azure.credential, azure.subscription_id, **azure.client_options)``.
     """
 
     target: str
-    credential: TokenCredential = field(repr=False)
-    client_options: Mapping[str, Any] = field(repr=False)
-    subscription: Mapping[str, Any] = field(repr=False, default_factory=dict)
-    _sandbox: SandboxSettings | None = field(repr=False, default=None)
+    credential: TokenCredential
+    subscription: Mapping[str, Any] = field(default_factory=dict)
+    _adapters: Mapping[str, HTTPAdapter] = field(default_factory=dict)
 
     @property
     def subscription_id(self) -> str:
@@ -57,41 +58,44 @@ class Azure:
         return str(self.subscription["subscriptionId"])
 
     def session(self) -> requests.Session:
-        """Return a session of requests in which Azure's literal addresses work.
+        """Return a session of requests in which ``https://management.azure.com`` leads to this Azure."""
+        return session_with(self._adapters, trust_env=self.target == "azure")
 
-        They are ``https://management.azure.com`` and ``https://login.microsoftonline.com``.
+    @cached_property
+    def client_options(self) -> Mapping[str, Any]:
+        """What a management client needs besides, so that its requests leave as those of a session do.
+
+        ``ComputeManagementClient(connection.credential, connection.subscription_id, **connection.client_options)``
         """
-        return session_to(self._routes) if self._sandbox else requests.Session()
+        return {"transport": sdk_transport(self.session()), "polling_interval": _POLLING_INTERVALS[self.target]}
 
     def on_vm(self, vm_id: str) -> requests.Session:
         """Return a session as the machine has it: ``http://169.254.169.254`` is that machine's metadata service.
 
-        From here on ``ManagedIdentityCredential`` asks the same service. On Azure this notebook has to run on the
-        machine itself; in the sandbox any kernel on this computer may stand in for it.
-
-        Args:
-            vm_id: The machine's resource id.
+        It is for clients of the SDK, too: ``transport=RequestsTransport(session=…)``. On Azure this kernel has to run
+        on the machine itself; in the sandbox any kernel on this computer may stand in for it.
 
         Raises:
             TutorialError: This is not the machine, or it is not running.
         """
-        if self._sandbox is None:
-            return vm.be_on(vm_id)
-        answer = self.arm("GET", f"{vm_id}/providers/Sandbox.Local/metadataService", "2024-05-28")
-        if not answer.ok:
-            raise TutorialError(f"The machine cannot be entered. {explain(answer).message}")
-        address = answer.json()["properties"]["endpoint"]
-        vm.stand_in(address)
-        return session_to({**self._routes, METADATA_SERVICE: LoopbackAdapter(address, self._sandbox.ca_file)})
+        in_cloud = self.target == "azure"
+        metadata = metadata_adapters(METADATA_SERVICE if in_cloud else self._metadata_service(vm_id))
+        session = session_with({**self._adapters, **metadata}, trust_env=in_cloud)
+        if in_cloud:
+            check_machine(session, vm_id)
+        set_other_sources_aside()
+        return session
 
-    def arm(self, method: str, path: str, api_version: str, body: object = None) -> requests.Response:
-        """Send one request to Resource Manager with this sign-in; ``path`` is a resource id. Refusals are answers too.
+    def arm(self, method: str, path: str, api_version: str = "", body: Any = None) -> requests.Response:
+        """Send one request to Resource Manager as the one who signed in; refusals are answers too.
+
+        ``path`` has the version of the API in it if ``api_version`` is empty. ``body`` is sent as JSON.
 
         Raises:
             TutorialError: Nobody is signed in.
         """
         try:
-            token = self.credential.get_token(_SCOPE).token
+            token = self.credential.get_token(f"{RESOURCE_MANAGER}/.default").token
         except ClientAuthenticationError as error:
             raise TutorialError(
                 "Signing in to Azure did not work. In a terminal, 'az login' signs in (with --use-device-code "
@@ -99,34 +103,27 @@ class Azure:
             ) from error
         return self.session().request(
             method,
-            f"{RESOURCE_MANAGER}{path}?api-version={api_version}",
+            f"{RESOURCE_MANAGER}{path}",
+            params={"api-version": api_version} if api_version else None,
             headers={"Authorization": f"Bearer {token}"},
             json=body,
             timeout=_ANSWER_LIMIT,
         )
 
-    @cached_property
-    def _routes(self) -> dict[str, LoopbackAdapter]:
-        return routes_to(self._sandbox) if self._sandbox else {}
+    def _metadata_service(self, vm_id: str) -> str:
+        """Return where on this computer the machine's metadata service is."""
+        answer = self.arm("GET", f"{vm_id}/providers/Sandbox.Local/metadataService", _LOCAL_VERSION)
+        if not answer.ok:
+            raise TutorialError(f"The machine cannot be entered. {explain(answer).message}")
+        return str(answer.json()["properties"]["endpoint"])
 
     def _table(self) -> Table:
-        return show(
-            {
-                "Connected to": _TARGETS[self.target],
-                "Subscription": self.subscription["displayName"],
-                "Subscription id": self.subscription_id,
-                "Tenant id": self.subscription["tenantId"],
-            }
-        )
-
-    def __repr__(self) -> str:
-        return repr(self._table())
-
-    def _repr_html_(self) -> str:
-        return self._table()._repr_html_()
+        found = self.subscription
+        where = {"Connected to": _TARGETS[self.target], "Subscription": found["displayName"]}
+        return show({**where, "Subscription id": self.subscription_id, "Tenant id": found["tenantId"]})
 
 
-def connect(target: str = "sandbox", subscription_id: str = "") -> Azure:
+def connect(target: str = "sandbox", subscription_id: str = "") -> Connection:
     """Sign in and choose the subscription.
 
     Args:
@@ -136,58 +133,68 @@ def connect(target: str = "sandbox", subscription_id: str = "") -> Azure:
         subscription_id: Its GUID. Empty: the sandbox's, or the only one that the sign-in sees.
 
     Raises:
-        ValueError: There is no such target, or the id is no GUID.
+        ValueError: There is no such target, or the id is not a GUID.
         TutorialError: The sandbox does not start, nobody is signed in, or the subscription is not to be seen.
     """
     if target not in _TARGETS:
         raise ValueError(f"target = {target!r} is not known. It is 'sandbox' or 'azure'.")
     if subscription_id:
         check_names(subscription_id=subscription_id)
-    azure = _to_sandbox(sandbox_settings()) if target == "sandbox" else _to_cloud()
-    wanted = subscription_id or (azure._sandbox.subscription_id if azure._sandbox else "")
-    return Azure(azure.target, azure.credential, azure.client_options, _subscription(azure, wanted), azure._sandbox)
+    return _connect_to_sandbox(subscription_id) if target == "sandbox" else _connect_to_azure(subscription_id)
 
 
-def _to_sandbox(settings: SandboxSettings) -> Azure:
-    transport = {"transport": shared_transport(connection_verify=settings.ca_file, use_env_settings=False)}
+def _connect_to_sandbox(subscription_id: str) -> Connection:
+    settings = sandbox_settings()
+    addresses = {RESOURCE_MANAGER: settings.endpoint, ENTRA: settings.authority}
+    adapters = {literal: FixedAddressAdapter(address, settings.ca_file) for literal, address in addresses.items()}
     credential = ClientSecretCredential(
         settings.tenant_id,
         settings.client_id,
         settings.client_secret,
-        authority=settings.authority,
+        authority=ENTRA,
         disable_instance_discovery=True,
-        **transport,
+        transport=sdk_transport(session_with(adapters, trust_env=False)),
     )
-    # The pace is for a sandbox that takes its time; one that does not says itself how soon to ask again.
-    options = {"base_url": settings.endpoint, "credential_scopes": [_SCOPE], "polling_interval": 0.5, **transport}
-    return Azure("sandbox", credential, options, _sandbox=settings)
+    connection = Connection("sandbox", credential, _adapters=adapters)
+    return _in_subscription(connection, subscription_id or settings.subscription_id)
 
 
-def _to_cloud() -> Azure:
+def _connect_to_azure(subscription_id: str) -> Connection:
     if points_to_sandbox():
         raise TutorialError(
             "target is 'azure', but the environment points to a sandbox. Take what 'python -m sandbox env' set out "
             "of the environment, beginning with AZURE_RESOURCE_MANAGER_ENDPOINT, and restart the kernel."
         )
     credential = DefaultAzureCredential(exclude_managed_identity_credential=True, process_timeout=_SLOW_CLI)
-    return Azure("azure", credential, {"polling_interval": 5, "transport": shared_transport()})
+    adapters = {RESOURCE_MANAGER: HTTPAdapter()}  # one, so that all sessions share its connections
+    return _in_subscription(Connection("azure", credential, _adapters=adapters), subscription_id)
 
 
-def _subscription(azure: Azure, wanted: str) -> Mapping[str, Any]:
-    """Return the subscription ``wanted``, or the only one there is if that is empty."""
+def _in_subscription(connection: Connection, wanted: str) -> Connection:
+    """Return the connection with the subscription ``wanted``, or with the only one there is if that is empty."""
     if wanted:
-        answer = azure.arm("GET", f"/subscriptions/{wanted}", "2022-12-01")
+        answer = connection.arm("GET", f"/subscriptions/{wanted}", _SUBSCRIPTIONS_VERSION)
         if answer.ok:
-            found: dict[str, Any] = answer.json()
-            return found
-    answer = azure.arm("GET", "/subscriptions", "2022-12-01")
-    if not answer.ok:
-        raise TutorialError(f"The subscriptions could not be listed.\n{explain(answer)}")
-    seen: list[dict[str, Any]] = answer.json()["value"]
+            return replace(connection, subscription=answer.json())
+    seen = list(_subscriptions(connection))
     if len(seen) == 1 and not wanted:
-        return seen[0]
+        return replace(connection, subscription=seen[0])
     if not seen:
         raise TutorialError("The sign-in sees no subscription: ask for a role in one, or sign in as somebody else.")
-    listed = "\n".join(f"  {each['subscriptionId']}  {each['displayName']}" for each in seen[:_SHOWN])
+    listed = "\n".join(f"  {each['subscriptionId']}  {each['displayName']}" for each in seen[:10])
     why = f"The sign-in does not see the subscription {wanted}" if wanted else "The sign-in sees several subscriptions"
     raise TutorialError(f"{why}. Set subscription_id to one of these:\n{listed}")
+
+
+def _subscriptions(connection: Connection) -> Iterator[Mapping[str, Any]]:
+    """Yield all that the sign-in sees, page by page."""
+    answer = connection.arm("GET", "/subscriptions", _SUBSCRIPTIONS_VERSION)
+    while True:
+        if not answer.ok:
+            raise TutorialError(f"The subscriptions could not be listed.\n{explain(answer)}")
+        page = answer.json()
+        yield from page["value"]
+        following = str(page.get("nextLink") or "")
+        if not following.startswith(f"{RESOURCE_MANAGER}/"):
+            return
+        answer = connection.arm("GET", following.removeprefix(RESOURCE_MANAGER))

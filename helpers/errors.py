@@ -11,7 +11,7 @@ from typing import Any
 import requests
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 
-from helpers.tables import Table, show
+from helpers.tables import Shown, Table, show
 
 # A notebook shows a refusal where it is explained; the same as a warning beside it would only be noise.
 logging.getLogger("azure").addHandler(logging.NullHandler())
@@ -68,8 +68,8 @@ class TutorialError(RuntimeError):
     """Something the learner can put right; the message says how."""
 
 
-@dataclass(frozen=True)
-class Explanation:
+@dataclass(frozen=True, repr=False)
+class Explanation(Shown):
     """A refusal in words.
 
     Attributes:
@@ -87,12 +87,6 @@ class Explanation:
     def _table(self) -> Table:
         said = " ".join(filter(None, (str(self.status or ""), self.code)))
         return show({"Answer": said, "In the service's words": self.message, "What to do": self.advice})
-
-    def __repr__(self) -> str:
-        return repr(self._table())
-
-    def _repr_html_(self) -> str:
-        return self._table()._repr_html_()
 
 
 def explain(error: requests.Response | Exception) -> Explanation:

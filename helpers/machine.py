@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from azure.mgmt.compute.models import (
     UserAssignedIdentitiesValue,
@@ -16,71 +16,58 @@ from azure.mgmt.msi.models import Identity
 from azure.mgmt.resource.resources import ResourceManagementClient
 from azure.mgmt.resource.resources.models import GenericResource
 
+from helpers.connection import Connection
 from helpers.errors import TutorialError
-from helpers.marks import MADE_BY
-
-if TYPE_CHECKING:
-    from helpers.connection import Azure
+from helpers.names import MADE_BY
 
 NETWORK_VERSION = "2024-05-01"
 COMPUTE_VERSION = "2024-11-01"
 
 
-def attached(vm: VirtualMachine, identity: Identity) -> bool:
-    """Tell whether the machine has the identity. Resource ids are compared without case: services differ in it."""
-    return str(identity.id).casefold() in _user_assigned(vm)
+def has_identity(vm: VirtualMachine, identity: Identity) -> bool:
+    """Return whether the machine has the identity. Resource ids are compared without case: services differ in it."""
+    assigned = (vm.identity.user_assigned_identities if vm.identity else None) or {}
+    return str(identity.id).casefold() in {identity_id.casefold() for identity_id in assigned}
 
 
 def with_identity(vm: VirtualMachine, identity: Identity) -> VirtualMachineUpdate:
     """Return the change that gives the machine the identity beside what it has."""
-    kind = "SystemAssigned, UserAssigned" if _has_own(vm) else "UserAssigned"
+    has_own = vm.identity is not None and "systemassigned" in str.lower(vm.identity.type or "")
+    kind = "SystemAssigned, UserAssigned" if has_own else "UserAssigned"
     added = {str(identity.id): UserAssignedIdentitiesValue()}
     return VirtualMachineUpdate(identity=VirtualMachineIdentity(type=kind, user_assigned_identities=added))
 
 
-def without_identity(vm: VirtualMachine, identity: Identity) -> VirtualMachineUpdate:
-    """Return the change that takes the identity from the machine and leaves the others."""
-    own = _has_own(vm)
-    if _user_assigned(vm) <= {str(identity.id).casefold()}:
-        return VirtualMachineUpdate(identity=VirtualMachineIdentity(type="SystemAssigned" if own else "None"))
-    kind = "SystemAssigned, UserAssigned" if own else "UserAssigned"
-    removed = {"type": kind, "userAssignedIdentities": {identity.id: None}}
-    return VirtualMachineUpdate({"identity": removed})
-
-
-def make_vm(azure: Azure, resource_group: str, vm_name: str, location: str) -> None:
+def make_vm(connection: Connection, resource_group: str, vm_name: str, location: str) -> None:
     """Make a Windows machine with the network it needs, in the sandbox.
 
     Raises:
         TutorialError: This is Azure: a machine costs money there, and what size and image it should have is not
             for a tutorial to choose.
     """
-    if azure.target != "sandbox":
+    if connection.target != "sandbox":
         raise TutorialError(
             f"There is no virtual machine {vm_name} in {resource_group}. Make one in the Azure portal, or in a "
             f"terminal: az vm create --resource-group {resource_group} --name {vm_name} --image Win2022Datacenter "
             "--size Standard_B2s --admin-username azureuser. It costs money until it is deleted."
         )
-    resources = ResourceManagementClient(azure.credential, azure.subscription_id, **azure.client_options).resources
-    for resource_id, version, properties in parts_of(azure, resource_group, vm_name):
-        resource = GenericResource(location=location, tags=MADE_BY, properties=properties)
-        resources.begin_create_or_update_by_id(resource_id, resource, api_version=version).result()
+    client = ResourceManagementClient(connection.credential, connection.subscription_id, **connection.client_options)
+    for resource_id, version, properties in parts_of(connection, resource_group, vm_name):
+        resource = GenericResource(location=location, tags={"made-by": MADE_BY}, properties=properties)
+        client.resources.begin_create_or_update_by_id(resource_id, resource, api_version=version).result()
 
 
-def parts_of(azure: Azure, resource_group: str, vm_name: str) -> list[tuple[str, str, dict[str, Any]]]:
+def parts_of(connection: Connection, resource_group: str, vm_name: str) -> list[tuple[str, str, dict[str, Any]]]:
     """Return id, api-version and properties of what a machine of the tutorial is made of, in the order of making."""
-    providers = f"/subscriptions/{azure.subscription_id}/resourceGroups/{resource_group}/providers"
+    providers = f"/subscriptions/{connection.subscription_id}/resourceGroups/{resource_group}/providers"
     network = f"{providers}/Microsoft.Network/virtualNetworks/{vm_name}VNET"
     interface = f"{providers}/Microsoft.Network/networkInterfaces/{vm_name}VMNic"
     machine = f"{providers}/Microsoft.Compute/virtualMachines/{vm_name}"
     subnet = {"name": "default", "properties": {"addressPrefix": "10.0.0.0/24"}}
-    address = {
-        "name": "ipconfig1",
-        "properties": {"privateIPAllocationMethod": "Dynamic", "subnet": {"id": f"{network}/subnets/default"}},
-    }
+    address = {"privateIPAllocationMethod": "Dynamic", "subnet": {"id": f"{network}/subnets/default"}}
     return [
         (network, NETWORK_VERSION, {"addressSpace": {"addressPrefixes": ["10.0.0.0/16"]}, "subnets": [subnet]}),
-        (interface, NETWORK_VERSION, {"ipConfigurations": [address]}),
+        (interface, NETWORK_VERSION, {"ipConfigurations": [{"name": "ipconfig1", "properties": address}]}),
         (machine, COMPUTE_VERSION, _machine(vm_name, interface)),
     ]
 
@@ -110,13 +97,3 @@ def _computer_name(vm_name: str) -> str:
     """Return what Windows may call itself: up to 15 letters, digits and hyphens, and not digits alone."""
     name = re.sub(r"[^A-Za-z0-9]", "-", vm_name)[:15].rstrip("-")
     return f"vm{name[:13]}" if name.isdigit() else name
-
-
-def _user_assigned(vm: VirtualMachine) -> set[str]:
-    assigned = (vm.identity.user_assigned_identities if vm.identity else None) or {}
-    return {identity_id.casefold() for identity_id in assigned}
-
-
-def _has_own(vm: VirtualMachine) -> bool:
-    """Tell whether the machine has an identity of its own; the kind is written in several ways."""
-    return vm.identity is not None and "systemassigned" in str.lower(vm.identity.type or "")

@@ -1,9 +1,11 @@
-"""Where the sandbox is and how to sign in to it: from the environment, or from the sandbox itself."""
+"""Where the sandbox is and how to sign in to it: from the environment, or from what one's own has written down."""
 
 from __future__ import annotations
 
 import json
 import os
+import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -11,18 +13,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from platformdirs import user_state_path
+
 from helpers.errors import TutorialError
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _ENDPOINT = "AZURE_RESOURCE_MANAGER_ENDPOINT"
-_REQUIRED = (
-    "AZURE_TENANT_ID",
-    "AZURE_CLIENT_ID",
-    "AZURE_CLIENT_SECRET",
-    "AZURE_AUTHORITY_HOST",
-    "REQUESTS_CA_BUNDLE",
-)
+_VARIABLES = {
+    "endpoint": _ENDPOINT,
+    "authority": "AZURE_AUTHORITY_HOST",
+    "ca_file": "REQUESTS_CA_BUNDLE",
+    "tenant_id": "AZURE_TENANT_ID",
+    "client_id": "AZURE_CLIENT_ID",
+    "client_secret": "AZURE_CLIENT_SECRET",
+}
 _START_LIMIT = 60  # seconds
+_REACH = 2  # seconds; a sandbox that runs answers within milliseconds
 
 
 @dataclass(frozen=True)
@@ -46,51 +52,81 @@ class SandboxSettings:
 
 
 def sandbox_settings(environment: Mapping[str, str] = os.environ) -> SandboxSettings:
-    """Return the settings of the sandbox that ``environment`` points to, else start one's own and return its.
+    """Return the settings of the sandbox that ``environment`` points to, else those of one's own.
 
-    The second does not change the environment: no other program of this process is led to the sandbox.
+    One's own is started unless it runs. The environment stays as it is: no other program of this process is led to
+    the sandbox.
 
     Raises:
         TutorialError: The environment points to a sandbox but lacks something, or the sandbox does not start.
     """
-    if not points_to_sandbox(environment):
-        _ask_sandbox("start")
-        environment = json.loads(_ask_sandbox("env", "--format", "json"))
-    missing = [name for name in _REQUIRED if not environment.get(name)]
+    if points_to_sandbox(environment):
+        return _settings_from(environment)
+    written = _read_client_file()
+    if written is None or not _answers(written):
+        _start_sandbox()
+        written = _read_client_file()
+    if written is None:
+        raise TutorialError(
+            f"The sandbox runs, but there is nothing to sign in with in {_client_file()}. "
+            "Start it again: python -m sandbox stop, then python -m sandbox start."
+        )
+    return written
+
+
+def points_to_sandbox(environment: Mapping[str, str] = os.environ) -> bool:
+    """Return whether Resource Manager's address in ``environment`` is one on this computer."""
+    return urlsplit(environment.get(_ENDPOINT, "")).hostname in _LOOPBACK
+
+
+def _settings_from(environment: Mapping[str, str]) -> SandboxSettings:
+    missing = [name for name in _VARIABLES.values() if not environment.get(name)]
     if missing:
         raise TutorialError(
             f"The environment points to a sandbox ({_ENDPOINT}) but lacks {', '.join(missing)}. "
             "Set all that 'python -m sandbox env' prints, or none."
         )
-    return SandboxSettings(
-        endpoint=environment[_ENDPOINT].rstrip("/"),
-        authority=environment["AZURE_AUTHORITY_HOST"].rstrip("/"),
-        ca_file=environment["REQUESTS_CA_BUNDLE"],
-        tenant_id=environment["AZURE_TENANT_ID"],
-        client_id=environment["AZURE_CLIENT_ID"],
-        client_secret=environment["AZURE_CLIENT_SECRET"],
-        subscription_id=environment.get("AZURE_SUBSCRIPTION_ID", ""),
-    )
+    values = {each: environment[name] for each, name in _VARIABLES.items()}
+    return SandboxSettings(**values, subscription_id=environment.get("AZURE_SUBSCRIPTION_ID", ""))
 
 
-def points_to_sandbox(environment: Mapping[str, str] = os.environ) -> bool:
-    """Tell whether Resource Manager's address in ``environment`` is one on this computer."""
-    return urlsplit(environment.get(_ENDPOINT, "")).hostname in _LOOPBACK
+def _client_file() -> Path:
+    """Return the file in which a sandbox that runs has written down what its clients need."""
+    chosen = os.environ.get("AZURE_SANDBOX_DIR")
+    directory = Path(chosen).expanduser().absolute() if chosen else user_state_path("azure-sandbox")
+    return directory / "client.json"
 
 
-def _ask_sandbox(*arguments: str) -> str:
-    """Run ``python -m sandbox`` from beside this package, whatever the working directory, and return what it prints."""
+def _read_client_file() -> SandboxSettings | None:
+    try:
+        written = json.loads(_client_file().read_bytes())
+        return _settings_from(written) if points_to_sandbox(written) else None
+    except (OSError, ValueError, AttributeError, TutorialError):
+        return None  # no sandbox runs, or none that this version can use: starting it says which
+
+
+def _answers(settings: SandboxSettings) -> bool:
+    """Return whether the sandbox listens: after a crash, whatever else has its port lacks its certificate."""
+    parts = urlsplit(settings.endpoint)
+    host, port = str(parts.hostname), parts.port
+    try:
+        tls = ssl.create_default_context(cafile=settings.ca_file)
+        with socket.create_connection((host, port), _REACH) as plain, tls.wrap_socket(plain, server_hostname=host):
+            return True
+    except OSError:
+        return False
+
+
+def _start_sandbox() -> None:
+    """Run ``python -m sandbox start`` from beside this package, whatever the working directory."""
     root = str(Path(__file__).resolve().parent.parent)
     paths = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-    command = [sys.executable, "-P", "-m", "sandbox", *arguments]
+    command = [sys.executable, "-P", "-m", "sandbox", "start"]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=_START_LIMIT, env={**os.environ, "PYTHONPATH": paths}
         )
     except subprocess.TimeoutExpired as error:
-        raise TutorialError(
-            f"The sandbox did not answer 'python -m sandbox {arguments[0]}' in time. Try again."
-        ) from error
+        raise TutorialError("The sandbox did not start in time. Try again.") from error
     if done.returncode != 0:
         raise TutorialError(f"The sandbox could not be used: {done.stderr.strip() or done.stdout.strip()}")
-    return done.stdout

@@ -53,6 +53,19 @@ class Table:
         return "<table>\n" + "\n".join(lines) + "\n</table>"
 
 
+class Shown:
+    """Something that notebooks show as a table."""
+
+    def _table(self) -> Table:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return repr(self._table())
+
+    def _repr_html_(self) -> str:
+        return self._table()._repr_html_()
+
+
 def show(what: Any, *fields: str) -> Table:
     """Return a table of one object or of several.
 

@@ -22,9 +22,18 @@ def environment(state: StateDirectory, runtime: Runtime, client: OperatorClient,
     Raises:
         RefusedError: No such machine is running, or several have that name.
     """
+    variables = client_variables(state, runtime, client)
+    metadata = _metadata_service(client, vm)
+    if metadata is not None:
+        variables["AZURE_POD_IDENTITY_AUTHORITY_HOST"] = metadata
+    return variables
+
+
+def client_variables(state: StateDirectory, runtime: Runtime, client: OperatorClient) -> dict[str, str]:
+    """Return the variables that any client needs to sign in as the operator; nothing is asked for them."""
     endpoint = f"https://localhost:{runtime.port}"
     authority = str(state.path / "ca.pem")
-    variables = {
+    return {
         "AZURE_TENANT_ID": client.seed_data.tenant_id,
         "AZURE_CLIENT_ID": client.seed_data.operator_client_id,
         "AZURE_CLIENT_SECRET": client.secret,
@@ -37,10 +46,6 @@ def environment(state: StateDirectory, runtime: Runtime, client: OperatorClient,
         "NO_PROXY": _UNPROXIED,
         "no_proxy": _UNPROXIED,
     }
-    metadata = _metadata_service(client, vm)
-    if metadata is not None:
-        variables["AZURE_POD_IDENTITY_AUTHORITY_HOST"] = metadata
-    return variables
 
 
 def running_machine(client: OperatorClient, vm: str) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import logging
 import os
 import signal
@@ -14,9 +15,12 @@ from dataclasses import replace
 
 from filelock import FileLock, Timeout
 
+from sandbox.core.files import write_private
 from sandbox.process.background import ALREADY_RUNNING, READY
+from sandbox.process.environment import client_variables
 from sandbox.process.log_file import LogFile
-from sandbox.state.state_directory import Settings, StateDirectory, read_runtime
+from sandbox.process.operator_client import OperatorClient
+from sandbox.state.state_directory import Runtime, Settings, StateDirectory, read_runtime
 
 _LOCK_LIMIT = 1.0  # seconds that the lock of a process that was killed may take to be free
 _AUTHORITIES = "SSL_CERT_FILE"
@@ -40,6 +44,7 @@ async def _serve(state: StateDirectory, settings: Settings, port: int, log: LogF
         from sandbox.server import SandboxServer
 
     server = SandboxServer(state, settings, port, access_log=log.write_line)
+    state.client.unlink(missing_ok=True)  # that of one that was killed leads nowhere, or to somebody else
     last = read_runtime(state)
     if last is not None:
         replace(last, pid=0).write(state)
@@ -52,14 +57,22 @@ async def _serve(state: StateDirectory, settings: Settings, port: int, log: LogF
     _on_signals(stopped)
     server.runtime.pid = os.getpid()
     server.runtime.write(state)
+    _write_down_for_clients(state, server.runtime)
     gc.freeze()  # what start-up made stays; the collector need not look at it again
     gc.enable()
     print(READY, flush=True)
     await stopped.wait()
+    state.client.unlink(missing_ok=True)
     await server.stop()
     server.runtime.pid = 0
     server.runtime.write(state)
     return 0
+
+
+def _write_down_for_clients(state: StateDirectory, runtime: Runtime) -> None:
+    """Keep in the state directory what ``env`` prints, for clients that would start a process only to ask for it."""
+    variables = client_variables(state, runtime, OperatorClient(state, runtime))
+    write_private(state.client, json.dumps(variables, indent=2).encode())
 
 
 @contextmanager

@@ -43,6 +43,11 @@ class StateDirectory:
         return self.path / "runtime.json"
 
     @property
+    def client(self) -> Path:
+        """What a client needs to sign in, written down as long as the sandbox runs."""
+        return self.path / "client.json"
+
+    @property
     def lock(self) -> Path:
         """Held by the running sandbox."""
         return self.path / "sandbox.lock"

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from helpers import Azure, connect
+from helpers import connect
+from helpers.connection import Connection
 from tests.helpers.pointing import point_to, unchanged_environment
 from tests.support.sandbox import RunningSandbox
 
@@ -18,7 +19,7 @@ def same_environment_afterwards() -> Iterator[None]:
 
 
 @pytest.fixture
-def azure(sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> Azure:
+def connection(sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> Connection:
     """A connection to the sandbox under test, as its operator."""
     point_to(sandbox, monkeypatch)
     return connect("sandbox")

@@ -19,6 +19,7 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 
+from helpers.transport import FixedAddressAdapter
 from tests.helpers.pointing import environment_of, unchanged_environment
 from tests.notebooks.course import NAMES, run
 from tests.support.sandbox import RunningSandbox, running_sandbox
@@ -51,14 +52,16 @@ class Recorder:
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         send = HTTPAdapter.send
+        to_sandbox = HTTPAdapter()
 
         def recording(adapter: HTTPAdapter, request: requests.PreparedRequest, **options: Any) -> requests.Response:
             host = str(urlsplit(str(request.url)).hostname)
             self.sent.append(_seen(request))
-            if host in PUBLIC and type(adapter).__name__ != "LoopbackAdapter":
+            if host in PUBLIC and not leads_to_this_computer(adapter):
                 request.headers["Host"] = host
                 request.url = self._local(str(request.url), host)
                 options |= {"verify": self.sandbox.ca, "proxies": {}}
+                adapter = to_sandbox
             return send(adapter, request, **options)
 
         monkeypatch.setattr(HTTPAdapter, "send", recording)
@@ -70,6 +73,10 @@ class Recorder:
         parts = urlsplit(url)
         base = self.sandbox.metadata_endpoint() if host == METADATA else self.sandbox.endpoint
         return f"{base}{parts.path}?{parts.query}"
+
+
+def leads_to_this_computer(adapter: HTTPAdapter) -> bool:
+    return isinstance(adapter, FixedAddressAdapter) and adapter._host in ("localhost", "127.0.0.1")
 
 
 def _seen(request: requests.PreparedRequest) -> Sent:

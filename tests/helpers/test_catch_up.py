@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,41 +12,36 @@ from azure.mgmt.compute.models import VirtualMachine, VirtualMachineIdentity, Vi
 from azure.mgmt.msi import ManagedServiceIdentityClient
 from azure.mgmt.msi.models import Identity
 
-from helpers import Azure, TutorialError, without_identity
-from helpers.catch_up import (
-    ensure_assigned,
-    ensure_granted,
-    ensure_group,
-    ensure_identity,
-    ensure_not_granted,
-    ensure_vm,
-)
-from helpers.machine import attached, make_vm, with_identity
-from helpers.marks import MADE_BY
+from helpers import ensure_granted, ensure_group, ensure_identity, ensure_not_granted, ensure_vm
+from helpers.catch_up import ensure_assigned
+from helpers.connection import Connection
+from helpers.errors import TutorialError
+from helpers.machine import has_identity, make_vm, with_identity
 from tests.support.sandbox import RunningSandbox
 
 GROUP = "myResourceGroupVM"
+MADE_BY = {"made-by": "managed-identity-tutorial"}
 READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
 
 
-def authorization(azure: Azure) -> AuthorizationManagementClient:
-    return AuthorizationManagementClient(azure.credential, azure.subscription_id, **azure.client_options)
+def authorization(connection: Connection) -> AuthorizationManagementClient:
+    return AuthorizationManagementClient(connection.credential, connection.subscription_id, **connection.client_options)
 
 
-def compute(azure: Azure) -> ComputeManagementClient:
-    return ComputeManagementClient(azure.credential, azure.subscription_id, **azure.client_options)
+def compute(connection: Connection) -> ComputeManagementClient:
+    return ComputeManagementClient(connection.credential, connection.subscription_id, **connection.client_options)
 
 
 class TestSilence:
     """What is there already is returned without a word and without a change."""
 
-    def test_of_everything(self, azure: Azure, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_of_everything(self, connection: Connection, capsys: pytest.CaptureFixture[str]) -> None:
         def all_of_it() -> list[Any]:
-            group = ensure_group(azure, GROUP, "eastus")
-            vm = ensure_vm(azure, GROUP, "myVM", "eastus")
-            identity = ensure_identity(azure, GROUP, "ID1", "eastus")
-            vm = ensure_assigned(azure, vm, identity)
-            grant = ensure_granted(azure, identity, str(group.id), "Reader")
+            group = ensure_group(connection, GROUP, "eastus")
+            vm = ensure_vm(connection, GROUP, "myVM", "eastus")
+            identity = ensure_identity(connection, GROUP, "ID1", "eastus")
+            vm = ensure_assigned(connection, vm, identity)
+            grant = ensure_granted(connection, identity, str(group.id), "Reader")
             return [group.as_dict(), identity.as_dict(), vm.as_dict(), grant.as_dict()]
 
         first = all_of_it()
@@ -60,17 +56,19 @@ class TestSilence:
         assert second[:3] == first[:3]
         assert second[3]["name"] == first[3]["name"]
 
-    def test_what_was_there_before_keeps_its_tags(self, azure: Azure) -> None:
-        identities = ManagedServiceIdentityClient(azure.credential, azure.subscription_id, **azure.client_options)
+    def test_what_was_there_before_keeps_its_tags(self, connection: Connection) -> None:
+        identities = ManagedServiceIdentityClient(
+            connection.credential, connection.subscription_id, **connection.client_options
+        )
         made = Identity(location="westus", tags={"owner": "contoso"})
         identities.user_assigned_identities.create_or_update(GROUP, "ID1", made)
-        found = ensure_identity(azure, GROUP, "ID1", "eastus")
+        found = ensure_identity(connection, GROUP, "ID1", "eastus")
         assert (found.tags, found.location) == ({"owner": "contoso"}, "westus")
 
 
 class TestMaking:
-    def test_a_group(self, azure: Azure, capsys: pytest.CaptureFixture[str]) -> None:
-        group = ensure_group(azure, "contosoCourse", "westus3")
+    def test_a_group(self, connection: Connection, capsys: pytest.CaptureFixture[str]) -> None:
+        group = ensure_group(connection, "contosoCourse", "westus3")
         assert (group.location, group.tags) == ("westus3", MADE_BY)
         assert capsys.readouterr().out == (
             "The resource group contosoCourse was not there yet: made it, as 00_prerequisites does.\n"
@@ -80,36 +78,38 @@ class TestMaking:
         ("vm_name", "computer_name"),
         [("a-name.longer_than-fifteen", "a-name-longer-t"), ("2024", "vm2024"), ("a", "a")],
     )
-    def test_a_machine_in_a_group_that_is_not_there(self, azure: Azure, vm_name: str, computer_name: str) -> None:
-        vm = ensure_vm(azure, "contosoCourse", vm_name, "westus3")
+    def test_a_machine_in_a_group_that_is_not_there(
+        self, connection: Connection, vm_name: str, computer_name: str
+    ) -> None:
+        vm = ensure_vm(connection, "contosoCourse", vm_name, "westus3")
         assert vm.tags == MADE_BY
         assert vm.os_profile is not None and vm.os_profile.computer_name == computer_name
-        assert azure.on_vm(str(vm.id)).get("http://169.254.169.254/metadata/x").status_code in (400, 404)
+        assert connection.on_vm(str(vm.id)).get("http://169.254.169.254/metadata/x").status_code in (400, 404)
 
-    def test_no_machine_on_azure_where_it_would_cost_money(self, azure: Azure) -> None:
-        in_cloud = Azure("azure", azure.credential, azure.client_options, azure.subscription)
+    def test_no_machine_on_azure_where_it_would_cost_money(self, connection: Connection) -> None:
+        in_cloud = replace(connection, target="azure")
         with pytest.raises(TutorialError, match=r"az vm create --resource-group g --name noVM"):
             make_vm(in_cloud, "g", "noVM", "eastus")
 
-    def test_bad_names_are_refused_before_azure_is_asked(self, azure: Azure) -> None:
+    def test_bad_names_are_refused_before_azure_is_asked(self, connection: Connection) -> None:
         with pytest.raises(ValueError, match="3 to 128"):
-            ensure_identity(azure, GROUP, "x", "eastus")
+            ensure_identity(connection, GROUP, "x", "eastus")
         with pytest.raises(ValueError, match="identity_name"):
-            ensure_identity(azure, GROUP, "ID1/../ID2", "eastus")
+            ensure_identity(connection, GROUP, "ID1/../ID2", "eastus")
         with pytest.raises(ValueError, match="resource_group"):
-            ensure_group(azure, "a b", "eastus")
+            ensure_group(connection, "a b", "eastus")
         with pytest.raises(ValueError, match="vm_name"):
-            ensure_vm(azure, GROUP, "", "eastus")
+            ensure_vm(connection, GROUP, "", "eastus")
 
 
 class TestAssigning:
-    def test_keeps_what_the_machine_has(self, azure: Azure) -> None:
-        vm = ensure_vm(azure, GROUP, "myVM", "eastus")
+    def test_keeps_what_the_machine_has(self, connection: Connection) -> None:
+        vm = ensure_vm(connection, GROUP, "myVM", "eastus")
         own = VirtualMachineUpdate(identity=VirtualMachineIdentity(type="SystemAssigned"))
-        compute(azure).virtual_machines.begin_update(GROUP, "myVM", own).result()
+        compute(connection).virtual_machines.begin_update(GROUP, "myVM", own).result()
         for name in ("ID1", "ID2"):
-            vm = compute(azure).virtual_machines.get(GROUP, "myVM")
-            vm = ensure_assigned(azure, vm, ensure_identity(azure, GROUP, name, "eastus"))
+            vm = compute(connection).virtual_machines.get(GROUP, "myVM")
+            vm = ensure_assigned(connection, vm, ensure_identity(connection, GROUP, name, "eastus"))
         assert vm.identity is not None
         assert vm.identity.type == "SystemAssigned, UserAssigned"
         assert sorted(each.rpartition("/")[2] for each in vm.identity.user_assigned_identities or {}) == ["ID1", "ID2"]
@@ -120,110 +120,97 @@ class TestAssigning:
         change = with_identity(vm, Identity(location="eastus"))
         assert change.identity is not None and change.identity.type == "SystemAssigned, UserAssigned"
 
-    def test_ids_compare_without_case(self, azure: Azure) -> None:
-        identity = ensure_identity(azure, GROUP, "ID1", "eastus")
-        vm = ensure_assigned(azure, ensure_vm(azure, GROUP, "myVM", "eastus"), identity)
+    def test_ids_compare_without_case(self, connection: Connection) -> None:
+        identity = ensure_identity(connection, GROUP, "ID1", "eastus")
+        vm = ensure_assigned(connection, ensure_vm(connection, GROUP, "myVM", "eastus"), identity)
         identity.id = str(identity.id).upper()
-        assert attached(vm, identity)
-
-    def test_taking_one_off_leaves_the_others(self, azure: Azure) -> None:
-        vm = ensure_vm(azure, GROUP, "myVM", "eastus")
-        identities = [ensure_identity(azure, GROUP, name, "eastus") for name in ("ID1", "ID2")]
-        for identity in identities:
-            vm = ensure_assigned(azure, vm, identity)
-        kinds = []
-        for identity in identities:
-            compute(azure).virtual_machines.begin_update(GROUP, "myVM", without_identity(vm, identity)).result()
-            vm = compute(azure).virtual_machines.get(GROUP, "myVM")
-            kinds.append(vm.identity and (vm.identity.type, len(vm.identity.user_assigned_identities or {})))
-        assert kinds == [("UserAssigned", 1), None]
-
-    def test_taking_the_last_one_off_leaves_the_machines_own(self, azure: Azure) -> None:
-        identity = ensure_identity(azure, GROUP, "ID1", "eastus")
-        own = VirtualMachineUpdate(identity=VirtualMachineIdentity(type="SystemAssigned"))
-        machines = compute(azure).virtual_machines
-        machines.begin_update(GROUP, "myVM", own).result()
-        vm = ensure_assigned(azure, machines.get(GROUP, "myVM"), identity)
-        assert vm.identity is not None
-        machines.begin_update(GROUP, "myVM", without_identity(vm, identity)).result()
-        left = machines.get(GROUP, "myVM").identity
-        assert left is not None and left.type == "SystemAssigned" and left.principal_id == vm.identity.principal_id
+        assert has_identity(vm, identity)
 
 
 class TestGranting:
     @pytest.fixture
-    def identity(self, azure: Azure) -> Identity:
-        return ensure_identity(azure, GROUP, "ID1", "eastus")
+    def identity(self, connection: Connection) -> Identity:
+        return ensure_identity(connection, GROUP, "ID1", "eastus")
 
     @pytest.fixture
     def scope(self, sandbox: RunningSandbox) -> str:
         return sandbox.seed_data.group(GROUP)
 
-    def test_a_grant_under_another_name_is_what_was_wanted(self, azure: Azure, identity: Identity, scope: str) -> None:
+    def test_a_grant_under_another_name_is_what_was_wanted(
+        self, connection: Connection, identity: Identity, scope: str
+    ) -> None:
         definition = (
-            f"/subscriptions/{azure.subscription_id}/providers/Microsoft.Authorization/roleDefinitions/{READER}"
+            f"/subscriptions/{connection.subscription_id}/providers/Microsoft.Authorization/roleDefinitions/{READER}"
         )
         there = RoleAssignmentCreateParameters(
             role_definition_id=definition, principal_id=str(identity.principal_id), principal_type="ServicePrincipal"
         )
         name = str(uuid.uuid4())
-        authorization(azure).role_assignments.create(scope, name, there)
-        assert ensure_granted(azure, identity, scope, "reader").name == name
+        authorization(connection).role_assignments.create(scope, name, there)
+        assert ensure_granted(connection, identity, scope, "reader").name == name
 
-    def test_an_identity_in_a_group_that_is_not_there(self, azure: Azure) -> None:
-        assert ensure_identity(azure, "contosoCourse", "ID1", "westus3").location == "westus3"
-        assert ensure_group(azure, "contosoCourse", "eastus").tags == MADE_BY
+    def test_an_identity_in_a_group_that_is_not_there(self, connection: Connection) -> None:
+        assert ensure_identity(connection, "contosoCourse", "ID1", "westus3").location == "westus3"
+        assert ensure_group(connection, "contosoCourse", "eastus").tags == MADE_BY
 
-    def test_a_grant_above_does_not_count_as_one_here(self, azure: Azure, identity: Identity, scope: str) -> None:
-        above = ensure_granted(azure, identity, f"/subscriptions/{azure.subscription_id}", "Reader")
-        here = ensure_granted(azure, identity, scope, "Reader")
+    def test_a_grant_above_does_not_count_as_one_here(
+        self, connection: Connection, identity: Identity, scope: str
+    ) -> None:
+        above = ensure_granted(connection, identity, f"/subscriptions/{connection.subscription_id}", "Reader")
+        here = ensure_granted(connection, identity, scope, "Reader")
         assert above.name != here.name
 
-    def test_an_identity_made_again_gets_a_grant_of_its_own(self, azure: Azure, identity: Identity, scope: str) -> None:
-        first = ensure_granted(azure, identity, scope, "Reader")
-        identities = ManagedServiceIdentityClient(azure.credential, azure.subscription_id, **azure.client_options)
+    def test_an_identity_made_again_gets_a_grant_of_its_own(
+        self, connection: Connection, identity: Identity, scope: str
+    ) -> None:
+        first = ensure_granted(connection, identity, scope, "Reader")
+        identities = ManagedServiceIdentityClient(
+            connection.credential, connection.subscription_id, **connection.client_options
+        )
         identities.user_assigned_identities.delete(GROUP, "ID1")
-        again = ensure_identity(azure, GROUP, "ID1", "eastus")
-        assert ensure_granted(azure, again, scope, "Reader").name != first.name
+        again = ensure_identity(connection, GROUP, "ID1", "eastus")
+        assert ensure_granted(connection, again, scope, "Reader").name != first.name
 
-    def test_a_role_that_is_not_there_is_named(self, azure: Azure, identity: Identity, scope: str) -> None:
+    def test_a_role_that_is_not_there_is_named(self, connection: Connection, identity: Identity, scope: str) -> None:
         for role in ("Raeder", "Contoso's reader"):
             with pytest.raises(TutorialError, match=f"no role named '{role}'"):
-                ensure_granted(azure, identity, scope, role)
+                ensure_granted(connection, identity, scope, role)
 
     def test_the_tutorials_own_grant_is_taken_away(
-        self, azure: Azure, identity: Identity, scope: str, capsys: pytest.CaptureFixture[str]
+        self, connection: Connection, identity: Identity, scope: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        ensure_granted(azure, identity, scope, "Reader")
+        ensure_granted(connection, identity, scope, "Reader")
         capsys.readouterr()
-        ensure_not_granted(azure, identity, scope)
+        ensure_not_granted(connection, identity, scope)
         assert "took it away" in capsys.readouterr().out
-        ensure_not_granted(azure, identity, scope)
+        ensure_not_granted(connection, identity, scope)
         assert capsys.readouterr().out == ""
 
-    def test_somebody_elses_grant_is_left_and_named(self, azure: Azure, identity: Identity, scope: str) -> None:
-        grant = ensure_granted(azure, identity, scope, "Reader")
+    def test_somebody_elses_grant_is_left_and_named(
+        self, connection: Connection, identity: Identity, scope: str
+    ) -> None:
+        grant = ensure_granted(connection, identity, scope, "Reader")
         parameters = RoleAssignmentCreateParameters(
             role_definition_id=str(grant.role_definition_id),
             principal_id=str(grant.principal_id),
             principal_type="ServicePrincipal",
             description="the payroll needs it",
         )
-        authorization(azure).role_assignments.create(scope, grant.name, parameters)
+        authorization(connection).role_assignments.create(scope, grant.name, parameters)
         with pytest.raises(TutorialError, match="can read the group already"):
-            ensure_not_granted(azure, identity, scope)
-        assert authorization(azure).role_assignments.get(scope, grant.name).description == "the payroll needs it"
+            ensure_not_granted(connection, identity, scope)
+        assert authorization(connection).role_assignments.get(scope, grant.name).description == "the payroll needs it"
 
     def test_somebody_elses_grant_that_does_not_let_it_read_is_left(
-        self, azure: Azure, identity: Identity, scope: str
+        self, connection: Connection, identity: Identity, scope: str
     ) -> None:
-        grant = ensure_granted(azure, identity, scope, "AcrPull")
+        grant = ensure_granted(connection, identity, scope, "AcrPull")
         parameters = RoleAssignmentCreateParameters(
             role_definition_id=str(grant.role_definition_id),
             principal_id=str(grant.principal_id),
             principal_type="ServicePrincipal",
             description="theirs",
         )
-        authorization(azure).role_assignments.create(scope, grant.name, parameters)
-        ensure_not_granted(azure, identity, scope)
-        assert authorization(azure).role_assignments.get(scope, grant.name).description == "theirs"
+        authorization(connection).role_assignments.create(scope, grant.name, parameters)
+        ensure_not_granted(connection, identity, scope)
+        assert authorization(connection).role_assignments.get(scope, grant.name).description == "theirs"

@@ -1,9 +1,19 @@
 from __future__ import annotations
 
-import pytest
-from azure.identity import DefaultAzureCredential
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
-from helpers import Azure, TutorialError, connect
+import pytest
+import requests
+from azure.identity import DefaultAzureCredential
+from requests.adapters import HTTPAdapter
+
+from helpers import connect
+from helpers.connection import Connection
+from helpers.errors import TutorialError
 from tests.helpers.pointing import point_to
 from tests.support.sandbox import RunningSandbox
 
@@ -18,26 +28,28 @@ def test_a_subscription_that_is_no_guid_is_refused_before_anything_is_asked() ->
         connect("sandbox", "mine")
 
 
-def test_the_subscription_is_the_sandboxs(azure: Azure, sandbox: RunningSandbox) -> None:
-    assert azure.subscription_id == sandbox.seed_data.subscription_id
-    assert "Contoso Sandbox" in repr(azure)
-    assert "Contoso Sandbox" in azure._repr_html_()
+def test_the_subscription_is_the_sandboxs(connection: Connection, sandbox: RunningSandbox) -> None:
+    assert connection.subscription_id == sandbox.seed_data.subscription_id
+    assert "Contoso Sandbox" in repr(connection)
+    assert "Contoso Sandbox" in connection._repr_html_()
 
 
-def test_the_subscription_may_be_named(azure: Azure) -> None:
-    assert connect("sandbox", azure.subscription_id.upper()).subscription_id == azure.subscription_id
+def test_the_subscription_may_be_named(connection: Connection) -> None:
+    assert connect("sandbox", connection.subscription_id.upper()).subscription_id == connection.subscription_id
 
 
-def test_the_only_one_is_taken_if_the_environment_names_none(azure: Azure, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_only_one_is_taken_if_the_environment_names_none(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("AZURE_SUBSCRIPTION_ID")
-    assert connect("sandbox").subscription_id == azure.subscription_id
+    assert connect("sandbox").subscription_id == connection.subscription_id
 
 
-def test_a_subscription_that_is_not_there_is_refused_with_those_that_are(azure: Azure) -> None:
+def test_a_subscription_that_is_not_there_is_refused_with_those_that_are(connection: Connection) -> None:
     with pytest.raises(TutorialError) as refusal:
         connect("sandbox", "00000000-0000-0000-0000-000000000000")
     assert "does not see the subscription 00000000-" in str(refusal.value)
-    assert f"{azure.subscription_id}  Contoso Sandbox" in str(refusal.value)
+    assert f"{connection.subscription_id}  Contoso Sandbox" in str(refusal.value)
 
 
 def test_somebody_without_any_role_is_told_so(sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,32 +59,67 @@ def test_somebody_without_any_role_is_told_so(sandbox: RunningSandbox, monkeypat
         connect("sandbox")
 
 
-def test_several_subscriptions_have_to_be_chosen_from(azure: Azure, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = [{"subscriptionId": f"id-{number}", "displayName": f"Contoso {number}"} for number in (1, 2)]
-    monkeypatch.setattr("helpers.connection.Azure.arm", lambda *_: Listed(seen))
-    monkeypatch.delenv("AZURE_SUBSCRIPTION_ID")
-    with pytest.raises(TutorialError, match=r"(?s)sees several.*id-1  Contoso 1\n  id-2  Contoso 2"):
+class Pages(HTTPAdapter):
+    """Resource Manager, as it lists subscriptions: one on each page."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self._pages = [
+            {"subscriptionId": f"id-{number}", "displayName": f"Contoso {number}"} for number in range(count)
+        ]
+        self.asked: list[str] = []
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+        self.asked.append(str(request.path_url))
+        number = int(parse_qs(urlsplit(str(request.url)).query).get("$skiptoken", ["0"])[0])
+        page: dict[str, object] = {"value": self._pages[number : number + 1]}
+        if number + 1 < len(self._pages):
+            page["nextLink"] = (
+                f"https://management.azure.com{request.path_url.partition('&')[0]}&$skiptoken={number + 1}"
+            )
+        answer = requests.Response()
+        answer.status_code = 200
+        answer._content = json.dumps(page).encode()
+        return answer
+
+
+@pytest.fixture
+def pages(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Pages]:
+    """``pages(3)``: the next connection finds three subscriptions, one on each page."""
+
+    def installed(count: int) -> Pages:
+        made = Pages(count)
+        with_pages = replace(connection, _adapters={"https://management.azure.com": made})
+        monkeypatch.setattr("helpers.connection.Connection", lambda *_, **__: with_pages)
+        monkeypatch.delenv("AZURE_SUBSCRIPTION_ID")
+        return made
+
+    return installed
+
+
+def test_several_subscriptions_have_to_be_chosen_from(pages: Callable[[int], Pages]) -> None:
+    made = pages(3)
+    with pytest.raises(TutorialError, match=r"(?s)sees several.*id-0  Contoso 0\n  id-1  Contoso 1\n  id-2  Contoso 2"):
         connect("sandbox")
+    assert made.asked == [
+        "/subscriptions?api-version=2022-12-01",
+        "/subscriptions?api-version=2022-12-01&$skiptoken=1",
+        "/subscriptions?api-version=2022-12-01&$skiptoken=2",
+    ]
 
 
-class Listed:
-    """An answer with subscriptions."""
-
-    ok = True
-
-    def __init__(self, value: list[dict[str, str]]) -> None:
-        self._value = value
-
-    def json(self) -> dict[str, object]:
-        return {"value": self._value}
-
-
-def test_no_secret_is_in_the_text_of_a_connection(azure: Azure, sandbox: RunningSandbox) -> None:
-    for text in (repr(azure), str(azure), azure._repr_html_(), f"{azure.client_options}", str(vars(azure))):
+def test_no_secret_is_in_the_text_of_a_connection(connection: Connection, sandbox: RunningSandbox) -> None:
+    for text in (
+        repr(connection),
+        str(connection),
+        connection._repr_html_(),
+        f"{connection.client_options}",
+        str(vars(connection)),
+    ):
         assert sandbox.secret not in text
 
 
-def test_azure_is_refused_while_the_environment_points_to_a_sandbox(azure: Azure) -> None:
+def test_azure_is_refused_while_the_environment_points_to_a_sandbox(connection: Connection) -> None:
     with pytest.raises(TutorialError, match="the environment points to a sandbox"):
         connect("azure")
 

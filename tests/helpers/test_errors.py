@@ -5,11 +5,14 @@ import json
 import pytest
 import requests
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError, ServiceRequestError
+from azure.core.pipeline.transport import RequestsTransport
 from azure.identity import CredentialUnavailableError, ManagedIdentityCredential
 from azure.mgmt.msi import ManagedServiceIdentityClient
 from azure.mgmt.msi.models import Identity
 
-from helpers import Azure, connect, explain
+from helpers import connect, explain
+from helpers.connection import Connection
+from helpers.errors import TutorialError
 from tests.helpers.pointing import point_to
 from tests.support.sandbox import RunningSandbox
 
@@ -83,8 +86,10 @@ def test_a_token_in_a_message_is_not_shown() -> None:
     assert "eyJ" not in repr(explain(response(400, body)))
 
 
-def test_an_exception_of_a_management_client(azure: Azure) -> None:
-    identities = ManagedServiceIdentityClient(azure.credential, azure.subscription_id, **azure.client_options)
+def test_an_exception_of_a_management_client(connection: Connection) -> None:
+    identities = ManagedServiceIdentityClient(
+        connection.credential, connection.subscription_id, **connection.client_options
+    )
     with pytest.raises(HttpResponseError) as refusal:
         identities.user_assigned_identities.create_or_update("no-such-group", "ID1", Identity(location="eastus"))
     explained = explain(refusal.value)
@@ -93,10 +98,15 @@ def test_an_exception_of_a_management_client(azure: Azure) -> None:
     assert "00_prerequisites" in explained.advice
 
 
-def test_the_sdks_word_for_an_identity_the_machine_does_not_have(azure: Azure, sandbox: RunningSandbox) -> None:
-    azure.on_vm(f"{sandbox.seed_data.group('myResourceGroupVM')}/providers/Microsoft.Compute/virtualMachines/myVM")
+def test_the_sdks_word_for_an_identity_the_machine_does_not_have(
+    connection: Connection, sandbox: RunningSandbox
+) -> None:
+    machine = f"{sandbox.seed_data.group('myResourceGroupVM')}/providers/Microsoft.Compute/virtualMachines/myVM"
+    transport = RequestsTransport(session=connection.on_vm(machine))
     with pytest.raises(CredentialUnavailableError) as refusal:
-        ManagedIdentityCredential(client_id=STRANGER).get_token("https://management.azure.com/.default")
+        ManagedIdentityCredential(client_id=STRANGER, transport=transport).get_token(
+            "https://management.azure.com/.default"
+        )
     explained = explain(refusal.value)
     assert (explained.status, explained.code) == (None, "CredentialUnavailableError")
     assert "Identity not found" in explained.message
@@ -130,8 +140,6 @@ def test_unknown_codes_get_the_advice_of_their_status(status: int) -> None:
 def test_signing_in_with_a_wrong_secret_says_what_to_do(
     sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from helpers import TutorialError
-
     point_to(sandbox, monkeypatch, secret="wrong")
     with pytest.raises(TutorialError, match=r"(?s)az login.*AADSTS7000215"):
         connect("sandbox")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import check_names, rules
+from helpers import check_names
 from sandbox.arm.managed_identity.identities import is_name
 
 GOOD = {
@@ -68,7 +68,7 @@ def test_a_parameter_without_a_rule_is_a_mistake() -> None:
 
 
 def test_rules_are_shown_for_each_name() -> None:
-    shown = rules(identity_name="ID1", location="eastus")
+    shown = check_names(identity_name="ID1", location="eastus")
     assert [line["Value"] for line in shown] == ["ID1", "eastus"]
     assert all(line["What Azure allows"].endswith(".") for line in shown)
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import ast
 import inspect
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 import helpers
-from helpers import catch_up
 
 MODULES = sorted(Path(helpers.__file__).parent.glob("*.py"))
 FORBIDDEN = {"sandbox", "workshop", "papermill", "nbformat", "nbclient"}
@@ -29,9 +27,12 @@ def test_modules_are_small(path: Path) -> None:
     assert len(path.read_text("utf-8").splitlines()) <= 200
 
 
-@pytest.mark.parametrize("module", [helpers, catch_up])
-def test_every_public_name_says_what_it_is(module: ModuleType) -> None:
-    for name in module.__all__:
-        found = getattr(module, name)
+def test_every_public_name_says_what_it_is() -> None:
+    for name in helpers.__all__:
+        found = getattr(helpers, name)
         if inspect.isclass(found) or inspect.isfunction(found):
             assert inspect.getdoc(found), name
+
+
+def test_there_are_few_names_to_learn() -> None:
+    assert len(helpers.__all__) <= 12

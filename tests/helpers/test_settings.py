@@ -1,15 +1,25 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from helpers import TutorialError, connect
-from helpers.settings import points_to_sandbox, sandbox_settings
+from helpers import connect
+from helpers.connection import Connection
+from helpers.errors import TutorialError
+from helpers.settings import _client_file, points_to_sandbox, sandbox_settings
+from helpers.transport import FixedAddressAdapter
+from sandbox.state.state_directory import state_directory
 from tests.helpers.pointing import environment_of
 from tests.support.sandbox import RunningSandbox
 
@@ -59,20 +69,122 @@ def own_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> object:
     subprocess.run([sys.executable, "-m", "sandbox", "stop"], check=True, capture_output=True)
 
 
+def run_sandbox(*arguments: str) -> str:
+    command = [sys.executable, "-m", "sandbox", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def address_of(connection: Connection) -> str:
+    """Where requests of the connection go: what the sandbox says of itself at that address."""
+    [adapter] = [connection.session().get_adapter("https://management.azure.com/")]
+    assert isinstance(adapter, FixedAddressAdapter)
+    return f"https://{adapter._host}:{adapter._port}"
+
+
 def test_without_settings_a_sandbox_is_started_and_nothing_leaks(
     own_sandbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)  # a notebook may run in any folder
     before = dict(os.environ)
-    azure = connect("sandbox")
+    connection = connect("sandbox")
     assert dict(os.environ) == before
-    status = subprocess.run(
-        [sys.executable, "-m", "sandbox", "status", "--json"], check=True, capture_output=True, text=True
-    )
-    endpoint = json.loads(status.stdout)["endpoint"]
-    assert azure.client_options["base_url"] == endpoint
-    assert connect("sandbox").client_options["base_url"] == endpoint
-    assert azure.arm("GET", "/subscriptions", "2022-12-01").json()["count"]["value"] == 1
+    endpoint = json.loads(run_sandbox("status", "--json"))["endpoint"]
+    assert address_of(connection) == endpoint
+    assert address_of(connect("sandbox")) == endpoint
+    assert connection.arm("GET", "/subscriptions", "2022-12-01").json()["count"]["value"] == 1
+
+
+def no_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
+        raise AssertionError("a process was started")
+
+    monkeypatch.setattr("helpers.settings.subprocess.run", refuse)
+
+
+def test_no_process_is_started_where_a_sandbox_runs(own_sandbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_sandbox("start")
+    printed = json.loads(run_sandbox("env", "--format", "json"))
+    with monkeypatch.context() as patched:
+        no_processes(patched)
+        connection = connect("sandbox")
+    assert address_of(connection) == printed["AZURE_RESOURCE_MANAGER_ENDPOINT"]
+    assert connection.subscription_id == printed["AZURE_SUBSCRIPTION_ID"]
+
+
+def test_what_clients_need_is_written_down_for_the_owner_only_and_only_while_it_runs(own_sandbox: Path) -> None:
+    run_sandbox("start")
+    written = own_sandbox / "client.json"
+    printed = json.loads(run_sandbox("env", "--format", "json"))
+    del printed["AZURE_POD_IDENTITY_AUTHORITY_HOST"]
+    assert json.loads(written.read_text()) == printed
+    assert sys.platform == "win32" or written.stat().st_mode & 0o077 == 0
+    run_sandbox("reset")
+    assert json.loads(written.read_text()) == printed
+    run_sandbox("stop")
+    assert not written.exists()
+
+
+def test_one_that_was_moved_is_found_again(own_sandbox: Path) -> None:
+    run_sandbox("start")
+    before = address_of(connect("sandbox"))
+    run_sandbox("stop")
+    with socket.create_server(("127.0.0.1", int(before.rpartition(":")[2]))):  # so it has to take another port
+        run_sandbox("start")
+    after = address_of(connect("sandbox"))
+    assert after != before
+    assert after == json.loads(run_sandbox("status", "--json"))["endpoint"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+def test_one_that_was_killed_is_started_again_even_if_something_else_has_its_port(own_sandbox: Path) -> None:
+    run_sandbox("start")
+    status = json.loads(run_sandbox("status", "--json"))
+    os.kill(status["process"], signal.SIGKILL)
+    while _listens(status["endpoint"]):
+        pass
+    assert (own_sandbox / "client.json").exists()
+    with _nothing_of_ours(status["endpoint"]):
+        connection = connect("sandbox")
+        assert address_of(connection) != status["endpoint"]
+    assert connection.arm("GET", "/subscriptions", "2022-12-01").ok
+
+
+def _listens(endpoint: str) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", int(endpoint.rpartition(":")[2]))).close()
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def _nothing_of_ours(endpoint: str) -> Iterator[None]:
+    """Something else listens at the address, and answers whatever it is asked with a line of text."""
+
+    def answer() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                accepted, _ = server.accept()
+                with accepted:
+                    accepted.sendall(b"220 mail.contoso.example\r\n")
+
+    server = socket.create_server(("127.0.0.1", int(endpoint.rpartition(":")[2])))
+    thread = threading.Thread(target=answer)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown(socket.SHUT_RDWR)
+        server.close()
+        thread.join()
+
+
+def test_the_file_is_looked_for_where_the_sandbox_keeps_its_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    for chosen in ("", "~/somewhere", "relative"):
+        monkeypatch.setenv("AZURE_SANDBOX_DIR", chosen)
+        assert _client_file() == state_directory(None).client
+    monkeypatch.delenv("AZURE_SANDBOX_DIR")
+    assert _client_file() == state_directory(None).client
 
 
 def test_a_sandbox_that_cannot_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

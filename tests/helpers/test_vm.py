@@ -1,13 +1,19 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import requests
+from azure.core.pipeline.transport import RequestsTransport
 from azure.identity import ManagedIdentityCredential
+from requests.adapters import HTTPAdapter
 
-from helpers import Azure, TutorialError, vm
-from helpers.catch_up import ensure_assigned, ensure_identity, ensure_vm
+from helpers import ensure_identity, ensure_vm
+from helpers.connection import Connection
+from helpers.errors import TutorialError
+from helpers.transport import metadata_adapters
 from tests.support.sandbox import RunningSandbox
 
 GROUP = "myResourceGroupVM"
@@ -19,58 +25,83 @@ def id_of(sandbox: RunningSandbox, name: str = "myVM") -> str:
     return f"{sandbox.seed_data.group(GROUP)}/providers/Microsoft.Compute/virtualMachines/{name}"
 
 
-def test_the_session_is_the_machines_and_the_sdk_follows(azure: Azure, sandbox: RunningSandbox) -> None:
-    identity = ensure_identity(azure, GROUP, "ID1", "eastus")
-    ensure_assigned(azure, ensure_vm(azure, GROUP, "myVM", "eastus"), identity)
-    session = azure.on_vm(id_of(sandbox))
+def test_the_session_is_the_machines_and_the_sdk_follows(connection: Connection, sandbox: RunningSandbox) -> None:
+    identity = ensure_identity(connection, GROUP, "ID1", "eastus")
+    ensure_vm(connection, GROUP, "myVM", "eastus", identity)
+    session = connection.on_vm(id_of(sandbox))
     answer = session.get(f"{TOKEN}&client_id={identity.client_id}", headers={"Metadata": "true"})
     assert answer.json()["client_id"] == identity.client_id
-    assert ManagedIdentityCredential(client_id=identity.client_id).get_token(SCOPE).token
+    transport = RequestsTransport(session=session)
+    assert ManagedIdentityCredential(client_id=identity.client_id, transport=transport).get_token(SCOPE).token
 
 
-def test_two_machines_are_two_worlds(azure: Azure, sandbox: RunningSandbox) -> None:
-    identity = ensure_identity(azure, GROUP, "ID1", "eastus")
-    ensure_assigned(azure, ensure_vm(azure, GROUP, "myVM", "eastus"), identity)
-    ensure_vm(azure, GROUP, "otherVM", "eastus")
-    mine, other = (azure.on_vm(id_of(sandbox, name)) for name in ("myVM", "otherVM"))
+def test_two_machines_are_two_worlds(connection: Connection, sandbox: RunningSandbox) -> None:
+    identity = ensure_identity(connection, GROUP, "ID1", "eastus")
+    ensure_vm(connection, GROUP, "myVM", "eastus", identity)
+    ensure_vm(connection, GROUP, "otherVM", "eastus")
+    mine, other = (connection.on_vm(id_of(sandbox, name)) for name in ("myVM", "otherVM"))
     url = f"{TOKEN}&client_id={identity.client_id}"
     assert mine.get(url, headers={"Metadata": "true"}).status_code == 200
     assert other.get(url, headers={"Metadata": "true"}).status_code == 400
 
 
-def test_a_machine_that_does_not_run_says_so(azure: Azure, sandbox: RunningSandbox) -> None:
-    azure.arm("POST", f"{id_of(sandbox)}/deallocate", "2024-11-01").raise_for_status()
+def test_a_machine_that_does_not_run_says_so(connection: Connection, sandbox: RunningSandbox) -> None:
+    connection.arm("POST", f"{id_of(sandbox)}/deallocate", "2024-11-01").raise_for_status()
     with pytest.raises(TutorialError, match="'myVM' is not running"):
-        azure.on_vm(id_of(sandbox))
+        connection.on_vm(id_of(sandbox))
 
 
-def test_a_machine_that_is_not_there_says_so(azure: Azure, sandbox: RunningSandbox) -> None:
+def test_a_machine_that_is_not_there_says_so(connection: Connection, sandbox: RunningSandbox) -> None:
     with pytest.raises(TutorialError, match="noVM"):
-        azure.on_vm(id_of(sandbox, "noVM"))
+        connection.on_vm(id_of(sandbox, "noVM"))
 
 
-def test_entering_a_machine_puts_other_sources_of_identities_aside(
-    azure: Azure, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("named", ["", "http://127.0.0.1:9"])
+def test_the_sdk_asks_the_machine_that_was_entered_and_the_environment_stays_as_it_is(
+    connection: Connection, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch, named: str
 ) -> None:
-    monkeypatch.setenv("IDENTITY_ENDPOINT", "http://127.0.0.1:9/token")
-    monkeypatch.setenv("MSI_ENDPOINT", "http://127.0.0.1:9/token")
-    azure.on_vm(id_of(sandbox))
-    assert "IDENTITY_ENDPOINT" not in os.environ and "MSI_ENDPOINT" not in os.environ
-    assert os.environ["AZURE_POD_IDENTITY_AUTHORITY_HOST"] == sandbox.metadata_endpoint()
-    assert "169.254.169.254" in os.environ["NO_PROXY"]
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    if named:  # another machine's, as where the environment is that of the first
+        monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", named)
+    identity = ensure_identity(connection, GROUP, "ID1", "eastus")
+    ensure_vm(connection, GROUP, "myVM", "eastus", identity)
+    before = dict(os.environ)
+    transport = RequestsTransport(session=connection.on_vm(id_of(sandbox)))
+    assert ManagedIdentityCredential(client_id=identity.client_id, transport=transport).get_token(SCOPE).token
+    assert dict(os.environ) == before
 
 
-class Reaching:
+def test_what_would_lead_past_the_machine_is_set_aside_and_named(
+    connection: Connection,
+    sandbox: RunningSandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("IDENTITY_ENDPOINT", "MSI_ENDPOINT", "AZURE_FEDERATED_TOKEN_FILE"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9/token")
+    identity = ensure_identity(connection, GROUP, "ID1", "eastus")
+    ensure_vm(connection, GROUP, "myVM", "eastus", identity)
+    capsys.readouterr()
+    session = connection.on_vm(id_of(sandbox))
+    assert capsys.readouterr().out.startswith(
+        "Set aside in this kernel: AZURE_FEDERATED_TOKEN_FILE, IDENTITY_ENDPOINT, MSI_ENDPOINT. "
+    )
+    transport = RequestsTransport(session=session)
+    assert ManagedIdentityCredential(client_id=identity.client_id, transport=transport).get_token(SCOPE).token
+    connection.on_vm(id_of(sandbox))
+    assert capsys.readouterr().out == ""
+
+
+class MetadataService(HTTPAdapter):
     """A metadata service that answers what a test says, or not at all."""
 
-    def __init__(self, resource_id: str | None) -> None:
-        self.resource_id = resource_id
-        self.timeout: float | None = None
+    resource_id: str | None = None
+    timeout: object = None
 
-    def get(self, url: str, **options: object) -> requests.Response:
-        assert url.startswith("http://169.254.169.254/metadata/instance")
-        assert options["headers"] == {"Metadata": "true"}
-        self.timeout = float(str(options["timeout"]))
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+        assert str(request.url).startswith("http://169.254.169.254/metadata/instance")
+        assert request.headers["Metadata"] == "true"
+        self.timeout = options["timeout"]
         if self.resource_id is None:
             raise requests.ConnectTimeout("no route")
         answer = requests.Response()
@@ -80,27 +111,46 @@ class Reaching:
 
 
 @pytest.fixture
-def reaching(monkeypatch: pytest.MonkeyPatch) -> Reaching:
-    made = Reaching(None)
-    monkeypatch.setattr(vm, "direct_session", lambda: made)
+def metadata(monkeypatch: pytest.MonkeyPatch) -> MetadataService:
+    made = MetadataService()
+    monkeypatch.setattr("helpers.connection.metadata_adapters", lambda address: {address: made})
     return made
 
 
-def test_on_azure_off_the_machine_the_cell_says_where_to_run_it(reaching: Reaching) -> None:
+@pytest.fixture
+def in_cloud(connection: Connection) -> Connection:
+    return replace(connection, target="azure")
+
+
+MACHINE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/myVM"
+
+
+def test_on_azure_off_the_machine_the_cell_says_where_to_run_it(
+    in_cloud: Connection, metadata: MetadataService
+) -> None:
     with pytest.raises(TutorialError, match="Open this notebook on myVM"):
-        vm.be_on("/subscriptions/s/x/myVM")
-    assert reaching.timeout == 2
+        in_cloud.on_vm(MACHINE)
+    assert metadata.timeout == 2
 
 
-def test_on_azure_on_another_machine_the_cell_says_which(reaching: Reaching) -> None:
-    reaching.resource_id = "/subscriptions/s/x/otherVM"
+def test_on_azure_on_another_machine_the_cell_says_which(in_cloud: Connection, metadata: MetadataService) -> None:
+    metadata.resource_id = MACHINE.replace("myVM", "otherVM")
     with pytest.raises(TutorialError, match=r"(?s)another machine.*otherVM.*on myVM"):
-        vm.be_on("/subscriptions/s/x/myVM")
+        in_cloud.on_vm(MACHINE)
 
 
-def test_on_azure_on_the_machine_ids_compare_without_case(reaching: Reaching, monkeypatch: pytest.MonkeyPatch) -> None:
-    reaching.resource_id = "/subscriptions/s/resourcegroups/G/MYVM"
-    monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:1")
-    found: object = vm.be_on("/subscriptions/s/resourceGroups/g/myVM")
-    assert found is reaching
-    assert "AZURE_POD_IDENTITY_AUTHORITY_HOST" not in os.environ
+def test_on_azure_on_the_machine_ids_compare_without_case(in_cloud: Connection, metadata: MetadataService) -> None:
+    metadata.resource_id = MACHINE.upper()
+    assert in_cloud.on_vm(MACHINE).get_adapter("http://169.254.169.254/") is metadata
+
+
+def test_on_azure_an_address_that_the_environment_names_leads_to_the_machine_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:1/")
+    adapters = metadata_adapters("http://169.254.169.254")
+    assert list(adapters) == ["http://169.254.169.254", "http://127.0.0.1:1"]
+    [adapter] = set(adapters.values())
+    request = requests.Request("GET", "http://127.0.0.1:1/metadata/identity/oauth2/token").prepare()
+    host, _ = adapter.build_connection_pool_key_attributes(request, True)
+    assert host["host"] == "169.254.169.254" and not host["port"]

@@ -53,18 +53,23 @@ COMMANDS = (
         "assign-identity",
         "compute.virtual_machines.begin_update(resource_group, vm_name, change)",
     ),
-    Step("Get-AzUserAssignedIdentity", "03_grant_access", "connect-catch-up", "ensure_identity(azure, resource_group"),
+    Step(
+        "Get-AzUserAssignedIdentity",
+        "03_grant_access",
+        "catch-up",
+        "ensure_identity(connection, resource_group",
+    ),
     Step(
         "New-AzRoleAssignment",
         "03_grant_access",
         "create-grant",
-        "role_assignments.create(group.id, name",
+        "role_assignments.create(scope=group.id, role_assignment_name=name, parameters=wanted)",
     ),
     Step(
         "Invoke-WebRequest -Uri 'http://169.254.169.254",
         "04_get_token",
         "get-an-access-token",
-        'on_vm.get(url, headers={"Metadata": "true"})',
+        'on_vm.get(url, params=params, headers={"Metadata": "true"}, timeout=10)',
     ),
     Step("ConvertFrom-Json", "04_get_token", "get-an-access-token", "content = response.json()"),
     Step("$content.access_token", "04_get_token", "token-claims", 'content["access_token"]'),
@@ -72,7 +77,7 @@ COMMANDS = (
         "Invoke-WebRequest -Uri https://management.azure.com",
         "05_read_properties",
         "read-properties-request",
-        "azure.session().get(url, headers=headers)",
+        "on_vm.get(url, params=version, headers=headers, timeout=30)",
     ),
 )
 
@@ -147,11 +152,15 @@ def test_every_field_of_an_answer_is_shown(notebook: str, cell: str, fields: tup
 
 def test_the_literal_addresses_stand_in_the_cells() -> None:
     token = book("04_get_token").cell("get-an-access-token-address").source
-    assert "http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01" in token
-    assert "client_id={identity.client_id}&resource=https://management.azure.com/" in token
+    assert 'url = "http://169.254.169.254/metadata/identity/oauth2/token"' in token
+    asked = book("04_get_token").cell("get-an-access-token-params").source
+    assert '"api-version": "2018-02-01"' in asked
+    assert '"client_id": identity.client_id' in asked
+    assert '"resource": "https://management.azure.com/"' in asked
     group = book("05_read_properties").cell("read-properties-url").source
-    assert "https://management.azure.com/subscriptions/{azure.subscription_id}" in group
-    assert "/resourceGroups/{resource_group}?api-version=2016-06-01" in group
+    assert "https://management.azure.com/subscriptions/{connection.subscription_id}" in group
+    assert "/resourceGroups/{resource_group}" in group
+    assert '{"api-version": "2016-06-01"}' in group
 
 
 @pytest.fixture(scope="module")

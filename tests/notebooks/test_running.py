@@ -13,7 +13,7 @@ from azure.core.exceptions import HttpResponseError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from helpers import TutorialError
+from helpers.errors import TutorialError
 from sandbox.state.state_directory import Settings
 from tests.helpers.pointing import point_to, unchanged_environment
 from tests.notebooks.course import FOLDER, NAMES, book, run

@@ -13,7 +13,9 @@ from azure.mgmt.compute import ComputeManagementClient
 from azure.mgmt.msi import ManagedServiceIdentityClient
 from azure.mgmt.resource.resources import ResourceManagementClient
 
-from helpers import Azure, TutorialError, connect, explain
+from helpers import connect, explain
+from helpers.connection import Connection
+from helpers.errors import TutorialError
 from workshop.classroom.classroom import Classroom
 from workshop.errors import WorkshopError
 
@@ -31,7 +33,7 @@ class Clients:
     The clients may be used by several threads at a time.
     """
 
-    azure: Azure
+    azure: Connection
 
     @property
     def subscription(self) -> str:

@@ -12,7 +12,7 @@ from functools import cached_property
 from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters
 from azure.mgmt.resource.resources.models import ResourceGroup
 
-from helpers import TutorialError
+from helpers.errors import TutorialError
 from helpers.settings import SandboxSettings, sandbox_settings
 from rbac.roles import OWNER
 from workshop.classroom.classroom import Classroom, Learner

@@ -19,8 +19,8 @@ from azure.mgmt.msi.models import Identity
 from azure.mgmt.resource.resources import ResourceManagementClient
 from azure.mgmt.resource.resources.models import ResourceGroup, ResourceGroupPatchable
 
-from helpers import Azure, connect
-from helpers.catch_up import ensure_assigned, ensure_granted, ensure_identity, ensure_vm
+from helpers import connect, ensure_granted, ensure_identity, ensure_vm
+from helpers.connection import Connection
 from rbac.roles import OWNER
 from tests.helpers.pointing import point_to, unchanged_environment
 from tests.workshop.classroom.lesson import Lesson
@@ -158,23 +158,23 @@ def test_an_identity_of_ones_own_reaches_ones_own_group_only(
         secret=kept["AZURE_CLIENT_SECRET"],
     )
     with unchanged_environment():
-        azure = connect("sandbox")
-        mine, token = identity_token(azure, running_lesson)
+        connection = connect("sandbox")
+        mine, token = identity_token(connection, running_lesson)
         own = f"https://management.azure.com{scope(running_lesson, 'jose')}?api-version=2021-04-01"
         other = own.replace(mine, running_lesson.learner("grace").resource_group)
-        answers = [azure.session().get(url, headers={"Authorization": f"Bearer {token}"}) for url in (own, other)]
+        answers = [connection.session().get(url, headers={"Authorization": f"Bearer {token}"}) for url in (own, other)]
     assert [answer.status_code for answer in answers] == [200, 403]
 
 
-def identity_token(azure: Azure, lesson: Lesson) -> tuple[str, str]:
+def identity_token(connection: Connection, lesson: Lesson) -> tuple[str, str]:
     """What the course does up to the token, as José; his group and the token."""
     me = lesson.learner("jose")
-    identity = ensure_identity(azure, me.resource_group, me.identity_name, "eastus")
-    vm = ensure_assigned(azure, ensure_vm(azure, me.resource_group, me.vm_name, "eastus"), identity)
-    ensure_granted(azure, identity, scope(lesson, "jose"), "Reader")
+    identity = ensure_identity(connection, me.resource_group, me.identity_name, "eastus")
+    vm = ensure_vm(connection, me.resource_group, me.vm_name, "eastus", identity)
+    ensure_granted(connection, identity, scope(lesson, "jose"), "Reader")
     url = "http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01"
     query = f"&client_id={identity.client_id}&resource=https://management.azure.com/"
-    answer = azure.on_vm(str(vm.id)).get(url + query, headers={"Metadata": "true"})
+    answer = connection.on_vm(str(vm.id)).get(url + query, headers={"Metadata": "true"})
     return me.resource_group, answer.json()["access_token"]
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -11,8 +10,8 @@ import pytest
 import requests
 from azure.mgmt.msi import ManagedServiceIdentityClient
 
-from helpers import Azure
-from helpers.sessions import METADATA_SERVICE, LoopbackAdapter, keep_proxies_out, session_to
+from helpers.connection import Connection
+from helpers.transport import METADATA_SERVICE, FixedAddressAdapter, session_with
 from tests.support.sandbox import RunningSandbox
 
 GROUP = "/resourceGroups/myResourceGroupVM?api-version=2016-06-01"
@@ -52,24 +51,24 @@ def dead_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def test_the_literal_address_of_resource_manager_works(azure: Azure, sandbox: RunningSandbox) -> None:
-    url = f"https://management.azure.com/subscriptions/{azure.subscription_id}{GROUP}"
-    answer = azure.session().get(url, headers={"Authorization": f"Bearer {sandbox.token()}"})
+def test_the_literal_address_of_resource_manager_works(connection: Connection, sandbox: RunningSandbox) -> None:
+    url = f"https://management.azure.com/subscriptions/{connection.subscription_id}{GROUP}"
+    answer = connection.session().get(url, headers={"Authorization": f"Bearer {sandbox.token()}"})
     assert answer.status_code == 200
     assert answer.json()["name"] == "myResourceGroupVM"
     assert answer.url == url
 
 
-def test_the_literal_address_of_entra_works(azure: Azure, sandbox: RunningSandbox) -> None:
+def test_the_literal_address_of_entra_works(connection: Connection, sandbox: RunningSandbox) -> None:
     base = f"https://login.microsoftonline.com/{sandbox.seed_data.tenant_id}"
-    answer = azure.session().get(f"{base}/v2.0/.well-known/openid-configuration")
+    answer = connection.session().get(f"{base}/v2.0/.well-known/openid-configuration")
     assert answer.json()["token_endpoint"].endswith(f"/{sandbox.seed_data.tenant_id}/oauth2/v2.0/token")
 
 
-def test_links_in_answers_are_literal_too(azure: Azure, sandbox: RunningSandbox) -> None:
+def test_links_in_answers_are_literal_too(connection: Connection, sandbox: RunningSandbox) -> None:
     headers = {"Authorization": f"Bearer {sandbox.token()}"}
-    group = f"https://management.azure.com/subscriptions/{azure.subscription_id}/resourceGroups/empty"
-    session = azure.session()
+    group = f"https://management.azure.com/subscriptions/{connection.subscription_id}/resourceGroups/empty"
+    session = connection.session()
     session.put(f"{group}?api-version=2021-04-01", headers=headers, json={"location": "eastus"}).raise_for_status()
     location = session.delete(f"{group}?api-version=2021-04-01", headers=headers).headers["Location"]
     assert location.startswith("https://management.azure.com/")
@@ -77,7 +76,7 @@ def test_links_in_answers_are_literal_too(azure: Azure, sandbox: RunningSandbox)
 
 
 def test_tls_verifies_the_literal_name(sandbox: RunningSandbox) -> None:
-    session = session_to({"https://example.com": LoopbackAdapter(sandbox.endpoint, sandbox.ca)})
+    session = session_with({"https://example.com": FixedAddressAdapter(sandbox.endpoint, sandbox.ca)}, trust_env=False)
     with pytest.raises(requests.exceptions.SSLError, match=r"example\.com"):
         session.get("https://example.com/subscriptions")
 
@@ -86,21 +85,23 @@ def test_tls_trusts_the_sandboxs_authority_and_no_other(
     sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     public = certifi.where()
-    session = session_to({"https://management.azure.com": LoopbackAdapter(sandbox.endpoint, public)})
+    session = session_with(
+        {"https://management.azure.com": FixedAddressAdapter(sandbox.endpoint, public)}, trust_env=False
+    )
     with pytest.raises(requests.exceptions.SSLError):
         session.get("https://management.azure.com/subscriptions")
     with pytest.raises(requests.exceptions.SSLError):  # "do not verify" is not for this session to say
         session.get("https://management.azure.com/subscriptions", verify=False)
 
 
-def test_a_name_that_only_begins_like_it_is_another_name(azure: Azure) -> None:
-    adapter = azure.session().get_adapter("https://management.azure.com.example.com/")
-    assert adapter is not azure.session().get_adapter("https://management.azure.com/")
+def test_a_name_that_only_begins_like_it_is_another_name(connection: Connection) -> None:
+    adapter = connection.session().get_adapter("https://management.azure.com.example.com/")
+    assert adapter is not connection.session().get_adapter("https://management.azure.com/")
     assert type(adapter) is requests.adapters.HTTPAdapter
 
 
 def test_plain_http_keeps_host_and_query(echo: str) -> None:
-    session = session_to({METADATA_SERVICE: LoopbackAdapter(echo, "")})
+    session = session_with({METADATA_SERVICE: FixedAddressAdapter(echo, "")}, trust_env=False)
     answer = session.get("http://169.254.169.254/metadata/identity/oauth2/token?resource=https://a.b/&x=1%2F2")
     assert answer.json() == {
         "path": "/metadata/identity/oauth2/token?resource=https://a.b/&x=1%2F2",
@@ -109,29 +110,36 @@ def test_plain_http_keeps_host_and_query(echo: str) -> None:
 
 
 @pytest.mark.usefixtures("dead_proxy")
-def test_no_proxy_catches_them(azure: Azure, echo: str) -> None:
-    assert azure.session().get("https://management.azure.com/subscriptions").status_code == 401
-    session = session_to({METADATA_SERVICE: LoopbackAdapter(echo, "")})
+def test_no_proxy_catches_them(connection: Connection, echo: str) -> None:
+    assert connection.session().get("https://management.azure.com/subscriptions").status_code == 401
+    session = session_with({METADATA_SERVICE: FixedAddressAdapter(echo, "")}, trust_env=False)
     assert session.get(f"{METADATA_SERVICE}/x", proxies={"http": "http://127.0.0.1:9"}).ok
 
 
 @pytest.mark.usefixtures("dead_proxy")
-def test_the_sdks_clients_do_not_heed_proxies_either(azure: Azure) -> None:
-    client = ManagedServiceIdentityClient(azure.credential, azure.subscription_id, **azure.client_options)
+def test_the_sdks_clients_do_not_heed_proxies_either(connection: Connection) -> None:
+    client = ManagedServiceIdentityClient(
+        connection.credential, connection.subscription_id, **connection.client_options
+    )
     assert list(client.user_assigned_identities.list_by_subscription()) == []
 
 
-def test_clients_and_the_sign_in_share_one_connection(azure: Azure, sandbox: RunningSandbox) -> None:
+def test_clients_and_the_sign_in_share_one_connection(connection: Connection, sandbox: RunningSandbox) -> None:
     for _ in range(2):  # the second closes what is the first's
-        with ManagedServiceIdentityClient(azure.credential, azure.subscription_id, **azure.client_options) as client:
+        with ManagedServiceIdentityClient(
+            connection.credential, connection.subscription_id, **connection.client_options
+        ) as client:
             assert list(client.user_assigned_identities.list_by_subscription()) == []
-    pools = azure.client_options["transport"].session.get_adapter(sandbox.endpoint).poolmanager.pools
-    [pool] = map(pools.get, pools.keys())
-    assert pool.num_connections == 1
+    for service in ("https://management.azure.com/", "https://login.microsoftonline.com/"):
+        adapter = connection.session().get_adapter(service)
+        assert isinstance(adapter, FixedAddressAdapter)
+        pools = adapter.poolmanager.pools
+        [pool] = map(pools.get, pools.keys())
+        assert pool.num_connections == 1
 
 
-def test_sessions_share_connections_and_nothing_else(azure: Azure, sandbox: RunningSandbox) -> None:
-    first, second = azure.session(), azure.session()
+def test_sessions_share_connections_and_nothing_else(connection: Connection, sandbox: RunningSandbox) -> None:
+    first, second = connection.session(), connection.session()
     first.headers["Authorization"] = f"Bearer {sandbox.token()}"
     assert [
         each.get("https://management.azure.com/subscriptions?api-version=2022-12-01").status_code
@@ -140,13 +148,3 @@ def test_sessions_share_connections_and_nothing_else(azure: Azure, sandbox: Runn
     assert first.adapters["https://management.azure.com/"] is second.adapters["https://management.azure.com/"]
     first.close()
     assert second.get("https://management.azure.com/subscriptions").status_code == 401
-
-
-@pytest.mark.parametrize("before", ["", "contoso.com", "contoso.com,127.0.0.1"])
-def test_addresses_are_added_to_those_that_need_no_proxy(monkeypatch: pytest.MonkeyPatch, before: str) -> None:
-    monkeypatch.setenv("NO_PROXY", before)
-    keep_proxies_out()
-    keep_proxies_out()
-    named = os.environ["NO_PROXY"].split(",")
-    assert len(named) == len(set(named))
-    assert {"169.254.169.254", "127.0.0.1", "localhost", *filter(None, before.split(","))} == set(named)

@@ -1,0 +1,122 @@
+"""Where requests leave from: a session in which Azure's literal addresses work, also for the clients of the SDK."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from azure.core.pipeline.transport import RequestsTransport
+from azure.mgmt.core.tools import parse_resource_id
+from requests.adapters import HTTPAdapter
+
+from helpers.errors import TutorialError
+
+METADATA_SERVICE = "http://169.254.169.254"
+RESOURCE_MANAGER = "https://management.azure.com"
+ENTRA = "https://login.microsoftonline.com"
+
+_METADATA_LIMIT = 2  # seconds; on a machine the service answers within milliseconds
+_METADATA_VARIABLE = "AZURE_POD_IDENTITY_AUTHORITY_HOST"
+# With one of these, azure-identity asks something else than the metadata service for a managed identity's token.
+_OTHER_SOURCES = (
+    *("AZURE_FEDERATED_TOKEN_FILE", "IDENTITY_ENDPOINT", "IDENTITY_HEADER"),
+    *("IMDS_ENDPOINT", "MSI_ENDPOINT", "MSI_SECRET"),
+)
+
+
+class FixedAddressAdapter(HTTPAdapter):
+    """Sends requests to one address, such as one on this computer, whichever they are for. Proxies are never asked.
+
+    Only the socket goes elsewhere: the Host header stays the literal name, and TLS verifies that very name, against
+    the authority in ``ca_file``.
+    """
+
+    def __init__(self, address: str, ca_file: str = "") -> None:
+        super().__init__()
+        parts = urlsplit(address)
+        self._host = parts.hostname
+        self._port = parts.port
+        self._ca_file = ca_file
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+        """Send one request; what the session says of proxies and authorities does not count here."""
+        request.headers.setdefault("Host", urlsplit(str(request.url)).netloc)
+        return super().send(request, *args, **{**options, "proxies": None, "verify": self._ca_file})
+
+    def build_connection_pool_key_attributes(
+        self, request: requests.PreparedRequest, verify: bool | str, cert: Any = None
+    ) -> tuple[Any, Any]:  # requests keeps the names of these two types to itself
+        """Name the socket's own address, and the name that TLS has to verify."""
+        host, pool = super().build_connection_pool_key_attributes(request, verify, cert)
+        named: dict[str, Any] = dict(pool)
+        if host["scheme"] == "https":
+            named |= {"server_hostname": host["host"], "assert_hostname": host["host"]}
+        return {**host, "host": self._host, "port": self._port}, named
+
+
+def session_with(adapters: Mapping[str, HTTPAdapter], *, trust_env: bool) -> requests.Session:
+    """Return a session that sends what is for an address in ``adapters`` by its adapter.
+
+    Sessions that share an adapter share its connections too. With ``trust_env``, what goes by no adapter of these
+    heeds the proxies that the environment names.
+    """
+    session = requests.Session()
+    session.trust_env = trust_env
+    for address, adapter in adapters.items():
+        session.mount(f"{address}/", adapter)
+    return session
+
+
+def sdk_transport(session: requests.Session) -> RequestsTransport:
+    """Return what clients of the Azure SDK send their requests by, so that they leave as those of ``session`` do.
+
+    Clients that have it share connections: most of the time that a short request to Azure takes is TLS. Closing a
+    client leaves the connections open for the others.
+    """
+    return RequestsTransport(session=session, session_owner=False)
+
+
+def metadata_adapters(address: str) -> dict[str, HTTPAdapter]:
+    """Return what leads to the metadata service at ``address``, from wherever clients look for one.
+
+    They look where the environment says, if it does. With that led there too, the environment need not be changed.
+    """
+    named = os.environ.get(_METADATA_VARIABLE, "").rstrip("/")
+    return dict.fromkeys(filter(None, (METADATA_SERVICE, named)), FixedAddressAdapter(address))
+
+
+def check_machine(session: requests.Session, vm_id: str) -> None:
+    """Check that this kernel runs on the machine ``vm_id`` of Azure.
+
+    Raises:
+        TutorialError: There is no metadata service, or it is another machine's.
+    """
+    name = parse_resource_id(vm_id)["name"]
+    try:
+        answer = session.get(
+            f"{METADATA_SERVICE}/metadata/instance/compute",
+            params={"api-version": "2021-02-01"},
+            headers={"Metadata": "true"},
+            timeout=_METADATA_LIMIT,
+        )
+        here = str(answer.json()["resourceId"])
+    except (requests.RequestException, KeyError, TypeError) as error:
+        raise TutorialError(
+            f"This cell asks the metadata service of {name}, which answers on that machine only. "
+            f"Open this notebook on {name} (JupyterLab installed there will do) and run it there."
+        ) from error
+    if here.casefold() != vm_id.casefold():
+        raise TutorialError(f"This kernel runs on another machine, {here}. Run this notebook on {name}.")
+
+
+def set_other_sources_aside() -> None:
+    """Remove from this process's environment what leads azure-identity past the metadata service, and say so."""
+    found = [name for name in _OTHER_SOURCES if os.environ.pop(name, None) is not None]
+    if found:
+        print(
+            f"Set aside in this kernel: {', '.join(found)}. With that, ManagedIdentityCredential would ask another "
+            "source of identities than the metadata service of the virtual machine."
+        )
