@@ -24,6 +24,7 @@ from workshop.notebooks.plan import make_plan
 from workshop.notebooks.series import find_series, select
 from workshop.paths import NOTEBOOKS
 from workshop.sandbox import SandboxChoice, environments
+from workshop.terminal import open_console, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options))
     except WorkshopError as error:
-        print(f"workshop: {error}", file=sys.stderr)
+        print(f"workshop: {printable(str(error))}", file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt:
         print("workshop: interrupted", file=sys.stderr)
@@ -129,9 +130,7 @@ def _run(options: argparse.Namespace) -> int:
     hint = target.text if isinstance(target, Text) else target
     with environments(SandboxChoice(options.sandbox), hint) as environment_for:
         import_papermill()
-        from rich.console import Console
-
-        console = Console()
+        console = open_console()
         plan = make_plan(notebooks, given)
         result = run(plan, options.output, environment_for, options.kernel, reporter_on(console))
     return _print_result(result, console)
@@ -154,9 +153,7 @@ def _print(console: Console, *lines: str, style: str | None = None) -> None:
 def _save(options: argparse.Namespace) -> int:
     warm_up(options.kernel)
     import_papermill()
-    from rich.console import Console
-
-    console = Console()
+    console = open_console()
     changed = save(find_series(options.notebooks), options.kernel, reporter_on(console))
     _print(console, f"Saved, {len(changed) or 'none'} changed{': ' if changed else ''}{', '.join(changed)}.")
     return 0

@@ -11,6 +11,7 @@ from workshop.errors import UsageError
 from workshop.kernels.kernels import KernelKind, default_kind
 from workshop.notebooks.series import find_series, select
 from workshop.paths import NOTEBOOKS
+from workshop.terminal import open_console
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -94,8 +95,6 @@ def add_batch(parser: argparse.ArgumentParser) -> None:
 
 def _batch(options: argparse.Namespace) -> int:
     _require_dask()
-    from rich.console import Console
-
     from workshop.batch.rows import check_rows, read_sources
     from workshop.batch.table import read_table
     from workshop.kernels.imports import import_papermill
@@ -108,7 +107,7 @@ def _batch(options: argparse.Namespace) -> int:
     from workshop.batch.batch import run_batch
     from workshop.batch.reports import batch_reporter_on
 
-    console = Console()
+    console = open_console()
     result = run_batch(rows, sources, settings, batch_reporter_on(console))
     _tell(result, settings, console)
     return _INTERRUPTED if result.interrupted else int(not result.passed)

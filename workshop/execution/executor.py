@@ -6,7 +6,6 @@ What leaves the second is cleaned before anybody else sees it.
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,12 +25,12 @@ from workshop.notebooks.plan import Plan, PlannedNotebook
 from workshop.notebooks.secrets import Secrets
 from workshop.notebooks.series import Notebook
 from workshop.sandbox import DIRECTORY
+from workshop.terminal import printable
 
 if TYPE_CHECKING:
     from jupyter_client.manager import KernelManager
     from nbformat import NotebookNode
 
-_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _LEAK = "An access token or a secret, or a part of one, is in this notebook. It was taken out before saving."
 
 
@@ -181,8 +180,8 @@ def _failure(observed: _Observed, error: str, traceback: str) -> Failure:
         cell_id=cell["id"] if cell else "",
         number=observed.number if cell else None,
         source=cell.source if cell else "",
-        error=_ANSI.sub("", error),
-        traceback=_ANSI.sub("", traceback),
+        error=printable(error),
+        traceback=printable(traceback),
     )
 
 

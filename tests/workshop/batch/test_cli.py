@@ -43,6 +43,14 @@ def test_a_damaged_manifest_is_not_gone_on_with(desk: Desk, capsys: pytest.Captu
     assert (desk.output / "manifest.jsonl").read_text() == "not one\n"
 
 
+def test_what_is_wrong_with_rows_does_nothing_on_a_terminal(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    desk.write({"00_a": shows("1")}, [{"colour\x1b[2J\x1b]0;title\x07": "red", "name": "a\x9b1A"}])
+    assert desk.run() == 2
+    said = capsys.readouterr().err
+    assert "column colour: There is no parameter 'colour'." in said
+    assert "'a' cannot be the name of a folder" in said
+
+
 def test_without_dask_it_says_what_to_install(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -101,10 +101,14 @@ def test_a_token_in_an_output_fails_the_row_and_is_not_saved(desk: Desk, schedul
     assert "eyJ0" not in str([cell.get("outputs") for cell in notebook.cells])
 
 
-def test_an_odd_error_is_shown_all_the_same(desk: Desk, scheduler: str) -> None:
-    desk.write({"00_a": shows("raise ValueError('<i> \\x1b[31m \\x00 é')")}, identities(1))
+def test_an_odd_error_is_shown_all_the_same(desk: Desk, scheduler: str, capsys: pytest.CaptureFixture[str]) -> None:
+    desk.write({"00_a": shows("raise ValueError('<i> \\x1b[31m \\x1b]0;title\\x07 \\x9b2J \\x00 é')")}, identities(1))
     assert desk.run("--scheduler", scheduler) == 1
-    assert desk.lines()[-1]["error"].startswith("ValueError: <i>")
+    assert desk.lines()[-1]["error"] == "ValueError: <i> é"
+    said = capsys.readouterr().out
+    assert "ValueError: <i> é" in said
+    assert "\x1b" not in said
+    assert "\x9b" not in said
     assert nbformat.read(desk.output / "row-0001" / "00_a.ipynb", 4).cells[-1].outputs[0].ename == "ValueError"
     assert "&lt;i&gt;" in (desk.output / "report.html").read_text("utf-8")
     assert ElementTree.parse(desk.output / "junit.xml").find(".//failure") is not None
