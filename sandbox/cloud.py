@@ -121,7 +121,7 @@ def build_cloud(
         assignments=assignments,
         roles=known_roles,
         gate=Gate(assignments, known_roles, clock),
-        long_operations=LongOperations(store, clock, ids),
+        long_operations=LongOperations(store, clock),
         issuer=TokenIssuer(key, seed_data.tenant_id, clock),
         validator=TokenValidator(key, seed_data.tenant_id, clock),
         graph_validator=TokenValidator(key, seed_data.tenant_id, clock, GRAPH_AUDIENCES),

@@ -19,8 +19,10 @@ from sandbox.core.resource_ids import ROLE_ASSIGNMENT, VIRTUAL_MACHINE
 from sandbox.state.directory import Principal, new_secret
 
 _MACHINE = f"{GROUP}/providers/{VIRTUAL_MACHINE}/{{name}}"
+_APPLICATION = "Application"
 _PRINCIPALS = "Sandbox.Local/principals"
 _PRINCIPAL = SUBSCRIPTION + "/providers/" + _PRINCIPALS + "/{name}"
+_GRANT = f"{ROLE_ASSIGNMENT}/write"  # whoever signs in as others has their roles: so it takes who may give them
 _PRINCIPAL_NAME = re.compile(r"[\w .@-]{1,120}")
 
 operations = Operations("Sandbox.Local/services", versions.SANDBOX)
@@ -99,7 +101,7 @@ def explain(call: Call) -> Answer:
     )
 
 
-@operations.operation("PUT", _PRINCIPAL, action=_PRINCIPALS + "/write")
+@operations.operation("PUT", _PRINCIPAL, action=_GRANT)
 def put_principal(call: Call) -> Answer:
     """Add a service principal; the answer is the only place where its secret is ever shown."""
     name, directory = call["name"], call.cloud.directory
@@ -107,7 +109,7 @@ def put_principal(call: Call) -> Answer:
         raise errors.invalid_parameter(
             f"The principal name '{name}' is not valid: 1 to 120 letters, digits, spaces and the characters . _ @ -"
         )
-    if directory.by_name(name):
+    if any(each.kind == _APPLICATION for each in directory.by_name(name)):  # identities may be named like learners
         raise errors.conflict("PrincipalExists", f"There is a principal named '{name}' already.")
     ids, secret = call.cloud.ids, new_secret()
     generation = call.cloud.store.count(f"generation of principal {fold(name)}")  # ids disregard case too
@@ -115,7 +117,7 @@ def put_principal(call: Call) -> Answer:
         object_id=ids.guid("principal", name, "object", generation),
         client_id=ids.guid("principal", name, "client", generation),
         name=name,
-        kind="Application",
+        kind=_APPLICATION,
         resource_id=None,
     )
     directory.add(principal, secret)
@@ -128,7 +130,7 @@ def list_principals(call: Call) -> Answer:
     return Answer(200, {"value": [_principal(principal) for principal in call.cloud.directory.all()]})
 
 
-@operations.operation("POST", _PRINCIPAL + "/resetSecret", action=_PRINCIPALS + "/write")
+@operations.operation("POST", _PRINCIPAL + "/resetSecret", action=_GRANT)
 def reset_secret(call: Call) -> Answer:
     """Give a service principal a new secret in place of the old one; the answer is the only place that shows it."""
     principal, secret = _application(call), new_secret()
@@ -138,7 +140,7 @@ def reset_secret(call: Call) -> Answer:
     return Answer(200, {**_principal(principal), "clientSecret": secret})
 
 
-@operations.operation("DELETE", _PRINCIPAL, action=_PRINCIPALS + "/delete")
+@operations.operation("DELETE", _PRINCIPAL, action=_GRANT)
 def delete_principal(call: Call) -> Answer:
     """Take a service principal out. Roles it was given stay assigned to nobody, as in Azure."""
     principal = _application(call)
@@ -153,7 +155,7 @@ def _application(call: Call) -> Principal | None:
 
     Managed identities go with what they belong to; and without its operator a sandbox would be nobody's.
     """
-    found = [each for each in call.cloud.directory.by_name(call["name"]) if each.kind == "Application"]
+    found = [each for each in call.cloud.directory.by_name(call["name"]) if each.kind == _APPLICATION]
     if found and found[0].object_id == call.cloud.seed_data.operator_object_id:
         raise errors.conflict("OperatorRequired", "The operator's secret and principal can't be changed from here.")
     return found[0] if found else None

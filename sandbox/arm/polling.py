@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from sandbox.arm.routing import Call
 from sandbox.core import errors
+from sandbox.core.resource_ids import parse_resource_id
 from sandbox.state.long_operations import LongOperation
+
+
+def begin_operation(call: Call, effect: str, target: str, seconds: float, action: str = "") -> str:
+    """Begin an operation on the resource id ``target``; return the operation's id.
+
+    Besides the caller, whoever may do ``action`` on the target may follow it: without one, whoever may read it.
+    """
+    action = action or f"{parse_resource_id(target).type}/read"
+    return call.cloud.long_operations.begin(effect, target, seconds, begun_by=call.caller.object_id, action=action)
 
 
 def operation_url(call: Call, path: str, query: str = "") -> str:
@@ -25,19 +35,22 @@ def pace(call: Call, retry_after: str = "") -> dict[str, str]:
 
 
 def find_operation(call: Call) -> LongOperation:
-    """Return the operation ``{operation}`` of the path.
+    """Return the operation ``{operation}`` of the path, as ``follow_operation`` does."""
+    return follow_operation(call, call["operation"], "NotFound")
 
-    Its link is known to whoever began it, so any role in the subscription is enough to follow it.
+
+def follow_operation(call: Call, operation_id: str, code: str) -> LongOperation:
+    """Return an operation to who began it, or may do what it was begun with on what it is about.
 
     Raises:
-        AzureError: 403 for a caller without any role; 404 for an operation that never was.
+        AzureError: 403 for anybody else; 404 with ``code`` for an operation that never was.
     """
-    cloud = call.cloud
-    if not cloud.gate.reaches_into(call.caller, cloud.seed_data.subscription):
-        raise errors.authorization_failed(
-            call.caller.client_id, call.caller.object_id, "Microsoft.Resources/subscriptions/read", call.scope
-        )
-    operation = cloud.long_operations.get(call["operation"])
+    operation = call.cloud.long_operations.get(operation_id)
     if operation is None:
-        raise errors.AzureError(404, "NotFound", f"The operation '{call['operation']}' could not be found.")
+        subscription = call.cloud.seed_data.subscription
+        if not call.cloud.gate.reaches_into(call.caller, subscription):
+            call.require("Microsoft.Resources/subscriptions/operationresults/read", subscription)
+        raise errors.AzureError(404, code, f"The operation '{operation_id}' could not be found.")
+    if operation.begun_by != call.caller.object_id:
+        call.require(operation.action, operation.target)
     return operation

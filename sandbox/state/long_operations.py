@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import math
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from sandbox.core.clock import Clock
-from sandbox.core.ids import Ids
 from sandbox.state.store import Store
 
 Effect = Callable[[str], None]
@@ -25,7 +25,8 @@ class LongOperation:
     """One long-running operation: ``ended`` is None while it is in progress.
 
     ``outcome`` is what it came to, where there is more to tell than that it succeeded: ``{"output": …}`` or
-    ``{"error": {"code", "message"}}``.
+    ``{"error": {"code", "message"}}``. ``begun_by`` is the object id of who may follow it, besides whoever may do
+    ``action`` on the target.
     """
 
     id: str
@@ -33,15 +34,16 @@ class LongOperation:
     ended: datetime | None
     target: str
     outcome: dict[str, Any]
+    begun_by: str
+    action: str
 
 
 class LongOperations:
     """Begins, completes and reports long-running operations."""
 
-    def __init__(self, store: Store, clock: Clock, ids: Ids) -> None:
+    def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._ids = ids
         self._effects: dict[str, Effect] = {}
         self._next_due = self._earliest()
         store.on_rollback(self._look_again)
@@ -50,16 +52,20 @@ class LongOperations:
         """Declare what completes the operations that are begun with ``name``."""
         self._effects[name] = effect
 
-    def begin(self, effect: str, target: str, seconds: float) -> str:
-        """Begin an operation on the resource id ``target``; return the operation's id.
+    def begin(self, effect: str, target: str, seconds: float, *, begun_by: str = "", action: str = "") -> str:
+        """Begin an operation on the resource id ``target``; return the operation's id, which cannot be guessed.
 
-        One that takes no time is complete on return.
+        One that takes no time is complete on return. Only ``begun_by``, and whoever may do ``action`` on the target,
+        may follow it.
         """
         now = self._clock.now().timestamp()
-        operation_id = self._ids.guid("operation", target, self._store.count("operations"))
+        operation_id = str(uuid.uuid4())
         self._store.connection.execute(
             "INSERT INTO long_operations VALUES (?, ?, ?, ?, ?, 0)",
             (operation_id, now, now + seconds, effect, target),
+        )
+        self._store.connection.execute(
+            "INSERT INTO long_operation_followers VALUES (?, ?, ?)", (operation_id, begun_by, action)
         )
         if seconds <= 0:
             self._complete(operation_id, effect, target)
@@ -99,14 +105,21 @@ class LongOperations:
     def get(self, operation_id: str) -> LongOperation | None:
         """Return the operation with this id, or None."""
         row = self._store.connection.execute(
-            "SELECT id, started, due, done, target, outcome FROM long_operations"
-            " LEFT JOIN long_operation_outcomes USING (id) WHERE id = ?",
+            "SELECT id, started, due, done, target, outcome, begun_by, action FROM long_operations"
+            " LEFT JOIN long_operation_outcomes USING (id) LEFT JOIN long_operation_followers USING (id) WHERE id = ?",
             (operation_id.lower(),),
         ).fetchone()
         if row is None:
             return None
-        ended = datetime.fromtimestamp(row[2], UTC) if row[3] else None
-        return LongOperation(row[0], datetime.fromtimestamp(row[1], UTC), ended, row[4], json.loads(row[5] or "{}"))
+        return LongOperation(
+            id=row[0],
+            started=datetime.fromtimestamp(row[1], UTC),
+            ended=datetime.fromtimestamp(row[2], UTC) if row[3] else None,
+            target=row[4],
+            outcome=json.loads(row[5] or "{}"),
+            begun_by=row[6] or "",
+            action=row[7] or "",
+        )
 
     def _complete(self, operation_id: str, effect: str, target: str) -> None:
         self._effects[effect](target)

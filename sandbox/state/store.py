@@ -47,6 +47,9 @@ CREATE TABLE IF NOT EXISTS long_operations (
     done INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS long_operation_outcomes (id TEXT PRIMARY KEY, outcome TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS long_operation_followers (
+    id TEXT PRIMARY KEY, begun_by TEXT NOT NULL, action TEXT NOT NULL
+) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS long_operations_pending ON long_operations (due) WHERE done = 0;
 """
 

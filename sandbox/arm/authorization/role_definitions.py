@@ -43,20 +43,24 @@ def list_definitions(call: Call) -> Answer:
 def get_definition(call: Call) -> Answer:
     """Answer one definition."""
     role = call.cloud.roles.by_id.get(fold(call["name"]))
-    if role is None:
+    if role is None or not _concerns(role, call["scope"]):
         raise not_found(call["name"])
     return Answer(200, _show(role, call))
 
 
 @operations.operation("PUT", _DEFINITION, action=None)
 def put_definition(call: Call) -> Answer:
-    """Make or change a custom role; needs the right to do so here, and at each of its assignable scopes."""
+    """Make or change a custom role.
+
+    Needs the right to do so here, at each of its assignable scopes, and at those that it had before: who has it there
+    is given what it says from now on.
+    """
     name = read_guid(call["name"], "role definition")
     before = call.cloud.roles.by_id.get(name)
     if before is not None and before.kind == "BuiltInRole":
         raise errors.conflict("RoleDefinitionIsBuiltIn", f"The built-in role '{before.name}' cannot be changed.")
     properties = _read_properties(call)
-    for scope in (call["scope"], *properties["assignableScopes"]):
+    for scope in (call["scope"], *properties["assignableScopes"], *(before.assignable_scopes if before else ())):
         call.require(_WRITE, scope)
     _check_name_is_free(call, name, properties["roleName"])
     now = timestamp(call.cloud.clock.now())
@@ -135,6 +139,11 @@ def _show_permission(permission: Permission) -> dict[str, list[str]]:
         "dataActions": list(permission.data_actions),
         "notDataActions": list(permission.not_data_actions),
     }
+
+
+def _concerns(role: RoleDefinition, scope: str) -> bool:
+    """Return whether the role can be assigned at the scope, or somewhere below it."""
+    return _applies(role, scope) or any(scopes.contains(scope, assignable) for assignable in role.assignable_scopes)
 
 
 def read_guid(name: str, what: str) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sandbox.arm import versions
-from sandbox.arm.polling import find_operation, operation_url, pace
+from sandbox.arm.polling import begin_operation, find_operation, operation_url, pace
 from sandbox.arm.routing import GROUP, SUBSCRIPTION, Call, Operations
 from sandbox.core import errors
 from sandbox.core.clock import timestamp
@@ -77,7 +77,7 @@ def write(call: Call, machine: Resource) -> dict[str, str]:
 
 def begin(call: Call, machine: Resource, what: str) -> str:
     """Begin the operation ``what`` on a machine that was kept; return the operation's id."""
-    return call.cloud.long_operations.begin(what, machine.id, call.cloud.timing.seconds(what))
+    return begin_operation(call, what, machine.id, call.cloud.timing.seconds(what))
 
 
 def follow(call: Call, machine: Resource, operation_id: str) -> dict[str, str]:

@@ -14,6 +14,7 @@ from sandbox.arm import versions
 from sandbox.arm.compute import provider
 from sandbox.arm.compute.provider import LOCATION, MACHINE, check_allowed, missing
 from sandbox.arm.fields import Fields
+from sandbox.arm.polling import begin_operation
 from sandbox.arm.routing import Call, Operations
 from sandbox.arm.tracked import existing
 from sandbox.cloud import Cloud
@@ -83,7 +84,7 @@ def run_command(call: Call) -> Answer:
     script = _read_script(body, command)
     _check_machine(machine, command)
     scripts = _check_sandbox(call.cloud.scripts, machine, script)
-    operation_id = _begin(call.cloud, scripts, machine, script)
+    operation_id = _begin(call, scripts, machine, script)
     return Answer(202, headers=provider.follow(call, machine, operation_id))
 
 
@@ -165,9 +166,9 @@ def _check_sandbox(scripts: Scripts | None, machine: Resource, script: Script) -
     return scripts
 
 
-def _begin(cloud: Cloud, scripts: Scripts, machine: Resource, script: Script) -> str:
-    machine_id = machine.id
-    operation_id = cloud.long_operations.begin(_EFFECT, machine_id, scripts.limit)
+def _begin(call: Call, scripts: Scripts, machine: Resource, script: Script) -> str:
+    cloud, machine_id = call.cloud, machine.id
+    operation_id = begin_operation(call, _EFFECT, machine_id, scripts.limit, f"{VIRTUAL_MACHINE}/runCommand/action")
     machine.internal[_KEPT_AS] = operation_id
     cloud.store.put(machine)
 

@@ -10,7 +10,7 @@ from rbac.scopes import canonical
 from sandbox.arm import versions
 from sandbox.arm.fields import Fields, read_location, read_tags
 from sandbox.arm.listing import list_resources
-from sandbox.arm.polling import find_operation, operation_url, pace
+from sandbox.arm.polling import begin_operation, find_operation, operation_url, pace
 from sandbox.arm.routing import GROUP, SUBSCRIPTION, Call, Operations
 from sandbox.arm.tracked import check_same_location, existing, find, group_name
 from sandbox.cloud import Cloud
@@ -235,7 +235,7 @@ def users_of(cloud: Cloud, resource_id: str, name: str) -> Iterator[str]:
 
 def _begin(call: Call, what: str, resource: Resource, location: str) -> dict[str, str]:
     seconds = call.cloud.timing.seconds("network.write")
-    return _links(call, location, call.cloud.long_operations.begin(what, resource.id, seconds))
+    return _links(call, location, begin_operation(call, what, resource.id, seconds))
 
 
 def _links(call: Call, location: str, operation_id: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 from sandbox.arm import versions
 from sandbox.arm.fields import Fields, read_location, read_tags
 from sandbox.arm.listing import list_resources, resource_condition
-from sandbox.arm.polling import pace
+from sandbox.arm.polling import begin_operation, follow_operation, pace
 from sandbox.arm.routing import GROUP, SUBSCRIPTION, Call, Operations
 from sandbox.cloud import Cloud
 from sandbox.core import errors
@@ -82,18 +82,15 @@ def delete_group(call: Call) -> Answer:
     resource = _existing(call)
     resource.properties["provisioningState"] = "Deleting"
     call.cloud.store.put(resource)
-    operation_id = call.cloud.long_operations.begin(
-        "group.delete", resource.id, call.cloud.timing.seconds("group.delete")
-    )
+    seconds = call.cloud.timing.seconds("group.delete")
+    operation_id = begin_operation(call, "group.delete", resource.id, seconds, _READ)
     return _accepted(call, operation_id)
 
 
 @operations.operation("GET", SUBSCRIPTION + "/operationresults/{job}", action=None)
 def poll_delete(call: Call) -> Answer:
     """Answer 202 while a group is being deleted, then 200 and nothing."""
-    operation = call.cloud.long_operations.get(_operation_id(call["job"]))
-    if operation is None:
-        raise errors.AzureError(404, "OperationNotFound", f"The operation '{call['job']}' could not be found.")
+    operation = follow_operation(call, _operation_id(call["job"]), "OperationNotFound")
     return _accepted(call, operation.id) if operation.ended is None else Answer(200)
 
 

@@ -4,7 +4,9 @@ import pytest
 import requests
 from azure.core.exceptions import ClientAuthenticationError
 
+from rbac.roles import OWNER, USER_ACCESS_ADMINISTRATOR
 from sandbox.core.seed_data import LOCAL_API_VERSION
+from tests.support.desk import Desk, code
 from tests.support.sandbox import RunningSandbox
 
 
@@ -85,6 +87,30 @@ def test_only_who_may_add_principals_adds_them(sandbox: RunningSandbox) -> None:
     principal, secret = sandbox.add_principal("stranger")
     path = f"{sandbox.seed_data.subscription}/providers/Sandbox.Local/principals/friend"
     assert local(sandbox, "PUT", path, token=sandbox.token(principal.client_id, secret)).status_code == 403
+
+
+@pytest.mark.parametrize("role", ["b24988ac-6180-42a0-ab88-20f7382dd24c", OWNER, USER_ACCESS_ADMINISTRATOR])
+def test_only_who_may_grant_roles_makes_changes_and_removes_principals(desk: Desk, role: str) -> None:
+    somebody = desk.caller("somebody")
+    desk.grant(somebody, role, desk.subscription)
+    desk.grant(somebody, OWNER, desk.group)
+    path = f"{desk.subscription}/providers/Sandbox.Local/principals/friend"
+    allowed = role in (OWNER, USER_ACCESS_ADMINISTRATOR)
+    for method, where, done in (("PUT", path, 201), ("POST", f"{path}/resetSecret", 200), ("DELETE", path, 200)):
+        assert desk.ask(method, where, version=LOCAL_API_VERSION, caller=somebody).status == (done if allowed else 403)
+        if not allowed:
+            desk.ask(method, where, version=LOCAL_API_VERSION)
+
+
+def test_an_identity_named_like_a_learner_takes_nothing_from_the_learner(desk: Desk) -> None:
+    identity = f"{desk.group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/learner-1"
+    assert desk.ask("PUT", identity, {"location": "eastus"}, version="2024-11-30").status == 201
+    path = f"{desk.subscription}/providers/Sandbox.Local/principals/learner-1"
+    assert desk.ask("PUT", path, version=LOCAL_API_VERSION).status == 201
+    again = desk.ask("PUT", path, version=LOCAL_API_VERSION)
+    assert (again.status, code(again)) == (409, "PrincipalExists")
+    assert desk.ask("DELETE", path, version=LOCAL_API_VERSION).status == 200
+    assert desk.ask("GET", identity, version="2024-11-30").status == 200
 
 
 def test_a_decision_says_why(sandbox: RunningSandbox) -> None:

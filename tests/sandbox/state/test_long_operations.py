@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from sandbox.core.ids import Ids
 from sandbox.state.long_operations import LongOperations
 from sandbox.state.store import Store
 from tests.support.clocks import FrozenClock
@@ -10,7 +9,7 @@ from tests.support.clocks import FrozenClock
 
 def begun(path: Path | str, clock: FrozenClock, done: list[str]) -> tuple[Store, LongOperations]:
     store = Store(path)
-    operations = LongOperations(store, clock, Ids(1))
+    operations = LongOperations(store, clock)
     operations.on("note", done.append)
     return store, operations
 

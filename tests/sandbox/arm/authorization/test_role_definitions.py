@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from azure.mgmt.authorization import AuthorizationManagementClient
 
+from rbac.roles import OWNER
+from tests.support.desk import Desk, code
 from tests.support.sandbox import RunningSandbox
 
 ROLE = "99999999-8888-7777-6666-555555555555"
@@ -103,3 +105,38 @@ def test_a_built_in_role_stays_as_it_is(sandbox: RunningSandbox) -> None:
 def test_an_unknown_role_is_not_found(sandbox: RunningSandbox) -> None:
     response = sandbox.arm("GET", path(sandbox, str(uuid.UUID(int=3))))
     assert (response.status_code, response.json()["error"]["code"]) == (404, "RoleDefinitionDoesNotExist")
+
+
+def test_a_role_is_changed_only_by_who_may_do_so_where_it_could_be_assigned_before(desk: Desk) -> None:
+    path = f"{desk.subscription}/providers/Microsoft.Authorization/roleDefinitions/{ROLE}"
+    harmless = {"roleName": "Harmless", "assignableScopes": [desk.subscription], "permissions": [{"actions": []}]}
+    assert desk.ask("PUT", path, {"properties": harmless}, version="2022-04-01").status == 201
+    owner = desk.caller("owner of a group")
+    desk.grant(owner, OWNER, desk.group)
+    desk.grant(owner, ROLE, desk.subscription)
+    wider = {**harmless, "assignableScopes": [desk.group], "permissions": [{"actions": ["*"]}]}
+    for scope in (desk.group, desk.subscription):
+        path = f"{scope}/providers/Microsoft.Authorization/roleDefinitions/{ROLE}"
+        answer = desk.ask("PUT", path, {"properties": wider}, version="2022-04-01", caller=owner)
+        assert (answer.status, code(answer)) == (403, "AuthorizationFailed")
+    assert not desk.cloud.gate.allows(owner.object_id, "Microsoft.Compute/virtualMachines/write", desk.subscription)
+    assert desk.ask("PUT", path, {"properties": wider}, version="2022-04-01").status == 201
+
+
+def test_a_role_is_read_only_where_it_can_be_assigned_or_above(desk: Desk) -> None:
+    there = f"{desk.subscription}/resourceGroups/contosoPayroll"
+    wanted = {"roleName": "Payroll", "assignableScopes": [there], "permissions": [{"actions": ["*/read"]}]}
+    made = desk.ask(
+        "PUT",
+        f"{there}/providers/Microsoft.Authorization/roleDefinitions/{ROLE}",
+        {"properties": wanted},
+        version="2022-04-01",
+    )
+    assert made.status == 201
+    found = {
+        scope: desk.ask(
+            "GET", f"{scope}/providers/Microsoft.Authorization/roleDefinitions/{ROLE}", version="2022-04-01"
+        ).status
+        for scope in (desk.group, there, desk.subscription)
+    }
+    assert found == {desk.group: 404, there: 200, desk.subscription: 200}
