@@ -59,7 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_run(commands.add_parser("run", help="execute the notebooks in order and save them with a page of each"))
-    add_batch(commands.add_parser("batch", help="execute the notebooks once for each row of a file, in parallel"))
+    batch = commands.add_parser("batch", help="execute the notebooks once for each row of a file, in parallel")
+    add_batch(batch)
+    _add_selection(batch)
     _add_save(commands.add_parser("save", help="execute the notebooks and save their outputs in place"))
     _add_lab(commands.add_parser("lab", help="open the first notebook in JupyterLab, with the sandbox running"))
     add_commands(commands)
@@ -74,19 +76,10 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--params", type=Path, metavar="FILE", help="parameters from a YAML or JSON file; --param goes before it"
     )
-    parser.add_argument("--from", dest="first", metavar="NN", help="the notebook to begin with, such as 03")
-    parser.add_argument("--to", dest="last", metavar="NN", help="the notebook to end with")
     parser.add_argument(
         "--output", type=Path, default=Path("output"), metavar="DIR", help="where to save (default: output)"
     )
-    parser.add_argument(
-        "--sandbox",
-        choices=("fresh", "running"),
-        default="fresh",
-        help="a fresh sandbox that is gone afterwards, or your own that is running (default: fresh)",
-    )
-    _add_notebooks(parser)
-    _add_kernel(parser)
+    _add_selection(parser)
     parser.epilog = (
         "A notebook's parameters: papermill --help-notebook notebooks/00_prerequisites.ipynb. "
         "Exit status: 0 if all notebooks completed, 1 if one failed, 2 if nothing was run, 130 if you ended it."
@@ -104,6 +97,19 @@ def _add_lab(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, metavar="N", help="JupyterLab's port (default: 8888 or the next free one)")
     parser.add_argument("arguments", nargs="*", metavar="ARGUMENT", help="after --: anything else for JupyterLab")
     parser.set_defaults(run=_lab)
+
+
+def _add_selection(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--from", dest="first", metavar="NN", help="the notebook to begin with, such as 03")
+    parser.add_argument("--to", dest="last", metavar="NN", help="the notebook to end with")
+    parser.add_argument(
+        "--sandbox",
+        choices=("fresh", "running"),
+        default="fresh",
+        help="a fresh sandbox that is gone afterwards, or your own that is running (default: fresh)",
+    )
+    _add_notebooks(parser)
+    _add_kernel(parser)
 
 
 def _add_notebooks(parser: argparse.ArgumentParser) -> None:

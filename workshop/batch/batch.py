@@ -69,12 +69,6 @@ def run_batch(
 ) -> BatchResult:
     """Run rows and write the reports.
 
-    Args:
-        rows: checked.
-        sources: the notebooks.
-        settings: how.
-        reporter: is told how it goes on.
-
     Raises:
         UsageError: The folder or address cannot be used, or is used by another runner; or there are no such workers.
         SandboxError: The sandbox did not start or is not running.

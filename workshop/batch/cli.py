@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workshop.errors import UsageError
-from workshop.kernels.kernels import KernelKind, default_kind
 from workshop.notebooks.series import find_series, select
-from workshop.paths import NOTEBOOKS
 from workshop.terminal import open_console
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ the batch could not be begun, 130 after Ctrl-C."""
 
 
 def add_batch(parser: argparse.ArgumentParser) -> None:
-    """Add what ``batch`` takes to its parser."""
+    """Add what ``batch`` takes to its parser, besides the notebooks and kernels to run."""
     parser.description = _ABOUT
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("parameters", type=Path, metavar="PARAMETERS", help="a CSV, YAML or JSON file with the rows")
@@ -57,7 +56,7 @@ def add_batch(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--jobs",
-        type=_positive,
+        type=_whole_number(1),
         metavar="N",
         help="rows at the same time (default: one for each processor; rows on Azure mostly wait: more are faster)",
     )
@@ -66,29 +65,15 @@ def add_batch(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--resume", action="store_true", help="run only what the batch in --output has not completed")
     parser.add_argument(
-        "--retries", type=_natural, default=0, metavar="N", help="run a row that fails so many times more (default: 0)"
+        "--retries",
+        type=_whole_number(0),
+        default=0,
+        metavar="N",
+        help="run a row that fails so many times more (default: 0)",
     )
     parser.add_argument("--fail-fast", action="store_true", help="begin no more rows after one that failed")
     parser.add_argument(
         "--timeout", type=_seconds, metavar="S", help="seconds that a notebook may take before its row fails"
-    )
-    parser.add_argument("--from", dest="first", metavar="NN", help="the notebook to begin with, such as 03")
-    parser.add_argument("--to", dest="last", metavar="NN", help="the notebook to end with")
-    parser.add_argument(
-        "--sandbox",
-        choices=("fresh", "running"),
-        default="fresh",
-        help="a fresh sandbox that is gone afterwards, or your own that is running (default: fresh)",
-    )
-    parser.add_argument(
-        "--notebooks", type=Path, default=NOTEBOOKS, metavar="DIR", help="where they are (default: this project's)"
-    )
-    parser.add_argument(
-        "--kernel",
-        type=KernelKind,
-        choices=list(KernelKind),
-        default=default_kind(),
-        help="warm: forked from a process that has the imports done; stock: started anew (default here: %(default)s)",
     )
     parser.set_defaults(run=_batch)
 
@@ -159,18 +144,13 @@ def _require_dask() -> None:
         raise UsageError("A batch needs Dask, which is not installed: install this package with its extra 'batch'.")
 
 
-def _natural(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError("takes a whole number, 0 or more")
-    return number
+def _whole_number(least: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"takes a whole number, {least} or more")
+        return int(text)
 
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("takes a whole number, 1 or more")
-    return number
+    return read
 
 
 def _seconds(text: str) -> float:

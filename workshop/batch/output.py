@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 from workshop.batch.task import NotebookResult
 from workshop.errors import UsageError, WorkshopError
@@ -12,33 +12,20 @@ from workshop.files import write_whole
 from workshop.notebooks.secrets import Secrets
 
 
-class Output(Protocol):
-    """Keeps executed notebooks.
-
-    Attributes:
-        warning: why saving may fail; empty if nothing speaks against it.
-    """
-
-    warning: str
-
-    def save(self, row: str, notebook: NotebookResult) -> None:
-        """Save an executed notebook of a row.
-
-        Raises:
-            WorkshopError: It cannot be written; nothing of it is there.
-        """
-
-
 class LocalOutput:
     """A folder with one for each row in it."""
 
-    warning = ""
+    warning = ""  # nothing speaks against it
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def save(self, row: str, notebook: NotebookResult) -> None:
-        """Write a notebook whole or not at all."""
+        """Write a notebook of a row, whole or not at all.
+
+        Raises:
+            WorkshopError: It cannot be written.
+        """
         path = self._folder / row / f"{notebook.name}.ipynb"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,6 +39,9 @@ class RemoteOutput:
 
     Args:
         url: with or without a query, which may hold a signature and so is never shown.
+
+    Attributes:
+        warning: why it may not be usable; empty if nothing speaks against it.
 
     Raises:
         UsageError: papermill knows nothing that writes there, or it is not installed.
@@ -89,7 +79,11 @@ class RemoteOutput:
         return ""
 
     def save(self, row: str, notebook: NotebookResult) -> None:
-        """Write a notebook."""
+        """Write a notebook of a row.
+
+        Raises:
+            WorkshopError: It cannot be written.
+        """
         url = f"{self._base}/{row}/{notebook.name}.ipynb"
         try:
             self._io.write(notebook.text, url + self._query)
@@ -98,6 +92,9 @@ class RemoteOutput:
 
     def _shown(self, error: Exception) -> str:
         return self._secrets.redact(f"{type(error).__name__}: {error}")
+
+
+Output: TypeAlias = LocalOutput | RemoteOutput
 
 
 def is_address(output: str) -> bool:

@@ -46,13 +46,7 @@ class Runner:
     """Runs what is pending.
 
     Args:
-        rows: all of them.
         make_task: returns what a worker needs for the attempt that a row is at.
-        cluster: the workers.
-        manifest: is told each change.
-        output: keeps the executed notebooks.
-        reporter: is told how it goes on.
-        policy: says which rows that failed are run again.
         sandbox: that rows with that target run against; None if there are no such rows.
     """
 
