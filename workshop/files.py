@@ -73,12 +73,30 @@ def write_whole(path: Path, text: str) -> None:
     Raises:
         OSError: The folder is missing, full or not writable.
     """
-    staged = stage(path, text)
+    _put_in_place(stage(path, text), path)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file whole, as `write_whole` does, for its owner only from its first moment.
+
+    Raises:
+        OSError: The folder is missing, full or not writable.
+    """
+    _put_in_place(_write_beside(path, text, 0o600), path)
+
+
+def make_private_folder(path: Path) -> None:
+    """Make a folder, and those it is in, that only its owner can look into; one that is there is left as it is.
+
+    Raises:
+        UsageError: It cannot be made.
+    """
     try:
-        staged.replace(path)
-    except BaseException:
-        staged.unlink(missing_ok=True)
-        raise
+        missing = [each for each in (path, *path.parents) if not each.exists()]
+        for each in reversed(missing):
+            each.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"The folder {path} cannot be made: {error.strerror}.") from error
 
 
 def stage(path: Path, text: str) -> Path:
@@ -90,15 +108,34 @@ def stage(path: Path, text: str) -> Path:
     Raises:
         OSError: The folder is missing, full or not writable; nothing is left behind.
     """
-    staged = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    staged = _write_beside(path, text, 0o666)
     try:
-        with staged.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
         if path.exists():
             staged.chmod(path.stat().st_mode & 0o777)
     except BaseException:
         staged.unlink(missing_ok=True)
         raise
     return staged
+
+
+def _write_beside(path: Path, text: str, mode: int) -> Path:
+    """Write a new file with this mode, less what the process's umask takes away; return its path."""
+    staged = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        staged.unlink(missing_ok=True)
+        raise
+    return staged
+
+
+def _put_in_place(staged: Path, path: Path) -> None:
+    try:
+        staged.replace(path)
+    except BaseException:
+        staged.unlink(missing_ok=True)
+        raise

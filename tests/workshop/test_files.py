@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from tests.workshop.small_notebooks import notebook, write_series
 from workshop.errors import UsageError
-from workshop.files import csv_text, notebook_text, read_notebook, write_whole
+from workshop.files import csv_text, notebook_text, read_notebook, write_private, write_whole
 
 
 def test_reading_and_writing_is_the_same_text(tmp_path: Path) -> None:
@@ -113,3 +114,26 @@ def test_files_keep_their_mode_and_new_ones_get_the_usual(tmp_path: Path) -> Non
     usual.chmod(0o640)
     write_whole(usual, "x")
     assert usual.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are Unix's")
+def test_a_private_file_is_private_from_its_first_moment_and_others_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process's umask is everybody's: what another thread writes at the same time has its usual mode."""
+    usual, beside = tmp_path / "usual", tmp_path / "beside"
+    usual.touch()
+    modes: list[int] = []
+    sync = os.fsync
+
+    def look(descriptor: int) -> None:
+        modes.append(os.fstat(descriptor).st_mode & 0o777)
+        beside.touch()
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", look)
+    (tmp_path / "secret").touch(0o644)
+    write_private(tmp_path / "secret", "secret")
+    assert modes == [0o600]
+    assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
+    assert beside.stat().st_mode == usual.stat().st_mode
