@@ -11,8 +11,7 @@ from benchmarks.servers import sandbox
 from benchmarks.spent import spend
 from workshop.classroom.clients import sign_in
 from workshop.classroom.folder import ClassFolder
-from workshop.classroom.showing import take_snapshot
-from workshop.classroom.steps import State
+from workshop.classroom.progress import Status, take_snapshot
 
 LEARNERS = 300
 TIMES = 5
@@ -37,9 +36,9 @@ def _refresh(home: Path) -> float:
     classroom = ClassFolder(home).load()
     clients = sign_in(classroom)
     looks = [take_snapshot(clients, classroom) for _ in range(TIMES)]
-    for position in looks[-1].positions:
-        if position.standings[0].state is not State.DONE:
-            raise RuntimeError(f"{position.learner.name} was not provided for")
+    for each in looks[-1].learners:
+        if each.readings[0].status is not Status.DONE:
+            raise RuntimeError(f"{each.learner.name} was not provided for")
     return min(look.seconds for look in looks)
 
 

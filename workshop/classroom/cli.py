@@ -37,13 +37,13 @@ def _add(commands: Subparsers, name: str, fill: Callable[[argparse.ArgumentParse
 
 def _runner(name: str) -> Callable[[argparse.Namespace], int]:
     def run(options: argparse.Namespace) -> int:
-        from workshop.classroom import commands, showing  # they import Azure's clients, which takes a second
+        from workshop.classroom import commands  # it imports Azure's clients, which takes a second
 
         every = {
             "plan": commands.plan,
             "provision": commands.provision,
-            "progress": showing.progress,
-            "help": showing.help_learner,
+            "progress": commands.progress,
+            "help": commands.help_learner,
             "reset": commands.reset_learner,
             "clean-up": commands.clean_up,
         }
@@ -84,7 +84,7 @@ def _plan(parser: argparse.ArgumentParser) -> None:
 
 
 def _provision(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("who", nargs="*", metavar="NAME", help="learners (default: all)")
+    parser.add_argument("who", nargs="*", metavar="HANDLE", help="learners, by their sign-ins (default: all)")
     parser.add_argument(
         "--with-vms",
         action="store_true",
@@ -118,7 +118,7 @@ def _help(parser: argparse.ArgumentParser) -> None:
 
 
 def _reset(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("who", metavar="NAME", help="a learner: handle, name, or a part of it")
+    parser.add_argument("who", metavar="HANDLE", help="a learner, by their sign-in")
     parser.add_argument(
         "--notebooks", action="store_true", help="fresh notebooks as well; the learner's own are set aside"
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import requests
+from azure.core.exceptions import AzureError
 from azure.mgmt.authorization import AuthorizationManagementClient
 from azure.mgmt.compute import ComputeManagementClient
 from azure.mgmt.msi import ManagedServiceIdentityClient
@@ -16,7 +18,7 @@ from azure.mgmt.resource.resources import ResourceManagementClient
 from helpers import connect, explain
 from helpers.connection import Connection
 from helpers.errors import TutorialError
-from workshop.classroom.classroom import Classroom
+from workshop.classroom.roster import Classroom
 from workshop.errors import WorkshopError
 
 _LOCAL_VERSION = "2024-05-28"  # of Sandbox.Local, the sandbox's own provider
@@ -33,12 +35,12 @@ class Clients:
     The clients may be used by several threads at a time.
     """
 
-    azure: Connection
+    connection: Connection
 
     @property
     def subscription(self) -> str:
         """The id of the subscription."""
-        return f"/subscriptions/{self.azure.subscription_id}"
+        return f"/subscriptions/{self.connection.subscription_id}"
 
     def group_id(self, name: str) -> str:
         """Return the id of a resource group."""
@@ -47,22 +49,22 @@ class Clients:
     @cached_property
     def resources(self) -> ResourceManagementClient:
         """Groups, and resources of any kind."""
-        return ResourceManagementClient(*self._who_and_where, **self.azure.client_options)
+        return ResourceManagementClient(*self._who_and_where, **self.connection.client_options)
 
     @cached_property
     def compute(self) -> ComputeManagementClient:
         """Virtual machines, their sizes and quotas."""
-        return ComputeManagementClient(*self._who_and_where, **self.azure.client_options)
+        return ComputeManagementClient(*self._who_and_where, **self.connection.client_options)
 
     @cached_property
     def identities(self) -> ManagedServiceIdentityClient:
         """User-assigned identities."""
-        return ManagedServiceIdentityClient(*self._who_and_where, **self.azure.client_options)
+        return ManagedServiceIdentityClient(*self._who_and_where, **self.connection.client_options)
 
     @cached_property
     def authorization(self) -> AuthorizationManagementClient:
         """Roles and who has them."""
-        return AuthorizationManagementClient(*self._who_and_where, **self.azure.client_options)
+        return AuthorizationManagementClient(*self._who_and_where, **self.connection.client_options)
 
     def local(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """Ask the sandbox's own provider; ``path`` is what follows the provider's name in the subscription, or an id.
@@ -83,13 +85,13 @@ class Clients:
             RefusedError: Nobody is signed in, or nothing answers.
         """
         try:
-            return self.azure.arm(method, path, version, body)
+            return self.connection.arm(method, path, version, body)
         except (TutorialError, requests.RequestException) as error:
             raise RefusedError(str(error)) from error
 
     @property
     def _who_and_where(self) -> tuple[Any, str]:
-        return self.azure.credential, self.azure.subscription_id
+        return self.connection.credential, self.connection.subscription_id
 
 
 def sign_in(classroom: Classroom) -> Clients:
@@ -104,3 +106,13 @@ def sign_in(classroom: Classroom) -> Clients:
         raise WorkshopError(str(error)) from error
     except requests.RequestException as error:
         raise WorkshopError(f"The {classroom.target} does not answer: {error}") from error
+
+
+@contextmanager
+def refusals_in_words() -> Iterator[None]:
+    """Turn an exception of the Azure SDK within the block into a RefusedError that says what to do about it."""
+    try:
+        yield
+    except AzureError as error:
+        explanation = explain(error)
+        raise RefusedError(f"{explanation.message} {explanation.advice}") from error

@@ -1,47 +1,58 @@
-"""What the commands do that change something: plan, provision, reset, clean-up."""
+"""What the commands for a class do, and the tables that they print; without colours where it is no terminal."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+import asyncio
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rich.console import Console
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
 
-from workshop.classroom import tables
-from workshop.classroom.checks import Finding, Verdict
-from workshop.classroom.clients import sign_in
-from workshop.classroom.folder import ClassFolder
-from workshop.classroom.marks import parse_age, principal_name
-from workshop.classroom.parallel import Outcome
-from workshop.classroom.planning import check_all, cost, planned, who_left
-from workshop.classroom.provision import MACHINE, Provisioning, counted
-from workshop.classroom.removal import look, remove
-from workshop.classroom.reset import Reset, reset
-from workshop.classroom.sign_ins import write_passwords
-from workshop.classroom.survey import take_survey
-from workshop.errors import UsageError
+from workshop.classroom.clients import Clients, sign_in
+from workshop.classroom.diagnosis import AccessCheck, AccessChecker, Diagnosis, diagnose, known_as, read_refusal
+from workshop.classroom.folder import ClassFolder, read_passwords, write_passwords
+from workshop.classroom.inventory import principal_name, take_inventory
+from workshop.classroom.planning import Finding, Verdict, check_all, cost, planned, who_left
+from workshop.classroom.progress import MILESTONES, LearnerProgress, Snapshot, Status, serve, take_snapshot
+from workshop.classroom.provision import MACHINE, Outcome, Provisioning, Reporter, counted
+from workshop.classroom.removal import Removal, Reset, plan_removal, remove, reset
+from workshop.classroom.roster import Classroom, Learner
+from workshop.errors import UsageError, WorkshopError
 
+_MARKS = {Status.DONE: "✓", Status.OPEN: "·", Status.UNKNOWN: "?", Status.WRONG: "!"}
+_PLAIN = {Status.DONE: "x", Status.OPEN: ".", Status.UNKNOWN: "?", Status.WRONG: "!"}  # where a terminal has no ✓
+_STYLES = {Status.DONE: "green", Status.OPEN: "dim", Status.UNKNOWN: "dim", Status.WRONG: "bold red"}
+_VERDICTS = {Verdict.FINE: "green", Verdict.PROBLEM: "bold red", Verdict.UNKNOWN: "yellow"}
+_WIDE = 200  # columns, where nobody's terminal limits them
+_AGE_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _NOTHING_DONE = "Nothing has been done yet. To do it, add --yes."
 
 
 def plan(options: argparse.Namespace) -> int:
     """Say who gets what and what would go wrong; keep the plan."""
-    console, folder = tables.make_console(), ClassFolder(options.folder)
+    console, folder = make_console(), ClassFolder(options.folder)
     before = folder.find()
     classroom = planned(options, before)
-    console.print(tables.plan_table(classroom))
+    console.print(plan_table(classroom))
     for group, name in who_left(before, classroom).items():
         console.print(f"{name} is no longer in the class; {group} stays until clean-up.", style="yellow")
     findings: list[Finding] = []
     if not options.offline:
         clients = sign_in(classroom)
-        size, findings = check_all(clients, classroom, take_survey(clients), options.vm_size)
-        classroom = replace(classroom, subscription_id=clients.azure.subscription_id, vm_size=size)
+        size, findings = check_all(clients, classroom, take_inventory(clients), options.vm_size)
+        classroom = replace(classroom, subscription_id=clients.connection.subscription_id, vm_size=size)
     findings.append(cost(classroom, options, len(classroom.learners)))
-    console.print(tables.findings_table(findings))
+    console.print(findings_table(findings))
     folder.save(classroom)
     problems = [finding for finding in findings if finding.verdict is Verdict.PROBLEM]
     console.print(f"The plan is kept in {folder.plan}.", soft_wrap=True)
@@ -54,18 +65,18 @@ def plan(options: argparse.Namespace) -> int:
 
 def provision(options: argparse.Namespace) -> int:
     """Show what learners lack; with ``--yes`` make it."""
-    console, folder = tables.make_console(), ClassFolder(options.folder)
+    console, folder = make_console(), ClassFolder(options.folder)
     classroom = folder.load()
-    learners = [classroom.find(who) for who in options.who] or list(classroom.learners)
+    learners = [classroom.learner(handle) for handle in options.who] or list(classroom.learners)
     clients = sign_in(classroom)
-    survey = take_survey(clients)
+    inventory = take_inventory(clients)
     provisioning = Provisioning(clients, classroom, folder, classroom.in_sandbox or options.with_vms)
-    clashes = [clash for learner in learners if (clash := provisioning.clash(learner, survey))]
+    clashes = [clash for learner in learners if (clash := provisioning.clash(learner, inventory))]
     if clashes:
         raise UsageError(*clashes)
-    missing = {learner: lacking for learner in learners if (lacking := provisioning.missing(learner, survey))}
+    missing = {learner: lacking for learner in learners if (lacking := provisioning.missing(learner, inventory))}
     if missing:
-        console.print(tables.missing_table(missing))
+        console.print(missing_table(missing))
         console.print(", ".join(f"{number} × {what}" for what, number in counted(missing.values()).items()))
         if machines := sum(MACHINE in each for each in missing.values()):
             console.print(cost(classroom, options, machines).text, style="" if classroom.in_sandbox else "bold")
@@ -75,7 +86,7 @@ def provision(options: argparse.Namespace) -> int:
         if missing:
             console.print(_NOTHING_DONE)
         return 0
-    outcomes = provisioning.provision(learners, survey, options.jobs, _teller(console, lambda each: each.name))
+    outcomes = provisioning.provision(learners, inventory, options.jobs, _reporter(console, lambda each: each.name))
     new = write_passwords(folder.sign_ins, classroom.learners)
     console.print(f"Sign-ins for the hub, {new} of them new: {folder.sign_ins} (keep it to yourself)", soft_wrap=True)
     return _sum_up(console, outcomes, "provided for")
@@ -83,40 +94,40 @@ def provision(options: argparse.Namespace) -> int:
 
 def reset_learner(options: argparse.Namespace) -> int:
     """Show what resetting a learner deletes and makes; with ``--yes`` do it."""
-    console, folder = tables.make_console(), ClassFolder(options.folder)
+    console, folder = make_console(), ClassFolder(options.folder)
     classroom = folder.load()
-    learner = classroom.find(options.who)
+    learner = classroom.learner(options.who)
     clients = sign_in(classroom)
-    survey = take_survey(clients)
-    everything = look(clients, classroom, datetime.now(UTC))
+    inventory = take_inventory(clients)
+    everything = plan_removal(clients, classroom, datetime.now(UTC))
     group = learner.resource_group.casefold()
     mine = [each for each in everything.groups if str(each.name).casefold() == group]
-    console.print(tables.removal_table(replace(everything, groups=mine, principals=(), kept=())))
+    console.print(removal_table(replace(everything, groups=mine, principals=(), kept=())))
     console.print(f"Then {learner.name} gets everything anew.")
     if not options.yes:
         console.print(_NOTHING_DONE)
         return 0
     provisioning = Provisioning(clients, classroom, folder, classroom.in_sandbox)
-    outcome = reset(provisioning, learner, survey, Reset(options.notebooks, options.new_sign_in))
+    outcome = reset(provisioning, learner, inventory, Reset(options.notebooks, options.new_sign_in))
     return _sum_up(console, [outcome], "reset")
 
 
 def clean_up(options: argparse.Namespace) -> int:
     """Show what was made for the class; with ``--yes`` delete it."""
-    console, folder = tables.make_console(), ClassFolder(options.folder)
+    console, folder = make_console(), ClassFolder(options.folder)
     classroom = folder.load()
     age = parse_age(options.older_than) if options.older_than else None
     clients = sign_in(classroom)
-    removal = look(clients, classroom, datetime.now(UTC), age)
+    removal = plan_removal(clients, classroom, datetime.now(UTC), age)
     if removal or removal.kept:
-        console.print(tables.removal_table(removal))
+        console.print(removal_table(removal))
     if not removal:
         console.print(f"Nothing is left of the class {classroom.name}{' that is so old' if age else ''}.")
         return 0
     if not options.yes:
         console.print(_NOTHING_DONE)
         return 0
-    outcomes = remove(clients, removal, options.jobs, _teller(console, str))
+    outcomes = remove(clients, removal, options.jobs, _reporter(console, str))
     gone = {outcome.subject for outcome in outcomes if not outcome.error}
     for learner in classroom.learners:
         if principal_name(classroom.name, learner.handle) in gone:
@@ -124,16 +135,69 @@ def clean_up(options: argparse.Namespace) -> int:
     return _sum_up(console, outcomes, "deleted")
 
 
-def _teller(console: Console, name: Callable[[Any], str]) -> Callable[[Outcome[Any], int, int], None]:
+def progress(options: argparse.Namespace) -> int:
+    """Show how far everybody is: once, in the terminal until Ctrl-C, or on a page until Ctrl-C."""
+    console = make_console()
+    classroom = ClassFolder(options.folder).load()
+    clients = sign_in(classroom)
+    with contextlib.suppress(KeyboardInterrupt):  # which is how the first two end
+        if options.page:
+            asyncio.run(_serve(clients, classroom, options, console))
+        elif options.watch:
+            _watch(clients, classroom, options.every, console)
+        else:
+            console.print(_shown(take_snapshot(clients, classroom), console))
+    return 0
+
+
+def help_learner(options: argparse.Namespace) -> int:
+    """Say how it is with one learner, and why a call is refused."""
+    console, folder = make_console(), ClassFolder(options.folder)
+    classroom = folder.load()
+    learner = classroom.search(options.who)
+    refused = _refusal(options.refusal)
+    clients = sign_in(classroom)
+    inventory = take_inventory(clients)
+    diagnosis = diagnose(clients, classroom, learner, inventory)
+    console.print(f"{learner.name} ({learner.handle}), in {learner.resource_group}", style="bold")
+    console.print(*help_tables(diagnosis))
+    console.print(f"{learner.vm_name}: {diagnosis.machine or 'is not there'}")
+    if milestone := diagnosis.progress.next_milestone:
+        notebook = f"Notebook {milestone.notebook}" if milestone.notebook else "'provision'"
+        console.print(f"Next is that {milestone.what}: {notebook} brings it about.")
+    reasons = [decision.why() for _, decision in diagnosis.decisions if not decision.allowed]
+    if refused is not None:
+        whose = known_as(refused.who, classroom, inventory)
+        reasons = [f"Asked by {whose}.", AccessChecker(clients).decide(refused).why()]
+    for reason in reasons:
+        console.print(f"\n{reason}", soft_wrap=True)
+    if options.show_sign_in:
+        _show_sign_in(console, folder, learner)
+    return 0
+
+
+def parse_age(text: str) -> timedelta:
+    """Read an age such as ``90m``, ``12h``, ``2d`` or ``1w``.
+
+    Raises:
+        UsageError: It is not an age.
+    """
+    number, unit = text[:-1], text[-1:]
+    if unit not in _AGE_UNITS or not number.isascii() or not number.isdigit() or len(number) > 5:
+        raise UsageError(f"'{text}' is not an age: an age is a number with m, h, d or w, such as 2d for two days.")
+    return timedelta(**{_AGE_UNITS[unit]: int(number)})
+
+
+def _reporter(console: Console, name: Callable[[Any], str]) -> Reporter[Any]:
     """Return what prints a line for each outcome as it comes."""
 
-    def tell(outcome: Outcome[Any], number: int, of: int) -> None:
+    def report(outcome: Outcome[Any], number: int, of: int) -> None:
         done = ", ".join(outcome.done) or "nothing to do"
-        console.print(f"{number:4} of {of}  {name(outcome.subject)}: {done}", markup=False)
+        console.print(f"{number:4} of {of}  {name(outcome.subject)}: {done}")
         if outcome.error:
-            console.print(f"     failed: {outcome.error}", style="red", markup=False)
+            console.print(f"     failed: {outcome.error}", style="red")
 
-    return tell
+    return report
 
 
 def _sum_up(console: Console, outcomes: Sequence[Outcome[Any]], done: str) -> int:
@@ -144,3 +208,133 @@ def _sum_up(console: Console, outcomes: Sequence[Outcome[Any]], done: str) -> in
     if failed:
         console.print("Run the command again when the reason is gone: it does what is still to be done.")
     return 1 if failed else 0
+
+
+def _shown(snapshot: Snapshot, console: Console) -> RenderableType:
+    asked = f"Asked in {snapshot.seconds:.2f} s."
+    table = progress_table(snapshot.learners, console)
+    return Group(table, f"{counts(snapshot.learners)}\n{legend(console)}\n{asked}")
+
+
+def _watch(clients: Clients, classroom: Classroom, every: float, console: Console) -> None:
+    shown = _shown(take_snapshot(clients, classroom), console)
+    with Live(shown, console=console, auto_refresh=False, vertical_overflow="visible") as live:
+        while True:
+            time.sleep(every)
+            try:
+                shown = _shown(take_snapshot(clients, classroom), console)
+                live.update(shown, refresh=True)
+            except WorkshopError as error:
+                live.update(Group(shown, f"Not up to date: {error}"), refresh=True)
+
+
+async def _serve(clients: Clients, classroom: Classroom, options: argparse.Namespace, console: Console) -> None:
+    def ready(address: str) -> None:
+        console.print(f"The page: {address}\nCtrl-C ends it.", soft_wrap=True)
+
+    await serve(lambda: take_snapshot(clients, classroom), options.every, options.port, ready)
+
+
+def _refusal(text: str | None) -> AccessCheck | None:
+    return None if text is None else read_refusal(sys.stdin.read() if text == "-" else text)
+
+
+def _show_sign_in(console: Console, folder: ClassFolder, learner: Learner) -> None:
+    password = read_passwords(folder.sign_ins).get(learner.handle, "none yet: provision them")
+    console.print(f"\nAt the hub: {learner.handle}, password {password}")
+    console.print(f"Their credential: {folder.of(learner).shell_environment}", soft_wrap=True)
+
+
+def make_console() -> Console:
+    """Return the console to print on; wide where the output goes to a file."""
+    console = Console(markup=False, highlight=False)
+    return console if console.is_terminal else Console(markup=False, highlight=False, width=_WIDE)
+
+
+def plan_table(classroom: Classroom) -> Table:
+    """Return who gets what."""
+    headings = ["#", "Learner", "Sign-in", "Resource group", "Virtual machine", "Identity"]
+    rows = [
+        (str(each.number), each.name, each.handle, each.resource_group, each.vm_name, each.identity_name)
+        for each in classroom.learners
+    ]
+    return _table(headings, rows)
+
+
+def findings_table(findings: Iterable[Finding]) -> Table:
+    """Return what checks found."""
+    table = _table(["Checked", "", "What was found"], [])
+    for finding in findings:
+        table.add_row(finding.about, Text(finding.verdict.value, _VERDICTS[finding.verdict]), Text(finding.text))
+    return table
+
+
+def progress_table(learners: Sequence[LearnerProgress], console: Console) -> Table:
+    """Return learner by milestone."""
+    marks = _MARKS if _can_show(console, "".join(_MARKS.values())) else _PLAIN
+    titles = [f"{milestone.notebook} {milestone.title}".strip() for milestone in MILESTONES]
+    table = _table(["Learner", *titles, "Note"], [])
+    for each in learners:
+        shown = [Text(marks[reading.status], _STYLES[reading.status]) for reading in each.readings]
+        table.add_row(Text(each.learner.name), *shown, Text("; ".join(each.notes)))
+    return table
+
+
+def legend(console: Console) -> str:
+    """Return what the marks mean."""
+    marks = _MARKS if _can_show(console, "".join(_MARKS.values())) else _PLAIN
+    return (
+        f"{marks[Status.DONE]} is there   {marks[Status.OPEN]} is not there   {marks[Status.WRONG]} look at the note   "
+        f"{marks[Status.UNKNOWN]} Azure keeps no record of it\n"
+        "Nothing from 01 on: the learner has not begun, or has cleaned up."
+    )
+
+
+def counts(learners: Sequence[LearnerProgress]) -> str:
+    """Return how many are how far, in one line."""
+    parts = []
+    for number, milestone in enumerate(MILESTONES):
+        found = [each.readings[number].status for each in learners]
+        if Status.UNKNOWN not in found:
+            parts.append(f"{milestone.title} {found.count(Status.DONE)}")
+    return f"Of {len(learners)} learners have  {'   '.join(parts)}"
+
+
+def missing_table(missing: Mapping[Learner, Sequence[str]]) -> Table:
+    """Return what learners do not have yet."""
+    return _table(["Learner", "To be made"], [(each.name, ", ".join(what)) for each, what in missing.items()])
+
+
+def removal_table(removal: Removal) -> Table:
+    """Return what goes and what stays."""
+    rows = [(f"resource group {group.name}", f"goes, with {removal.inside(group)}") for group in removal.groups]
+    rows += [(f"service principal {name}", "goes") for name in removal.principals]
+    return _table(["What", "What becomes of it"], [*rows, *removal.kept])
+
+
+def help_tables(diagnosis: Diagnosis) -> list[RenderableType]:
+    """Return how it is with one learner."""
+    milestones = _table(["Milestone", "State", "Note"], [])
+    for milestone, reading in zip(MILESTONES, diagnosis.progress.readings, strict=True):
+        sentence = f"{milestone.notebook} {milestone.what}".strip()
+        milestones.add_row(Text(sentence), Text(reading.status.value, _STYLES[reading.status]), Text(reading.note))
+    calls = _table(["Call", "Allowed", "Action"], [])
+    for check, decision in diagnosis.decisions:
+        word = Text("yes", "green") if decision.allowed else Text("no", "bold red")
+        calls.add_row(Text(check.what), word, Text(check.action))
+    return [milestones, calls]
+
+
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    table = Table(*headings, box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def _can_show(console: Console, text: str) -> bool:
+    try:
+        text.encode(console.encoding)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True

@@ -1,21 +1,31 @@
-"""The class's folder on this computer: the plan, and for each learner what they sign in with and their notebooks.
+"""The class's folder on this computer: the plan, the sign-ins for the hub, each learner's credential and notebooks.
 
-Secrets are in files that only their owner can read.
+Secrets are in files that only their owner can read. Passwords are kept as they are: whoever can read their file can
+read every learner's Azure credential beside it, too.
 """
 
 from __future__ import annotations
 
+import ast
+import csv
+import io
 import json
-import os
-import sys
-from collections.abc import Mapping
+import secrets
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workshop.classroom.classroom import Classroom, Learner
+from workshop.classroom.roster import TRAINER, Classroom, Learner
 from workshop.errors import UsageError
-from workshop.files import stage
+from workshop.files import make_private_folder, notebook_text, read_notebook, write_private, write_whole
+from workshop.notebooks.series import Notebook, find_series
+
+_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is read as something else
+_HEADINGS = ("name", "sign-in", "password")
+_PICTURES = "images"
+_TAG = "parameters"
 
 
 @dataclass(frozen=True)
@@ -43,24 +53,16 @@ class ClassFolder:
         """Return the folder of one learner."""
         return LearnerFolder(self.path / "learners" / learner.handle)
 
-    def make(self) -> None:
-        """Make the folder, for its owner only.
-
-        Raises:
-            UsageError: It cannot be made.
-        """
-        make_private_folder(self.path)
-
     def save(self, classroom: Classroom) -> None:
         """Keep the plan."""
-        self.make()
+        make_private_folder(self.path)
         write_private(self.plan, json.dumps(classroom.to_json(), indent=1, ensure_ascii=False) + "\n")
 
     def load(self) -> Classroom:
         """Return the class that was planned.
 
         Raises:
-            UsageError: None was, or its file was spoilt.
+            UsageError: None was, or its file is corrupt.
         """
         found = self.find()
         if found is None:
@@ -71,7 +73,7 @@ class ClassFolder:
         """Return the class that was planned, or None.
 
         Raises:
-            UsageError: Its file was spoilt.
+            UsageError: Its file is corrupt.
         """
         try:
             return Classroom.from_json(json.loads(self.plan.read_text("utf-8")))
@@ -81,7 +83,7 @@ class ClassFolder:
             raise UsageError(f"{self.plan} cannot be read: {error.strerror}.") from error
         except (ValueError, KeyError, TypeError):
             raise UsageError(
-                f"{self.plan} is spoilt. Plan the class again, or name its folder with --folder."
+                f"{self.plan} is corrupt. Plan the class again, or name its folder with --folder."
             ) from None
 
 
@@ -134,35 +136,121 @@ class LearnerFolder:
         return bool(files)
 
 
-def make_private_folder(path: Path) -> None:
-    """Make a folder that only its owner can look into; one that is there is left as it is.
+def read_passwords(path: Path) -> dict[str, str]:
+    """Return the passwords by sign-in; none if there is no file."""
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        return {}
+    return {row["sign-in"]: row["password"] for row in csv.DictReader(io.StringIO(text))}
+
+
+def write_passwords(path: Path, learners: Sequence[Learner]) -> int:
+    """Give everybody a password who has none yet; whoever is in the class no more loses theirs.
+
+    Returns:
+        How many are new.
 
     Raises:
-        UsageError: It cannot be made.
+        OSError: The file cannot be written.
     """
-    try:
-        missing = [each for each in (path, *path.parents) if not each.exists()]
-        for each in reversed(missing):
-            each.mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"The folder {path} cannot be made: {error.strerror}.") from error
+    known = read_passwords(path)
+    people = [("(trainer)", TRAINER), *((learner.name, learner.handle) for learner in learners)]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_HEADINGS)
+    writer.writerows((name, sign_in, known.get(sign_in) or new_password()) for name, sign_in in people)
+    write_private(path, text.getvalue())
+    return sum(sign_in not in known for _, sign_in in people)
 
 
-def write_private(path: Path, text: str) -> None:
-    """Write a file whole, for its owner only.
+def new_password() -> str:
+    """Return a password of 59 random bits that can be read out and typed."""
+    return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(4)) for _ in range(3))
+
+
+def parameters_of(classroom: Classroom, learner: Learner) -> dict[str, str]:
+    """Return a learner's values for the notebooks' parameters."""
+    return {
+        "target": classroom.target,
+        "subscription_id": classroom.subscription_id,
+        "resource_group": learner.resource_group,
+        "vm_name": learner.vm_name,
+        "identity_name": learner.identity_name,
+        "location": classroom.location,
+    }
+
+
+def copy_notebooks(folder: Path, parameters: Mapping[str, str]) -> list[Path]:
+    """Write those notebooks that ``folder`` does not have yet; what a learner has worked in is never overwritten.
+
+    Returns:
+        What was written.
 
     Raises:
-        OSError: The folder is missing, full or not writable.
+        UsageError: There are no notebooks, or one does not declare these parameters.
+        OSError: The folder cannot be written.
     """
-    mask = os.umask(0o077)  # so that it is private from its first moment
-    try:
-        staged = stage(path, text)
-    finally:
-        os.umask(mask)
-    try:
-        if sys.platform != "win32":
-            staged.chmod(0o600)
-        staged.replace(path)
-    except BaseException:
-        staged.unlink(missing_ok=True)
-        raise
+    series = find_series()
+    make_private_folder(folder)
+    pictures = series[0].path.parent / _PICTURES
+    if pictures.is_dir():
+        shutil.copytree(pictures, folder / _PICTURES, dirs_exist_ok=True)
+    missing = [notebook for notebook in series if not (folder / notebook.path.name).exists()]
+    for notebook in missing:
+        write_whole(folder / notebook.path.name, filled_in(notebook, parameters))
+    return [folder / notebook.path.name for notebook in missing]
+
+
+def set_aside(folder: Path) -> Path | None:
+    """Move a folder of notebooks out of the way; return where to, or None if there is none."""
+    if not folder.exists():
+        return None
+    number = 1
+    while (backup := folder.with_name(f"{folder.name}-before-reset-{number}")).exists():
+        number += 1
+    return folder.rename(backup)
+
+
+def filled_in(notebook: Notebook, parameters: Mapping[str, str]) -> str:
+    """Return the text of a notebook with these values in its cell of parameters, and without outputs.
+
+    Raises:
+        UsageError: It has no such cell, or does not declare one of them.
+    """
+    node = read_notebook(notebook.path)
+    cells = [cell for cell in node.cells if _TAG in cell.metadata.get("tags", [])]
+    if len(cells) != 1:
+        raise UsageError(f"{notebook.path} should have one cell tagged '{_TAG}', but has {len(cells)}.")
+    cells[0].source = with_values(cells[0].source, parameters)
+    for cell in node.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return notebook_text(node)
+
+
+def with_values(source: str, values: Mapping[str, str]) -> str:
+    """Return lines such as ``name: str = "default"  # comment`` with other values; the rest stays as it is.
+
+    Raises:
+        UsageError: One of ``values`` is not declared there.
+    """
+    found = {
+        node.target.id: node.value
+        for node in ast.parse(source).body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None
+    }
+    if missing := values.keys() - found.keys():
+        raise UsageError(f"The notebooks have no parameter {', '.join(sorted(missing))}.")
+    lines = source.splitlines(keepends=True)
+    for name, value in values.items():
+        node = found[name]
+        line = lines[node.lineno - 1].encode()  # the parser counts bytes
+        before, after = line[: node.col_offset], line[node.end_col_offset :]
+        lines[node.lineno - 1] = (before + _literal(value).encode() + after).decode()
+    return "".join(lines)
+
+
+def _literal(value: str) -> str:
+    quoted = repr(value)
+    return f'"{value}"' if quoted == f"'{value}'" and '"' not in value else quoted

@@ -1,18 +1,67 @@
-"""A class planned from a roster and the options of the command line."""
+"""A class planned from a roster and the options of the command line, and what would go wrong on the day.
+
+Checked are rights, providers, names that are taken, limits, and which size of machine can be had: offered in the
+region, not barred, and with enough cores left.
+"""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 
-from workshop.classroom import prices
-from workshop.classroom.checks import Finding, Verdict, check
-from workshop.classroom.classroom import Classroom, Patterns, class_name, make_learners
-from workshop.classroom.clients import Clients
-from workshop.classroom.roster import read_roster
-from workshop.classroom.sizes import choose_size
-from workshop.classroom.survey import Survey
+from azure.mgmt.authorization.v2022_04_01.models import Permission
+from azure.mgmt.compute.models import ResourceSku, Usage
+
+from helpers import allows, explain
+from workshop.classroom.clients import Clients, RefusedError, refusals_in_words
+from workshop.classroom.inventory import Inventory, made_for
+from workshop.classroom.prices import find_price
+from workshop.classroom.roster import Classroom, Patterns, class_name, make_learners, read_roster
 from workshop.errors import UsageError
+
+_PROVIDERS = ("Microsoft.Authorization", "Microsoft.Compute", "Microsoft.ManagedIdentity", "Microsoft.Network")
+_PROVIDERS_VERSION = "2024-11-01"
+_AUTHORIZATION_VERSION = "2022-04-01"
+_NEEDED = {
+    "Microsoft.Resources/subscriptions/resourceGroups/write": "make groups",
+    "Microsoft.Resources/subscriptions/resourceGroups/delete": "delete groups",
+    "Microsoft.Authorization/roleAssignments/write": "grant roles",
+    "Microsoft.Authorization/roleAssignments/read": "see who has which role",
+    "Microsoft.Compute/virtualMachines/write": "make machines",
+    "Microsoft.Network/networkInterfaces/write": "connect machines",
+}
+_GROUP_LIMIT = 980
+_ASSIGNMENT_LIMIT = 4000
+_ASSIGNMENTS_EACH = 2  # the learner's own, and the one they are going to make
+_LIMITS_SOURCE = "https://learn.microsoft.com/azure/azure-resource-manager/management/azure-subscription-service-limits"
+_SIZE = "machine size"
+_MACHINES = "virtualMachines"
+_CORES = "cores"
+
+
+class Verdict(StrEnum):
+    """Of a check."""
+
+    FINE = "fine"
+    PROBLEM = "problem"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found.
+
+    Attributes:
+        about: what was checked, in a word or two.
+        verdict: on it.
+        text: what there is to say, in a sentence.
+    """
+
+    about: str
+    verdict: Verdict
+    text: str
 
 
 def planned(options: argparse.Namespace, before: Classroom | None) -> Classroom:
@@ -38,13 +87,20 @@ def planned(options: argparse.Namespace, before: Classroom | None) -> Classroom:
     return Classroom(name, options.target, options.subscription, options.location, learners=tuple(learners))
 
 
-def check_all(clients: Clients, classroom: Classroom, survey: Survey, sizes: str) -> tuple[str, list[Finding]]:
+def who_left(before: Classroom | None, now: Classroom) -> Mapping[str, str]:
+    """Return the names of those who were in the class before and are no longer, by their groups."""
+    still = {learner.handle for learner in now.learners}
+    earlier = before.learners if before else ()
+    return {learner.resource_group: learner.name for learner in earlier if learner.handle not in still}
+
+
+def check_all(clients: Clients, classroom: Classroom, inventory: Inventory, sizes: str) -> tuple[str, list[Finding]]:
     """Return the size of machines that can be had, and what all checks found.
 
     Args:
         clients: the trainer's.
         classroom: as it is planned.
-        survey: what there is.
+        inventory: what there is.
         sizes: names of sizes with commas between them, in the order in which they are wanted.
 
     Raises:
@@ -53,9 +109,19 @@ def check_all(clients: Clients, classroom: Classroom, survey: Survey, sizes: str
     wanted = [size.strip() for size in sizes.split(",") if size.strip()]
     if not wanted:
         raise UsageError("--vm-size names no size.")
-    new = [each for each in classroom.learners if not survey.machines_in(each.resource_group)]
+    new = [each for each in classroom.learners if not inventory.machines_of(each)]
     size, sized = choose_size(clients, classroom.location, wanted, len(new))
-    return size, [*check(clients, classroom, survey), *sized]
+    return size, [*check(clients, classroom, inventory), *sized]
+
+
+def check(clients: Clients, classroom: Classroom, inventory: Inventory) -> list[Finding]:
+    """Check everything but machines: rights, providers, names, limits."""
+    return [
+        _rights(clients),
+        _providers(clients),
+        _names(classroom, inventory),
+        *_limits(classroom, inventory),
+    ]
 
 
 def cost(classroom: Classroom, options: argparse.Namespace, machines: int) -> Finding:
@@ -71,12 +137,149 @@ def cost(classroom: Classroom, options: argparse.Namespace, machines: int) -> Fi
         return Finding("cost", Verdict.UNKNOWN, text)
     if not classroom.vm_size:
         return Finding("cost", Verdict.UNKNOWN, "Which size of machine can be had is unknown, and so is its price.")
-    estimate = prices.find_price(options.prices, classroom.vm_size, classroom.location)
+    estimate = find_price(options.prices, classroom.vm_size, classroom.location)
     return Finding("cost", Verdict.FINE, f"With machines {estimate.sentence(machines, options.hours)}")
 
 
-def who_left(before: Classroom | None, now: Classroom) -> Mapping[str, str]:
-    """Return the names of those who were in the class before and are no longer, by their groups."""
-    still = {learner.handle for learner in now.learners}
-    earlier = before.learners if before else ()
-    return {learner.resource_group: learner.name for learner in earlier if learner.handle not in still}
+def choose_size(clients: Clients, location: str, sizes: Sequence[str], machines: int) -> tuple[str, list[Finding]]:
+    """Ask Azure which size can be had.
+
+    Args:
+        clients: the trainer's.
+        location: the region.
+        sizes: in the order in which they are wanted.
+        machines: how many are still to be made.
+
+    Returns:
+        The first that can be had and what was found; an empty text if none can be. If Azure does not say, the first.
+    """
+    try:
+        with refusals_in_words():
+            skus = list(clients.compute.resource_skus.list(filter=f"location eq '{location}'"))
+    except RefusedError as error:
+        text = f"Whether {sizes[0]} can be had in {location} is unknown: {error}"
+        return sizes[0], [Finding(_SIZE, Verdict.UNKNOWN, text)]
+    try:
+        with refusals_in_words():
+            usages = list(clients.compute.usage.list(location))
+    except RefusedError as error:
+        size, findings = choose(location, sizes, machines, skus, None)
+        return size, [*findings, Finding("quota", Verdict.UNKNOWN, f"How many cores are left is unknown: {error}")]
+    return choose(location, sizes, machines, skus, usages)
+
+
+def choose(
+    location: str, sizes: Sequence[str], machines: int, skus: Iterable[ResourceSku], usages: Iterable[Usage] | None
+) -> tuple[str, list[Finding]]:
+    """Choose by what Azure said; None for ``usages`` if it did not say. Otherwise as `choose_size`."""
+    offered = {str(sku.name).casefold(): sku for sku in skus if sku.resource_type == _MACHINES}
+    left = None if usages is None else {_name(usage): _left(usage) for usage in usages}
+    refusals: list[str] = []
+    for size in sizes:
+        sku = offered.get(size.casefold())
+        if sku is None:
+            refusals.append(f"{size} is not offered in {location}.")
+        elif barred := _barred(sku, location):
+            refusals.append(barred)
+        elif left is not None and (shortage := _shortage(sku, machines, left)):
+            refusals.append(shortage)
+        else:
+            return str(sku.name), [_chosen(sku, location, machines, refusals, left)]
+    text = f"No size can be had. {' '.join(refusals)} Name others with --vm-size, or another --location."
+    return "", [Finding(_SIZE, Verdict.PROBLEM, text)]
+
+
+def _barred(sku: ResourceSku, location: str) -> str:
+    """Say why a size cannot be had in a region as a whole; restrictions to zones do not matter here."""
+    for restriction in sku.restrictions or ():
+        if str(restriction.type) in ("Location", "ResourceSkuRestrictionsType.LOCATION"):
+            reason = str(getattr(restriction.reason_code, "value", restriction.reason_code))
+            return f"{sku.name} cannot be had in {location} ({reason})."
+    return ""
+
+
+def _shortage(sku: ResourceSku, machines: int, left: Mapping[str, int]) -> str:
+    """Say which quota would not do; one that Azure does not list sets no limit."""
+    cores = machines * _cores_of(sku)
+    for name, wanted in ((_CORES, cores), (str(sku.family), cores), (_MACHINES, machines)):
+        remaining = left.get(name.casefold())
+        if remaining is not None and remaining < wanted:
+            return f"{machines} machines of {sku.name} need {wanted} of the quota '{name}', and {remaining} are left."
+    return ""
+
+
+def _chosen(
+    sku: ResourceSku, location: str, machines: int, refusals: Sequence[str], left: Mapping[str, int] | None
+) -> Finding:
+    quota = "" if left is None else f" {machines} of them need {machines * _cores_of(sku)} cores, which are left."
+    return Finding(_SIZE, Verdict.FINE, " ".join([*refusals, f"{sku.name} can be had in {location}.{quota}"]))
+
+
+def _cores_of(sku: ResourceSku) -> int:
+    return next((int(str(each.value)) for each in sku.capabilities or () if each.name == "vCPUs"), 1)
+
+
+def _name(usage: Usage) -> str:
+    return str(usage.name.value if usage.name else "").casefold()
+
+
+def _left(usage: Usage) -> int:
+    return int(usage.limit) - int(usage.current_value)
+
+
+def _rights(clients: Clients) -> Finding:
+    about = "your rights"
+    path = f"{clients.subscription}/providers/Microsoft.Authorization/permissions"
+    answer = clients.arm("GET", path, _AUTHORIZATION_VERSION)
+    if not answer.ok:
+        return Finding(about, Verdict.UNKNOWN, f"Azure does not say what you may do: {explain(answer).message}")
+    permissions = [
+        Permission(actions=each.get("actions"), not_actions=each.get("notActions")) for each in answer.json()["value"]
+    ]
+    missing = [f"{why} ({action})" for action, why in _NEEDED.items() if not allows(permissions, action)]
+    if missing:
+        text = f"In the subscription you may not {'; '.join(missing)}. Ask for the role Owner there."
+        return Finding(about, Verdict.PROBLEM, text)
+    return Finding(about, Verdict.FINE, "You may do in the subscription whatever it takes.")
+
+
+def _providers(clients: Clients) -> Finding:
+    about = "resource providers"
+    unregistered = []
+    for namespace in _PROVIDERS:
+        answer = clients.arm("GET", f"{clients.subscription}/providers/{namespace}", _PROVIDERS_VERSION)
+        if not answer.ok:
+            return Finding(about, Verdict.UNKNOWN, f"Azure does not say what is registered: {explain(answer).message}")
+        if answer.json()["registrationState"] != "Registered":
+            unregistered.append(namespace)
+    if unregistered:
+        commands = "; ".join(f"az provider register --namespace {namespace}" for namespace in unregistered)
+        return Finding(about, Verdict.PROBLEM, f"Not registered yet: {', '.join(unregistered)}. {commands}")
+    return Finding(about, Verdict.FINE, "All that the course uses are registered.")
+
+
+def _names(classroom: Classroom, inventory: Inventory) -> Finding:
+    taken = []
+    for learner in classroom.learners:
+        group = inventory.group_of(learner)
+        if group is not None and not made_for(group, classroom.name, learner.handle):
+            taken.append(str(group.name))
+    if taken:
+        shown = ", ".join(taken[:10]) + (" and others" if len(taken) > 10 else "")
+        text = f"{len(taken)} resource groups are there already, and not this class's: {shown}. Choose another --name."
+        return Finding("names", Verdict.PROBLEM, text)
+    return Finding("names", Verdict.FINE, "None is taken.")
+
+
+def _limits(classroom: Classroom, inventory: Inventory) -> Iterator[Finding]:
+    new = [each for each in classroom.learners if inventory.group_of(each) is None]
+    yield _limit("resource groups", len(inventory.groups), len(new), _GROUP_LIMIT)
+    held = sum(map(len, inventory.assignments.values()))
+    yield _limit("role assignments", held, _ASSIGNMENTS_EACH * len(new), _ASSIGNMENT_LIMIT)
+
+
+def _limit(what: str, there: int, wanted: int, limit: int) -> Finding:
+    text = f"{there} are there, {wanted} more are to come, and a subscription can have {limit}."
+    if there + wanted > limit:
+        return Finding(what, Verdict.PROBLEM, f"{text} Use another subscription for a part. {_LIMITS_SOURCE}")
+    return Finding(what, Verdict.FINE, text)

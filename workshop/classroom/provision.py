@@ -1,37 +1,103 @@
-"""Giving each learner what they need: a sign-in, a group with their rights there, a machine, their notebooks."""
+"""Giving each learner what they need: a sign-in, a group with their rights there, a machine, their notebooks.
+
+Several learners at a time, where one's failure is nobody else's. In the sandbox a learner signs in with a service
+principal that is made for them; on Azure they are in Entra already.
+"""
 
 from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
+from typing import Generic, TypeVar
 
 from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters
-from azure.mgmt.resource.resources.models import ResourceGroup
+from azure.mgmt.resource.resources.models import GenericResource, ResourceGroup
 
 from helpers.errors import TutorialError
+from helpers.machine import parts_of
 from helpers.settings import SandboxSettings, sandbox_settings
 from rbac.roles import OWNER
-from workshop.classroom.classroom import Classroom, Learner
-from workshop.classroom.clients import Clients
-from workshop.classroom.folder import ClassFolder
-from workshop.classroom.learner_notebooks import copy_notebooks, parameters_of
-from workshop.classroom.machines import make_machine
-from workshop.classroom.marks import grant_note, made_for, principal_name, tags_for
-from workshop.classroom.parallel import Outcome, Tell, for_each
-from workshop.classroom.principals import has_sign_in, make_principal, renew_addresses
-from workshop.classroom.steps import held_by, is_of_role, principal_of
-from workshop.classroom.survey import Survey
+from workshop.classroom.clients import Clients, refusals_in_words
+from workshop.classroom.folder import ClassFolder, LearnerFolder, copy_notebooks, parameters_of
+from workshop.classroom.inventory import Inventory, grant_note, made_for, principal_name, tags_for
+from workshop.classroom.roster import Classroom, Learner
 from workshop.errors import WorkshopError
+from workshop.files import make_private_folder, write_private
 
 SIGN_IN = "sign-in"
 GROUP = "group"
 RIGHTS = "Owner of it"
 MACHINE = "virtual machine"
 NOTEBOOKS = "notebooks"
+_HARDWARE = "hardwareProfile"
+_UNPROXIED = "127.0.0.1,localhost,169.254.169.254,management.azure.com,login.microsoftonline.com"
+Subject = TypeVar("Subject")
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[Subject]):
+    """What became of one of many.
+
+    Attributes:
+        subject: of what.
+        done: what was done, in words.
+        error: why it went no further; empty if it did.
+    """
+
+    subject: Subject
+    done: Sequence[str] = ()
+    error: str = ""
+
+
+Task = Callable[[Subject, list[str]], None]
+Reporter = Callable[[Outcome[Subject], int, int], None]
+
+
+def for_each(
+    subjects: Sequence[Subject], task: Task[Subject], jobs: int, report: Reporter[Subject]
+) -> list[Outcome[Subject]]:
+    """Do ``task`` for each of ``subjects``, at most ``jobs`` at a time.
+
+    A refusal of Azure's or a full disk ends the task of one subject; other exceptions end everything. After Ctrl-C
+    what has begun is finished, and nothing more begun.
+
+    Args:
+        subjects: for whom.
+        task: gets a subject, and a list to which it adds what it has done.
+        jobs: how many at a time.
+        report: is called with each outcome as it comes, how many there are now and how many there will be.
+
+    Returns:
+        The outcomes, in the order of ``subjects``.
+    """
+    outcomes: dict[int, Outcome[Subject]] = {}
+    with ThreadPoolExecutor(min(jobs, max(1, len(subjects))), "class") as pool:
+        running = {pool.submit(_one, subject, task): number for number, subject in enumerate(subjects)}
+        try:
+            for future in as_completed(running):
+                outcome = future.result()
+                outcomes[running[future]] = outcome
+                report(outcome, len(outcomes), len(subjects))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return [outcomes[number] for number in sorted(outcomes)]
+
+
+def _one(subject: Subject, task: Task[Subject]) -> Outcome[Subject]:
+    done: list[str] = []
+    try:
+        with refusals_in_words():
+            task(subject, done)
+    except (WorkshopError, OSError) as error:
+        return Outcome(subject, done, str(error))
+    return Outcome(subject, done)
 
 
 @dataclass(frozen=True)
@@ -50,49 +116,47 @@ class Provisioning:
     folder: ClassFolder
     with_machines: bool
 
-    def missing(self, learner: Learner, survey: Survey) -> list[str]:
+    def missing(self, learner: Learner, inventory: Inventory) -> list[str]:
         """Return what a learner does not have yet."""
-        group = survey.groups.get(learner.resource_group.casefold())
-        machines = survey.machines_in(learner.resource_group)
+        group = inventory.group_of(learner)
         lacking = {
-            SIGN_IN: self.classroom.in_sandbox and not self._has_sign_in(learner, survey),
+            SIGN_IN: self.classroom.in_sandbox and not self._has_sign_in(learner, inventory),
             GROUP: group is None,
-            RIGHTS: group is None or not self._is_owner(learner, survey),
-            MACHINE: self.with_machines
-            and learner.vm_name.casefold() not in {str(each.name).casefold() for each in machines},
+            RIGHTS: group is None or not self._is_owner(learner, inventory),
+            MACHINE: self.with_machines and inventory.machine_of(learner) is None,
             NOTEBOOKS: not self._has_notebooks(learner),
         }
         return [what for what, is_lacking in lacking.items() if is_lacking]
 
-    def clash(self, learner: Learner, survey: Survey) -> str:
+    def clash(self, learner: Learner, inventory: Inventory) -> str:
         """Return why a learner's group cannot be used: somebody else's has its name. Empty if that is not so."""
-        group = survey.groups.get(learner.resource_group.casefold())
+        group = inventory.group_of(learner)
         if group is None or made_for(group, self.classroom.name, learner.handle):
             return ""
         return f"The resource group {group.name} is there already, and was not made for {learner.name} of this class."
 
     def provision(
-        self, learners: Sequence[Learner], survey: Survey, jobs: int, tell: Tell[Learner]
+        self, learners: Sequence[Learner], inventory: Inventory, jobs: int, report: Reporter[Learner]
     ) -> list[Outcome[Learner]]:
         """Make what is missing; what is there stays as it is.
 
         Args:
             learners: of the class.
-            survey: what there is.
+            inventory: what there is.
             jobs: how many learners at a time.
-            tell: is told of each outcome as it comes.
+            report: is called with each outcome as it comes.
         """
         if self.classroom.in_sandbox:
             _ = self._sandbox  # asked for once, before the threads need it
-        return for_each(learners, lambda learner, done: self._provide(learner, survey, done), jobs, tell)
+        return for_each(learners, lambda learner, done: self._provide(learner, inventory, done), jobs, report)
 
-    def _provide(self, learner: Learner, survey: Survey, done: list[str]) -> None:
-        if clash := self.clash(learner, survey):
+    def _provide(self, learner: Learner, inventory: Inventory, done: list[str]) -> None:
+        if clash := self.clash(learner, inventory):
             raise WorkshopError(clash)
-        missing = self.missing(learner, survey)
+        missing = self.missing(learner, inventory)
         tags = tags_for(self.classroom.name, learner.handle, datetime.now(UTC))
         folder = self.folder.of(learner)
-        principal_id = principal_of(self.classroom, learner, survey)
+        principal_id = inventory.principal_of(self.classroom, learner)
         if SIGN_IN in missing:
             name, renew = self._principal(learner), bool(principal_id)
             principal_id = make_principal(self.clients, self._sandbox, name, folder, renew=renew)
@@ -134,14 +198,13 @@ class Provisioning:
     def _principal(self, learner: Learner) -> str:
         return principal_name(self.classroom.name, learner.handle)
 
-    def _has_sign_in(self, learner: Learner, survey: Survey) -> bool:
-        principal = survey.principals.get(self._principal(learner))
+    def _has_sign_in(self, learner: Learner, inventory: Inventory) -> bool:
+        principal = inventory.principals.get(self._principal(learner))
         return principal is not None and has_sign_in(self.folder.of(learner), principal.client_id)
 
-    def _is_owner(self, learner: Learner, survey: Survey) -> bool:
-        held = survey.assignments_at(self.clients.group_id(learner.resource_group))
-        mine = held_by(principal_of(self.classroom, learner, survey), held)
-        return any(is_of_role(each, OWNER) for each in mine)
+    def _is_owner(self, learner: Learner, inventory: Inventory) -> bool:
+        principal_id = inventory.principal_of(self.classroom, learner)
+        return inventory.is_owner(principal_id, self.clients.group_id(learner.resource_group))
 
     def _has_notebooks(self, learner: Learner) -> bool:
         folder = self.folder.of(learner).notebooks
@@ -154,3 +217,80 @@ def counted(missing: Iterable[Sequence[str]]) -> dict[str, int]:
     """Return how often each thing is missing, the most fundamental first."""
     everything = [what for each in missing for what in each]
     return {what: everything.count(what) for what in (SIGN_IN, GROUP, RIGHTS, MACHINE, NOTEBOOKS) if what in everything}
+
+
+def make_machine(clients: Clients, classroom: Classroom, learner: Learner, tags: Mapping[str, str]) -> None:
+    """Make network, interface and machine; wait until they are there. Parts that are there stay as they are.
+
+    The machine is the course's, a Windows server without a public address. Its password is drawn at random and kept
+    nowhere. The tags are the class's and not the course's, so that 06_clean_up leaves it alone.
+
+    Raises:
+        azure.core.exceptions.AzureError: Azure refused.
+    """
+    for resource_id, version, properties in parts_of(clients.connection, learner.resource_group, learner.vm_name):
+        if classroom.vm_size and _HARDWARE in properties:
+            properties = {**properties, _HARDWARE: {"vmSize": classroom.vm_size}}
+        wanted = GenericResource(location=classroom.location, tags=dict(tags), properties=properties)
+        clients.resources.resources.begin_create_or_update_by_id(resource_id, wanted, api_version=version).result()
+
+
+def has_sign_in(folder: LearnerFolder, client_id: str) -> bool:
+    """Return whether the folder holds the credential of the principal with this client id."""
+    kept = folder.read_environment()
+    return bool(kept and kept.get("AZURE_CLIENT_ID") == client_id and kept.get("AZURE_CLIENT_SECRET"))
+
+
+def make_principal(
+    clients: Clients, settings: SandboxSettings, name: str, folder: LearnerFolder, *, renew: bool
+) -> str:
+    """Make a service principal and keep its secret in the folder.
+
+    Args:
+        clients: the trainer's.
+        settings: where the sandbox is.
+        name: of the principal.
+        folder: the learner's.
+        renew: whether it is there already, and gets a new secret.
+
+    Returns:
+        The principal's object id.
+
+    Raises:
+        RefusedError: The sandbox refused.
+    """
+    path = f"principals/{name}"
+    principal = clients.local("POST", f"{path}/resetSecret") if renew else clients.local("PUT", path)
+    folder.write_environment(
+        {
+            "AZURE_TENANT_ID": settings.tenant_id,
+            "AZURE_CLIENT_ID": principal["clientId"],
+            "AZURE_CLIENT_SECRET": principal["clientSecret"],
+            "AZURE_SUBSCRIPTION_ID": clients.connection.subscription_id,
+            **_addresses(settings, folder),
+        }
+    )
+    return str(principal["objectId"])
+
+
+def renew_addresses(settings: SandboxSettings, folder: LearnerFolder) -> None:
+    """Write anew where the sandbox is: it may have been moved since. The credential stays."""
+    kept = folder.read_environment()
+    if kept is not None:
+        folder.write_environment({**kept, **_addresses(settings, folder)})
+
+
+def _addresses(settings: SandboxSettings, folder: LearnerFolder) -> dict[str, str]:
+    make_private_folder(folder.path)
+    write_private(folder.authority, Path(settings.ca_file).read_text("utf-8"))
+    folder.authority.chmod(0o644)  # it is no secret, and at the hub the learner is another user than the trainer
+    authority = str(folder.authority.absolute())
+    return {
+        "AZURE_AUTHORITY_HOST": settings.authority,
+        "AZURE_RESOURCE_MANAGER_ENDPOINT": settings.endpoint,
+        "REQUESTS_CA_BUNDLE": authority,
+        "SSL_CERT_FILE": authority,
+        "NODE_EXTRA_CA_CERTS": authority,
+        "NO_PROXY": _UNPROXIED,
+        "no_proxy": _UNPROXIED,
+    }

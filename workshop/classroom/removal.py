@@ -1,21 +1,31 @@
-"""Taking away what was made for a class: found by its marks, shown first, and nothing else touched."""
+"""Taking away what was made for a class: found by its marks, shown first, and nothing else touched.
+
+One learner is put back to the beginning by deleting their group with all that is in it, and making it anew.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from azure.core.exceptions import AzureError
 from azure.mgmt.resource.resources.models import ResourceGroup
 
-from helpers import explain
-from workshop.classroom.classroom import Classroom
-from workshop.classroom.clients import Clients, RefusedError
-from workshop.classroom.marks import learner_of, made_at, made_for, principal_prefix
-from workshop.classroom.parallel import Outcome, Tell, for_each
-from workshop.classroom.survey import group_of
+from workshop.classroom.clients import Clients, refusals_in_words
+from workshop.classroom.folder import set_aside
+from workshop.classroom.inventory import (
+    Inventory,
+    group_name,
+    learner_of,
+    made_at,
+    made_for,
+    principal_prefix,
+    take_inventory,
+)
+from workshop.classroom.provision import Outcome, Provisioning, Reporter, for_each
+from workshop.classroom.roster import Classroom, Learner
+from workshop.errors import WorkshopError
 
 
 @dataclass(frozen=True)
@@ -24,7 +34,7 @@ class Removal:
 
     Attributes:
         groups: resource groups, with all that is in them.
-        contents: for each group, by its name in small letters, how many resources of which type are in it.
+        contents: for each group, by its name in lowercase, how many resources of which type are in it.
         principals: names of service principals of the sandbox.
         kept: what stays, and why.
     """
@@ -35,7 +45,7 @@ class Removal:
     kept: Sequence[tuple[str, str]] = ()
 
     def __bool__(self) -> bool:
-        """Tell whether anything is to go."""
+        """Return whether anything is to go."""
         return bool(self.groups or self.principals)
 
     def inside(self, group: ResourceGroup) -> str:
@@ -44,7 +54,20 @@ class Removal:
         return ", ".join(f"{number} {kind}" for kind, number in sorted(found.items())) or "nothing in it"
 
 
-def look(clients: Clients, classroom: Classroom, now: datetime, older_than: timedelta | None = None) -> Removal:
+@dataclass(frozen=True)
+class Reset:
+    """What is to be done anew besides the group.
+
+    Attributes:
+        notebooks: the learner's copies; the old ones are set aside.
+        sign_in: their credential of the sandbox.
+    """
+
+    notebooks: bool
+    sign_in: bool
+
+
+def plan_removal(clients: Clients, classroom: Classroom, now: datetime, older_than: timedelta | None = None) -> Removal:
     """Look for what was made for the class; nothing is changed.
 
     Args:
@@ -56,11 +79,9 @@ def look(clients: Clients, classroom: Classroom, now: datetime, older_than: time
     Raises:
         RefusedError: Azure refused.
     """
-    try:
+    with refusals_in_words():
         groups = list(clients.resources.resource_groups.list())
         contents = _contents(clients)
-    except AzureError as error:
-        raise RefusedError(explain(error).message) from error
     kept = dict(_kept(classroom, groups, now, older_than))
     going = [each for each in groups if made_for(each, classroom.name) and str(each.name) not in kept]
     staying = {learner_of(group) for group in groups if str(group.name) in kept}
@@ -74,14 +95,14 @@ def look(clients: Clients, classroom: Classroom, now: datetime, older_than: time
     return Removal(going, contents, principals, shown)
 
 
-def remove(clients: Clients, removal: Removal, jobs: int, tell: Tell[str]) -> list[Outcome[str]]:
+def remove(clients: Clients, removal: Removal, jobs: int, report: Reporter[str]) -> list[Outcome[str]]:
     """Delete it.
 
     Args:
         clients: the trainer's.
         removal: what is to go.
         jobs: how many groups at a time.
-        tell: is told of each outcome as it comes.
+        report: is called with each outcome as it comes.
 
     Returns:
         The outcomes, by the names of groups and principals.
@@ -95,8 +116,32 @@ def remove(clients: Clients, removal: Removal, jobs: int, tell: Tell[str]) -> li
         clients.local("DELETE", f"principals/{name}")
         done.append("deleted")
 
-    groups = for_each([str(group.name) for group in removal.groups], delete_group, jobs, tell)
-    return groups + for_each(removal.principals, delete_principal, jobs, tell)
+    groups = for_each([str(group.name) for group in removal.groups], delete_group, jobs, report)
+    return groups + for_each(removal.principals, delete_principal, jobs, report)
+
+
+def reset(provisioning: Provisioning, learner: Learner, inventory: Inventory, wanted: Reset) -> Outcome[Learner]:
+    """Delete what is the learner's, and provide it again.
+
+    A machine is made again if there was one, on Azure too.
+
+    Raises:
+        RefusedError: Azure refused to delete the group.
+        WorkshopError: The group is not the learner's.
+    """
+    if clash := provisioning.clash(learner, inventory):
+        raise WorkshopError(clash)
+    had_machine = bool(inventory.machines_of(learner))
+    if inventory.group_of(learner) is not None:
+        with refusals_in_words():
+            provisioning.clients.resources.resource_groups.begin_delete(learner.resource_group).result()
+    folder = provisioning.folder.of(learner)
+    if wanted.notebooks:
+        set_aside(folder.notebooks)
+    if wanted.sign_in:
+        folder.forget_environment()
+    again = replace(provisioning, with_machines=provisioning.with_machines or had_machine)
+    return again.provision([learner], take_inventory(again.clients), 1, lambda *_: None)[0]
 
 
 def _kept(
@@ -120,7 +165,7 @@ def _contents(clients: Clients) -> dict[str, Counter[str]]:
     contents: dict[str, Counter[str]] = {}
     for resource in clients.resources.resources.list():
         kind = str(resource.type).rpartition("/")[2]
-        contents.setdefault(group_of(str(resource.id)).casefold(), Counter())[kind] += 1
+        contents.setdefault(group_name(str(resource.id)).casefold(), Counter())[kind] += 1
     return contents
 
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workshop.classroom.classroom import Learner
 from workshop.classroom.folder import ClassFolder
+from workshop.classroom.roster import Learner
 from workshop.errors import WorkshopError
 
 FIRST_USER_ID = 80_000  # between those that Debian gives to people and services, and those of containers
@@ -40,7 +40,7 @@ class Account:
 
 
 def run_by_root() -> bool:
-    """Tell whether this process may start processes of other users."""
+    """Return whether this process may start processes of other users."""
     return hasattr(os, "geteuid") and os.geteuid() == 0
 
 

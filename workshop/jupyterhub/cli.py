@@ -31,9 +31,9 @@ def add_hub(parser: argparse.ArgumentParser) -> None:
 def _hub(options: argparse.Namespace) -> int:
     from workshop.classroom.folder import ClassFolder
     from workshop.jupyterhub.installation import ensure_installed
-    from workshop.jupyterhub.launch import Place, start_hub
+    from workshop.jupyterhub.launch import HubAddress, start_hub
 
     if options.install:
         print(f"JupyterHub is installed in {ensure_installed().path}.")
         return 0
-    return start_hub(ClassFolder(options.folder), Place(options.url, options.certificate, options.key))
+    return start_hub(ClassFolder(options.folder), HubAddress(options.url, options.certificate, options.key))

@@ -21,9 +21,9 @@ from workshop.jupyterhub.accounts import run_by_root
 from workshop.paths import ROOT
 
 ENVIRONMENT = ROOT / ".venv-hub"
-_HUB = ROOT / "hub"
+_HERE = Path(__file__).parent
 _LOCK = ROOT / "requirements.txt"
-_CONSTRAINTS = _HUB / "constraints.txt"
+_CONSTRAINTS = _HERE / "constraints.txt"
 _PROXY_FILES = ("package.json", "package-lock.json")
 _MINORS = (11, 12, 13, 14)  # of Python 3, for which requirements.txt is resolved
 _WINDOWS = sys.platform == "win32"
@@ -51,7 +51,7 @@ class Installation:
         return self.path / "installed"
 
     def is_for(self, wanted: str) -> bool:
-        """Tell whether all is there, made of what ``wanted`` stands for."""
+        """Return whether all is there, made of what ``wanted`` stands for."""
         made_of = self.stamp.read_text() if self.stamp.exists() else ""
         return made_of == wanted and self.python.exists() and self.proxy.exists()
 
@@ -91,14 +91,14 @@ def _install(found: Installation) -> None:
     proxy = path / "proxy"
     proxy.mkdir()
     for name in _PROXY_FILES:
-        shutil.copy2(_HUB / name, proxy)
+        shutil.copy2(_HERE / name, proxy)
     _run(["npm", "ci", "--prefix", str(proxy), "--no-audit", "--no-fund", "--loglevel=error"])
     found.stamp.write_text(_wanted())
 
 
 def _wanted() -> str:
     """Return a text that changes with whatever is to be installed."""
-    files = (_LOCK, _CONSTRAINTS, ROOT / "pyproject.toml", *(_HUB / name for name in _PROXY_FILES))
+    files = (_LOCK, _CONSTRAINTS, ROOT / "pyproject.toml", *(_HERE / name for name in _PROXY_FILES))
     content = b"\0".join(file.read_bytes() for file in files)
     return hashlib.sha256(content + f"{_interpreter()} {sys.version} {ROOT}".encode()).hexdigest()
 
@@ -113,12 +113,12 @@ def _interpreter() -> str:
 
 
 def _open_to_all(path: Path) -> bool:
-    """Tell whether any user may execute a file, by its mode and those of the folders it is in."""
+    """Return whether any user may execute a file, by its mode and those of the folders it is in."""
     return all(each.stat().st_mode & stat.S_IXOTH for each in (path, *path.parents))
 
 
-def _uv(*words: str) -> list[str]:
-    return [sys.executable, "-m", "uv", "--quiet", *words]
+def _uv(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "uv", "--quiet", *arguments]
 
 
 def _run(command: Sequence[str]) -> None:

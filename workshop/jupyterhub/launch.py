@@ -11,20 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from workshop.classroom.classroom import Classroom
-from workshop.classroom.folder import ClassFolder, make_private_folder
+from workshop.classroom.folder import ClassFolder
+from workshop.classroom.roster import Classroom
 from workshop.errors import UsageError, WorkshopError
+from workshop.files import make_private_folder
 from workshop.jupyterhub.accounts import account_of, check_reachable, hand_over, open_way, run_by_root
 from workshop.jupyterhub.installation import Installation, ensure_installed
-from workshop.paths import ROOT
 
-CONFIGURATION = ROOT / "hub" / "jupyterhub_config.py"
+CONFIGURATION = Path(__file__).with_name("jupyterhub_config.py")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _OPERATORS = ("AZURE_", "MSI_", "IDENTITY_")
 
 
 @dataclass(frozen=True)
-class Place:
+class HubAddress:
     """Where the hub can be reached.
 
     Attributes:
@@ -57,14 +57,14 @@ class Place:
             )
 
 
-def start_hub(folder: ClassFolder, place: Place) -> int:
+def start_hub(folder: ClassFolder, address: HubAddress) -> int:
     """Start the hub and return its exit status when it has ended.
 
     Raises:
         UsageError: No class is planned, nobody was provided for, or the address will not do.
         WorkshopError: The hub cannot be installed or started.
     """
-    place.check()
+    address.check()
     classroom = folder.load()
     if not folder.sign_ins.exists():
         raise UsageError("Nobody has a sign-in yet. Before this comes: python -m workshop provision --yes")
@@ -72,14 +72,14 @@ def start_hub(folder: ClassFolder, place: Place) -> int:
     make_private_folder(folder.hub)
     if run_by_root():
         _try_separate_users(folder, classroom, installation)
-    print(f"The hub of the class {classroom.name}: {place.url}   Ctrl-C ends it, and all servers.")
+    print(f"The hub of the class {classroom.name}: {address.url}   Ctrl-C ends it, and all servers.")
     print(f"Sign-ins are in {folder.sign_ins}; the trainer's leads to the page of all servers.")
     if not run_by_root():
         print("All servers run as you: learners can read each other's files, and yours. With sudo they cannot.")
     command = [str(installation.python), "-m", "jupyterhub", "--config", str(CONFIGURATION)]
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the hub, which then ends itself
     try:
-        environment = hub_environment(folder, place, os.environ)
+        environment = hub_environment(folder, address, os.environ)
         hub = subprocess.Popen(command, cwd=folder.hub, env=environment, start_new_session=False)
         return _wait(hub)
     except OSError as error:
@@ -102,20 +102,20 @@ def _try_separate_users(folder: ClassFolder, classroom: Classroom, installation:
         check_reachable(account, [str(installation.python)])
 
 
-def hub_environment(folder: ClassFolder, place: Place, base: Mapping[str, str]) -> dict[str, str]:
+def hub_environment(folder: ClassFolder, address: HubAddress, base: Mapping[str, str]) -> dict[str, str]:
     """Return the hub's environment: this process's without the trainer's sign-in, and what its configuration reads."""
     kept = {name: value for name, value in base.items() if not name.upper().startswith(_OPERATORS)}
     inside = {
         "WORKSHOP_HUB_INTERNAL_URL": f"http://127.0.0.1:{_free_port()}",
         "WORKSHOP_HUB_PROXY_URL": f"http://127.0.0.1:{_free_port()}",
     }
-    secured = {"WORKSHOP_HUB_CERTIFICATE": place.certificate, "WORKSHOP_HUB_KEY": place.key}
+    secured = {"WORKSHOP_HUB_CERTIFICATE": address.certificate, "WORKSHOP_HUB_KEY": address.key}
     files = {name: str(path.absolute()) for name, path in secured.items() if path is not None}
     return {
         **kept,
         **inside,
         **files,
-        "WORKSHOP_HUB_URL": place.url,
+        "WORKSHOP_HUB_URL": address.url,
         "WORKSHOP_CLASS_FOLDER": str(folder.path.absolute()),
     }
 

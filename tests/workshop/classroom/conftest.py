@@ -9,7 +9,7 @@ import pytest
 
 from tests.helpers.pointing import point_to
 from tests.support.sandbox import RunningSandbox, running_sandbox
-from tests.workshop.classroom.lesson import ROSTER, Lesson, hold
+from tests.workshop.classroom.lesson import ROSTER, Lesson, class_of
 from workshop.classroom.clients import Clients, sign_in
 
 
@@ -17,7 +17,7 @@ from workshop.classroom.clients import Clients, sign_in
 def clients(sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> Clients:
     """The trainer's clients for the sandbox of this test."""
     point_to(sandbox, monkeypatch)
-    return sign_in(hold([]))
+    return sign_in(class_of([]))
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from sandbox.arm.resources.resource_groups import new_group
 from sandbox.core.http import Request
 from sandbox.state.directory import Principal
 from tests.support.sandbox import RunningSandbox
-from tests.workshop.classroom.lesson import hold, learner
-from workshop.classroom.classroom import Classroom, Learner
-from workshop.classroom.marks import principal_name, tags_for
+from tests.workshop.classroom.lesson import class_of, learner
+from workshop.classroom.inventory import principal_name, tags_for
+from workshop.classroom.roster import Classroom, Learner
 
 READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
 
@@ -26,7 +26,7 @@ def make_crowd(sandbox: RunningSandbox, size: int) -> Classroom:
     """A class of this size in the sandbox; learner number n has done n modulo 4 things."""
     learners = [learner(number, f"learner-{number}", f"Learner {number}") for number in range(size)]
     sandbox.on_loop(lambda: _make(sandbox, learners))
-    return hold(learners)
+    return class_of(learners)
 
 
 def _make(sandbox: RunningSandbox, learners: list[Learner]) -> None:

@@ -1,4 +1,4 @@
-"""How far the class is: once, live in a terminal, live on a page; for 300 learners with a handful of calls."""
+"""How far the class is: read off the state of Azure, shown in a terminal and on a page, with few calls."""
 
 from __future__ import annotations
 
@@ -12,25 +12,124 @@ from typing import Any
 
 import pytest
 import requests
+from azure.mgmt.resource.resources import ResourceManagementClient
+from azure.mgmt.resource.resources.models import ResourceGroupPatchable
 
 from tests.support.needs import in_need_of
 from tests.support.sandbox import RunningSandbox
 from tests.workshop.classroom.crowd import make_crowd
-from tests.workshop.classroom.lesson import Lesson, hold, learner
+from tests.workshop.classroom.lesson import Grace, Lesson, class_of, learner
 from workshop.classroom.clients import Clients, RefusedError
-from workshop.classroom.page import LiveState, Snapshot, serve
-from workshop.classroom.showing import take_snapshot
-from workshop.classroom.steps import STEPS, Position, Standing, State
+from workshop.classroom.inventory import take_inventory
+from workshop.classroom.progress import (
+    MILESTONES,
+    LatestSnapshot,
+    LearnerProgress,
+    Reading,
+    Snapshot,
+    Status,
+    progress_of,
+    serve,
+    take_snapshot,
+)
 from workshop.errors import WorkshopError
+
+PROVIDED = "done done done"
+
+
+@pytest.fixture
+def grace(lesson: Lesson) -> Grace:
+    assert lesson.run("provision", "--yes", "grace-hopper") == 0
+    return Grace(lesson)
+
+
+def test_step_by_step(grace: Grace) -> None:
+    assert grace.states() == f"{PROVIDED} open open open"
+    assert grace.position().next_milestone == MILESTONES[3]
+    identity = grace.make()
+    assert grace.states() == f"{PROVIDED} done open open"
+    grace.assign(identity)
+    assert grace.states() == f"{PROVIDED} done done open"
+    grace.grant(str(identity.principal_id))
+    assert grace.states() == f"{PROVIDED} done done done"
+    assert grace.position().next_milestone is None
+    assert grace.position().notes == []
+
+
+def test_a_token_and_a_read_leave_nothing_in_azure(grace: Grace) -> None:
+    assert [reading.status for reading in grace.position().readings[6:]] == ["unknown", "unknown"]
+
+
+def test_before_they_are_provided_for_nothing_is_there(lesson: Lesson) -> None:
+    clients = lesson.clients()
+    position = progress_of(lesson.classroom, lesson.learner("ada"), take_inventory(clients), clients.subscription)
+    assert [reading.status for reading in position.readings] == ["open"] * 6 + ["unknown"] * 2
+    assert position.next_milestone == MILESTONES[0]
+
+
+def test_an_identity_of_another_name_is_named(grace: Grace) -> None:
+    grace.make("ID1")
+    assert grace.states() == f"{PROVIDED} open open open"
+    assert grace.position().notes == ["there is ID1, but no id-grace-hopper"]
+
+
+def test_a_role_for_the_client_id_is_found(grace: Grace) -> None:
+    grace.grant(str(grace.make().client_id))
+    assert grace.states() == f"{PROVIDED} done open wrong"
+    assert "has to be the principal id" in grace.position().notes[0]
+
+
+def test_a_role_at_another_scope_is_found(grace: Grace) -> None:
+    machine = f"{grace.scope}/providers/Microsoft.Compute/virtualMachines/{grace.me.vm_name}"
+    grace.grant(str(grace.make().principal_id), machine)
+    assert grace.states() == f"{PROVIDED} done open wrong"
+    assert machine in grace.position().notes[0]
+
+
+def test_a_machine_that_refers_to_a_deleted_identity_is_found(grace: Grace) -> None:
+    grace.assign(grace.make())
+    grace.identities.delete(grace.group, grace.me.identity_name)
+    assert grace.states() == f"{PROVIDED} open wrong open"
+
+
+def test_a_deleted_machine_is_missing(grace: Grace) -> None:
+    identity = grace.make()
+    grace.compute.begin_delete(grace.group, grace.me.vm_name).result()
+    grace.grant(str(identity.principal_id))
+    assert grace.states() == "done done open done open done"
+
+
+def test_a_learner_who_gave_their_rights_away_is_found(grace: Grace) -> None:
+    (mine,) = [
+        each for each in grace.roles.list_for_scope(grace.scope, filter="atScope()") if each.scope == grace.scope
+    ]
+    grace.roles.delete_by_id(mine.id)
+    assert grace.states() == "done open done open open open"
+
+
+def test_a_group_whose_marks_were_changed_is_found(grace: Grace) -> None:
+    groups = grace.lesson.client_of("grace", ResourceManagementClient).resource_groups
+    tags = dict(groups.get(grace.group).tags or {})
+    groups.update(grace.group, ResourceGroupPatchable(tags={**tags, "learner": "ada-lovelace"}))
+    assert grace.states().startswith("wrong done done")
+
+
+def test_names_compare_without_regard_to_case(grace: Grace) -> None:
+    identity = grace.make(grace.me.identity_name.upper())
+    identity.id = str(identity.id).upper()
+    grace.assign(identity)
+    grace.grant(str(identity.principal_id), grace.scope.upper().replace("/SUBSCRIPTIONS/", "/subscriptions/"))
+    assert grace.states() == f"{PROVIDED} done done done"
+
 
 Capture = pytest.CaptureFixture[str]
 CROWD = 300  # learners
 
 
 def snapshot(note: str = "") -> Snapshot:
-    standings = [Standing(State.DONE, note), *[Standing(State.OPEN)] * 5, *[Standing(State.UNKNOWN)] * 2]
-    position = Position(learner(name="<b>Ada</b>"), standings)
-    return Snapshot(hold([learner()]), [position], datetime.now(UTC).isoformat(), 0.5)
+    readings = [Reading(Status.DONE, note), *[Reading(Status.OPEN)] * 5, *[Reading(Status.UNKNOWN)] * 2]
+    position = LearnerProgress(learner(name="<b>Ada</b>"), readings)
+    return Snapshot(class_of([learner()]), [position], datetime.now(UTC).isoformat(), 0.5)
 
 
 def test_the_table_has_a_row_for_each_learner(running_lesson: Lesson, capsys: Capture) -> None:
@@ -47,10 +146,10 @@ def test_three_hundred_learners_take_no_more_calls_than_three(
 ) -> None:
     classroom = make_crowd(sandbox, CROWD)
     with caplog.at_level("INFO", "sandbox.access"):
-        positions = take_snapshot(clients, classroom).positions
+        learners = take_snapshot(clients, classroom).learners
     calls = [record for record in caplog.records if record.name == "sandbox.access"]
     assert 5 <= len(calls) <= 8, "a handful of lists, and a sign-in or two; never one for each learner"
-    done = [[standing.state for standing in position.standings[:6]].count(State.DONE) for position in positions]
+    done = [[reading.status for reading in each.readings[:6]].count(Status.DONE) for each in learners]
     assert len(done) == CROWD
     assert [done.count(number) for number in (3, 4, 5, 6)] == [75, 75, 75, 75]
 
@@ -60,8 +159,8 @@ def test_lists_of_several_pages_are_read_to_their_end(
 ) -> None:
     classroom = make_crowd(sandbox, 12)
     monkeypatch.setattr("sandbox.arm.listing.PAGE_SIZE", 5)
-    positions = take_snapshot(clients, classroom).positions
-    assert all(position.standings[2].state is State.DONE for position in positions)
+    learners = take_snapshot(clients, classroom).learners
+    assert all(each.readings[2].status is Status.DONE for each in learners)
 
 
 @contextmanager
@@ -93,7 +192,7 @@ def test_the_page_shows_the_class_of_this_moment(running_lesson: Lesson) -> None
         state = requests.get(f"{address}state", timeout=10).json()
     assert [each["name"] for each in state["learners"]] == ["Ada Lovelace", "Grace Hopper", "José Álvarez"]
     assert state["learners"][0]["states"] == ["done"] * 3 + ["open"] * 3 + ["unknown"] * 2
-    assert [step["title"] for step in state["steps"]] == [step.title for step in STEPS]
+    assert [step["title"] for step in state["milestones"]] == [step.title for step in MILESTONES]
     assert (state["class"], state["target"], state["error"]) == ("friday", "sandbox", "")
     secret = running_lesson.folder.sign_ins.read_text("utf-8").splitlines()[1].rpartition(",")[2]
     assert secret not in str(state)
@@ -140,7 +239,7 @@ def test_many_browsers_ask_azure_no_more_often_than_one() -> None:
         return snapshot()
 
     async def ask() -> None:
-        state = LiveState(look, every=60)
+        state = LatestSnapshot(look, every=60)
         await asyncio.gather(*(state.current() for _ in range(20)))
 
     asyncio.run(ask())

@@ -1,16 +1,19 @@
-"""Rosters as they come: out of spreadsheets, with accents, twice the same, and half empty."""
+"""Rosters as they come, out of spreadsheets, with accents, twice the same and half empty; and who gets which names."""
 
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
+import json
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workshop.classroom.roster import Entry, handle_of, read_roster
+from tests.workshop.classroom.lesson import class_of, learner
+from workshop.classroom.roster import Classroom, Entry, Patterns, class_name, handle_of, make_learners, read_roster
 from workshop.errors import UsageError
 
 GUID = "11111111-2222-3333-4444-555555555555"
@@ -65,7 +68,7 @@ def test_who_somebody_is_in_entra(tmp_path: Path) -> None:
         ("name,handle\nAda,Ada!\n", ["line 2: the handle 'Ada!' is not allowed"]),
         ("name,handle\n,ada\n", ["line 2: the name is missing"]),
         ("name\nTrainer\n", ["line 2: 'trainer' is the trainer's own sign-in"]),
-        ("name,object_id\nAda,ada@contoso.com\n", ["line 2: the object_id 'ada@contoso.com' is no GUID"]),
+        ("name,object_id\nAda,ada@contoso.com\n", ["line 2: the object_id 'ada@contoso.com' is not a GUID"]),
         (f"name,object_id\nAda,{GUID}\nGrace,{GUID}\n", ["line 3: the object_id is that of 'Ada' on line 2"]),
         ("name,principal_type\nAda,Robot\n", ["line 2: the principal_type 'Robot' is none of User,"]),
         ('name\n"Ada\n', ["line 2"]),
@@ -123,3 +126,97 @@ def test_whatever_names_there_are_each_learner_has_a_handle_or_a_problem(
     handles = [entry.handle for entry in entries]
     assert len(set(handles)) == len(handles)
     assert all(handle and len(handle) <= 24 and handle.isascii() for handle in handles)
+
+
+GUID = "11111111-2222-3333-4444-555555555555"
+
+
+def entry(name: str, handle: str, object_id: str = "") -> Entry:
+    return Entry(2, name, handle, object_id, "User")
+
+
+ENTRIES = [entry("Ada Lovelace", "ada"), entry("Grace Hopper", "grace")]
+
+
+def test_each_learner_has_a_group_a_machine_and_an_identity() -> None:
+    first, second = make_learners("friday", ENTRIES, Patterns(), "sandbox")
+    assert (first.resource_group, first.vm_name, first.identity_name) == ("friday-ada", "vm-ada", "id-ada")
+    assert (second.number, second.principal_type, second.object_id) == (2, "ServicePrincipal", "")
+
+
+def test_patterns_make_other_names() -> None:
+    patterns = Patterns("rg-{class}-{number}", "myVM", "ID1")
+    found = make_learners("friday", ENTRIES, patterns, "sandbox")
+    assert [each.resource_group for each in found] == ["rg-friday-01", "rg-friday-02"]
+    assert {each.identity_name for each in found} == {"ID1"}
+
+
+@pytest.mark.parametrize("pattern", ["{name}", "{handle.upper}", "{handle[0]}", "{0}", "{", "{}"])
+def test_a_pattern_that_cannot_be_used_is_refused(pattern: str) -> None:
+    with pytest.raises(UsageError, match=r"--vm-name .* cannot be used"):
+        make_learners("friday", ENTRIES, Patterns(vm_name=pattern), "sandbox")
+
+
+def test_groups_have_to_differ_and_names_to_be_azures() -> None:
+    with pytest.raises(UsageError, match="a group of their own"):
+        make_learners("friday", ENTRIES, Patterns(resource_group="{class}"), "sandbox")
+    with pytest.raises(UsageError) as refused:
+        make_learners("friday", ENTRIES, Patterns(resource_group="{handle}.", identity_name="?{handle}"), "sandbox")
+    assert len(refused.value.problems) == 4
+
+
+def test_on_azure_learners_are_who_the_roster_says() -> None:
+    with pytest.raises(UsageError, match="Grace Hopper has no object_id"):
+        make_learners("friday", [entry("Ada", "ada", GUID), ENTRIES[1]], Patterns(), "azure")
+    (ada,) = make_learners("friday", [entry("Ada", "ada", GUID)], Patterns(), "azure")
+    assert (ada.object_id, ada.principal_type) == (GUID, "User")
+
+
+def test_numbers_stay_when_others_come_and_go() -> None:
+    before = make_learners("friday", ENTRIES, Patterns(), "sandbox")
+    now = make_learners("friday", [entry("Lin", "lin"), ENTRIES[1]], Patterns(), "sandbox", before)
+    assert [(each.handle, each.number) for each in now] == [("lin", 3), ("grace", 2)]
+
+
+def test_a_class_is_named_after_its_roster() -> None:
+    assert class_name(None, "Friday 6 March") == "friday-6-march"
+    assert class_name("intro", "friday") == "intro"
+    for bad in ("Intro", "a b", "", "-a", "x" * 41, "a.b"):
+        with pytest.raises(UsageError, match="cannot be the name of a class"):
+            class_name(bad, "friday")
+
+
+def test_learners_are_found_by_a_part_of_their_name() -> None:
+    classroom = class_of([learner(), learner(2, "ada-byron", "Ada Byron"), learner(3, "grace", "Grace Hopper")])
+    assert {classroom.search(who).number for who in ("GRACE", "hopper", " grace  hopper ")} == {3}
+    assert classroom.search("ada byron").number == 2
+    with pytest.raises(UsageError, match=r"may be Ada Lovelace \(ada-lovelace\) or Ada Byron"):
+        classroom.search("Ada")
+    for nobody in ("lin", ""):
+        with pytest.raises(UsageError, match="There is no"):
+            classroom.search(nobody)
+
+
+MARIAS = class_of([learner(1, "m1", "Maria"), learner(2, "maria", "Maria Smith")])
+
+
+def test_a_handle_is_nobody_elses_name() -> None:
+    assert MARIAS.learner("maria").name == MARIAS.search("maria").name == "Maria Smith"
+    assert MARIAS.learner("m1").name == "Maria"
+
+
+@pytest.mark.parametrize("who", ["Maria", "Maria Smith", "mari", "MARIA", "maria ", ""])
+def test_nothing_but_a_handle_is_a_handle(who: str) -> None:
+    with pytest.raises(UsageError, match=r"no learner with the handle .* Is it Maria \(m1\) or|Is it Maria Smith"):
+        MARIAS.learner(who)
+
+
+def test_a_search_asks_who_is_meant() -> None:
+    with pytest.raises(UsageError, match=r"may be Maria \(m1\) or Maria Smith \(maria\)\. Which one"):
+        MARIAS.search("Maria")
+    assert MARIAS.search("smith").handle == "maria"
+
+
+def test_a_class_survives_being_kept() -> None:
+    classroom = dataclasses.replace(class_of([learner()]), vm_size="Standard_B2s")
+    assert Classroom.from_json(json.loads(json.dumps(classroom.to_json()))) == classroom

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.workshop.classroom.lesson import hold, learner
-from workshop.classroom.classroom import Learner
+from tests.workshop.classroom.lesson import class_of, learner
 from workshop.classroom.folder import ClassFolder
+from workshop.classroom.roster import Learner
 from workshop.errors import WorkshopError
 from workshop.jupyterhub.accounts import FIRST_USER_ID, account_of, check_reachable, hand_over, open_way, run_by_root
 
@@ -26,7 +26,7 @@ def folder() -> Iterator[ClassFolder]:
     with tempfile.TemporaryDirectory(prefix="class-") as path:
         Path(path).chmod(0o711)
         found = ClassFolder(Path(path) / "class")
-        found.save(hold([ADA, GRACE]))
+        found.save(class_of([ADA, GRACE]))
         for each in (ADA, GRACE):
             mine = found.of(each)
             mine.write_environment({"AZURE_CLIENT_SECRET": "secret"})

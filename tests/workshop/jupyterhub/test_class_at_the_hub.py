@@ -109,7 +109,7 @@ print(json.dumps({**told, "azure": azure}))
 """
     told = [json.loads(answer) for answer in await all_of(people, lambda each: each.evaluate(code), AT_ONCE)]
     for person, mine in zip(people, told, strict=True):
-        learner = day.folder.load().find(person.name)
+        learner = day.folder.load().learner(person.name)
         cells = await person.notebook("03_grant_access.ipynb")
         (parameters,) = [cell["source"] for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
         assert f'"{learner.resource_group}"' in parameters and f'"{learner.identity_name}"' in parameters
@@ -129,12 +129,12 @@ async def nobody_sees_anothers(day: Day, people: list[Visitor]) -> None:
     encrypted = "import json, ipykernel.connect as c; print('curve_publickey' in json.loads(c.get_connection_info()))"
     assert (await ada.evaluate(encrypted)).strip() == "True"
     if SEPARATE:
-        theirs = day.folder.of(day.folder.load().find(grace.name))
+        theirs = day.folder.of(day.folder.load().learner(grace.name))
         (server, *_) = [each for each in processes_of(day) if f"/user/{grace.name}" in environment_of(each)]
         private = [
             theirs.notebooks / "00_prerequisites.ipynb",
             theirs.environment,
-            day.folder.of(day.folder.load().find(ada.name)).environment,
+            day.folder.of(day.folder.load().learner(ada.name)).environment,
             day.folder.sign_ins,
             day.folder.plan,
             day.folder.hub / "jupyterhub.sqlite",
@@ -172,7 +172,7 @@ for port in {sorted(machines)}:
     assert {status for _, status in lines} == {"200", "403"}
     assert len(lines) >= len(NAMES)
     (machine,) = given
-    assert f"/{day.folder.load().find(person.name).resource_group}/".casefold() in machine.casefold()
+    assert f"/{day.folder.load().learner(person.name).resource_group}/".casefold() in machine.casefold()
 
 
 def progress_of(day: Day) -> list[str]:

@@ -9,51 +9,53 @@ from pathlib import Path
 
 import pytest
 
-from tests.workshop.classroom.lesson import hold, learner
+from tests.workshop.classroom.lesson import class_of, learner
+from workshop import jupyterhub
 from workshop.classroom.folder import ClassFolder
 from workshop.cli import main
 from workshop.errors import UsageError, WorkshopError
 from workshop.jupyterhub import installation as installing
 from workshop.jupyterhub.installation import why_not
-from workshop.jupyterhub.launch import Place, hub_environment
+from workshop.jupyterhub.launch import HubAddress, hub_environment
 from workshop.paths import ROOT
 
+HERE = Path(jupyterhub.__file__).parent
 PEM = Path("some.pem")
 
 
 @pytest.mark.parametrize(
     "place",
     [
-        Place("http://127.0.0.1:8000"),
-        Place("http://localhost:8000"),
-        Place("http://[::1]:8000/class"),
-        Place("https://0.0.0.0:443", PEM, PEM),
+        HubAddress("http://127.0.0.1:8000"),
+        HubAddress("http://localhost:8000"),
+        HubAddress("http://[::1]:8000/class"),
+        HubAddress("https://0.0.0.0:443", PEM, PEM),
     ],
 )
-def test_places_that_will_do(place: Place) -> None:
+def test_places_that_will_do(place: HubAddress) -> None:
     place.check()
 
 
 @pytest.mark.parametrize(
     ("place", "reason"),
     [
-        (Place("http://0.0.0.0:8000"), "in the clear"),
-        (Place("http://hub.contoso.com"), "in the clear"),
-        (Place("https://0.0.0.0:443"), "https takes --certificate"),
-        (Place("http://127.0.0.1:8000", PEM, PEM), "and only https does"),
-        (Place("https://0.0.0.0:443", PEM), "go together"),
-        (Place("127.0.0.1:8000"), "an address such as"),
-        (Place("ftp://127.0.0.1"), "an address such as"),
+        (HubAddress("http://0.0.0.0:8000"), "in the clear"),
+        (HubAddress("http://hub.contoso.com"), "in the clear"),
+        (HubAddress("https://0.0.0.0:443"), "https takes --certificate"),
+        (HubAddress("http://127.0.0.1:8000", PEM, PEM), "and only https does"),
+        (HubAddress("https://0.0.0.0:443", PEM), "go together"),
+        (HubAddress("127.0.0.1:8000"), "an address such as"),
+        (HubAddress("ftp://127.0.0.1"), "an address such as"),
     ],
 )
-def test_passwords_do_not_go_over_a_network_in_the_clear(place: Place, reason: str) -> None:
+def test_passwords_do_not_go_over_a_network_in_the_clear(place: HubAddress, reason: str) -> None:
     with pytest.raises(UsageError, match=reason):
         place.check()
 
 
 def test_the_hub_does_not_get_the_trainers_sign_in(tmp_path: Path) -> None:
     base = {"PATH": "/bin", "AZURE_CLIENT_SECRET": "x", "azure_sandbox_dir": "y", "MSI_SECRET": "z"}
-    found = hub_environment(ClassFolder(tmp_path / "class"), Place("https://0.0.0.0:443", PEM, PEM), base)
+    found = hub_environment(ClassFolder(tmp_path / "class"), HubAddress("https://0.0.0.0:443", PEM, PEM), base)
     assert found["PATH"] == "/bin"
     assert not {"x", "y", "z"} & set(found.values())
     assert found["WORKSHOP_HUB_CERTIFICATE"] == str(Path.cwd() / PEM)
@@ -65,7 +67,7 @@ def test_before_anybody_can_sign_in_there_is_no_hub(tmp_path: Path, capsys: pyte
     folder = ClassFolder(tmp_path / "class")
     assert main(["hub", "--folder", str(folder.path)]) == 2
     assert "Begin with: python -m workshop plan" in capsys.readouterr().err
-    folder.save(hold([learner()]))
+    folder.save(class_of([learner()]))
     assert main(["hub", "--folder", str(folder.path)]) == 2
     assert "Before this comes: python -m workshop provision --yes" in capsys.readouterr().err
     assert main(["hub", "--folder", str(folder.path), "--url", "http://0.0.0.0:80"]) == 2
@@ -94,7 +96,7 @@ def test_the_constraints_name_what_the_lock_does_not() -> None:
         lines = path.read_text("utf-8").splitlines()
         return {line.partition("==")[0].lower() for line in lines if "==" in line and not line.startswith(("#", " "))}
 
-    own, locked = names(ROOT / "hub" / "constraints.txt"), names(ROOT / "requirements.txt")
+    own, locked = names(HERE / "constraints.txt"), names(ROOT / "requirements.txt")
     assert "jupyterhub" in own
     assert not own & locked
 
@@ -104,5 +106,5 @@ def test_the_environment_has_the_locked_versions(installation: installing.Instal
     told = subprocess.run(
         [installation.python, "-c", code], capture_output=True, text=True, check=True, cwd=os.sep
     ).stdout.split()
-    assert f"jupyterhub=={told[0]}" in (ROOT / "hub" / "constraints.txt").read_text()
+    assert f"jupyterhub=={told[0]}" in (HERE / "constraints.txt").read_text()
     assert f"jupyterlab=={told[1]}" in (ROOT / "requirements.txt").read_text()

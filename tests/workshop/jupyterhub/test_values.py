@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from workshop import jupyterhub
 from workshop.jupyterhub.installation import Installation
 from workshop.paths import NOTEBOOKS, ROOT
 
-VALUES: dict[str, Any] = yaml.safe_load((ROOT / "hub" / "values.yaml").read_text("utf-8"))
+HERE = Path(jupyterhub.__file__).parent
+VALUES: dict[str, Any] = yaml.safe_load((HERE / "values.yaml").read_text("utf-8"))
 
 
 def test_the_nodes_metadata_service_stays_out_of_reach() -> None:

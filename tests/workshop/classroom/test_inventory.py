@@ -7,16 +7,14 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from workshop.classroom.marks import (
+from workshop.classroom.inventory import (
     learner_of,
     made_at,
     made_for,
-    parse_age,
     principal_name,
     principal_prefix,
     tags_for,
 )
-from workshop.errors import UsageError
 
 NOON = datetime(2026, 3, 6, 12, tzinfo=UTC)
 
@@ -50,17 +48,3 @@ def test_a_time_that_is_none_is_not_taken_for_one() -> None:
 
 def test_principals_of_classes_whose_names_begin_alike_differ() -> None:
     assert not principal_name("friday-2", "ada").startswith(principal_prefix("friday"))
-
-
-@pytest.mark.parametrize(
-    ("text", "age"),
-    [("90m", timedelta(minutes=90)), ("0d", timedelta()), ("2d", timedelta(days=2)), ("1w", timedelta(7))],
-)
-def test_ages(text: str, age: timedelta) -> None:
-    assert parse_age(text) == age
-
-
-@pytest.mark.parametrize("text", ["", "2", "d", "-2d", "2y", "1.5d", "²d", "999999d"])
-def test_what_is_no_age_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="is no age"):
-        parse_age(text)

@@ -1,4 +1,4 @@
-"""``help NAME``: what is the matter with one learner, and why a call is refused."""
+"""``help``: what is the matter with one learner, and why a call is refused, told as the sandbox itself says it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from azure.core.exceptions import HttpResponseError
 from azure.mgmt.compute import ComputeManagementClient
 from azure.mgmt.resource.resources import ResourceManagementClient
 
-from tests.workshop.classroom.lesson import Lesson
-from tests.workshop.classroom.test_steps import Grace
-from workshop.classroom.assist import call_of_refusal
+from tests.support.sandbox import RunningSandbox
+from tests.workshop.classroom.lesson import Grace, Lesson
+from workshop.classroom.clients import Clients
+from workshop.classroom.diagnosis import AccessCheck, AccessChecker, read_refusal
 from workshop.errors import UsageError
 
 Capture = pytest.CaptureFixture[str]
@@ -26,7 +27,7 @@ LINKED = (
 
 @pytest.fixture
 def grace(lesson: Lesson, capsys: Capture) -> Grace:
-    assert lesson.run("provision", "--yes", "grace", "ada") == 0
+    assert lesson.run("provision", "--yes", "grace-hopper", "ada-lovelace") == 0
     capsys.readouterr()
     return Grace(lesson)
 
@@ -59,7 +60,7 @@ def test_lost_rights_are_explained(grace: Grace, capsys: Capture) -> None:
     said = capsys.readouterr().out
     assert said.count("may not perform the action") == 4
     assert "Next is that they are its Owner: 'provision' brings it about" in said
-    assert grace.lesson.run("provision", "--yes", "grace") == 0
+    assert grace.lesson.run("provision", "--yes", "grace-hopper") == 0
     assert "Owner of it" in capsys.readouterr().out
 
 
@@ -97,23 +98,110 @@ def test_it_is_said_who_was_refused(grace: Grace, capsys: Capture) -> None:
 
 
 def test_a_refusal_to_use_an_identity_names_the_linked_action() -> None:
-    call = call_of_refusal(LINKED)
+    call = read_refusal(LINKED)
     assert call.action.endswith("/assign/action")
     assert call.scope == "/y"
 
 
 def test_what_is_no_refusal_is_refused(lesson: Lesson, capsys: Capture) -> None:
     with pytest.raises(UsageError, match="not the message of a refusal"):
-        call_of_refusal("Resource group 'x' could not be found.")
+        read_refusal("Resource group 'x' could not be found.")
     assert lesson.run("help", "ada", "--refusal", "nonsense") == 2
     assert lesson.run("help", "nobody") == 2
 
 
 def test_without_a_machine_there_is_none(lesson: Lesson, capsys: Capture) -> None:
-    assert lesson.run("provision", "--yes", "ada") == 0
+    assert lesson.run("provision", "--yes", "ada-lovelace") == 0
     learner = lesson.learner("ada")
     machines = lesson.client_of("ada", ComputeManagementClient).virtual_machines
     machines.begin_delete(learner.resource_group, learner.vm_name).result()
     capsys.readouterr()
     assert lesson.run("help", "ada") == 0
     assert "vm-ada-lovelace: is not there" in capsys.readouterr().out
+
+
+GROUP = "myResourceGroupVM"
+ROLES = {
+    "Reader": "acdd72a7-3385-48ef-bd42-f606fba81ae7",
+    "Contributor": "b24988ac-6180-42a0-ab88-20f7382dd24c",
+    "Managed Identity Operator": "f1a07417-d97a-45cb-824c-7a7467783830",
+    "User Access Administrator": "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9",
+}
+READ = "Microsoft.Resources/subscriptions/resourceGroups/read"
+ACTIONS = (
+    READ,
+    "Microsoft.Compute/virtualMachines/write",
+    "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",
+    "Microsoft.Authorization/roleAssignments/write",
+)
+
+
+def grant(sandbox: RunningSandbox, principal: str, role: str, scope: str) -> None:
+    definition = f"{sandbox.seed_data.subscription}/providers/Microsoft.Authorization/roleDefinitions/{ROLES[role]}"
+    wanted = {"properties": {"principalId": principal, "roleDefinitionId": definition}}
+    path = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}"
+    assert sandbox.arm("PUT", path, wanted).status_code == 201
+
+
+def explained(sandbox: RunningSandbox, check: AccessCheck) -> tuple[bool, str]:
+    """What the sandbox itself says."""
+    path = f"{check.scope}/providers/Sandbox.Local/explain"
+    answer = sandbox.arm("POST", path, {"principalId": check.who, "action": check.action}, version="2024-05-28").json()
+    return answer["allowed"], plain(answer["why"])
+
+
+def plain(why: str) -> str:
+    """Without regard to case, in which ids are written differently, and to the order of several assignments."""
+    first, *others = why.casefold().splitlines()
+    return "\n".join([first, *sorted(others)])
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        {},
+        {"Reader": "group"},
+        {"Contributor": "group"},
+        {"Reader": "subscription", "Contributor": "elsewhere"},
+        {"Managed Identity Operator": "group"},
+        {"User Access Administrator": "machine"},
+        {"Reader": "machine", "Contributor": "group", "User Access Administrator": "elsewhere"},
+    ],
+)
+def test_it_says_the_same_as_the_sandbox(sandbox: RunningSandbox, clients: Clients, held: dict[str, str]) -> None:
+    principal, _ = sandbox.add_principal("learner")
+    group = sandbox.seed_data.group(GROUP)
+    machine = f"{group}/providers/Microsoft.Compute/virtualMachines/myVM"
+    scopes = {
+        "subscription": sandbox.seed_data.subscription,
+        "group": group,
+        "machine": machine,
+        "elsewhere": sandbox.seed_data.group("contosoPayroll"),
+    }
+    for role, where in held.items():
+        grant(sandbox, principal.object_id, role, scopes[where])
+    checker = AccessChecker(clients)
+    for action in ACTIONS:
+        for scope in (group, machine):
+            check = AccessCheck("a call", principal.object_id, action, scope)
+            decision = checker.decide(check)
+            assert (decision.allowed, plain(decision.why())) == explained(sandbox, check)
+
+
+def test_a_role_above_the_scope_counts(sandbox: RunningSandbox, clients: Clients) -> None:
+    check = AccessCheck("a call", sandbox.seed_data.operator_object_id, READ, sandbox.seed_data.group(GROUP))
+    decision = AccessChecker(clients).decide(check)
+    assert decision.allowed
+    assert "Owner at" in decision.why()
+
+
+def test_a_group_is_not_inside_one_whose_name_it_begins_with(sandbox: RunningSandbox, clients: Clients) -> None:
+    principal, _ = sandbox.add_principal("learner")
+    grant(sandbox, principal.object_id, "Reader", sandbox.seed_data.group(GROUP))
+    checker = AccessChecker(clients)
+    inside, beside = (
+        AccessCheck("a call", principal.object_id, READ, sandbox.seed_data.group(name))
+        for name in (GROUP.upper(), f"{GROUP}2")
+    )
+    assert checker.decide(inside).allowed
+    assert not checker.decide(beside).allowed

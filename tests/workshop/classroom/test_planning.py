@@ -1,16 +1,90 @@
-"""Which size of machine is chosen: offered, not barred, and with enough cores left."""
+"""What would go wrong on the day: limits, providers, sizes of machines, and what Azure does not say."""
 
 from __future__ import annotations
 
+import dataclasses
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from azure.mgmt.authorization.v2022_04_01.models import RoleAssignment
 from azure.mgmt.compute.models import ResourceSku, Usage
+from azure.mgmt.resource.resources.models import ResourceGroup
 
 from tests.support.sandbox import RunningSandbox
-from workshop.classroom.checks import Verdict
-from workshop.classroom.clients import Clients
-from workshop.classroom.sizes import choose, choose_size
+from tests.workshop.classroom.lesson import class_of, learner
+from workshop.classroom.clients import Clients, sign_in
+from workshop.classroom.inventory import Inventory, take_inventory
+from workshop.classroom.planning import Finding, Verdict, check, choose, choose_size
+from workshop.errors import WorkshopError
+
+CLASS = class_of([learner(number, f"learner-{number}") for number in range(300)])
+
+
+def by_name(findings: list[Finding]) -> dict[str, Finding]:
+    return {finding.about: finding for finding in findings}
+
+
+def inventory(groups: int = 0, assignments: int = 0) -> Inventory:
+    there = {f"group-{number}": ResourceGroup(location="eastus") for number in range(groups)}
+    return Inventory(there, {}, {}, {"/x": [RoleAssignment()] * assignments}, {}, datetime.now(UTC), 0)
+
+
+def test_in_an_empty_subscription_all_is_fine(clients: Clients) -> None:
+    findings = check(clients, CLASS, take_inventory(clients))
+    assert {finding.verdict for finding in findings} == {Verdict.FINE}
+
+
+@pytest.mark.parametrize(
+    ("groups", "assignments", "problems"),
+    [
+        (680, 3400, set()),
+        (681, 3400, {"resource groups"}),
+        (680, 3401, {"role assignments"}),
+        (900, 4000, {"resource groups", "role assignments"}),
+    ],
+)
+def test_a_subscription_holds_so_much_and_no_more(
+    clients: Clients, groups: int, assignments: int, problems: set[str]
+) -> None:
+    findings = check(clients, CLASS, inventory(groups, assignments))
+    assert {each.about for each in findings if each.verdict is Verdict.PROBLEM} == problems
+
+
+def test_what_is_provisioned_already_does_not_count_twice(clients: Clients) -> None:
+    there = dataclasses.replace(
+        inventory(),
+        groups={each.resource_group: ResourceGroup(location="eastus") for each in CLASS.learners},
+    )
+    assert "0 more are to come" in by_name(check(clients, CLASS, there))["resource groups"].text
+
+
+def test_an_unregistered_provider_is_named_with_the_command(sandbox: RunningSandbox, clients: Clients) -> None:
+    def unregister() -> None:
+        with sandbox.cloud.store.transaction():
+            sandbox.cloud.store.set_setting("registration of Microsoft.ManagedIdentity", "NotRegistered")
+
+    sandbox.on_loop(unregister)
+    finding = by_name(check(clients, CLASS, inventory()))["resource providers"]
+    assert finding.verdict is Verdict.PROBLEM
+    assert "az provider register --namespace Microsoft.ManagedIdentity" in finding.text
+
+
+def test_a_sign_in_without_any_role_is_told_so(
+    sandbox: RunningSandbox, clients: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    principal, secret = sandbox.add_principal("stranger")
+    monkeypatch.setenv("AZURE_CLIENT_ID", principal.client_id)
+    monkeypatch.setenv("AZURE_CLIENT_SECRET", secret)
+    with pytest.raises(WorkshopError, match="The sign-in sees no subscription"):
+        sign_in(class_of([]))
+
+
+def test_a_sandbox_that_has_gone_is_named(clients: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_RESOURCE_MANAGER_ENDPOINT", "https://localhost:1")
+    with pytest.raises(WorkshopError, match="The sandbox does not answer"):
+        sign_in(class_of([]))
+
 
 BARRED = [{"type": "Location", "values": ["eastus"], "reasonCode": "NotAvailableForSubscription"}]
 ZONE = [{"type": "Zone", "values": ["eastus"], "reasonCode": "NotAvailableForSubscription"}]
@@ -99,7 +173,7 @@ def test_the_sandbox_is_asked_as_azure_is(clients: Clients) -> None:
 def test_what_azure_does_not_say_is_unknown(
     sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch, clients: Clients
 ) -> None:
-    from tests.workshop.classroom.lesson import hold
+    from tests.workshop.classroom.lesson import class_of
     from workshop.classroom.clients import sign_in
 
     principal, secret = sandbox.add_principal("blind")
@@ -113,6 +187,6 @@ def test_what_azure_does_not_say_is_unknown(
     assert sandbox.arm("PUT", path, {"properties": reader_of_one_group}).status_code == 201
     monkeypatch.setenv("AZURE_CLIENT_ID", principal.client_id)
     monkeypatch.setenv("AZURE_CLIENT_SECRET", secret)
-    size, (finding,) = choose_size(sign_in(hold([])), "eastus", WANTED, 30)
+    size, (finding,) = choose_size(sign_in(class_of([])), "eastus", WANTED, 30)
     assert (size, finding.verdict) == ("Standard_B2s", Verdict.UNKNOWN)
     assert "does not have authorization" in finding.text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import nbformat
@@ -17,7 +18,9 @@ from azure.mgmt.resource.resources.models import ResourceGroup, ResourceGroupPat
 
 from helpers.settings import SandboxSettings, sandbox_settings
 from tests.workshop.classroom.lesson import Lesson
-from workshop.classroom.survey import take_survey
+from workshop.classroom.commands import parse_age
+from workshop.classroom.inventory import take_inventory
+from workshop.errors import UsageError
 
 Capture = pytest.CaptureFixture[str]
 SCOPE = "https://management.azure.com/.default"
@@ -116,7 +119,7 @@ def test_their_notebooks_have_their_names_and_no_outputs(running_lesson: Lesson)
 
 
 def test_no_secret_is_printed_unless_asked(lesson: Lesson, capsys: Capture) -> None:
-    assert lesson.run("provision", "--yes", "ada") == 0
+    assert lesson.run("provision", "--yes", "ada-lovelace") == 0
     assert lesson.run("help", "ada") == 0
     assert lesson.run("progress") == 0
     said = capsys.readouterr()
@@ -130,7 +133,7 @@ def test_no_secret_is_printed_unless_asked(lesson: Lesson, capsys: Capture) -> N
 
 
 def test_again_it_makes_what_is_missing_and_nothing_else(lesson: Lesson, capsys: Capture) -> None:
-    assert lesson.run("provision", "--yes", "ada", "grace") == 0
+    assert lesson.run("provision", "--yes", "ada-lovelace", "grace-hopper") == 0
     before = lesson.folder.of(lesson.learner("ada")).read_environment()
     capsys.readouterr()
     assert lesson.run("provision", "--yes", "--jobs", "2") == 0
@@ -148,12 +151,12 @@ def test_again_it_makes_what_is_missing_and_nothing_else(lesson: Lesson, capsys:
 
 
 def test_a_lost_credential_is_replaced_by_another(lesson: Lesson) -> None:
-    assert lesson.run("provision", "--yes", "ada") == 0
+    assert lesson.run("provision", "--yes", "ada-lovelace") == 0
     folder = lesson.folder.of(lesson.learner("ada"))
     lost = folder.read_environment()
     assert lost is not None and lesson.credential_of("ada").get_token(SCOPE)
     folder.forget_environment()
-    assert lesson.run("provision", "--yes", "ada") == 0
+    assert lesson.run("provision", "--yes", "ada-lovelace") == 0
     assert list(lesson.client_of("ada", ResourceManagementClient).resource_groups.list())
     with pytest.raises(ClientAuthenticationError):
         lesson.sandbox.credential(lost["AZURE_CLIENT_ID"], lost["AZURE_CLIENT_SECRET"]).get_token(SCOPE)
@@ -173,7 +176,7 @@ def test_one_learners_failure_is_nobody_elses(lesson: Lesson, capsys: Capture) -
 
 
 def test_reset_puts_one_learner_back_and_leaves_the_others(lesson: Lesson, capsys: Capture) -> None:
-    assert lesson.run("provision", "--yes", "ada", "grace") == 0
+    assert lesson.run("provision", "--yes", "ada-lovelace", "grace-hopper") == 0
     for who in ("ada", "grace"):
         learner = lesson.learner(who)
         identities = lesson.client_of(who, ManagedServiceIdentityClient).user_assigned_identities
@@ -182,24 +185,40 @@ def test_reset_puts_one_learner_back_and_leaves_the_others(lesson: Lesson, capsy
     worked_in = folder.notebooks / "00_prerequisites.ipynb"
     worked_in.write_text("mine")
     capsys.readouterr()
-    assert lesson.run("reset", "ada") == 0
+    assert lesson.run("reset", "ada-lovelace") == 0
     assert "1 userAssignedIdentities" in capsys.readouterr().out
-    assert len(take_survey(lesson.clients()).identities_in("friday-ada-lovelace")) == 1
-    assert lesson.run("reset", "ada", "--yes") == 0
-    survey = take_survey(lesson.clients())
-    assert not survey.identities_in("friday-ada-lovelace")
-    assert len(survey.machines_in("friday-ada-lovelace")) == len(survey.identities_in("friday-grace-hopper")) == 1
+    assert len(take_inventory(lesson.clients()).identities_of(lesson.learner("ada"))) == 1
+    assert lesson.run("reset", "ada-lovelace", "--yes") == 0
+    inventory = take_inventory(lesson.clients())
+    assert not inventory.identities_of(lesson.learner("ada"))
+    assert len(inventory.machines_of(lesson.learner("ada"))) == 1
+    assert len(inventory.identities_of(lesson.learner("grace"))) == 1
     assert list(lesson.client_of("ada", ResourceManagementClient).resource_groups.list())
     assert worked_in.read_text() == "mine"
-    assert lesson.run("reset", "ada", "--yes", "--notebooks") == 0
+    assert lesson.run("reset", "ada-lovelace", "--yes", "--notebooks") == 0
     assert json.loads(worked_in.read_text())["cells"]
     assert (folder.path / "notebooks-before-reset-1" / "00_prerequisites.ipynb").read_text() == "mine"
 
 
+def test_what_changes_something_is_for_the_learner_of_that_handle(lesson: Lesson, capsys: Capture) -> None:
+    (lesson.path / "friday.csv").write_text("name,handle\nMaria,m1\nMaria Smith,maria\n", "utf-8")
+    assert lesson.run("plan", str(lesson.path / "friday.csv")) == 0
+    assert lesson.run("provision", "--yes", "maria") == 0
+    assert groups(lesson) == SEEDED | {"friday-maria"}
+    capsys.readouterr()
+    assert lesson.run("reset", "maria") == 0
+    assert "Then Maria Smith gets everything anew." in capsys.readouterr().out
+    for command in ("provision", "reset"):
+        assert lesson.run(command, "Maria") == 2
+        assert "no learner with the handle 'Maria'" in capsys.readouterr().err
+    assert lesson.run("help", "Maria") == 2
+    assert "may be Maria (m1) or Maria Smith (maria)" in capsys.readouterr().err
+
+
 def test_reset_renews_a_credential_if_asked(lesson: Lesson) -> None:
-    assert lesson.run("provision", "--yes", "ada") == 0
+    assert lesson.run("provision", "--yes", "ada-lovelace") == 0
     before = lesson.folder.of(lesson.learner("ada")).read_environment()
-    assert lesson.run("reset", "ada", "--yes", "--new-sign-in") == 0
+    assert lesson.run("reset", "ada-lovelace", "--yes", "--new-sign-in") == 0
     after = lesson.folder.of(lesson.learner("ada")).read_environment()
     assert before is not None and after is not None
     assert before["AZURE_CLIENT_ID"] == after["AZURE_CLIENT_ID"]
@@ -223,7 +242,7 @@ def test_clean_up_shows_first_and_deletes_what_it_made(lesson: Lesson, capsys: C
     credential = lesson.credential_of("ada")
     assert lesson.run("clean-up", "--yes") == 0
     assert groups(lesson) == SEEDED | {"friday-other"}
-    assert "class." not in "".join(take_survey(lesson.clients()).principals)
+    assert "class." not in "".join(take_inventory(lesson.clients()).principals)
     assert work.exists() and lesson.folder.of(lesson.learner("ada")).read_environment() is None
     with pytest.raises(ClientAuthenticationError):
         credential.get_token(SCOPE)
@@ -233,7 +252,7 @@ def test_clean_up_shows_first_and_deletes_what_it_made(lesson: Lesson, capsys: C
 
 
 def test_what_a_learner_took_the_mark_from_stays_and_is_named(lesson: Lesson, capsys: Capture) -> None:
-    assert lesson.run("provision", "--yes", "ada") == 0
+    assert lesson.run("provision", "--yes", "ada-lovelace") == 0
     theirs = lesson.client_of("ada", ResourceManagementClient).resource_groups
     theirs.update("friday-ada-lovelace", ResourceGroupPatchable(tags={"mine": "yes"}))
     capsys.readouterr()
@@ -243,7 +262,7 @@ def test_what_a_learner_took_the_mark_from_stays_and_is_named(lesson: Lesson, ca
 
 
 def test_only_what_is_old_enough_goes(lesson: Lesson, capsys: Capture) -> None:
-    assert lesson.run("provision", "--yes", "ada") == 0
+    assert lesson.run("provision", "--yes", "ada-lovelace") == 0
     assert lesson.run("clean-up", "--older-than", "1h", "--yes") == 0
     assert "stays: it was made on" in capsys.readouterr().out
     assert "friday-ada-lovelace" in groups(lesson)
@@ -254,7 +273,7 @@ def test_only_what_is_old_enough_goes(lesson: Lesson, capsys: Capture) -> None:
 
 
 def test_another_class_in_the_same_subscription_is_left_alone(lesson: Lesson, tmp_path: Path) -> None:
-    assert lesson.run("provision", "--yes", "ada") == 0
+    assert lesson.run("provision", "--yes", "ada-lovelace") == 0
     (tmp_path / "monday.csv").write_text("name\nAda Lovelace\n")
     monday = Lesson(lesson.sandbox, tmp_path / "monday")
     assert monday.run("plan", str(tmp_path / "monday.csv")) == 0
@@ -266,7 +285,7 @@ def test_another_class_in_the_same_subscription_is_left_alone(lesson: Lesson, tm
 
 
 def test_learners_come_and_go(lesson: Lesson, capsys: Capture) -> None:
-    assert lesson.run("provision", "--yes", "ada") == 0
+    assert lesson.run("provision", "--yes", "ada-lovelace") == 0
     (lesson.path / "friday.csv").write_text("name\nGrace Hopper\nLin Zhou\n", "utf-8")
     assert lesson.run("plan", str(lesson.path / "friday.csv")) == 0
     assert "Ada Lovelace is no longer in the class; friday-ada-lovelace stays until clean-up" in capsys.readouterr().out
@@ -308,3 +327,17 @@ def test_where_the_sandbox_is_is_asked_once_for_all(lesson: Lesson, monkeypatch:
     monkeypatch.setattr("workshop.classroom.provision.sandbox_settings", counted)
     assert lesson.run("provision", "--yes") == 0
     assert len(asked) == 1  # outside of tests it starts two processes
+
+
+@pytest.mark.parametrize(
+    ("text", "age"),
+    [("90m", timedelta(minutes=90)), ("0d", timedelta()), ("2d", timedelta(days=2)), ("1w", timedelta(7))],
+)
+def test_ages(text: str, age: timedelta) -> None:
+    assert parse_age(text) == age
+
+
+@pytest.mark.parametrize("text", ["", "2", "d", "-2d", "2y", "1.5d", "²d", "999999d"])
+def test_what_is_no_age_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="is not an age"):
+        parse_age(text)

@@ -8,7 +8,7 @@ import time
 import pytest
 from azure.core.exceptions import HttpResponseError
 
-from workshop.classroom.parallel import Outcome, for_each
+from workshop.classroom.provision import Outcome, for_each
 from workshop.errors import WorkshopError
 
 

@@ -11,11 +11,10 @@ from pathlib import Path
 from workshop.classroom.folder import ClassFolder
 from workshop.classroom.roster import TRAINER
 from workshop.jupyterhub.accounts import run_by_root
-from workshop.jupyterhub.authenticator import ClassAuthenticator
 from workshop.jupyterhub.installation import Installation
-from workshop.jupyterhub.spawner import LearnerSpawner, landing_page
+from workshop.jupyterhub.servers import ClassAuthenticator, LearnerSpawner, landing_page
 
-c = get_config()  # noqa: F821  # traitlets defines it for each file of settings it reads
+c = get_config()  # type: ignore[name-defined]  # noqa: F821  # traitlets defines it for each file of settings it reads
 
 # The class, and where the hub keeps what it has to remember.
 folder = ClassFolder(Path(os.environ["WORKSHOP_CLASS_FOLDER"]))

@@ -1,0 +1,206 @@
+"""What is the matter with one learner: how far they are, and which call of the course would be refused, and why.
+
+Whether a call would be let through is worked out from role assignments, by the rules in `rbac`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from azure.core.exceptions import AzureError, ResourceNotFoundError
+from azure.mgmt.authorization.v2022_04_01 import models
+
+import rbac.decisions
+from rbac.decisions import Assignment, Consideration, Decision
+from rbac.roles import Permission, RoleDefinition, RoleKind, role_guid
+from rbac.scopes import contains
+from workshop.classroom.clients import Clients, refusals_in_words
+from workshop.classroom.inventory import Inventory
+from workshop.classroom.progress import LearnerProgress, progress_of
+from workshop.classroom.roster import Classroom, Learner
+from workshop.errors import UsageError
+
+_ROLE_ASSIGNMENTS = "Microsoft.Authorization/roleAssignments"
+_IDENTITIES = "Microsoft.ManagedIdentity/userAssignedIdentities"
+_MACHINES = "Microsoft.Compute/virtualMachines"
+_REFUSAL = re.compile(
+    r"object id '(?P<who>[0-9a-fA-F-]{36})' does not have authorization to perform action '(?P<action>[^']+)' "
+    r"over scope '(?P<scope>[^']+)'"
+)
+_LINKED_REFUSAL = re.compile(
+    r"object id '(?P<who>[0-9a-fA-F-]{36})' has permission .*?; however, it does not have permission to perform "
+    r"action '(?P<action>[^']+)' on the linked scope\(s\) '(?P<scope>[^',]+)",
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class AccessCheck:
+    """Whether somebody may do something that the course asks of them.
+
+    Attributes:
+        what: the call is for, in words.
+        who: the object id of who makes it.
+        action: it takes.
+        scope: what it is about.
+    """
+
+    what: str
+    who: str
+    action: str
+    scope: str
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What there is to know about a learner.
+
+    Attributes:
+        progress: how far they are.
+        machine: how their virtual machine is, in Azure's words; empty if it is not there.
+        decisions: on each call of the course that somebody is there to make.
+    """
+
+    progress: LearnerProgress
+    machine: str
+    decisions: Sequence[tuple[AccessCheck, Decision]]
+
+
+@dataclass
+class AccessChecker:
+    """Decides by role assignments; those of a principal, and the definition of a role, are asked for once."""
+
+    clients: Clients
+    _held: dict[str, Sequence[models.RoleAssignment]] = field(default_factory=dict)
+    _definitions: dict[str, models.RoleDefinition | None] = field(default_factory=dict)
+
+    def decide(self, check: AccessCheck) -> Decision:
+        """Return the decision, with what each assignment contributed; those that reach the scope come first.
+
+        Raises:
+            RefusedError: Azure does not say who has which role.
+        """
+        with refusals_in_words():
+            held = sorted(self._held_by(check.who), key=lambda each: not contains(str(each.scope), check.scope))
+            considered = tuple(self._consider(each, check) for each in held)
+        allowed = any(each.grants for each in considered)
+        return Decision(allowed, check.who, check.action, check.scope, considered)
+
+    def _held_by(self, principal_id: str) -> Sequence[models.RoleAssignment]:
+        if principal_id not in self._held:
+            # Without atScope() Azure answers what is at, above and below; what the principal has elsewhere helps, too.
+            only = f"assignedTo('{principal_id}')"
+            self._held[principal_id] = list(
+                self.clients.authorization.role_assignments.list_for_subscription(filter=only)
+            )
+        return self._held[principal_id]
+
+    def _consider(self, held: models.RoleAssignment, check: AccessCheck) -> Consideration:
+        role = self._role(held)
+        decision = rbac.decisions.decide(
+            principal_id=check.who,
+            action=check.action,
+            scope=check.scope,
+            # Azure counts the assignments of the groups that the principal is in, and so they are the principal's here.
+            assignments=[Assignment(str(held.id), str(held.scope), check.who, str(held.role_definition_id))],
+            roles={} if role is None else {role.id: role},
+        )
+        return decision.considered[0]
+
+    def _role(self, held: models.RoleAssignment) -> RoleDefinition | None:
+        """Return the role as the assignment gives it, under the assignment's condition; None if it is not there."""
+        role_id = str(held.role_definition_id)
+        found = self._definition(role_id)
+        if found is None:
+            return None
+        permissions = tuple(_permission(each, held.condition) for each in found.permissions or ())
+        kind: RoleKind = "CustomRole" if found.role_type == "CustomRole" else "BuiltInRole"
+        scopes = tuple(found.assignable_scopes or ())
+        return RoleDefinition(role_guid(role_id), str(found.role_name), "", kind, scopes, permissions, None, None)
+
+    def _definition(self, role_id: str) -> models.RoleDefinition | None:
+        if role_id not in self._definitions:
+            try:
+                self._definitions[role_id] = self.clients.authorization.role_definitions.get_by_id(role_id)
+            except ResourceNotFoundError:
+                self._definitions[role_id] = None
+        return self._definitions[role_id]
+
+
+def diagnose(clients: Clients, classroom: Classroom, learner: Learner, inventory: Inventory) -> Diagnosis:
+    """Look into one learner's case.
+
+    Raises:
+        RefusedError: Azure refused.
+    """
+    progress = progress_of(classroom, learner, inventory, clients.subscription)
+    checker = AccessChecker(clients)
+    checks = checks_of(clients, classroom, learner, inventory)
+    decisions = [(check, checker.decide(check)) for check in checks]
+    return Diagnosis(progress, _power(clients, learner, inventory), decisions)
+
+
+def checks_of(clients: Clients, classroom: Classroom, learner: Learner, inventory: Inventory) -> list[AccessCheck]:
+    """Return the calls of the course: the learner's if they have a principal, the identity's if it is there."""
+    group = clients.group_id(learner.resource_group)
+    identity_id = f"{group}/providers/{_IDENTITIES}/{learner.identity_name}"
+    machine_id = f"{group}/providers/{_MACHINES}/{learner.vm_name}"
+    checks = []
+    if who := inventory.principal_of(classroom, learner):
+        checks += [
+            AccessCheck("01: make the identity", who, f"{_IDENTITIES}/write", identity_id),
+            AccessCheck("02: change the machine", who, f"{_MACHINES}/write", machine_id),
+            AccessCheck("02: give it the identity", who, f"{_IDENTITIES}/assign/action", identity_id),
+            AccessCheck("03: grant the role", who, f"{_ROLE_ASSIGNMENTS}/write", group),
+        ]
+    if identity := inventory.identity_of(learner):
+        read = "Microsoft.Resources/subscriptions/resourceGroups/read"
+        checks.append(AccessCheck("05: read the group, as the identity", str(identity.principal_id), read, group))
+    return checks
+
+
+def read_refusal(text: str) -> AccessCheck:
+    """Return the call that was refused, from the message of a 403.
+
+    Raises:
+        UsageError: It is not such a message.
+    """
+    found = _REFUSAL.search(text) or _LINKED_REFUSAL.search(text)
+    if found is None:
+        raise UsageError(
+            "That is not the message of a refusal. It begins with: The client '…' with object id '…' does not have "
+            "authorization to perform action '…'"
+        )
+    return AccessCheck("the call that was refused", found["who"], found["action"], found["scope"])
+
+
+def known_as(who: str, classroom: Classroom, inventory: Inventory) -> str:
+    """Say whose object id that is, as far as the class knows."""
+    wanted = who.casefold()
+    for learner in classroom.learners:
+        if inventory.principal_of(classroom, learner).casefold() == wanted:
+            return f"{learner.name}, as the learner"
+        for identity in inventory.identities_of(learner):
+            if str(identity.principal_id).casefold() == wanted:
+                return f"the identity {identity.name} of {learner.name}"
+    return "nobody of this class; perhaps an identity that has been deleted since"
+
+
+def _power(clients: Clients, learner: Learner, inventory: Inventory) -> str:
+    if inventory.machine_of(learner) is None:
+        return ""
+    try:
+        view = clients.compute.virtual_machines.instance_view(learner.resource_group, learner.vm_name)
+    except AzureError:
+        return "not to be seen"
+    shown = [str(each.display_status) for each in view.statuses or () if str(each.code).startswith("PowerState/")]
+    return shown[0] if shown else "unknown"
+
+
+def _permission(given: models.Permission, condition: str | None) -> Permission:
+    """Return a permission with the condition of the assignment that gives it."""
+    lists = (given.actions, given.not_actions, given.data_actions, given.not_data_actions)
+    actions, not_actions, data_actions, not_data_actions = (tuple(each or ()) for each in lists)
+    return Permission(actions, not_actions, data_actions, not_data_actions, condition)

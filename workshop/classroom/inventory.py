@@ -1,0 +1,207 @@
+"""What Azure has of a class: read with a handful of lists however many learners there are, and known by its marks."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol, TypeVar
+
+from azure.mgmt.authorization.v2022_04_01.models import RoleAssignment
+from azure.mgmt.compute.models import VirtualMachine
+from azure.mgmt.core.tools import parse_resource_id
+from azure.mgmt.msi.models import Identity
+from azure.mgmt.resource.resources.models import ResourceGroup
+
+from rbac.roles import OWNER, role_guid
+from workshop.classroom.clients import Clients, refusals_in_words
+from workshop.classroom.roster import SANDBOX, Classroom, Learner
+
+_MADE_BY = "managed-identity-class"
+_CLASS, _LEARNER, _MADE_AT = "class", "learner", "made-at"
+Item = TypeVar("Item")
+Named = TypeVar("Named", VirtualMachine, Identity)
+
+
+class Tagged(Protocol):
+    """A resource as the management clients have it."""
+
+    tags: dict[str, str] | None
+
+
+@dataclass(frozen=True)
+class Principal:
+    """A service principal of the sandbox."""
+
+    object_id: str
+    client_id: str
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What was found in a subscription.
+
+    All keys are lowercase, since services of Azure differ in the case in which they write an id.
+
+    Attributes:
+        groups: by name.
+        machines: those of each group, by the group's name.
+        identities: likewise.
+        assignments: of roles, by the scope they are made at.
+        principals: the sandbox's, by name as it is; none on Azure.
+        taken_at: when it was asked for.
+        seconds: how long it took.
+    """
+
+    groups: Mapping[str, ResourceGroup]
+    machines: Mapping[str, Sequence[VirtualMachine]]
+    identities: Mapping[str, Sequence[Identity]]
+    assignments: Mapping[str, Sequence[RoleAssignment]]
+    principals: Mapping[str, Principal]
+    taken_at: datetime
+    seconds: float
+
+    def group_of(self, learner: Learner) -> ResourceGroup | None:
+        """Return the learner's resource group, whoever it was made for; None if there is none."""
+        return self.groups.get(learner.resource_group.casefold())
+
+    def machines_of(self, learner: Learner) -> Sequence[VirtualMachine]:
+        """Return the virtual machines in the learner's group."""
+        return self.machines.get(learner.resource_group.casefold(), ())
+
+    def machine_of(self, learner: Learner) -> VirtualMachine | None:
+        """Return the virtual machine that is planned for the learner; None if it is not there."""
+        return _named(self.machines_of(learner), learner.vm_name)
+
+    def identities_of(self, learner: Learner) -> Sequence[Identity]:
+        """Return the user-assigned identities in the learner's group."""
+        return self.identities.get(learner.resource_group.casefold(), ())
+
+    def identity_of(self, learner: Learner) -> Identity | None:
+        """Return the identity that the learner was to make; None if it is not there."""
+        return _named(self.identities_of(learner), learner.identity_name)
+
+    def principal_of(self, classroom: Classroom, learner: Learner) -> str:
+        """Return the object id of the learner's principal; empty if there is none (yet)."""
+        made = self.principals.get(principal_name(classroom.name, learner.handle))
+        return learner.object_id or (made.object_id if made else "")
+
+    def is_owner(self, principal_id: str, scope: str) -> bool:
+        """Return whether the principal was made Owner at just this scope."""
+        held = held_by(principal_id, self.assignments.get(scope.casefold(), ()))
+        return any(role_guid(str(each.role_definition_id)) == OWNER for each in held)
+
+    def assignments_within(self, scope: str) -> list[RoleAssignment]:
+        """Return the role assignments made at this scope or below it."""
+        outer = scope.casefold()
+        return [
+            assignment
+            for inner, found in self.assignments.items()
+            if inner == outer or inner.startswith(f"{outer}/")
+            for assignment in found
+        ]
+
+
+def take_inventory(clients: Clients) -> Inventory:
+    """Ask for everything at once.
+
+    Raises:
+        RefusedError: Azure refused one of the lists.
+    """
+    began, taken_at = time.perf_counter(), datetime.now(UTC)
+    lists: dict[str, Callable[[], Iterable[Any]]] = {
+        "groups": clients.resources.resource_groups.list,
+        "machines": clients.compute.virtual_machines.list_all,
+        "identities": clients.identities.user_assigned_identities.list_by_subscription,
+        "assignments": clients.authorization.role_assignments.list_for_subscription,
+        "principals": lambda: _principals(clients),
+    }
+    with ThreadPoolExecutor(len(lists), "inventory") as pool:
+        asked = {what: pool.submit(_listed, ask) for what, ask in lists.items()}
+        found = {what: answer.result() for what, answer in asked.items()}
+    return Inventory(
+        groups={str(group.name).casefold(): group for group in found["groups"]},
+        machines=_by_key(found["machines"], lambda machine: group_name(str(machine.id))),
+        identities=_by_key(found["identities"], lambda identity: group_name(str(identity.id))),
+        assignments=_by_key(found["assignments"], lambda assignment: str(assignment.scope)),
+        principals=dict(found["principals"]),
+        taken_at=taken_at,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def group_name(resource_id: str) -> str:
+    """Return the name of the resource group in a resource's id; empty if the id has none."""
+    return str(parse_resource_id(resource_id).get("resource_group", ""))
+
+
+def held_by(principal_id: str, assignments: Iterable[RoleAssignment]) -> list[RoleAssignment]:
+    """Return those of ``assignments`` that are the principal's."""
+    return [each for each in assignments if str(each.principal_id).casefold() == principal_id.casefold()]
+
+
+def tags_for(class_name: str, handle: str, now: datetime) -> dict[str, str]:
+    """Return the tags of what is made for a learner at ``now``."""
+    made_at = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"made-by": _MADE_BY, _CLASS: class_name, _LEARNER: handle, _MADE_AT: made_at}
+
+
+def made_for(resource: Tagged, class_name: str, handle: str | None = None) -> bool:
+    """Return whether ``resource`` was made for a class, or for one learner of it."""
+    tags = resource.tags or {}
+    mine = tags.get("made-by") == _MADE_BY and tags.get(_CLASS) == class_name
+    return mine and handle in (None, tags.get(_LEARNER))
+
+
+def learner_of(resource: Tagged) -> str:
+    """Return the handle of the learner that ``resource`` was made for; empty if its mark does not say."""
+    return (resource.tags or {}).get(_LEARNER, "")
+
+
+def made_at(resource: Tagged) -> datetime | None:
+    """Return when ``resource`` was made by its mark; None if that was removed or changed into something else."""
+    try:
+        return datetime.strptime((resource.tags or {})[_MADE_AT], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    except (KeyError, ValueError):
+        return None
+
+
+def principal_name(class_name: str, handle: str) -> str:
+    """Return the name of the service principal that is made for a learner in the sandbox."""
+    return f"{principal_prefix(class_name)}{handle}"
+
+
+def principal_prefix(class_name: str) -> str:
+    """Return what the names of the class's principals begin with; no name of a class has a period in it."""
+    return f"class.{class_name}."
+
+
+def grant_note(class_name: str) -> str:
+    """Return the description of a learner's role assignment: assignments cannot have tags."""
+    return f"{_MADE_BY}: {class_name}"
+
+
+def _listed(ask: Callable[[], Iterable[Any]]) -> list[Any]:
+    with refusals_in_words():
+        return list(ask())
+
+
+def _by_key(items: Iterable[Item], key: Callable[[Item], str]) -> dict[str, list[Item]]:
+    found: dict[str, list[Item]] = defaultdict(list)
+    for item in items:
+        found[key(item).casefold()].append(item)
+    return dict(found)
+
+
+def _principals(clients: Clients) -> list[tuple[str, Principal]]:
+    if clients.connection.target != SANDBOX:
+        return []
+    listed = clients.local("GET", "principals")["value"]
+    return [(each["name"], Principal(each["objectId"], each["clientId"])) for each in listed]
+
+
+def _named(found: Sequence[Named], name: str) -> Named | None:
+    return next((each for each in found if str(each.name).casefold() == name.casefold()), None)
