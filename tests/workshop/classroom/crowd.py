@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from requests.structures import CaseInsensitiveDict
@@ -25,24 +26,23 @@ READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
 def make_crowd(sandbox: RunningSandbox, size: int) -> Classroom:
     """A class of this size in the sandbox; learner number n has done n modulo 4 things."""
     learners = [learner(number, f"learner-{number}", f"Learner {number}") for number in range(size)]
-    sandbox.on_loop(lambda: _make(sandbox, learners))
+    asking = sandbox.on_loop(lambda: _Asking(sandbox))
+    for each in learners:
+        sandbox.on_loop(partial(_make, sandbox, asking, each))
     return class_of(learners)
 
 
-def _make(sandbox: RunningSandbox, learners: list[Learner]) -> None:
-    asking = _Asking(sandbox)
-    now = datetime.now(UTC)
-    for each in learners:
-        principal_id = sandbox.cloud.ids.guid("crowd", each.handle)
-        name = principal_name("friday", each.handle)
-        with sandbox.cloud.store.transaction():
-            new_group(sandbox.cloud, each.resource_group, "eastus")
-            new_virtual_machine(sandbox.cloud, each.resource_group, each.vm_name, "eastus")
-            sandbox.cloud.directory.add(Principal(principal_id, principal_id, name, "Application", None))
-        group = sandbox.seed_data.group(each.resource_group)
-        asking.ask("PATCH", group, {"tags": tags_for("friday", each.handle, now)}, "2024-11-01")
-        asking.grant(group, principal_id, OWNER)
-        asking.work(each, group, each.number % 4)
+def _make(sandbox: RunningSandbox, asking: _Asking, each: Learner) -> None:
+    principal_id = sandbox.cloud.ids.guid("crowd", each.handle)
+    name = principal_name("friday", each.handle)
+    with sandbox.cloud.store.transaction():
+        new_group(sandbox.cloud, each.resource_group, "eastus")
+        new_virtual_machine(sandbox.cloud, each.resource_group, each.vm_name, "eastus")
+        sandbox.cloud.directory.add(Principal(principal_id, principal_id, name, "Application", None))
+    group = sandbox.seed_data.group(each.resource_group)
+    asking.ask("PATCH", group, {"tags": tags_for("friday", each.handle, datetime.now(UTC))}, "2024-11-01")
+    asking.grant(group, principal_id, OWNER)
+    asking.work(each, group, each.number % 4)
 
 
 class _Asking:
