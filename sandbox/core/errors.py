@@ -180,7 +180,7 @@ def wrong_host(host: str) -> AzureError:
 
 
 def path_not_found(path: str) -> AzureError:
-    """A path that is no resource id at all."""
+    """A path that is not a resource id."""
     return AzureError(404, "NotFound", f"The path '{path}' is not an operation of Azure Resource Manager.")
 
 

@@ -34,5 +34,5 @@ def write_private(path: Path, content: bytes) -> None:
 
 
 def is_private(path: Path) -> bool:
-    """Say whether nobody but its owner can open a file (Windows: always, its folder's rules decide there)."""
+    """Return whether nobody but its owner can open a file (Windows: always, its folder's rules decide there)."""
     return sys.platform == "win32" or path.stat().st_mode & 0o077 == 0

@@ -99,7 +99,7 @@ def wrong_verb(valid: str, method: str) -> EntraError:
 
 
 def malformed_request() -> EntraError:
-    """A body that is no form, or one too large."""
+    """A body that is not a form, or one too large."""
     return EntraError(400, "invalid_request", 9002313, "Invalid request. Request is malformed or invalid.")
 
 

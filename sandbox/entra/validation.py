@@ -145,7 +145,7 @@ class TokenValidator:
         self._audiences.add(_without_slash(audience))
 
     def accepts(self, audience: str) -> bool:
-        """Tell whether tokens for ``audience`` are accepted; a final slash does not matter."""
+        """Return whether tokens for ``audience`` are accepted; a final slash does not matter."""
         return _without_slash(audience) in self._audiences
 
     def validate(self, token: str) -> Claims:

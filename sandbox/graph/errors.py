@@ -91,7 +91,7 @@ def bad_request(message: str) -> GraphError:
 
 
 def invalid_filter(message: str) -> GraphError:
-    """A ``$filter`` that is no expression."""
+    """A ``$filter`` that is not an expression."""
     return GraphError(400, "BadRequest", f"Invalid filter clause: {message}")
 
 

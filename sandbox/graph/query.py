@@ -105,7 +105,7 @@ def parse_filter(text: str, properties: Mapping[str, type], kind: str) -> Condit
         kind: The type of the objects, for refusals.
 
     Raises:
-        GraphError: It is no expression, or compares what cannot be compared.
+        GraphError: It is not an expression, or compares what cannot be compared.
     """
     parser = _Parser(text, properties, kind)
     condition = parser.alternatives(0)

@@ -76,7 +76,7 @@ def stop(state: StateDirectory) -> bool:
 
 
 def _answers(port: int) -> bool:
-    """Tell whether anything listens: the lock of a process that was just killed may be held a moment longer."""
+    """Return whether anything listens: the lock of a process that was just killed may be held a moment longer."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=_CONNECT_LIMIT).close()
     except OSError:

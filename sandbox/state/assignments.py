@@ -46,7 +46,7 @@ class RoleAssignments:
 
     @property
     def may_be_undone(self) -> bool:
-        """Whether a transaction goes on, so that what is read now may not come to be."""
+        """Whether a transaction is open, so that what is read now may be undone."""
         return self._connection.in_transaction
 
     def next_change(self, now: datetime) -> float:
@@ -99,7 +99,7 @@ class RoleAssignments:
         )
 
     def forget_ended(self, now: datetime) -> None:
-        """Drop what counts no longer."""
+        """Delete what has ceased to count."""
         self._connection.execute("DELETE FROM role_assignments WHERE effective_until <= ?", (now.timestamp(),))
 
     def delete_under(self, scope: str) -> None:
@@ -120,7 +120,7 @@ class RoleAssignments:
         return None if row is None else RoleAssignment(json.loads(row[0]))
 
     def uses_role(self, role_id: str) -> bool:
-        """Tell whether any assignment is of this role."""
+        """Return whether any assignment is of this role."""
         row = self._connection.execute(
             "SELECT 1 FROM role_assignments WHERE role_id = ? AND effective_until IS NULL LIMIT 1", (role_id.lower(),)
         ).fetchone()

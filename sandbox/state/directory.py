@@ -78,7 +78,7 @@ class Directory:
         return [Principal(*row) for row in rows]
 
     def verify_secret(self, client_id: str, secret: str) -> bool:
-        """Tell whether ``secret`` is that of the application ``client_id``."""
+        """Return whether ``secret`` is that of the application ``client_id``."""
         row = self._store.connection.execute(
             "SELECT secret_hash FROM principals WHERE client_id = ?", (client_id.lower(),)
         ).fetchone()

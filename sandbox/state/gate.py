@@ -30,7 +30,7 @@ class Gate:
         self._since = self._until = 0.0
 
     def allows(self, principal_id: str, action: str, scope: str) -> bool:
-        """Tell whether ``principal_id`` may do ``action`` on ``scope``."""
+        """Return whether ``principal_id`` may do ``action`` on ``scope``."""
         now = self._clock.now()
         if self._assignments.may_be_undone:  # then nothing of it may be remembered
             return self._is_allowed(principal_id, action, scope, now)
@@ -99,7 +99,7 @@ class Gate:
         return [resource for resource in found if self.allows(caller.object_id, action, resource.id)]
 
     def reaches_into(self, caller: Caller, scope: str) -> bool:
-        """Tell whether ``caller`` has any role at, above or below ``scope``: enough to see that it exists."""
+        """Return whether ``caller`` has any role at, above or below ``scope``: enough to see that it exists."""
         now = self._clock.now()
         return bool(
             self._assignments.in_force(caller.object_id, scopes.ancestors(scope), now)

@@ -109,7 +109,7 @@ async def _read_body(raw: web.BaseRequest) -> bytes:
 
 
 def _bad_request() -> AzureError:
-    return AzureError(400, "BadRequest", "The request is no valid HTTP request.")
+    return AzureError(400, "BadRequest", "The request is not a valid HTTP request.")
 
 
 def to_response(answer: Answer, server_name: str) -> web.Response:
