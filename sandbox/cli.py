@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from sandbox.core.timing import TIMINGS
 from sandbox.process import background
@@ -96,20 +97,44 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=0, metavar="N", help="where to listen (default: a free port)")
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="what all ids derive from (default: 1)")
-    parser.add_argument("--timing", choices=sorted(TIMINGS), default="instant", help="how long things take")
-    parser.add_argument("--roles", metavar="FILE", help="more roles: the output of 'az role definition list'")
+    parser.add_argument("--seed", type=int, metavar="N", help="what all ids derive from (default: as before, or 1)")
+    timing = "how long things take (default: as before, or instant)"
+    parser.add_argument("--timing", choices=sorted(TIMINGS), help=timing)
+    roles = "more roles: the output of 'az role definition list' (default: as before, or none)"
+    parser.add_argument("--roles", metavar="FILE", type=_absolute, help=roles)
     guest_command.add_settings(parser)
 
 
-def _settings(options: argparse.Namespace) -> Settings:
-    return Settings(options.seed, options.timing, options.roles, options.allow_run_command, options.run_command_limit)
+def _absolute(path: str) -> str:
+    return str(Path(path).resolve())
+
+
+def _settings(state: StateDirectory, options: argparse.Namespace) -> Settings:
+    """Return the settings that were given, and for the others those of the last start."""
+    last = read_runtime(state)
+    kept = last.settings if last else Settings()
+    return Settings(
+        seed=kept.seed if options.seed is None else options.seed,
+        timing=options.timing or kept.timing,
+        roles=options.roles or kept.roles,
+        allow_run_command=options.allow_run_command,
+        run_command_limit=options.run_command_limit,
+    )
 
 
 def _start(state: StateDirectory, options: argparse.Namespace) -> int:
-    runtime, now = background.start(state, _settings(options), options.port)
+    state.make()
+    settings = _settings(state, options)
+    runtime, now = background.start(state, settings, options.port)
+    if not now and runtime.settings.seed != settings.seed:
+        raise _Failure(
+            f"The sandbox runs with seed {runtime.settings.seed}, which its state was made with. Another seed needs a "
+            "state directory of its own (--data), or this one without its state: python -m sandbox stop, then reset."
+        )
     print(f"The sandbox {'is ready' if now else 'runs already'}: https://localhost:{runtime.port}")
-    if not now and runtime.settings != _settings(options):
+    if now and runtime.notice:
+        print(runtime.notice)
+    if not now and runtime.settings != settings:
         print("It was started with other settings, which stay until it is stopped.")
     return 0
 
@@ -117,7 +142,8 @@ def _start(state: StateDirectory, options: argparse.Namespace) -> int:
 def _serve(state: StateDirectory, options: argparse.Namespace) -> int:
     from sandbox.process.serving import serve  # not needed, and long to import, for all other commands
 
-    return serve(state, _settings(options), options.port)
+    state.make()
+    return serve(state, _settings(state, options), options.port)
 
 
 def _temporary(state: StateDirectory, options: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from rbac.roles import RoleDefinition
@@ -90,6 +91,13 @@ class Cloud:
     def tenant(self) -> Tenant:
         """What Entra takes of this."""
         return Tenant(self.seed_data, self.clock, self.directory, self.issuer, self.validator, self.graph_validator)
+
+    def follow_clock(self) -> None:
+        """Make up for a clock that was set back, which would put off what is planned; to be called in a transaction."""
+        now = self.clock.now()
+        latest = now + timedelta(seconds=max(self.timing.durations.values(), default=0))
+        self.assignments.bring_forward(latest, now)
+        self.long_operations.restart_begun_after(now)
 
     def close(self) -> None:
         """Close the store."""

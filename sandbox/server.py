@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import sqlite3
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +22,7 @@ from sandbox.entra.keys import ensure_signing_key
 from sandbox.guest.scripts import Scripts
 from sandbox.imds.service import SERVER, MetadataService
 from sandbox.seeding import ensure_operator_secret, ensure_seeded
-from sandbox.state.state_directory import Runtime, Settings, StateDirectory, read_runtime
+from sandbox.state.state_directory import Runtime, Settings, StateDirectory, StateError, read_runtime
 from sandbox.web.listeners import HOST, AccessLog, Listener, log_access
 from sandbox.web.tls import ensure_certificates, server_context
 
@@ -47,17 +48,24 @@ class SandboxServer:
         """Listen; everything is ready on return.
 
         Raises:
+            StateError: The state directory or the state in it cannot be used.
             OSError: The port is taken or the state directory cannot be written.
             ValueError: The file of role definitions cannot be used.
         """
         self.state.make()
         last = read_runtime(self.state)
         self.runtime = Runtime(0, 0, self.settings, last.metadata if last else {})
+        had_state = last is not None and self.state.database.exists()
         self.cloud = self._open_cloud()
         self._app = App(self.cloud)
-        ensure_seeded(self.cloud, ensure_operator_secret(self.state.operator))
-        with self.cloud.store.transaction():
-            fail_lost_scripts(self.cloud)
+        try:
+            was_empty = self._bring_up_to_date()
+        except BaseException:
+            self.cloud.close()
+            raise
+        if was_empty and had_state:
+            self.runtime.notice = f"{self.state.database} was empty, so the sandbox starts with the seed data only."
+            _log.warning(self.runtime.notice)
         if self.settings.allow_run_command:
             self.cloud.scripts = Scripts(self.state, self.settings.run_command_limit)
             self.cloud.scripts.sweep()
@@ -69,8 +77,9 @@ class SandboxServer:
         self._following = asyncio.Lock()
         await _start_on(self._front, self.port or (last.port if last else 0), must=self.port != 0)
         self.runtime.port = self._front.port
-        for validator in (self.cloud.validator, self.cloud.graph_validator):
-            validator.accept(f"https://localhost:{self._front.port}")
+        # Each service has a name of its own here too: a token for one is not good at another.
+        self.cloud.validator.accept(f"https://localhost:{self._front.port}")
+        self.cloud.graph_validator.accept(f"https://{HOST}:{self._front.port}")
         await self._reconcile()
         self._ticker = asyncio.create_task(self._tick())
 
@@ -88,23 +97,50 @@ class SandboxServer:
         roles: Mapping[str, RoleDefinition] = builtin_roles()
         if self.settings.roles is not None:
             roles = {**roles, **load_roles(Path(self.settings.roles))}
-        return build_cloud(
-            self.state.database,
-            seed=self.settings.seed,
-            clock=self.clock,
-            timing=TIMINGS[self.settings.timing],
-            key=ensure_signing_key(self.state.path),
-            roles=roles,
-        )
+        key = ensure_signing_key(self.state.path)
+        try:
+            self.state.database.touch(mode=0o600)  # else SQLite makes a file that others may read
+            return build_cloud(
+                self.state.database,
+                seed=self.settings.seed,
+                clock=self.clock,
+                timing=TIMINGS[self.settings.timing],
+                key=key,
+                roles=roles,
+            )
+        except sqlite3.Error as error:
+            raise StateError(
+                f"The sandbox's state in {self.state.database} cannot be used: {error}. If the disk is full, make "
+                "room; else put a good copy in its place, or start over with the seed data: python -m sandbox reset"
+            ) from error
+
+    def _bring_up_to_date(self) -> bool:
+        """Make the state one that requests can be answered from; return whether there was none."""
+        with self.cloud.store.transaction():
+            was_empty = ensure_seeded(self.cloud, ensure_operator_secret(self.state.operator))
+            self.cloud.follow_clock()
+            fail_lost_scripts(self.cloud)
+        return was_empty
 
     async def _tick(self) -> None:
+        failed = False
+        now = self.clock.now()
         while True:
             await asyncio.sleep(_TICK)
+            before, now = now, self.clock.now()
             try:
+                if now < before:
+                    with self.cloud.store.transaction():
+                        self.cloud.follow_clock()
                 self._app.complete_due_operations()
                 await self._reconcile()
+                if read_runtime(self.state) != self.runtime:  # damaged, or it could not be written
+                    self.runtime.write(self.state)
+                failed = False
             except Exception:
-                _log.exception("what has come due could not be carried out; it is tried again")
+                if not failed:  # one time is enough
+                    _log.exception("What has come due could not be carried out; it is tried again.")
+                failed = True
 
     def _follow_machines(self) -> Awaitable[None] | None:
         """After a request that started, stopped or removed a machine: have its listener there before the answer."""
@@ -121,7 +157,10 @@ class SandboxServer:
                 del self.cloud.metadata_endpoints[key]
             for key in running.keys() - self._machines.keys():
                 await self._listen_for(key, running[key])
-            self.runtime.write(self.state)
+            try:
+                self.runtime.write(self.state)
+            except OSError as error:  # on a full disk, say: what is running is running nevertheless
+                _log.warning("%s could not be written and is tried again: %s", self.state.runtime, error)
 
     async def _listen_for(self, key: str, machine_id: str) -> None:
         service = MetadataService(self.cloud, machine_id)

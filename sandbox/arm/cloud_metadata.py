@@ -22,7 +22,11 @@ def answer_cloud_metadata(request: Request) -> Answer | None:
 
 
 def cloud_metadata(base: str | None) -> dict[str, Any]:
-    """Return the addresses of the cloud that is reached at ``base``, or (None) at Azure's own addresses."""
+    """Return the addresses of the cloud that is reached at ``base``, or (None) at Azure's own addresses.
+
+    Clients use Graph's address as the resource of its tokens, so that it is not the address of Resource Manager.
+    """
+    graph = base.replace("//localhost", "//127.0.0.1", 1) if base else "https://graph.microsoft.com"
     return {
         "name": CLOUD_NAME if base else "AzureCloud",
         "portal": base or "https://portal.azure.com",
@@ -35,7 +39,7 @@ def cloud_metadata(base: str | None) -> dict[str, Any]:
         "media": "https://rest.media.azure.net",
         "graphAudience": "https://graph.windows.net/",
         "graph": "https://graph.windows.net/",
-        "microsoftGraphResourceId": f"{base or 'https://graph.microsoft.com'}/",
+        "microsoftGraphResourceId": f"{graph}/",
         "resourceManager": f"{base or 'https://management.azure.com'}/",
         "suffixes": {
             "storage": "core.windows.net",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import tempfile
 from pathlib import Path
@@ -34,5 +35,13 @@ def write_private(path: Path, content: bytes) -> None:
 
 
 def is_private(path: Path) -> bool:
-    """Return whether nobody but its owner can open a file (Windows: always, its folder's rules decide there)."""
-    return sys.platform == "win32" or path.stat().st_mode & 0o077 == 0
+    """Return whether a file is this user's own, and nobody else can open it.
+
+    A link is not: it may lead anywhere. On Windows the folder's rules decide, so every file is.
+    """
+    return sys.platform == "win32" or (is_own(path) and stat.S_ISREG(mode := path.lstat().st_mode) and not mode & 0o077)
+
+
+def is_own(path: Path) -> bool:
+    """Return whether this user made a file, folder or link; on Windows always."""
+    return sys.platform == "win32" or path.lstat().st_uid == os.geteuid()

@@ -14,6 +14,7 @@ class Ids:
     """Makes GUIDs out of a seed."""
 
     def __init__(self, seed: int) -> None:
+        self.seed = seed
         self._namespace = uuid.uuid5(_NAMESPACE, str(seed))
 
     def guid(self, *parts: str | int) -> str:

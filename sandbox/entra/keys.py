@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
 from sandbox.core.files import is_private, write_private
+from sandbox.state.state_directory import StateDirectory
 
-FILE_NAME = "signing-key.pem"
 KEY_SIZE = 2048  # bits; what Entra uses
 
 # The certificate around the key is made anew at each start. Nothing in it varies but the key, and an RSA
@@ -66,7 +66,7 @@ class SigningKey:
 
 
 def ensure_signing_key(folder: Path) -> SigningKey:
-    """Return the folder's signing key; make one if it is missing, damaged or readable by others.
+    """Return the folder's signing key; make one if it is missing, damaged or not its owner's alone.
 
     Tokens signed by a key that was replaced are no longer accepted.
 
@@ -76,7 +76,7 @@ def ensure_signing_key(folder: Path) -> SigningKey:
     Raises:
         OSError: The folder cannot be read or written.
     """
-    path = folder / FILE_NAME
+    path = StateDirectory(folder).signing_key
     key = _load(path)
     if key is None:
         key = rsa.generate_private_key(public_exponent=65537, key_size=KEY_SIZE)

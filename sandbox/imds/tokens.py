@@ -48,7 +48,8 @@ def _identities_of(cloud: Cloud, machine: Resource) -> Identities:
     An entry whose principal is gone, since the identity was deleted, leads nowhere; one that was just attached takes
     its time to arrive.
     """
-    if machine.internal.get("identity_effective_at", 0.0) > cloud.clock.now().timestamp():
+    wait = machine.internal.get("identity_effective_at", 0.0) - cloud.clock.now().timestamp()
+    if 0 < wait <= cloud.timing.seconds("identity.reaches.vm"):  # more is left if the clock was set back meanwhile
         return Identities(None, ())
     block = machine.body.get("identity", {})
     entries = block.get("userAssignedIdentities", {}).values()

@@ -19,6 +19,7 @@ READY = "ready"  # what the server prints once it is
 ALREADY_RUNNING = 3  # exit status of a server that found another at work
 _START_LIMIT = 30.0  # seconds
 _STOP_LIMIT = 10.0  # seconds
+_KILL_LIMIT = 5.0  # seconds
 _CONNECT_LIMIT = 2.0  # seconds
 _LOOK = 0.005  # seconds between two looks whether it has ended
 
@@ -29,14 +30,8 @@ class StartError(Exception):
 
 def running(state: StateDirectory) -> Runtime | None:
     """Return where the sandbox of this state directory listens, or None if it does not run."""
-    runtime = read_runtime(state)
-    if runtime is None or runtime.pid == 0 or not state.lock.exists():
-        return None
-    try:
-        with FileLock(state.lock, timeout=0):
-            return None
-    except Timeout:
-        return runtime if _answers(runtime.port) else None
+    runtime = _alive(state)
+    return runtime if runtime is not None and _answers(runtime.port) else None
 
 
 def start(state: StateDirectory, settings: Settings, port: int = 0) -> tuple[Runtime, bool]:
@@ -57,22 +52,44 @@ def start(state: StateDirectory, settings: Settings, port: int = 0) -> tuple[Run
 
 
 def stop(state: StateDirectory) -> bool:
-    """Stop the sandbox of this state directory; return False if it did not run.
+    """Stop the sandbox of this state directory, also one that hangs; return False if it did not run.
 
     Raises:
         StartError: It did not end.
     """
-    found = running(state)
+    found = _alive(state)
     if found is None:
         return False
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(found.pid, signal.SIGTERM)
-    try:
-        with FileLock(state.lock, timeout=_STOP_LIMIT, poll_interval=_LOOK):
-            pass
-    except Timeout as error:
-        raise StartError(f"The sandbox (process {found.pid}) did not end within {_STOP_LIMIT:.0f} seconds.") from error
+    _send(found.pid, "SIGTERM", "SIGCONT")  # a process that is stopped has to go on in order to end
+    if not _has_ended(state, _STOP_LIMIT):
+        _send(found.pid, "SIGKILL")  # loses nothing: what was answered has been written
+        if not _has_ended(state, _KILL_LIMIT):
+            raise StartError(f"The sandbox (process {found.pid}) cannot be ended.")
     return True
+
+
+def _alive(state: StateDirectory) -> Runtime | None:
+    """Return what a sandbox that holds the lock says of itself, whether or not it answers."""
+    runtime = read_runtime(state)
+    if runtime is None or runtime.pid == 0 or not state.lock.exists() or _has_ended(state, 0):
+        return None
+    return runtime
+
+
+def _has_ended(state: StateDirectory, seconds: float) -> bool:
+    """Return whether no sandbox holds the lock, or ceases to within so many seconds."""
+    try:
+        with FileLock(state.lock, timeout=seconds, poll_interval=_LOOK):
+            return True
+    except Timeout:
+        return False
+
+
+def _send(pid: int, *names: str) -> None:
+    for name in names:
+        if hasattr(signal, name):  # Windows has SIGTERM only, which ends a process at once
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.Signals[name])
 
 
 def _answers(port: int) -> bool:
@@ -123,4 +140,7 @@ def _wait_until_running(state: StateDirectory) -> Runtime:
         if found is not None:
             return found
         time.sleep(0.02)
-    raise StartError(f"The sandbox did not come up within {_START_LIMIT:.0f} seconds; see {state.log}.")
+    raise StartError(
+        "A sandbox is running but does not answer. End it with 'python -m sandbox stop' and start again; "
+        f"see {state.log}."
+    )

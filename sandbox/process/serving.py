@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import signal
+import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from sandbox.process.background import ALREADY_RUNNING, READY
 from sandbox.process.environment import client_variables
 from sandbox.process.log_file import LogFile
 from sandbox.process.operator_client import OperatorClient
-from sandbox.state.state_directory import Runtime, Settings, StateDirectory, read_runtime
+from sandbox.state.state_directory import Runtime, Settings, StateDirectory, StateError, read_runtime
 
 _LOCK_LIMIT = 1.0  # seconds that the lock of a process that was killed may take to be free
 _AUTHORITIES = "SSL_CERT_FILE"
@@ -50,7 +51,10 @@ async def _serve(state: StateDirectory, settings: Settings, port: int, log: LogF
         replace(last, pid=0).write(state)
     try:
         await server.start()
-    except (OSError, ValueError) as error:
+    except StateError as error:
+        print(error, flush=True)
+        return 1
+    except (OSError, ValueError, sqlite3.Error) as error:
         print(f"The sandbox could not start: {error}", flush=True)
         return 1
     stopped = asyncio.Event()

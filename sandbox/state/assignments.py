@@ -102,6 +102,14 @@ class RoleAssignments:
         """Delete what has ceased to count."""
         self._connection.execute("DELETE FROM role_assignments WHERE effective_until <= ?", (now.timestamp(),))
 
+    def bring_forward(self, latest: datetime, now: datetime) -> None:
+        """Have everything that is to begin or cease to count after ``latest`` do so now."""
+        self.version += 1
+        for column in ("effective_from", "effective_until"):
+            self._connection.execute(
+                f"UPDATE role_assignments SET {column} = ? WHERE {column} > ?", (now.timestamp(), latest.timestamp())
+            )
+
     def delete_under(self, scope: str) -> None:
         """Drop what was assigned at ``scope`` and below it: the scope itself is gone."""
         self.version += 1

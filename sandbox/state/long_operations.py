@@ -102,6 +102,14 @@ class LongOperations:
             self._complete(*row)
         self._next_due = self._earliest()
 
+    def restart_begun_after(self, now: datetime) -> None:
+        """Have everything that was begun after ``now``, before the clock was set back, begin now."""
+        self._store.connection.execute(
+            "UPDATE long_operations SET started = ?1, due = ?1 + due - started WHERE done = 0 AND started > ?1",
+            (now.timestamp(),),
+        )
+        self._next_due = self._earliest()
+
     def get(self, operation_id: str) -> LongOperation | None:
         """Return the operation with this id, or None."""
         row = self._store.connection.execute(

@@ -12,7 +12,7 @@ from typing import Any
 
 from platformdirs import user_state_path
 
-from sandbox.core.files import write_private
+from sandbox.core.files import is_own, write_private
 
 _NAME = "azure-sandbox"
 
@@ -31,6 +31,11 @@ class StateDirectory:
     def database(self) -> Path:
         """The SQLite file."""
         return self.path / "state.db"
+
+    @property
+    def signing_key(self) -> Path:
+        """The key that signs tokens."""
+        return self.path / "signing-key.pem"
 
     @property
     def operator(self) -> Path:
@@ -66,10 +71,14 @@ class StateDirectory:
         """Make the folder, for its owner only.
 
         Raises:
-            StateError: It cannot be made or written, or others may look into it and that cannot be changed.
+            StateError: It cannot be made or written, others may look into it and that cannot be changed, or it or
+                something in it belongs to another user, who may have put it there to be trusted.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for path in (self.path.resolve(), *self.path.iterdir()):
+                if not is_own(path):
+                    raise StateError(self._unusable(f"{path} belongs to another user"))
             if sys.platform != "win32":
                 self.path.chmod(0o700)
         except OSError as error:
@@ -78,11 +87,16 @@ class StateDirectory:
             raise StateError(self._unusable("it is read-only"))
 
     def forget_state(self) -> None:
-        """Delete the database and the machines' folders; keys, certificates, the secret and the ports stay."""
-        if self.machines.exists():
-            shutil.rmtree(self.machines)
-        for suffix in ("", "-wal", "-shm"):
-            self.database.with_name(self.database.name + suffix).unlink(missing_ok=True)
+        """Delete the database, the machines' folders and the signing key; certificates, secret and ports stay.
+
+        With the key the tokens go that were issued before: ids come again, and may then be somebody else's.
+        """
+        self.signing_key.unlink(missing_ok=True)
+        for path in (self.machines, *(self.path / f"{self.database.name}{suffix}" for suffix in ("", "-wal", "-shm"))):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
 
     def _unusable(self, why: str) -> str:
         return (
@@ -99,7 +113,11 @@ def state_directory(given: str | None) -> StateDirectory:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """With what a sandbox was started: ``restart`` and ``reset`` use them again; the limit is in seconds."""
+    """With what a sandbox was started; the limit is in seconds.
+
+    The next start uses ``seed``, ``timing`` and ``roles`` again, unless it is given others. Permission to run programs
+    on this computer has to be given each time.
+    """
 
     seed: int = 1
     timing: str = "instant"
@@ -110,12 +128,17 @@ class Settings:
 
 @dataclass(slots=True)
 class Runtime:
-    """The running sandbox, or the last one: ``metadata`` holds the port of each machine by canonical id."""
+    """The running sandbox, or the last one.
+
+    ``pid`` is 0 if it does not run, ``metadata`` holds the port of each machine by canonical id, and ``notice`` is what
+    its user should know of how it started.
+    """
 
     pid: int
     port: int
     settings: Settings = field(default_factory=Settings)
     metadata: dict[str, int] = field(default_factory=dict)
+    notice: str = ""
 
     def write(self, state: StateDirectory) -> None:
         """Keep this in the state directory, all of it or nothing."""
@@ -123,9 +146,28 @@ class Runtime:
 
 
 def read_runtime(state: StateDirectory) -> Runtime | None:
-    """Return what the state directory says of the running or last sandbox; None if nothing that can be read."""
+    """Return what the state directory says of the running or last sandbox; None if nothing that makes sense."""
     try:
         value: dict[str, Any] = json.loads(state.runtime.read_bytes())
-        return Runtime(value["pid"], value["port"], Settings(**value["settings"]), value["metadata"])
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        runtime = Runtime(**{**value, "settings": Settings(**value["settings"])})
+    except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
         return None
+    return runtime if _makes_sense(runtime) else None
+
+
+def _makes_sense(runtime: Runtime) -> bool:
+    kinds = {"pid": int, "port": int, "metadata": dict, "notice": str}
+    setting_kinds = {
+        "seed": int,
+        "timing": str,
+        "roles": str | None,
+        "allow_run_command": bool,
+        "run_command_limit": int | float,
+    }
+    ports: list[Any] = [runtime.port, *getattr(runtime.metadata, "values", list)()]
+    return (
+        all(isinstance(getattr(runtime, name), kind) for name, kind in kinds.items())
+        and all(isinstance(getattr(runtime.settings, name), kind) for name, kind in setting_kinds.items())
+        and (runtime.pid == 0 or runtime.pid > 1)  # 1 is the system's
+        and all(isinstance(port, int) and 0 <= port < 2**16 for port in ports)
+    )

@@ -79,16 +79,33 @@ class Resource:
 
 
 class Store:
-    """The SQLite file at ``path`` (``":memory:"`` for none); used from one thread, and by nobody else meanwhile."""
+    """The SQLite file at ``path`` (``":memory:"`` for none); used from one thread, and by nobody else meanwhile.
+
+    Raises:
+        sqlite3.Error: The file cannot be opened, is damaged, or is not the sandbox's.
+    """
 
     def __init__(self, path: Path | str) -> None:
         self.connection = sqlite3.connect(path, _LOCK_LIMIT, isolation_level=None, check_same_thread=False)
+        try:
+            self._open()
+        except sqlite3.Error:
+            self.connection.close()
+            raise
+        self._row = lru_cache(_CACHED)(self._read_row)  # cleared by every change
+        self._forget: list[Callable[[], None]] = [self._row.cache_clear]
+
+    def _open(self) -> None:
         self.connection.execute("PRAGMA locking_mode=EXCLUSIVE")  # else each read locks and unlocks the file
         self.connection.execute("PRAGMA journal_mode=WAL")
         self.connection.execute("PRAGMA synchronous=NORMAL")
+        tables = {row[0] for row in self.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if tables and not tables >= {"settings", "resources", "role_assignments"}:
+            raise sqlite3.DatabaseError("it is another program's database")
+        [damage] = self.connection.execute("PRAGMA quick_check(1)").fetchone()
+        if damage != "ok":
+            raise sqlite3.DatabaseError(f"it is damaged ({' '.join(damage.split())})")
         self.connection.executescript(_SCHEMA)
-        self._row = lru_cache(_CACHED)(self._read_row)  # cleared by every change
-        self._forget: list[Callable[[], None]] = [self._row.cache_clear]
 
     def close(self) -> None:
         """Close the file; the store is of no use afterwards."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -32,6 +33,32 @@ def run(data: Path) -> Iterator[Run]:
 
     yield command
     command("stop", check=False)
+
+
+def token_of(sandbox: dict[str, str]) -> str:
+    return str(
+        requests.post(
+            f"{sandbox['AZURE_AUTHORITY_HOST']}/{sandbox['AZURE_TENANT_ID']}/oauth2/v2.0/token",
+            data={
+                "grant_type": "client_credentials",
+                "client_id": sandbox["AZURE_CLIENT_ID"],
+                "client_secret": sandbox["AZURE_CLIENT_SECRET"],
+                "scope": "https://management.azure.com/.default",
+            },
+            verify=sandbox["REQUESTS_CA_BUNDLE"],
+            timeout=10,
+        ).json()["access_token"]
+    )
+
+
+def subscription_status(sandbox: dict[str, str], token: str) -> int:
+    return requests.get(
+        f"{sandbox['AZURE_RESOURCE_MANAGER_ENDPOINT']}/subscriptions/{sandbox['AZURE_SUBSCRIPTION_ID']}",
+        params={"api-version": "2022-12-01"},
+        headers={"Authorization": f"Bearer {token}"},
+        verify=sandbox["REQUESTS_CA_BUNDLE"],
+        timeout=10,
+    ).status_code
 
 
 def variables(printed: str) -> dict[str, str]:
@@ -176,6 +203,18 @@ def test_two_starts_at_once_end_in_one_sandbox(run: Run, data: Path) -> None:
     said = [each.communicate(timeout=60)[0] for each in both]
     assert [each.returncode for each in both] == [0, 0]
     assert said[0].rpartition(" ")[2] == said[1].rpartition(" ")[2]
+
+
+def test_no_token_outlives_a_reset(run: Run) -> None:
+    run("start")
+    before = variables(run("env").stdout)
+    token = token_of(before)
+    assert subscription_status(before, token) == 200
+    run("reset")
+    after = variables(run("env").stdout)
+    assert after["AZURE_CLIENT_SECRET"] == before["AZURE_CLIENT_SECRET"]
+    assert subscription_status(after, token) == 401
+    assert subscription_status(after, token_of(after)) == 200
 
 
 def test_a_principal_gets_its_secret_once(run: Run) -> None:

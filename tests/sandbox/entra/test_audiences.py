@@ -28,6 +28,22 @@ def test_a_token_for_the_sandboxs_address_opens(sandbox: RunningSandbox) -> None
     assert status_and_code(sandbox, token) == (200, None)
 
 
+def test_each_service_has_an_address_that_a_token_is_good_for(sandbox: RunningSandbox) -> None:
+    cloud = sandbox.session.get(f"{sandbox.endpoint}/metadata/endpoints?api-version=2022-09-01").json()
+    addresses = {"arm": cloud["resourceManager"], "graph": cloud["microsoftGraphResourceId"]}
+    tokens = {name: sandbox.credential().get_token(f"{url}/.default").token for name, url in addresses.items()}
+    paths = {"arm": f"{sandbox.seed_data.subscription}?api-version=2022-12-01", "graph": "v1.0/servicePrincipals"}
+    statuses = {
+        (service, token): sandbox.session.get(
+            f"{addresses[service].rstrip('/')}/{paths[service].lstrip('/')}",
+            headers={"Authorization": f"Bearer {tokens[token]}"},
+        ).status_code
+        for service in addresses
+        for token in tokens
+    }
+    assert statuses == {(service, token): 200 if service == token else 401 for service, token in statuses}
+
+
 @pytest.mark.parametrize("resource", ["https://vault.azure.net", "https://graph.microsoft.com"])
 def test_a_token_for_another_resource_does_not(sandbox: RunningSandbox, resource: str) -> None:
     token = sandbox.credential().get_token(f"{resource}/.default").token

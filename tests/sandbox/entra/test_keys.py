@@ -11,7 +11,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from sandbox.entra.keys import FILE_NAME, SigningKey, ensure_signing_key
+from sandbox.entra.keys import SigningKey, ensure_signing_key
+from sandbox.state.state_directory import StateDirectory
 
 PUBLIC_MEMBERS = {"kty", "use", "kid", "x5t", "n", "e", "x5c"}
 
@@ -60,7 +61,7 @@ def test_a_key_is_made_once(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no file modes")
 def test_the_key_is_private(tmp_path: Path) -> None:
     made = ensure_signing_key(tmp_path)
-    path = tmp_path / FILE_NAME
+    path = StateDirectory(tmp_path).signing_key
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     path.chmod(0o644)
     assert ensure_signing_key(tmp_path).kid != made.kid, "a key that others could read is not used again"
@@ -76,7 +77,7 @@ def weak() -> bytes:
 @pytest.mark.parametrize("damage", ["empty", "cut", "garbage", "weak"])
 def test_a_damaged_key_is_remade(tmp_path: Path, damage: str) -> None:
     made = ensure_signing_key(tmp_path)
-    path = tmp_path / FILE_NAME
+    path = StateDirectory(tmp_path).signing_key
     whole = path.read_bytes()
     path.write_bytes({"empty": b"", "cut": whole[:900], "garbage": b"\xff" * 40, "weak": weak()}[damage])
     remade = ensure_signing_key(tmp_path)

@@ -45,7 +45,7 @@ def test_the_sandbox_is_the_cloud_in_use(state: StateDirectory) -> None:
     cloud = read(made / "clouds.config")["Sandbox"]
     assert cloud["endpoint_resource_manager"] == f"{ENDPOINT}/"
     assert cloud["endpoint_active_directory"] == ENDPOINT
-    assert cloud["endpoint_microsoft_graph_resource_id"] == f"{ENDPOINT}/"
+    assert cloud["endpoint_microsoft_graph_resource_id"] == f"{ENDPOINT.replace('localhost', '127.0.0.1')}/"
 
 
 def test_the_cloud_is_what_the_sandbox_says_of_itself(sandbox: RunningSandbox) -> None:

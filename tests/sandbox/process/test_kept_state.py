@@ -1,0 +1,273 @@
+"""What a sandbox keeps from one start to the next, and what it says of a state directory that it cannot use."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.process import background
+from sandbox.seeding import ensure_operator_secret
+from sandbox.state.state_directory import Runtime, Settings, StateDirectory, StateError, read_runtime
+from tests.rbac.test_roles import az_role
+from tests.support.sandbox import running_sandbox
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+posix_only = pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals or owners")
+root_only = pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root can give files away")
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> StateDirectory:
+    return StateDirectory(tmp_path / "state")
+
+
+@pytest.fixture
+def run(state: StateDirectory) -> Iterator[Run]:
+    def command(*words: str) -> subprocess.CompletedProcess[str]:
+        line = [sys.executable, "-m", "sandbox", "--data", str(state.path), *words]
+        return subprocess.run(line, capture_output=True, text=True, timeout=60)
+
+    yield command
+    command("stop")
+
+
+def status(run: Run) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(run("status", "--json").stdout)
+    return found
+
+
+def only_line(text: str) -> str:
+    [line] = text.splitlines()
+    return line
+
+
+# --- settings ----------------------------------------------------------------------------------------------------
+
+
+def test_a_sandbox_that_is_started_again_is_the_same(run: Run) -> None:
+    run("start", "--seed", "7", "--timing", "realistic")
+    before = run("env").stdout
+    run("stop")
+    assert run("start").returncode == 0
+    assert (status(run)["seed"], status(run)["timing"]) == (7, "realistic")
+    assert run("env").stdout == before
+
+
+def test_roles_are_kept(run: Run, tmp_path: Path, state: StateDirectory) -> None:
+    roles = tmp_path / "roles.json"
+    roles.write_text(json.dumps([az_role()]))
+    run("start", "--roles", os.path.relpath(roles))
+    run("stop")
+    run("start")
+    found = read_runtime(state)
+    assert found is not None and found.settings.roles == str(roles.resolve())
+
+
+def test_permission_to_run_programs_here_is_not_kept(run: Run, state: StateDirectory) -> None:
+    run("start", "--allow-run-command")
+    run("stop")
+    run("start")
+    found = read_runtime(state)
+    assert found is not None and not found.settings.allow_run_command
+
+
+@pytest.mark.parametrize("stopped", [True, False], ids=["stopped", "running"])
+def test_another_seed_than_the_states_is_refused(run: Run, stopped: bool) -> None:
+    run("start", "--seed", "7")
+    if stopped:
+        run("stop")
+    done = run("start", "--seed", "8")
+    assert done.returncode == 1 and "seed 7" in only_line(done.stderr)
+    assert run("start").returncode == 0 and status(run)["seed"] == 7
+
+
+def test_after_a_reset_the_seed_is_free_again(run: Run) -> None:
+    run("start", "--seed", "7")
+    run("stop")
+    run("reset")
+    assert run("start", "--seed", "8").returncode == 0 and status(run)["seed"] == 8
+
+
+# --- damage ------------------------------------------------------------------------------------------------------
+
+
+def garbage(database: Path) -> None:
+    database.write_bytes(random_bytes(4096))
+
+
+def cut(database: Path) -> None:
+    database.write_bytes(database.read_bytes()[:9000])
+
+
+def folder(database: Path) -> None:
+    database.unlink()
+    database.mkdir()
+
+
+def foreign(database: Path) -> None:
+    database.unlink()
+    with sqlite3.connect(database) as connection:
+        connection.execute("CREATE TABLE other (value)")
+    connection.close()
+
+
+def random_bytes(count: int) -> bytes:
+    return bytes((number * 97 + 13) % 256 for number in range(count))
+
+
+@pytest.mark.parametrize("damage", [garbage, cut, folder, foreign])
+def test_a_state_that_cannot_be_used_is_said_in_one_sentence(
+    run: Run, state: StateDirectory, damage: Callable[[Path], None]
+) -> None:
+    run("start")
+    run("stop")
+    damage(state.database)
+    done = run("start")
+    said = only_line(done.stderr)
+    assert done.returncode == 1 and str(state.database) in said and "python -m sandbox reset" in said
+    assert run("reset").returncode == 0
+    assert run("start").returncode == 0
+
+
+def test_a_state_that_comes_up_empty_is_said(run: Run, state: StateDirectory) -> None:
+    run("start")
+    os.kill(status(run)["process"], signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
+    assert background._has_ended(state, 10)
+    state.database.with_name("state.db-wal").unlink()
+    state.database.write_bytes(b"")
+    assert f"{state.database} was empty" in run("start").stdout
+    assert "was empty" not in run("start").stdout
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "",
+        "[]",
+        "null",
+        '{"pid": "1"}',
+        '{"pid": 1, "port": 8443, "settings": {}, "metadata": {}}',
+        '{"pid": 5, "port": 84430, "settings": {}, "metadata": {}}',
+        '{"pid": 5, "port": 8443, "settings": {"seed": "x"}, "metadata": {}}',
+        '{"pid": 5, "port": 8443, "settings": {}, "metadata": {"vm": "x"}}',
+        '{"pid": 5, "port": 8443, "settings": {}, "metadata": [1]}',
+        "[" * 100_000,
+    ],
+)
+def test_what_makes_no_sense_is_not_believed(state: StateDirectory, damage: str) -> None:
+    state.make()
+    state.runtime.write_text(damage)
+    assert read_runtime(state) is None
+    assert background.stop(state) is False
+
+
+def test_what_makes_sense_is_read_as_it_was_written(state: StateDirectory) -> None:
+    state.make()
+    runtime = Runtime(5, 8443, Settings(7, "realistic", "/roles", True, 9.5), {"/vm": 80}, "notice")
+    runtime.write(state)
+    assert read_runtime(state) == runtime
+
+
+def test_a_running_sandbox_makes_its_file_good_again(run: Run, state: StateDirectory) -> None:
+    run("start")
+    before = state.runtime.read_bytes()
+    state.runtime.write_text("{")
+    for _ in range(200):
+        if run("status").returncode == 0:
+            break
+    assert state.runtime.read_bytes() == before
+
+
+# --- stopping ----------------------------------------------------------------------------------------------------
+
+
+@posix_only
+def test_a_process_that_is_stopped_is_ended(run: Run) -> None:
+    run("start")
+    process_id = status(run)["process"]
+    os.kill(process_id, signal.SIGSTOP)
+    assert run("stop").stdout == "The sandbox has stopped.\n"
+    assert run("status").returncode == 3
+
+
+HANGING = """
+import signal, sys, time
+from filelock import FileLock
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+with FileLock(sys.argv[1]):
+    print("locked", flush=True)
+    time.sleep(600)
+"""
+
+
+@posix_only
+def test_a_process_that_hangs_is_ended(state: StateDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background, "_STOP_LIMIT", 0.2)
+    state.make()
+    hanging = subprocess.Popen([sys.executable, "-c", HANGING, str(state.lock)], stdout=subprocess.PIPE)
+    assert hanging.stdout is not None
+    with hanging, hanging.stdout:
+        assert hanging.stdout.readline() == b"locked\n"
+        Runtime(hanging.pid, 9).write(state)
+        assert background.stop(state) is True
+        assert hanging.wait(10) == -signal.SIGKILL
+
+
+# --- whose it is -------------------------------------------------------------------------------------------------
+
+
+@root_only
+@pytest.mark.parametrize("name", ["", "operator.json", "signing-key.pem", "state.db", "ca.pem"])
+def test_what_belongs_to_somebody_else_is_not_trusted(state: StateDirectory, name: str) -> None:
+    state.make()
+    path = state.path / name
+    if name:
+        path.write_text("planted")
+    os.chown(path, 80_001, 80_001)
+    with pytest.raises(StateError, match=f"{path.resolve()} belongs to another user"):
+        state.make()
+
+
+@root_only
+def test_a_link_to_somebody_elses_folder_is_not_trusted(state: StateDirectory, tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    os.chown(theirs, 80_001, 80_001)
+    state.path.symlink_to(theirs)
+    with pytest.raises(StateError, match="belongs to another user"):
+        state.make()
+
+
+@posix_only
+def test_a_secret_that_others_could_read_is_replaced(state: StateDirectory) -> None:
+    state.make()
+    secret = ensure_operator_secret(state.operator)
+    assert ensure_operator_secret(state.operator) == secret
+    state.operator.chmod(0o644)
+    assert ensure_operator_secret(state.operator) != secret
+
+
+# --- a clock that was set back -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("timing", ["instant", "realistic"])
+def test_nobody_is_locked_out_by_a_clock_that_was_wrong(tmp_path: Path, keys: Path, timing: str) -> None:
+    folder = tmp_path / "state"
+    with running_sandbox(folder, settings=Settings(timing=timing), keys_from=keys) as sandbox:
+        pass
+    with sqlite3.connect(folder / "state.db") as connection:  # as if it had been made next year
+        later = (datetime.now() + timedelta(days=365)).timestamp()
+        connection.execute("UPDATE role_assignments SET effective_from = ?", (later,))
+    connection.close()
+    with running_sandbox(folder, settings=Settings(timing=timing)) as sandbox:
+        assert sandbox.arm("GET", sandbox.seed_data.subscription, version="2022-12-01").status_code == 200
