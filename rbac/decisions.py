@@ -49,7 +49,7 @@ class Consideration:
         return self.scope_applies and _Coverage(self.allowed_by, self.removed_by, self.condition).allows
 
     def why(self) -> str:
-        """Return, in one sentence what the assignment contributed."""
+        """Return a sentence that says what the assignment contributed."""
         if self.role_name is None:
             return f"{self.assignment_id} grants nothing: the role {self.role_definition_id} is not known."
         role = f"{self.assignment_id}: {self.role_name} at {self.scope}"
@@ -77,7 +77,7 @@ class Decision:
     data: bool = False
 
     def why(self) -> str:
-        """Return, in plain words what was decided and, line by line, what each assignment contributed."""
+        """Return the decision in plain words and, line by line, what each assignment contributed."""
         verdict = "may" if self.allowed else "may not"
         kind = "data action" if self.data else "action"
         first = f"{self.principal_id} {verdict} perform the {kind} {self.action} at {self.scope}."
