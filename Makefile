@@ -8,7 +8,8 @@ LOCK ?=
 VENV := .venv/bin/python
 LINT = $(VENV) -m ruff check . || status=1; \
        $(VENV) -m ruff format --check . || status=1; \
-       $(VENV) -m mypy || status=1;
+       $(VENV) -m mypy || status=1; \
+       $(VENV) -c 'from importlinter.cli import lint_imports_command as lint; lint()' || status=1;
 
 .DEFAULT_GOAL := help
 .PHONY: help install tutorial lab test lint notebooks bench lock clean
@@ -33,7 +34,7 @@ test: install ## lint, all tests, and the notebooks against their saved outputs
 	$(VENV) -m pytest -p tests.specifications.plugin -n auto tests || status=1; \
 	exit $$status
 
-lint: install ## check style, format and types
+lint: install ## check style, format, types and which imports go where
 	@status=0; $(LINT) exit $$status
 
 notebooks: install ## run the notebooks again and save their outputs in place
@@ -52,6 +53,6 @@ lock: install ## resolve pyproject.toml into requirements.txt and requirements-c
 	@sed -e '/ --hash=/d' -e 's/ *\\$$//' requirements.txt > requirements-conda.txt
 
 clean: ## remove .venv, the hub's, output/ and caches; the sandbox's own data stay
-	rm -rf .venv .venv.lock .venv-hub .venv-hub.lock output .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv.lock .venv-hub .venv-hub.lock output .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	rm -rf tests/clients/.cache
 	find . \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
