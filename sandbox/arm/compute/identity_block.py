@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rbac.scopes import canonical
+from sandbox.arm.fields import Fields
 from sandbox.arm.managed_identity.identities import add_principal
 from sandbox.arm.routing import Call
 from sandbox.cloud import Cloud
@@ -52,10 +53,14 @@ def read_identity(value: object) -> IdentityRequest:
     Raises:
         AzureError: 400 where it is malformed, has an identity twice, or has identities that its type excludes.
     """
-    if not isinstance(value, dict):
-        raise errors.invalid_request_content("The property 'identity' must be an object.")
-    system, user = _read_type(value.get("type"))
-    entries = value.get("userAssignedIdentities")
+    given = Fields(value, "identity")
+    if "identityIds" in given:
+        raise errors.invalid_parameter(
+            "ResourceIdentity property identityIds is deprecated. The userAssignedIdentities property should be used "
+            "instead."
+        )
+    system, user = _read_type(given.value("type"))
+    entries = given.value("userAssignedIdentities")
     if entries is None:
         return IdentityRequest(system, user)
     if not isinstance(entries, dict) or not all(entry is None or isinstance(entry, dict) for entry in entries.values()):

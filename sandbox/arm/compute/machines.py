@@ -37,6 +37,7 @@ _READ, _WRITE = VIRTUAL_MACHINE + "/read", VIRTUAL_MACHINE + "/write"
 _IN_SUBSCRIPTION = f"{SUBSCRIPTION}/providers/{VIRTUAL_MACHINE}"
 _NAME = re.compile(r"[A-Za-z0-9]([\w.-]{0,62}\w)?", re.ASCII)
 _NAME_RULE = r"^[^_\W][\w-._]{0,63}(?<![-.])$"
+_FIXED = ("zones", "plan")
 _ORDER = ("name", "id", "type", "location", "zones", "tags", "plan", "identity", "properties", "etag")
 
 operations = Operations(VIRTUAL_MACHINE, versions.COMPUTE)
@@ -48,8 +49,14 @@ class _Asked:
 
     tags: dict[str, str] | None
     identity: IdentityRequest | None
-    properties: dict[str, Any]
+    body: dict[str, Any]
     replace: bool
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        """The ``properties`` of the body."""
+        found: dict[str, Any] = self.body.get("properties", {})
+        return found
 
 
 @operations.operation("PUT", MACHINE, action=_WRITE, quota=provider.PUT)
@@ -64,7 +71,7 @@ def put_machine(call: Call) -> Answer:
         check_allowed(machine, "createOrUpdate")
         check_same_location(call, machine, location)
         return _update(call, machine, asked)
-    machine = _new(call, Fields(body, ""), location, asked.properties)
+    machine = _new(call, location, asked)
     return _accept(call, machine, asked, "vm.create", 201)
 
 
@@ -80,15 +87,18 @@ def patch_machine(call: Call) -> Answer:
 
 @operations.operation("GET", MACHINE, action=_READ, quota=provider.GET)
 def get_machine(call: Call) -> Answer:
-    """Answer one machine, with its instance view if ``$expand`` asks for it."""
+    """Answer one machine, with its instance view and its user data if ``$expand`` asks for them."""
     machine = existing(call, VIRTUAL_MACHINE)
-    expand = (call.query("$expand") or "").casefold()
-    if expand not in ("", "instanceview", "userdata"):
-        raise errors.invalid_parameter(f"The value '{call.query('$expand')}' of the query option '$expand' is invalid.")
-    body = machine.body
-    if expand == "instanceview":
-        body = {**body, "properties": {**machine.properties, "instanceView": instance_view(machine)}}
-    return Answer(200, body, {"etag": body["etag"]})
+    asked = call.query("$expand") or ""
+    expand = {part.strip().casefold() for part in asked.split(",")} - {""}
+    if not expand <= {"instanceview", "userdata"}:
+        raise errors.invalid_parameter(f"The value '{asked}' of the query option '$expand' is invalid.")
+    expanded = dict(machine.properties)
+    if "instanceview" in expand:
+        expanded["instanceView"] = instance_view(machine)
+    if "userdata" in expand and "user_data" in machine.internal:
+        expanded["userData"] = machine.internal["user_data"]
+    return Answer(200, {**machine.body, "properties": expanded}, {"etag": machine.body["etag"]})
 
 
 @operations.operation(
@@ -191,8 +201,11 @@ def new_virtual_machine(cloud: Cloud, group: str, name: str, location: str) -> R
 
 
 def _read(body: dict[str, Any], *, replace: bool) -> _Asked:
-    identity = None if body.get("identity") is None else read_identity(body["identity"])
-    return _Asked(read_tags(body), identity, schema.read(Fields(body, "").object("properties")), replace)
+    fields = Fields(body, "")
+    identity = read_identity(fields.value("identity")) if "identity" in fields else None
+    asked = schema.read(fields)
+    properties.check_offered(asked)
+    return _Asked(read_tags(body), identity, asked, replace)
 
 
 def _check_conditions(call: Call, machine: Resource | None) -> None:
@@ -209,21 +222,18 @@ def _matches(condition: str, etag: str | None) -> bool:
     return etag is not None and (condition.strip() == "*" or etag in (part.strip() for part in condition.split(",")))
 
 
-def _new(call: Call, body: Fields, location: str, given: dict[str, Any]) -> Resource:
+def _new(call: Call, location: str, asked: _Asked) -> Resource:
     """Return the machine that a request asks for, connected but not kept yet."""
     name = call["name"]
     if not _NAME.fullmatch(name):
         raise errors.invalid_parameter(
             f"The entity name 'vmName' is invalid according to its validation rule: {_NAME_RULE}."
         )
-    machine = _machine(call.cloud, group_name(call), name, location, given)
-    if "zones" in body:
-        machine.body["zones"] = body.texts("zones")
-    if "plan" in body:
-        machine.body["plan"] = body.object("plan").plain()
+    machine = _machine(call.cloud, group_name(call), name, location, asked.properties)
+    machine.body |= {member: asked.body[member] for member in _FIXED if member in asked.body}
     disk = machine.properties["storageProfile"]["osDisk"]
     if disk["createOption"] == "FromImage":
-        os_profile.check_credentials(given["osProfile"], disk["osType"])
+        os_profile.check_credentials(asked.properties["osProfile"], disk["osType"])
     for interface in _interfaces(machine.properties):
         interfaces.check_attachable(call, interface["id"], machine)
     _connect(call.cloud, machine)
@@ -241,6 +251,9 @@ def _machine(cloud: Cloud, group: str, name: str, location: str, given: dict[str
 
 
 def _update(call: Call, machine: Resource, asked: _Asked) -> Answer:
+    for member in _FIXED:
+        if member in asked.body and asked.body[member] != machine.body.get(member):
+            raise errors.conflict("PropertyChangeNotAllowed", f"Changing property '{member}' is not allowed.")
     before = _interfaces(machine.properties)
     own = {name: machine.properties.pop(name) for name in ("provisioningState", "vmId", "timeCreated")}
     changed = properties.change(call.cloud.ids, machine.id, machine.properties, asked.properties)
@@ -256,12 +269,23 @@ def _accept(call: Call, machine: Resource, asked: _Asked, what: str, status: int
     """Give a machine its tags and identities, keep it, and answer it with the link to follow what goes on."""
     if asked.tags is not None:
         machine.body["tags"] = asked.tags
+    if "userData" in asked.properties:
+        machine.internal["user_data"] = asked.properties["userData"]
     new = apply_identity(call, machine, asked.identity, replace=asked.replace) if asked.identity else []
     machine.body = {name: machine.body[name] for name in _ORDER if name in machine.body}
     etag = provider.write(call, machine)
     links = provider.follow(call, machine, provider.begin(call, machine, what))
     del links["location"]
-    return Answer(status, shown_when_new(machine.body, new), {**links, **etag})
+    body = shown_when_new(machine.body, new)
+    return Answer(status, _without_disk(body) if status == 201 else body, {**links, **etag})
+
+
+def _without_disk(body: dict[str, Any]) -> dict[str, Any]:
+    """Return a machine as the answer that makes it has it: its disk is not there yet, with a name and an id."""
+    storage = body["properties"]["storageProfile"]
+    disk = {name: value for name, value in storage["osDisk"].items() if name != "name"}
+    disk["managedDisk"] = {name: value for name, value in disk["managedDisk"].items() if name != "id"}
+    return {**body, "properties": {**body["properties"], "storageProfile": {**storage, "osDisk": disk}}}
 
 
 def _ordered(own: dict[str, str], filled: dict[str, Any]) -> dict[str, Any]:

@@ -40,9 +40,11 @@ _KEPT = (
 _ELSEWHERE = (
     "availabilitySet",
     "capacityReservation",
+    "extendedLocation",
     "host",
     "hostGroup",
     "interconnectBlockProfile",
+    "placement",
     "platformFaultDomain",
     "proximityPlacementGroup",
     "virtualMachineScaleSet",
@@ -70,15 +72,20 @@ _FIXED = {
 }
 
 
+def check_offered(given: dict[str, Any]) -> None:
+    """Refuse what would connect a machine, or place it, with what the sandbox does not have."""
+    for member in _ELSEWHERE:
+        if member in given:
+            raise errors.invalid_parameter(f"The value of parameter {member} is invalid: the sandbox has none.")
+
+
 def fill(ids: Ids, machine_id: str, given: dict[str, Any]) -> dict[str, Any]:
-    """Return all that a request may set of the machine with this id.
+    """Return all that a request may set of the machine with this id, and that is shown.
 
     Raises:
         AzureError: 400 where something is missing, malformed, or not offered.
     """
-    for member in _ELSEWHERE:
-        if member in given:
-            raise errors.invalid_parameter(f"The value of parameter {member} is invalid: the sandbox has none.")
+    check_offered(given)
     name = machine_id.rpartition("/")[2]
     size = _required(given, "hardwareProfile").get("vmSize")
     if not size:
@@ -92,8 +99,7 @@ def fill(ids: Ids, machine_id: str, given: dict[str, Any]) -> dict[str, Any]:
     if disk["createOption"] == "FromImage" or "osProfile" in given:
         filled["osProfile"] = os_profile.fill(_required(given, "osProfile"), name, disk["osType"])
     _check_image(storage)
-    filled["networkProfile"] = _required(given, "networkProfile")
-    _check_interfaces(filled["networkProfile"], name)
+    filled["networkProfile"] = _network(_required(given, "networkProfile"), name)
     return filled | {member: given[member] for member in _KEPT if member in given}
 
 
@@ -209,7 +215,7 @@ def _check_image(storage: dict[str, Any]) -> None:
             raise errors.invalid_parameter(f"The image holds {os_type}, not {disk['osType']}.")
 
 
-def _check_interfaces(profile: dict[str, Any], name: str) -> None:
+def _network(profile: dict[str, Any], name: str) -> dict[str, Any]:
     if "networkInterfaceConfigurations" in profile:
         raise errors.invalid_parameter(
             "The value of parameter networkProfile.networkInterfaceConfigurations is invalid: make the network "
@@ -236,6 +242,8 @@ def _check_interfaces(profile: dict[str, Any], name: str) -> None:
             f"Virtual machine {name} must have one network interface set as the primary.",
             "NetworkInterfaceMustHavePrimaryPropertySet",
         )
+    shown = [{member: value for member, value in interface.items() if value != {}} for interface in interfaces]
+    return {**profile, "networkInterfaces": shown}
 
 
 def _merged(current: Any, given: Any) -> Any:

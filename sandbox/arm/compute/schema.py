@@ -1,24 +1,20 @@
-"""Which members the objects in a virtual machine's ``properties`` have, as of api-version 2026-04-01.
+"""Which members the objects of a virtual machine have, as of api-version 2026-04-01, in a schema's notation.
 
-Compute refuses a member that it does not know, unlike most providers, which disregard it.
+Location, tags and identity are read for themselves.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from typing import Any
 
-from rbac.folding import fold
-from sandbox.arm.fields import Fields, without_nulls
+from sandbox.arm.fields import Fields
+from sandbox.arm.schema import Schema
 from sandbox.core import errors
 
-_LARGEST = 2**63 - 1
-
-# By type: the names of its members, each with a mark for what it holds. Without a mark that is a text; "=A|B" marks a
-# choice of texts, "?" a flag, "#" a whole number ("#0-63" one of these), ":Type" an object, "*" a list of
-# them, and "!" what is looked at elsewhere or disregarded.
 _NOTATION = {
+    "VirtualMachine": "id! name! type! etag! location! tags! identity! properties:Properties zones* plan:Plan"
+    " extendedLocation~ placement~ managedBy! resources! systemData!",
+    "Plan": "name publisher product promotionCode",
     "Properties": "hardwareProfile:HardwareProfile storageProfile:StorageProfile osProfile:OSProfile"
     " networkProfile:NetworkProfile securityProfile:SecurityProfile diagnosticsProfile:DiagnosticsProfile"
     " additionalCapabilities:AdditionalCapabilities applicationProfile:ApplicationProfile"
@@ -26,7 +22,7 @@ _NOTATION = {
     " scheduledEventsProfile:ScheduledEventsProfile priority=Regular|Low|Spot evictionPolicy=Deallocate|Delete"
     " licenseType extensionsTimeBudget userData platformFaultDomain# availabilitySet:SubResource"
     " virtualMachineScaleSet:SubResource host:SubResource hostGroup:SubResource proximityPlacementGroup:SubResource"
-    " capacityReservation! interconnectBlockProfile! instanceView! provisioningState vmId timeCreated",
+    " capacityReservation~ interconnectBlockProfile~ instanceView! provisioningState! vmId! timeCreated!",
     "SubResource": "id",
     "HardwareProfile": "vmSize vmSizeProperties:VMSizeProperties processorMode",
     "VMSizeProperties": "vCPUsAvailable# vCPUsPerCore#",
@@ -77,7 +73,7 @@ _NOTATION = {
     "SshPublicKey": "path keyData",
     "VaultSecretGroup": "sourceVault:SubResource vaultCertificates:VaultCertificate*",
     "VaultCertificate": "certificateUrl certificateStore",
-    "NetworkProfile": "networkInterfaces:NetworkInterfaceReference* networkApiVersion networkInterfaceConfigurations!"
+    "NetworkProfile": "networkInterfaces:NetworkInterfaceReference* networkApiVersion networkInterfaceConfigurations~"
     " interconnectGroupProfile:InterconnectGroupProfile",
     "NetworkInterfaceReference": "id properties:NetworkInterfaceReferenceProperties",
     "NetworkInterfaceReferenceProperties": "primary? deleteOption=Delete|Detach",
@@ -95,7 +91,7 @@ _NOTATION = {
     "ApplicationProfile": "galleryApplications:VMGalleryApplication*",
     "VMGalleryApplication": "tags order# packageReferenceId configurationReference treatFailureAsDeploymentFailure?"
     " enableAutomaticUpgrade?",
-    "BillingProfile": "maxPrice!",
+    "BillingProfile": "maxPrice~",
     "ResiliencyProfile": "zoneMovement:ZoneMovement",
     "ZoneMovement": "isEnabled?",
     "ScheduledEventsPolicy": "userInitiatedRedeploy:Approval userInitiatedReboot:Approval allInstancesDown:Approval"
@@ -108,49 +104,22 @@ _NOTATION = {
 }
 
 
-def _member(noted: str) -> tuple[str, tuple[str, str]]:
-    found = re.fullmatch(r"(\w+)(.*)", noted)
-    assert found is not None
-    return fold(found[1]), (found[1], found[2])
+def _unknown(member: str, type_: str, path: str) -> errors.AzureError:
+    return errors.AzureError(
+        400, "BadRequest", f"Could not find member '{member}' on object of type '{type_}'. Path '{path}'."
+    )
 
 
-_TYPES: Mapping[str, Mapping[str, tuple[str, str]]] = {
-    type_: dict(map(_member, members.split())) for type_, members in _NOTATION.items()
-}
+_SCHEMA = Schema(_NOTATION, _unknown)
 
 
-def read(given: Fields, type_: str = "Properties") -> dict[str, Any]:
-    """Return an object with names, choices, flags and numbers as Compute writes them, and without what is null.
+def read(body: Fields) -> dict[str, Any]:
+    """Return a machine's body with names and values as Compute writes them, and without what is null.
 
     Raises:
-        AzureError: 400 for a member that its type does not have, or of the wrong JSON type, at any depth.
+        AzureError: 400 for a member that there is not, at any depth, or one with a wrong value.
     """
-    members, result = _TYPES[type_], {}
-    for written in given.names():
-        if fold(written) not in members:
-            raise errors.AzureError(
-                400,
-                "BadRequest",
-                f"Could not find member '{written}' on object of type '{type_}'. Path '{given.path}.{written}'.",
-            )
-        name, kind = members[fold(written)]
-        result[name] = _read_member(given, written, kind)
-    return result
-
-
-def _read_member(given: Fields, name: str, kind: str) -> Any:
-    if kind == "?":
-        return given.flag(name)
-    if kind.startswith("#"):
-        low, _, high = kind.strip("#").partition("-")
-        return given.number(name, int(low or -_LARGEST), int(high or _LARGEST))
-    if kind == "!":
-        return without_nulls(given.value(name))
-    if kind.endswith("*"):
-        return [read(item, kind.strip(":*")) for item in given.objects(name)]
-    if kind.startswith(":"):
-        return read(given.object(name), kind.strip(":"))
-    return given.text(name, kind.strip("=").split("|") if kind else ())
+    return _SCHEMA.read(body, "VirtualMachine")
 
 
 def completed(given: dict[str, Any], **values: Any) -> dict[str, Any]:

@@ -187,9 +187,9 @@ def properties(draw: st.DrawFn) -> dict[str, Any]:
 @given(properties())
 def test_filling_in_what_is_filled_in_changes_nothing(given_properties: dict[str, Any]) -> None:
     def filled(value: dict[str, Any]) -> dict[str, Any]:
-        return fill(Ids(1), _VM, read(Fields(value, "properties")))
+        return fill(Ids(1), _VM, read(Fields({"properties": value}, ""))["properties"])
 
     once = filled(given_properties)
     assert filled(once) == once
-    changed = change(Ids(1), _VM, once, read(Fields(once, "properties")))
+    changed = change(Ids(1), _VM, once, read(Fields({"properties": once}, ""))["properties"])
     assert changed == once

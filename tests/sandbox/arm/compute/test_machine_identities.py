@@ -248,3 +248,22 @@ def test_bad_blocks_are_refused(machines: Machines, identity: Any) -> None:
     assert machines.patch({"identity": identity}).status == 400
     body = {**machines.body(machines.interface("nic2")), "identity": identity}
     assert machines.put(body).status == 400
+
+
+def test_the_old_list_of_identities_is_refused(machines: Machines) -> None:
+    identity = machines.identity("ID1")
+    for given in (block("UserAssigned", identityIds=[identity]), block("SystemAssigned", IdentityIDs=[])):
+        answer = machines.patch(given)
+        assert (answer.status, code(answer)) == (400, "InvalidParameter")
+        assert message(answer) == (
+            "ResourceIdentity property identityIds is deprecated. The userAssignedIdentities property should be used "
+            "instead."
+        )
+    assert "identity" not in machines.get()
+
+
+def test_the_blocks_names_compare_without_case(machines: Machines) -> None:
+    identity = machines.identity("ID1")
+    answer = machines.patch({"Identity": {"TYPE": "userassigned", "userassignedidentities": {identity: {}}}})
+    assert answer.status == 200
+    assert set(machines.get()["identity"]["userAssignedIdentities"]) == {identity}

@@ -90,11 +90,10 @@ def test_secrets_are_nowhere(machines: Machines, image: Any, profile: Any) -> No
     unattended = [{"passName": "OobeSystem", "settingName": "AutoLogon", "content": f"<p>{PASSWORD}</p>"}]
     windows = {} if image else {"windowsConfiguration": {"additionalUnattendContent": unattended}}
     body = machines.body(machines.interface("nic2"), **image, **profile, **windows, customData="c2VjcmV0IGRhdGE=")
-    body["properties"]["userData"] = "dXNlciBkYXRh"
     answer = machines.put(body)
     assert answer.status == 201
     stored = json.dumps([machines.stored("vm2").body, machines.stored("vm2").internal, answer.body])
-    for secret in (PASSWORD, "c2VjcmV0IGRhdGE=", "dXNlciBkYXRh", "adminPassword", "customData"):
+    for secret in (PASSWORD, "c2VjcmV0IGRhdGE=", "adminPassword", "customData"):
         assert secret not in stored
 
 
@@ -227,6 +226,111 @@ def test_a_property_of_the_wrong_type_is_refused_at_any_depth(machines: Machines
     answer = machines.put(body)
     assert (answer.status, code(answer)) == (400, "InvalidRequestContent")
     assert "'properties.osProfile.windowsConfiguration.patchSettings.patchMode' must be a string" in message(answer)
+
+
+@pytest.mark.parametrize(
+    ("properties", "path", "expected"),
+    [
+        ({"StorageProfile": {"OsDisk": {"diskSizeGb": "64"}}}, ("storageProfile", "osDisk", "diskSizeGB"), 64),
+        (
+            {"osProfile": {"windowsConfiguration": {"enableAutomaticUpdates": "false"}}},
+            ("osProfile", "windowsConfiguration", "enableAutomaticUpdates"),
+            False,
+        ),
+        ({"storageProfile": {"osDisk": {"caching": "readonly"}}}, ("storageProfile", "osDisk", "caching"), "ReadOnly"),
+        (
+            {"storageProfile": {"osDisk": {"managedDisk": {"storageAccountType": "standard_lrs"}}}},
+            ("storageProfile", "osDisk", "managedDisk", "storageAccountType"),
+            "Standard_LRS",
+        ),
+        ({"securityProfile": {"securityType": "trustedlaunch"}}, ("securityProfile", "securityType"), "TrustedLaunch"),
+        ({"priority": "spot"}, ("priority",), "Spot"),
+    ],
+)
+def test_case_and_types_are_as_lenient_as_azures(
+    machines: Machines, properties: Any, path: tuple[str, ...], expected: Any
+) -> None:
+    def changed(into: Any, given: Any) -> Any:
+        names = {name.casefold(): name for name in into}
+        for name, value in given.items():
+            written = names.get(name.casefold(), name)
+            old = into.pop(written, {})
+            into[name] = changed(old, value) if isinstance(value, dict) else value
+        return into
+
+    body = machines.body(machines.interface("nic2"))
+    changed(body["properties"], properties)
+    assert machines.put(body).status == 201
+    found = machines.get("vm2")["properties"]
+    assert machines.patch({"properties": properties}, "vm2").status == 200
+    for shown in (found, machines.get("vm2")["properties"]):
+        for name in path:
+            shown = shown[name]
+        assert shown == expected
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {"priority": "Sometimes"},
+        {"securityProfile": {"securityType": "None at all"}},
+        {"storageProfile": {"osDisk": {"managedDisk": {"storageAccountType": "Fast_LRS"}}}},
+        {"storageProfile": {"diskControllerType": "IDE"}},
+        {"osProfile": {"windowsConfiguration": {"patchSettings": {"patchMode": "Never"}}}},
+    ],
+)
+def test_what_is_kept_is_one_of_azures_choices(machines: Machines, properties: Any) -> None:
+    before = machines.get()
+    answer = machines.patch({"properties": properties})
+    assert (answer.status, code(answer)) == (400, "InvalidRequestContent")
+    assert "must be one of" in message(answer)
+    assert machines.get() == before
+
+
+def test_a_member_beside_the_properties_is_kept_or_refused(machines: Machines) -> None:
+    body = {**machines.body(machines.interface("nic2")), "zone": ["1"]}
+    answer = machines.put(body)
+    assert (answer.status, code(answer)) == (400, "InvalidRequestContent")
+    assert "Could not find member 'zone' on object of type 'ResourceDefinition'. Path 'zone'." in message(answer)
+    place = {**machines.body(machines.interface("nic2")), "extendedLocation": {"name": "edge", "type": "EdgeZone"}}
+    assert "The value of parameter extendedLocation is invalid" in message(machines.put(place))
+    assert machines.ask("GET", machines.path("vm2")).status == 404
+
+
+def test_zones_and_plan_are_for_good(machines: Machines) -> None:
+    plan = {"name": "n", "publisher": "p", "product": "q"}
+    body = {**machines.body(machines.interface("nic2")), "Zones": ["1"], "plan": plan}
+    assert machines.put(body).status == 201
+    found = machines.get("vm2")
+    assert (found["zones"], found["plan"]) == (["1"], plan)
+    for change in ({"zones": ["2"]}, {"plan": {**plan, "name": "m"}}):
+        for answer in (machines.patch(change, "vm2"), machines.put({**found, **change})):
+            assert (answer.status, code(answer)) == (409, "PropertyChangeNotAllowed")
+    assert machines.put(found).status == 200
+
+
+def test_user_data_is_shown_to_who_asks_for_it(machines: Machines) -> None:
+    body = machines.body(machines.interface("nic2"))
+    body["properties"]["userData"] = "dXNlciBkYXRh"
+    assert "userData" not in machines.put(body).body["properties"]
+    assert "userData" not in machines.get("vm2")["properties"]
+    for expand in ("userData", "instanceView,userData", "USERDATA"):
+        shown = machines.ask("GET", f"{machines.path('vm2')}?$expand={expand}").body["properties"]
+        assert shown["userData"] == "dXNlciBkYXRh"
+        assert ("instanceView" in shown) == expand.startswith("instance")
+    machines.patch({"properties": {"userData": "YW5vdGhlcg=="}}, "vm2")
+    shown = machines.ask("GET", f"{machines.path('vm2')}?$expand=userData").body["properties"]
+    assert shown["userData"] == "YW5vdGhlcg=="
+
+
+def test_the_answer_that_makes_a_machine_has_no_disk_yet(machines: Machines) -> None:
+    body = machines.body(machines.interface("nic2"))
+    body["properties"]["networkProfile"]["networkInterfaces"][0]["properties"] = {}
+    made = machines.put(body).body["properties"]
+    assert "name" not in made["storageProfile"]["osDisk"]
+    assert made["storageProfile"]["osDisk"]["managedDisk"] == {"storageAccountType": "Premium_LRS"}
+    assert "properties" not in made["networkProfile"]["networkInterfaces"][0]
+    assert machines.get("vm2")["properties"]["storageProfile"]["osDisk"]["managedDisk"]["id"]
 
 
 # --- network interfaces --------------------------------------------------------------------------------------------
