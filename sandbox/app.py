@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from sandbox.arm import OPERATIONS, declare_effects
 from sandbox.arm.cloud_metadata import answer_cloud_metadata
-from sandbox.arm.envelope import ResourceManager, dress
+from sandbox.arm.envelope import ResourceManager, add_response_headers
 from sandbox.arm.routing import Router
 from sandbox.cloud import Cloud
 from sandbox.core import errors, seed_data
@@ -66,7 +66,7 @@ class App:
         except Exception:
             _log.exception("%s %s failed", request.method, request.path)
             answer = AzureError(500, "InternalServerError", "The sandbox failed; its log says why.").answer()
-        dress(answer, request, _REGION, self._cloud.clock.now())
+        add_response_headers(answer, request, _REGION, self._cloud.clock.now())
         return answer
 
     def complete_due_operations(self) -> None:

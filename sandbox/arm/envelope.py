@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
 from rbac.folding import fold
 from rbac.roles import GUID
 from rbac.scopes import canonical
+from sandbox.arm import versions
 from sandbox.arm.routing import Call, Match, Operation, Router
 from sandbox.cloud import Cloud
 from sandbox.core import errors, seed_data
@@ -20,6 +23,7 @@ from sandbox.entra.validation import MANAGEMENT_AUDIENCES, ExpiredToken, Invalid
 from sandbox.state.directory import Caller
 
 _ROOTS = frozenset({"", "providers", "subscriptions"})  # what a scope begins with
+_SLASHES = re.compile("//+")
 _READS, _WRITES, _DELETES = "reads", "writes", "deletes"
 _COUNTED_AS = {"GET": _READS, "HEAD": _READS, "DELETE": _DELETES}
 _LIMITS = {  # as documented for a principal in a subscription
@@ -100,6 +104,7 @@ class ResourceManager:
         return headers
 
     def _admit(self, caller: Caller, request: Request) -> tuple[Operation, Call]:
+        request = _normalized(request)
         version = request.parameter("api-version")
         if not version:
             raise errors.missing_api_version()
@@ -124,6 +129,8 @@ class ResourceManager:
 
     def _unknown(self, path: str, version: str) -> AzureError:
         segments = path.strip("/").split("/")
+        if fold(segments[0]) not in _ROOTS:
+            return _missing_subscription()
         providers = [at for at, segment in enumerate(segments[:-1]) if fold(segment) == "providers"]
         if not providers:
             return errors.path_not_found(path)
@@ -133,7 +140,7 @@ class ResourceManager:
         return errors.invalid_namespace(namespace)
 
     def _check_version(self, operation: Operation, version: str) -> None:
-        if version.casefold() in operation.versions:
+        if versions.is_served(version, operation.versions):
             return
         if "/" not in operation.type or operation.type.startswith("Microsoft.Resources/"):
             raise errors.invalid_api_version(version, operation.versions)
@@ -146,7 +153,7 @@ class ResourceManager:
             return
         root, _, rest = match.scope.removeprefix("/").partition("/")
         if fold(root) not in _ROOTS or (fold(root) == "subscriptions" and not rest):
-            raise errors.path_not_found(match.scope)
+            raise _missing_subscription()
         subscription = rest.partition("/")[0]
         if fold(root) != "subscriptions":
             return
@@ -167,7 +174,20 @@ class ResourceManager:
             raise errors.resource_group_not_found(group)
 
 
-def dress(answer: Answer, request: Request, region: str, now: datetime) -> None:
+def _normalized(request: Request) -> Request:
+    """Return the request with one slash where its path has several; refuses ``.`` and ``..``, which lead nowhere."""
+    path = request.path
+    if "/." in path and not {".", ".."}.isdisjoint(path.split("/")):
+        raise errors.path_not_found(path)
+    return replace(request, path=_SLASHES.sub("/", path)) if "//" in path else request
+
+
+def _missing_subscription() -> AzureError:
+    message = "The request did not have a subscription or a valid tenant level resource provider."
+    return AzureError(404, "MissingSubscription", message)
+
+
+def add_response_headers(answer: Answer, request: Request, region: str, now: datetime) -> None:
     """Add the headers that every answer of Resource Manager has."""
     request_id = new_request_id()
     correlation = request.headers.get("x-ms-correlation-request-id", request_id)

@@ -10,6 +10,8 @@ from rbac.folding import fold
 from sandbox.core import errors, seed_data
 
 MAXIMUM_TAGS = 50
+_LONGEST_TAG = {"name": 512, "value": 256}
+_RESERVED_IN_TAG_NAMES = "<>%&\\?/"
 _FLAGS = {"true": True, "false": False}
 _NUMBER = re.compile(r"-?[0-9]{1,19}")
 _DEEPEST = 60  # levels of a body; no resource type has as many
@@ -136,7 +138,28 @@ def read_tags(body: dict[str, Any]) -> dict[str, str] | None:
             f"The resource has '{len(tags)}' tags. A resource can have at most '{MAXIMUM_TAGS}' tags.",
             "InvalidTagCount",
         )
+    _check_tag_names(tags)
+    for kind, texts in (("name", tags), ("value", tags.values())):
+        for text in texts:
+            if len(text) > _LONGEST_TAG[kind]:
+                raise errors.invalid_parameter(
+                    f"Tag {kind} too large. Following tag {kind} '{text}' exceeded the maximum length. Maximum allowed "
+                    f"length for tag {kind} - '{_LONGEST_TAG[kind]}' characters.",
+                    f"InvalidTag{kind.capitalize()}Length",
+                )
     return dict(tags)
+
+
+def _check_tag_names(tags: dict[str, str]) -> None:
+    wrong = [name for name in tags if not name.strip() or not set(name).isdisjoint(_RESERVED_IN_TAG_NAMES)]
+    if wrong:
+        raise errors.invalid_parameter(
+            f"The tag names '{','.join(wrong)}' have reserved characters '{','.join(_RESERVED_IN_TAG_NAMES)}' or "
+            "control characters.",
+            "InvalidTagNameCharacters",
+        )
+    if len({fold(name) for name in tags}) < len(tags):
+        raise errors.invalid_request_content("The request content has the same tag name more than once.")
 
 
 def read_location(body: dict[str, Any], resource_type: str) -> str:

@@ -21,9 +21,13 @@ from sandbox.state.assignments import RoleAssignment
 
 _COLLECTION = f"{{scope}}/providers/{ROLE_ASSIGNMENT}"
 _ASSIGNMENT = _COLLECTION + "/{name}"
-_PRINCIPAL_TYPES = ("User", "Group", "ServicePrincipal", "ForeignGroup", "Device")
-_PRINCIPAL_FILTER = re.compile(r"principalId eq '([^']*)'", re.IGNORECASE)
-_ASSIGNED_FILTER = re.compile(r"assignedTo\('([^']*)'\)", re.IGNORECASE)
+_SERVICE_PRINCIPAL = "ServicePrincipal"
+_PRINCIPAL_TYPES = ("User", "Group", _SERVICE_PRINCIPAL, "ForeignGroup", "Device")
+_FILTER = re.compile(  # ``atScope()`` goes together with assignedTo, and not with principalId
+    r"""\s* (?: (?P<at_scope>atScope\(\)) (?: \s+ and \s+ (?=assignedTo) | \s* $ ) )?
+    (?: principalId \s+ eq \s+ '(?P<principal>[^']*)' | assignedTo\(\s*'(?P<assigned>[^']*)'\s*\) )? \s*""",
+    re.IGNORECASE | re.VERBOSE,
+)
 
 operations = Operations(ROLE_ASSIGNMENT, versions.AUTHORIZATION)
 
@@ -88,19 +92,20 @@ def delete_assignment(call: Call) -> Answer:
 
 
 class _Filter:
-    """What ``$filter`` keeps; its clauses are joined by ``and``."""
+    """What ``$filter`` keeps."""
 
     def __init__(self, text: str) -> None:
-        self.at_scope = False
-        self._principal: str | None = None
-        for clause in filter(None, (part.strip() for part in re.split(r"\s+and\s+", text, flags=re.IGNORECASE))):
-            found = _PRINCIPAL_FILTER.fullmatch(clause) or _ASSIGNED_FILTER.fullmatch(clause)
-            if found:
-                self._principal = fold(found[1])
-            elif fold(clause) == "atscope()":
-                self.at_scope = True
-            else:
-                raise errors.AzureError(400, "UnsupportedQuery", f"The filter '{text}' is not supported.")
+        found = _FILTER.fullmatch(text)
+        if found is None:
+            raise errors.AzureError(
+                400,
+                "UnsupportedQuery",
+                f"The filter '{text}' is not supported. Supported filters are either 'atScope()' or 'principalId eq "
+                "'{value}' or assignedTo('{value}')'.",
+            )
+        principal = found["principal"] or found["assigned"]
+        self.at_scope = bool(found["at_scope"])
+        self._principal = None if principal is None else fold(principal)
 
     def keeps(self, assignment: RoleAssignment) -> bool:
         return self._principal is None or fold(assignment.properties["principalId"]) == self._principal
@@ -140,9 +145,20 @@ def _known_role(call: Call, role_definition_id: str) -> str:
 
 
 def _principal_type(call: Call, given: Fields, principal_id: str) -> str:
-    """Return the type as given; without one the principal has to be in the directory already."""
+    """Return the type as given; without one the principal has to be in the directory already.
+
+    In the directory are service principals only.
+    """
     kind = given.text("principalType", _PRINCIPAL_TYPES)
-    if kind is None and call.cloud.directory.by_object_id(principal_id) is None:
+    is_known = call.cloud.directory.by_object_id(principal_id) is not None
+    if is_known and kind not in (None, _SERVICE_PRINCIPAL):
+        raise errors.AzureError(
+            400,
+            "UnmatchedPrincipalType",
+            f"The PrincipalId '{principal_id.replace('-', '')}' has type '{_SERVICE_PRINCIPAL}' , which is different "
+            f"from specified PrinciaplType '{kind}'.",  # the spelling is Azure's
+        )
+    if kind is None and not is_known:
         raise errors.AzureError(
             400,
             "PrincipalNotFound",
@@ -152,17 +168,20 @@ def _principal_type(call: Call, given: Fields, principal_id: str) -> str:
             "this case, set the role assignment principalType property to a value, such as ServicePrincipal, User, or "
             "Group.  See https://aka.ms/docs-principaltype",
         )
-    return kind or "ServicePrincipal"
+    return kind or _SERVICE_PRINCIPAL
 
 
 def _check_scope_exists(call: Call) -> None:
-    scope = parse_resource_id(call["scope"])
-    if not scope.group:
+    """Refuse a scope that is neither the root, nor the subscription, nor a group or resource that is there."""
+    cloud, scope = call.cloud, call["scope"]
+    if scopes.canonical(scope) in (scopes.ROOT, cloud.seed_data.subscription) or cloud.store.get(scope) is not None:
         return
-    if call.cloud.store.get(call.cloud.seed_data.group(scope.group)) is None:
-        raise errors.resource_group_not_found(scope.group)
-    if scope.names and call.cloud.store.get(call["scope"]) is None:
-        raise errors.resource_not_found(scope.type, scope.name, scope.group)
+    parts = parse_resource_id(scope)
+    if parts.group and cloud.store.get(cloud.seed_data.group(parts.group)) is None:
+        raise errors.resource_group_not_found(parts.group)
+    if parts.names:
+        raise errors.resource_not_found(parts.type, parts.name, parts.group)
+    raise errors.path_not_found(scope)
 
 
 def _update(call: Call, existing: RoleAssignment, properties: dict[str, Any]) -> Answer:

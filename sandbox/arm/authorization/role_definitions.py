@@ -20,6 +20,7 @@ from sandbox.state.store import Resource
 
 _COLLECTION = f"{{scope}}/providers/{ROLE_DEFINITION}"
 _DEFINITION = _COLLECTION + "/{name}"
+_WITHOUT_DATA_ACTIONS = "2015-07-01"  # of the versions of permissions
 _READ, _WRITE, _DELETE = (f"{ROLE_DEFINITION}/{action}" for action in ("read", "write", "delete"))
 
 operations = Operations(ROLE_DEFINITION, versions.AUTHORIZATION)
@@ -64,17 +65,19 @@ def put_definition(call: Call) -> Answer:
         call.require(_WRITE, scope)
     _check_name_is_free(call, name, properties["roleName"])
     now = timestamp(call.cloud.clock.now())
+    caller = call.caller.object_id
     properties |= {
         "createdOn": (before.created_on if before else None) or now,
         "updatedOn": now,
-        "createdBy": call.caller.object_id,
-        "updatedBy": call.caller.object_id,
+        "createdBy": (_authors(call, name)["createdBy"] if before else None) or caller,
+        "updatedBy": caller,
     }
-    definition_id = f"{call.cloud.seed_data.subscription}/providers/{ROLE_DEFINITION}/{name}"
-    body = {"id": definition_id, "name": name, "type": ROLE_DEFINITION, "properties": properties}
+    body = {"id": _kept_as(call, name), "name": name, "type": ROLE_DEFINITION, "properties": properties}
     call.cloud.store.put(Resource(body))
     call.cloud.roles.forget()
-    return Answer(201, _show(call.cloud.roles.by_id[name], call))
+    shown = _show(call.cloud.roles.by_id[name], call)
+    shown["properties"]["createdBy"] = None  # until it is read
+    return Answer(201, shown)
 
 
 @operations.operation("DELETE", _DEFINITION, action=None)
@@ -95,7 +98,7 @@ def delete_definition(call: Call) -> Answer:
             "There are existing role assignments referencing role (code: BadRequest).",
         )
     body = _show(role, call)
-    call.cloud.store.delete(f"{call.cloud.seed_data.subscription}/providers/{ROLE_DEFINITION}/{role.id}")
+    call.cloud.store.delete(_kept_as(call, role.id))
     call.cloud.roles.forget()
     return Answer(200, body)
 
@@ -106,7 +109,8 @@ def list_permissions(call: Call) -> Answer:
     cloud, scope = call.cloud, call["scope"]
     held = cloud.assignments.in_force(call.caller.object_id, scopes.ancestors(scope), cloud.clock.now())
     permissions = decisions.effective_permissions(held, cloud.roles.by_id, scope)
-    return Answer(200, {"value": [_show_permission(permission) for permission in permissions]})
+    with_data = call.api_version != _WITHOUT_DATA_ACTIONS
+    return Answer(200, {"value": [_show_permission(each, with_data=with_data) for each in permissions]})
 
 
 def _show(role: RoleDefinition, call: Call) -> dict[str, Any]:
@@ -122,8 +126,7 @@ def _show(role: RoleDefinition, call: Call) -> dict[str, Any]:
             "permissions": [_show_permission(permission) for permission in role.permissions],
             "createdOn": role.created_on,
             "updatedOn": role.updated_on,
-            "createdBy": None,
-            "updatedBy": None,
+            **_authors(call, role.id),
         },
         "id": f"{at}/providers/{ROLE_DEFINITION}/{role.id}",
         "type": ROLE_DEFINITION,
@@ -131,14 +134,27 @@ def _show(role: RoleDefinition, call: Call) -> dict[str, Any]:
     }
 
 
-def _show_permission(permission: Permission) -> dict[str, list[str]]:
+def _kept_as(call: Call, role_id: str) -> str:
+    return f"{call.cloud.seed_data.subscription}/providers/{ROLE_DEFINITION}/{role_id}"
+
+
+def _authors(call: Call, role_id: str) -> dict[str, str | None]:
+    """Return who made and who last changed a custom role; nobody, of a built-in one."""
+    kept = call.cloud.store.get(_kept_as(call, role_id))
+    return {name: None if kept is None else kept.properties.get(name) for name in ("createdBy", "updatedBy")}
+
+
+def _show_permission(permission: Permission, *, with_data: bool = True) -> dict[str, Any]:
     """Return one permission as ARM answers it."""
-    return {
-        "actions": list(permission.actions),
-        "notActions": list(permission.not_actions),
-        "dataActions": list(permission.data_actions),
-        "notDataActions": list(permission.not_data_actions),
-    }
+    shown: dict[str, Any] = {"actions": list(permission.actions), "notActions": list(permission.not_actions)}
+    if with_data:
+        shown |= {
+            "dataActions": list(permission.data_actions),
+            "notDataActions": list(permission.not_data_actions),
+        }
+    if permission.condition is not None:
+        shown |= {"condition": permission.condition, "conditionVersion": "2.0"}
+    return shown
 
 
 def _concerns(role: RoleDefinition, scope: str) -> bool:

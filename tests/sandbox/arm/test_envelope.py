@@ -7,9 +7,11 @@ import ssl
 import pytest
 import requests
 
+from tests.support.desk import Desk
 from tests.support.sandbox import RunningSandbox
 
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+GRANTS = "/providers/Microsoft.Authorization/roleAssignments"
 GROUP = "/subscriptions/{s}/resourceGroups/myResourceGroupVM"
 
 
@@ -23,7 +25,24 @@ def error_of(response: requests.Response) -> tuple[int, str]:
 @pytest.mark.parametrize(
     ("method", "path", "version", "status", "code"),
     [
-        ("GET", "/nowhere", "2024-07-01", 404, "NotFound"),
+        ("GET", "/nowhere", "2024-07-01", 404, "MissingSubscription"),
+        (
+            "GET",
+            f"/subscription/{{s}}{GRANTS}",
+            "2022-04-01",
+            404,
+            "MissingSubscription",
+        ),
+        ("GET", f"/{{s}}{GRANTS}", "2022-04-01", 404, "MissingSubscription"),
+        (
+            "GET",
+            f"/C:/Program Files/Git/subscriptions/{{s}}{GRANTS}",
+            "2022-04-01",
+            404,
+            "MissingSubscription",
+        ),
+        ("GET", GROUP, "2024-13-01", 400, "InvalidApiVersionParameter"),
+        ("GET", GROUP, "2099-01-01x", 400, "InvalidApiVersionParameter"),
         ("GET", "/", "2024-07-01", 404, "NotFound"),
         ("GET", GROUP + "/providers/Contoso.Nothing/things/a", "2024-07-01", 404, "InvalidResourceNamespace"),
         ("GET", GROUP + "/providers/Microsoft.Compute/ufos/a", "2024-07-01", 404, "InvalidResourceType"),
@@ -56,6 +75,37 @@ def test_what_is_not_there_is_refused_in_arms_words(
     body = {"location": "eastus"} if method == "PUT" else None
     response = sandbox.arm(method, path.replace("{s}", sandbox.seed_data.subscription_id), body, version=version)
     assert error_of(response) == (status, code)
+
+
+@pytest.mark.parametrize("version", ["2099-01-01", "2099-01-01-preview", "2099-01-01-Preview"])
+def test_a_newer_version_of_a_known_type_is_served(desk: Desk, version: str) -> None:
+    identity = f"{desk.group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/ID1"
+    assert desk.ask("PUT", identity, {"location": "eastus"}, version=version).status == 201
+    assert desk.ask("GET", desk.group, version=version).status == 200
+
+
+@pytest.mark.parametrize("shape", ["/{path}", "{path}//", "{group}/providers//{rest}", "{group}//providers///{rest}"])
+def test_several_slashes_in_a_path_are_one(desk: Desk, shape: str) -> None:
+    rest = "Microsoft.Network/virtualNetworks/net"
+    path = f"{desk.group}/providers/{rest}"
+    body = {"location": "eastus", "properties": {"addressSpace": {"addressPrefixes": ["10.1.0.0/16"]}}}
+    assert desk.ask("PUT", path, body, version="2024-05-01").status == 201
+    found = desk.ask("GET", shape.format(path=path, group=desk.group, rest=rest), version="2024-05-01")
+    assert (found.status, found.body["id"]) == (200, path)
+
+
+def test_slashes_do_not_lead_past_the_gate(desk: Desk) -> None:
+    reader = desk.caller("reader")
+    desk.grant(reader, "acdd72a7-3385-48ef-bd42-f606fba81ae7", desk.group)
+    for group, status in (("myResourceGroupVM", 200), ("contosoPayroll", 403)):
+        path = f"{desk.subscription}//resourceGroups//{group}"
+        assert desk.ask("GET", path, version="2024-07-01", caller=reader).status == status
+
+
+@pytest.mark.parametrize("below", ["/../contosoPayroll", "/./resources", "/resources/..", "/."])
+def test_dots_lead_nowhere(desk: Desk, below: str) -> None:
+    answer = desk.ask("GET", desk.group + below, version="2024-07-01")
+    assert (answer.status, answer.body["error"]["code"]) == (404, "NotFound")
 
 
 def test_an_api_version_is_required(sandbox: RunningSandbox) -> None:

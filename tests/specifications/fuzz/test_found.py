@@ -24,7 +24,7 @@ FOUND: dict[str, tuple[str, str, Any, str, int, str]] = {
         "GET", "<g>/providers/Contoso/providers", None, "2024-07-01", 404, "InvalidResourceNamespace",
     ),
     "a scope that begins with nothing known": (
-        "PUT", f"/contoso{READER[:-36]}{GUID}", {"properties": ROLE}, "2022-04-01", 404, "NotFound",
+        "PUT", f"/contoso{READER[:-36]}{GUID}", {"properties": ROLE}, "2022-04-01", 404, "MissingSubscription",
     ),
     "subscriptions without an id for a scope": (
         "PUT", f"/subscriptions{READER[:-36]}{GUID}", {"properties": ROLE}, "2022-04-01", 400, "InvalidSubscriptionId",

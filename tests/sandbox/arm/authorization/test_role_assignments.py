@@ -108,6 +108,80 @@ def test_what_cannot_be_granted(sandbox: RunningSandbox, change: dict[str, Any],
     assert (response.status_code, response.json()["error"]["code"]) == (status, code)
 
 
+@pytest.mark.parametrize(
+    ("below", "code"),
+    [
+        ("/a/../b", "NotFound"),
+        ("/providers/Microsoft.Compute/virtualMachines", "NotFound"),
+        ("/providers/Microsoft.Compute/virtualMachines/none", "ResourceNotFound"),
+        ("/providers/Microsoft.Compute/virtualMachines/myVM/extensions/none", "ResourceNotFound"),
+        ("/things/none", "NotFound"),
+    ],
+)
+def test_nothing_is_granted_where_nothing_can_be(sandbox: RunningSandbox, below: str, code: str) -> None:
+    group = sandbox.seed_data.group("myResourceGroupVM")
+    for scope in (group, sandbox.seed_data.subscription):
+        path = f"{scope}{below}/providers/Microsoft.Authorization/roleAssignments/{NAME}"
+        url = f"{sandbox.endpoint}{path}?api-version=2022-04-01"
+        properties = {"roleDefinitionId": role_id(sandbox), "principalId": NAME, "principalType": "User"}
+        request = requests.Request("PUT", url, json={"properties": properties})
+        request.headers["Authorization"] = f"Bearer {sandbox.token()}"
+        prepared = sandbox.session.prepare_request(request)
+        prepared.url = url  # as it is, dots and all
+        response = sandbox.session.send(prepared)
+        assert (response.status_code, response.json()["error"]["code"]) == (404, code)
+
+
+@pytest.mark.parametrize("kind", ["User", "group", "Device"])
+def test_a_principals_type_is_the_one_that_it_has(sandbox: RunningSandbox, kind: str) -> None:
+    principal, _ = sandbox.add_principal("app")
+    response = grant(sandbox, principal.object_id, principalType=kind)
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "UnmatchedPrincipalType")
+    assert response.json()["error"]["message"] == (
+        f"The PrincipalId '{principal.object_id.replace('-', '')}' has type 'ServicePrincipal' , which is different "
+        f"from specified PrinciaplType '{kind.capitalize()}'."
+    )
+    assert grant(sandbox, principal.object_id, principalType="servicePrincipal").status_code == 201
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"principalId eq {NAME}",
+        f"atScope() and principalId eq '{NAME}'",
+        f"principalId eq '{NAME}' and atScope()",
+        "atScope() and atScope()",
+        f"principalId eq '{NAME}' and assignedTo('{NAME}')",
+        "atScope() and",
+        "roleName eq 'Reader'",
+    ],
+)
+def test_filters_that_azure_does_not_have(sandbox: RunningSandbox, text: str) -> None:
+    path = f"{sandbox.seed_data.subscription}/providers/Microsoft.Authorization/roleAssignments?$filter={text}"
+    response = sandbox.arm("GET", path)
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "UnsupportedQuery")
+    assert response.json()["error"]["message"] == (
+        f"The filter '{text}' is not supported. Supported filters are either 'atScope()' or 'principalId eq "
+        "'{value}' or assignedTo('{value}')'."
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "atScope()", "ATSCOPE()", "principalId eq '{id}'", "assignedTo('{id}')", "atScope() and assignedTo('{id}')"],
+)
+def test_filters_that_azure_has(sandbox: RunningSandbox, text: str) -> None:
+    text = text.replace("{id}", sandbox.seed_data.operator_object_id)
+    path = f"{sandbox.seed_data.subscription}/providers/Microsoft.Authorization/roleAssignments?$filter={text}"
+    assert len(sandbox.arm("GET", path).json()["value"]) == 1
+
+
+def test_permissions_had_no_data_actions_at_first(sandbox: RunningSandbox) -> None:
+    path = f"{sandbox.seed_data.subscription}/providers/Microsoft.Authorization/permissions"
+    assert sandbox.arm("GET", path, version="2015-07-01").json()["value"] == [{"actions": ["*"], "notActions": []}]
+    assert "dataActions" in sandbox.arm("GET", path, version="2022-04-01").json()["value"][0]
+
+
 def test_an_unknown_principal_is_named_without_dashes(sandbox: RunningSandbox) -> None:
     message = grant(sandbox, "00000000-0000-0000-0000-000000000001").json()["error"]["message"]
     assert message.startswith(
@@ -165,7 +239,9 @@ def test_only_who_may_grant_grants(sandbox: RunningSandbox) -> None:
         sandbox.seed_data.subscription,
         NAME,
         RoleAssignmentCreateParameters(
-            role_definition_id=role_id(sandbox, CONTRIBUTOR), principal_id=principal.object_id
+            role_definition_id=role_id(sandbox, CONTRIBUTOR),
+            principal_id=principal.object_id,
+            principal_type="ServicePrincipal",
         ),
     )
     client = sandbox.client(AuthorizationManagementClient, sandbox.credential(principal.client_id, secret))
@@ -174,7 +250,9 @@ def test_only_who_may_grant_grants(sandbox: RunningSandbox) -> None:
             sandbox.seed_data.group("contosoPayroll"),
             str(uuid.uuid4()),
             RoleAssignmentCreateParameters(
-                role_definition_id=role_id(sandbox, CONTRIBUTOR), principal_id=principal.object_id
+                role_definition_id=role_id(sandbox, CONTRIBUTOR),
+                principal_id=principal.object_id,
+                principal_type="ServicePrincipal",
             ),
         )
     assert refused.value.status_code == 403

@@ -1,12 +1,13 @@
 """Role definitions through the SDK's client: found by name, and custom roles that count."""
 
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from azure.mgmt.authorization import AuthorizationManagementClient
 
-from rbac.roles import OWNER
+from rbac.roles import OWNER, Permission
 from tests.support.desk import Desk, code
 from tests.support.sandbox import RunningSandbox
 
@@ -140,3 +141,28 @@ def test_a_role_is_read_only_where_it_can_be_assigned_or_above(desk: Desk) -> No
         for scope in (desk.group, there, desk.subscription)
     }
     assert found == {desk.group: 404, there: 200, desk.subscription: 200}
+
+
+def test_who_made_a_role_and_who_changed_it_last(desk: Desk) -> None:
+    path = f"{desk.subscription}/providers/Microsoft.Authorization/roleDefinitions/{ROLE}"
+    wanted = {"roleName": "Ours", "assignableScopes": [desk.subscription], "permissions": [{"actions": ["*/read"]}]}
+    other = desk.caller("other")
+    desk.grant(other, OWNER, desk.subscription)
+    for caller in (desk.owner, other):
+        made = desk.ask("PUT", path, {"properties": wanted}, version="2022-04-01", caller=caller).body["properties"]
+        assert (made["createdBy"], made["updatedBy"]) == (None, caller.object_id)
+    listed = desk.ask("GET", path.rpartition("/")[0], version="2022-04-01").body["value"]
+    [ours] = [role["properties"] for role in listed if role["name"] == ROLE]
+    assert (ours["createdBy"], ours["updatedBy"]) == (desk.owner.object_id, other.object_id)
+    assert all(role["properties"]["createdBy"] is None for role in listed if role["name"] != ROLE)
+
+
+def test_a_condition_is_shown_with_its_version(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    permission = Permission(actions=("*/read",), condition="@Resource[x] StringEquals 'y'")
+    role = replace(desk.cloud.roles.by_id[OWNER], id=ROLE, permissions=(permission,))
+    monkeypatch.setattr(desk.cloud.roles, "_built_in", {ROLE: role})
+    desk.cloud.roles.forget()
+    desk.grant(desk.owner, ROLE, desk.subscription)
+    path = f"{desk.subscription}/providers/Microsoft.Authorization/permissions"
+    [shown] = desk.ask("GET", path, version="2022-04-01").body["value"]
+    assert (shown["condition"], shown["conditionVersion"]) == (permission.condition, "2.0")

@@ -5,6 +5,7 @@ from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.mgmt.resource.resources import ResourceManagementClient
 from azure.mgmt.resource.resources.models import ResourceGroup, ResourceGroupPatchable
 
+from tests.support.desk import Desk, code
 from tests.support.sandbox import RunningSandbox
 
 
@@ -110,10 +111,31 @@ def test_each_caller_sees_only_what_they_may_read(sandbox: RunningSandbox) -> No
         sandbox.seed_data.group("contosoPayroll"),
         "11111111-2222-3333-4444-555555555555",
         RoleAssignmentCreateParameters(
-            role_definition_id=reader + "acdd72a7-3385-48ef-bd42-f606fba81ae7", principal_id=principal.object_id
+            role_definition_id=reader + "acdd72a7-3385-48ef-bd42-f606fba81ae7",
+            principal_id=principal.object_id,
+            principal_type="ServicePrincipal",
         ),
     )
     assert [group.name for group in stranger.resource_groups.list()] == ["contosoPayroll"]
     assert [resource.name for resource in stranger.resources.list()] == []
     with pytest.raises(HttpResponseError, match="AuthorizationFailed"):
         stranger.resource_groups.get("myResourceGroupVM")
+
+
+@pytest.mark.parametrize(
+    ("tags", "error"),
+    [
+        ({"a" * 513: ""}, "InvalidTagNameLength"),
+        ({"a": "b" * 257}, "InvalidTagValueLength"),
+        *(({f"a{character}": ""}, "InvalidTagNameCharacters") for character in "<>%&\\?/"),
+        ({"": ""}, "InvalidTagNameCharacters"),
+        ({"Team": "a", "team": "b"}, "InvalidRequestContent"),
+    ],
+)
+def test_tags_that_azure_refuses(desk: Desk, tags: dict[str, str], error: str) -> None:
+    identity = f"{desk.group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/ID1"
+    for path, version in ((f"{desk.subscription}/resourceGroups/new", "2024-07-01"), (identity, "2024-11-30")):
+        answer = desk.ask("PUT", path, {"location": "eastus", "tags": tags}, version=version)
+        assert (answer.status, code(answer)) == (400, error)
+        good = {"location": "eastus", "tags": {"a" * 512: "b" * 256, "c.d:e*f+": "<>%&?/"}}
+        assert desk.ask("PUT", path, good, version=version).status == 201
