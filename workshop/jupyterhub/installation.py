@@ -22,8 +22,7 @@ from workshop.paths import ROOT
 
 ENVIRONMENT = ROOT / ".venv-hub"
 _HERE = Path(__file__).parent
-_LOCK = ROOT / "requirements.txt"
-_CONSTRAINTS = _HERE / "constraints.txt"
+REQUIREMENTS = (ROOT / "requirements.txt", _HERE / "requirements.txt")  # the course's and, besides, the hub's
 _PROXY_FILES = ("package.json", "package-lock.json")
 _MINORS = (11, 12, 13, 14)  # of Python 3, for which requirements.txt is resolved
 _WINDOWS = sys.platform == "win32"
@@ -86,8 +85,9 @@ def _install(found: Installation) -> None:
     path = found.path
     shutil.rmtree(path, ignore_errors=True)
     _run([*_uv("venv"), "--python", _interpreter(), str(path)])
-    constraints = ["--constraint", str(_LOCK), "--constraint", str(_CONSTRAINTS)]
-    _run([*_uv("pip", "install"), "--python", str(found.python), *constraints, "--editable", f"{ROOT}[hub]"])
+    install_packages(found.python, REQUIREMENTS)
+    link = ["--no-deps", "--no-build-isolation", "--editable", str(ROOT)]  # what builds it is among the packages
+    _run([*_uv("pip", "install"), "--python", str(found.python), *link])
     proxy = path / "proxy"
     proxy.mkdir()
     for name in _PROXY_FILES:
@@ -96,9 +96,18 @@ def _install(found: Installation) -> None:
     found.stamp.write_text(_wanted())
 
 
+def install_packages(python: Path, requirements: Sequence[Path]) -> None:
+    """Install just what the files name, each package by its version and a hash of its content.
+
+    Raises:
+        WorkshopError: A package is not to be had, has no hash there, or is not what the hash says.
+    """
+    _run([*_uv("pip", "sync"), "--python", str(python), "--require-hashes", *map(str, requirements)])
+
+
 def _wanted() -> str:
     """Return a text that changes with whatever is to be installed."""
-    files = (_LOCK, _CONSTRAINTS, ROOT / "pyproject.toml", *(_HERE / name for name in _PROXY_FILES))
+    files = (*REQUIREMENTS, ROOT / "pyproject.toml", *(_HERE / name for name in _PROXY_FILES))
     content = b"\0".join(file.read_bytes() for file in files)
     return hashlib.sha256(content + f"{_interpreter()} {sys.version} {ROOT}".encode()).hexdigest()
 

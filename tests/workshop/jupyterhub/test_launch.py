@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,11 +10,8 @@ from tests.workshop.classroom.lesson import class_of, learner
 from workshop import jupyterhub
 from workshop.classroom.folder import ClassFolder
 from workshop.cli import main
-from workshop.errors import UsageError, WorkshopError
-from workshop.jupyterhub import installation as installing
-from workshop.jupyterhub.installation import why_not
+from workshop.errors import UsageError
 from workshop.jupyterhub.launch import HubAddress, hub_environment
-from workshop.paths import ROOT
 
 HERE = Path(jupyterhub.__file__).parent
 PEM = Path("some.pem")
@@ -71,40 +65,3 @@ def test_before_anybody_can_sign_in_there_is_no_hub(tmp_path: Path, capsys: pyte
     assert main(["hub", "--folder", str(folder.path)]) == 2
     assert "Before this comes: python -m workshop provision --yes" in capsys.readouterr().err
     assert main(["hub", "--folder", str(folder.path), "--url", "http://0.0.0.0:80"]) == 2
-
-
-def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert "sudo apt install npm" in why_not()
-    with pytest.raises(WorkshopError, match="needs node and npm"):
-        installing.ensure_installed(tmp_path / "hub")
-    monkeypatch.setattr(installing, "_WINDOWS", True)
-    assert "WSL" in why_not()
-
-
-def test_what_is_installed_is_told_apart_by_what_it_was_made_of(installation: installing.Installation) -> None:
-    before = installation.stamp.stat().st_mtime_ns
-    done = subprocess.run(
-        [sys.executable, "-m", "workshop", "hub", "--install"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert "JupyterHub is installed" in done.stdout and "once" not in done.stdout
-    assert installation.stamp.stat().st_mtime_ns == before
-
-
-def test_the_constraints_name_what_the_lock_does_not() -> None:
-    def names(path: Path) -> set[str]:
-        lines = path.read_text("utf-8").splitlines()
-        return {line.partition("==")[0].lower() for line in lines if "==" in line and not line.startswith(("#", " "))}
-
-    own, locked = names(HERE / "constraints.txt"), names(ROOT / "requirements.txt")
-    assert "jupyterhub" in own
-    assert not own & locked
-
-
-def test_the_environment_has_the_locked_versions(installation: installing.Installation) -> None:
-    code = "import jupyterhub, jupyterlab, azure.identity; print(jupyterhub.__version__, jupyterlab.__version__)"
-    told = subprocess.run(
-        [installation.python, "-c", code], capture_output=True, text=True, check=True, cwd=os.sep
-    ).stdout.split()
-    assert f"jupyterhub=={told[0]}" in (HERE / "constraints.txt").read_text()
-    assert f"jupyterlab=={told[1]}" in (ROOT / "requirements.txt").read_text()
