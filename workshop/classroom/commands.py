@@ -28,6 +28,7 @@ from workshop.classroom.provision import MACHINE, Outcome, Provisioning, Reporte
 from workshop.classroom.removal import Removal, Reset, plan_removal, remove, reset
 from workshop.classroom.roster import Classroom, Learner
 from workshop.errors import UsageError, WorkshopError
+from workshop.terminal import open_console
 
 _MARKS = {Status.DONE: "✓", Status.OPEN: "·", Status.UNKNOWN: "?", Status.WRONG: "!"}
 _PLAIN = {Status.DONE: "x", Status.OPEN: ".", Status.UNKNOWN: "?", Status.WRONG: "!"}  # where a terminal has no ✓
@@ -247,8 +248,8 @@ def _show_sign_in(console: Console, folder: ClassFolder, learner: Learner) -> No
 
 def make_console() -> Console:
     """Return the console to print on; wide where the output goes to a file."""
-    console = Console(markup=False, highlight=False)
-    return console if console.is_terminal else Console(markup=False, highlight=False, width=_WIDE)
+    console = open_console(markup=False, highlight=False)
+    return console if console.is_terminal else open_console(markup=False, highlight=False, width=_WIDE)
 
 
 def plan_table(classroom: Classroom) -> Table:

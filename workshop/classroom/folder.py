@@ -19,7 +19,7 @@ from typing import Any
 
 from workshop.classroom.roster import TRAINER, Classroom, Learner
 from workshop.errors import UsageError
-from workshop.files import make_private_folder, notebook_text, read_notebook, write_private, write_whole
+from workshop.files import csv_text, make_private_folder, notebook_text, read_notebook, write_private, write_whole
 from workshop.notebooks.series import Notebook, find_series
 
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is read as something else
@@ -156,11 +156,8 @@ def write_passwords(path: Path, learners: Sequence[Learner]) -> int:
     """
     known = read_passwords(path)
     people = [("(trainer)", TRAINER), *((learner.name, learner.handle) for learner in learners)]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_HEADINGS)
-    writer.writerows((name, sign_in, known.get(sign_in) or new_password()) for name, sign_in in people)
-    write_private(path, text.getvalue())
+    rows = [(name, sign_in, known.get(sign_in) or new_password()) for name, sign_in in people]
+    write_private(path, csv_text([_HEADINGS, *rows]))
     return sum(sign_in not in known for _, sign_in in people)
 
 

@@ -247,13 +247,15 @@ class LatestSnapshot:
             return self._last
 
 
-_LATEST = web.AppKey("state", LatestSnapshot)
+_LATEST = web.AppKey("latest", LatestSnapshot)
+_TOKEN = web.AppKey("token", str)
 
 
-def make_app(look: Callable[[], Snapshot], every: float) -> web.Application:
-    """Return the page as an application of aiohttp."""
+def make_app(look: Callable[[], Snapshot], every: float, token: str) -> web.Application:
+    """Return the page as an application of aiohttp, for whoever knows the token."""
     app = web.Application(middlewares=[_only_from_here])
     app[_LATEST] = LatestSnapshot(look, every)
+    app[_TOKEN] = token
     app.router.add_get("/", _page)
     app.router.add_get("/state", _state)
     return app
@@ -266,16 +268,17 @@ async def serve(look: Callable[[], Snapshot], every: float, port: int, ready: Ca
         look: takes a snapshot.
         every: seconds between two of them.
         port: where; 0 for a free one.
-        ready: is told the page's address.
+        ready: is called with the page's address; the token in it is what lets one see the page.
 
     Raises:
         WorkshopError: The port is taken.
     """
-    runner = web.AppRunner(make_app(look, every), access_log=None, shutdown_timeout=1)
+    token = secrets.token_urlsafe(32)
+    runner = web.AppRunner(make_app(look, every, token), access_log=None, shutdown_timeout=1)
     await runner.setup()
     try:
         await web.TCPSite(runner, HOST, port).start()
-        ready(f"http://{HOST}:{runner.addresses[0][1]}/")
+        ready(f"http://{HOST}:{runner.addresses[0][1]}/?token={token}")
         await asyncio.Event().wait()
     except OSError as error:
         raise WorkshopError(f"The page cannot be served on port {port}: {error.strerror}.") from error
@@ -285,9 +288,15 @@ async def serve(look: Callable[[], Snapshot], every: float, port: int, ready: Ca
 
 @web.middleware
 async def _only_from_here(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer to this computer's own names only, so that no website can read the page by a name that leads here."""
+    """Answer those who know the token, which other users of this computer do not, and by its own names only.
+
+    A website could read the page, else, by a name of its own that leads here.
+    """
     if request.url.host not in (HOST, "localhost"):
         raise web.HTTPForbidden(text="This page is for this computer only.")
+    given = request.query.get("token", "").encode("utf-8", "surrogatepass")
+    if not secrets.compare_digest(given, request.app[_TOKEN].encode()):
+        raise web.HTTPForbidden(text="Open the whole address that the command has printed, with its token.")
     response = await handler(request)
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Cache-Control"] = "no-store"

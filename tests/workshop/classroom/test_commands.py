@@ -215,6 +215,25 @@ def test_what_changes_something_is_for_the_learner_of_that_handle(lesson: Lesson
     assert "may be Maria (m1) or Maria Smith (maria)" in capsys.readouterr().err
 
 
+def test_what_a_name_says_to_a_terminal_is_not_printed(lesson: Lesson, capsys: Capture) -> None:
+    names = ["Ada\x1b]0;pwned\x07 One", "Grace \x1b[2J[red]Two[/red]", "José \x9b31m Three", "Lin \x1bP+q\x1b\\ Four"]
+    (lesson.path / "friday.csv").write_text(
+        "\n".join(["name,handle", *(f"{n},h{i}" for i, n in enumerate(names))]), "utf-8"
+    )
+    for command in (
+        ("plan", str(lesson.path / "friday.csv")),
+        ("provision",),
+        ("progress",),
+        ("help", "h1"),
+        ("reset", "h1"),
+    ):
+        assert lesson.run(*command) == 0
+    assert lesson.run("help", "h") == 2
+    said = capsys.readouterr()
+    assert "[red]Two[/red]" in said.out
+    assert not set("\x1b\x07\x9b") & set(said.out + said.err)
+
+
 def test_reset_renews_a_credential_if_asked(lesson: Lesson) -> None:
     assert lesson.run("provision", "--yes", "ada-lovelace") == 0
     before = lesson.folder.of(lesson.learner("ada")).read_environment()

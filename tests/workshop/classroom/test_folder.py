@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import csv
+import io
+import re
 import stat
 import subprocess
 import sys
@@ -94,6 +97,18 @@ def test_passwords_stay_and_new_learners_get_one(tmp_path: Path) -> None:
     assert {**second, **first} == second
     write_passwords(path, [learner(2, "grace", "Grace")])
     assert read_passwords(path).keys() == {"trainer", "grace"}
+
+
+def test_no_name_is_a_formula_in_the_list(tmp_path: Path) -> None:
+    path = tmp_path / "sign-ins.csv"
+    names = ['=HYPERLINK("https://evil.example","Ada")', "+1", "-1", "@SUM(1)", "\t=1", "Ada;=1"]
+    learners = [learner(number, f"learner-{number}", name) for number, name in enumerate(names, start=1)]
+    write_passwords(path, learners)
+    rows = list(csv.DictReader(io.StringIO(path.read_text("utf-8"))))
+    assert [row["sign-in"] for row in rows] == ["trainer", *(each.handle for each in learners)]
+    shown = [part for row in rows for cell in row.values() for part in re.split(r"[;\t]", cell)]
+    assert not [part for part in shown if part.strip().startswith(("=", "+", "-", "@"))]
+    assert write_passwords(path, learners) == 0  # they are who they were
 
 
 def test_passwords_are_drawn() -> None:

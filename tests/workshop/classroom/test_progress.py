@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -186,10 +187,15 @@ def page(look: Any, every: float = 0.05) -> Iterator[str]:
         loop.close()
 
 
+def state_of(address: str) -> str:
+    """The address of what the page asks for."""
+    return address.replace("/?", "/state?")
+
+
 def test_the_page_shows_the_class_of_this_moment(running_lesson: Lesson) -> None:
     clients, classroom = running_lesson.clients(), running_lesson.classroom
     with page(lambda: take_snapshot(clients, classroom)) as address:
-        state = requests.get(f"{address}state", timeout=10).json()
+        state = requests.get(state_of(address), timeout=10).json()
     assert [each["name"] for each in state["learners"]] == ["Ada Lovelace", "Grace Hopper", "José Álvarez"]
     assert state["learners"][0]["states"] == ["done"] * 3 + ["open"] * 3 + ["unknown"] * 2
     assert [step["title"] for step in state["milestones"]] == [step.title for step in MILESTONES]
@@ -201,13 +207,27 @@ def test_the_page_shows_the_class_of_this_moment(running_lesson: Lesson) -> None
 def test_it_needs_nothing_from_elsewhere_and_no_other_site_may_use_it() -> None:
     with page(snapshot) as address:
         answer = requests.get(address, timeout=10)
-        spoofed = requests.get(f"{address}state", headers={"Host": "evil.example"}, timeout=10)
+        spoofed = requests.get(state_of(address), headers={"Host": "evil.example"}, timeout=10)
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'nonce-")
     nonce = answer.headers["Content-Security-Policy"].split("nonce-")[1].split("'")[0]
     assert answer.text.count(f'nonce="{nonce}"') == 2
     assert "{{" not in answer.text
     assert "http://" not in answer.text and "https://" not in answer.text
     assert spoofed.status_code == 403
+
+
+def test_it_is_shown_to_those_who_have_its_address() -> None:
+    with page(snapshot) as address, page(snapshot) as another:
+        whole, without, wrong = address, address.partition("?")[0], address[:-1] + ("b" if address[-1] == "a" else "a")
+        others = address.partition("?")[0] + "?" + another.partition("?")[2]
+        answers = [requests.get(each, timeout=10) for each in (whole, without, wrong, others)]
+        states = [requests.get(state_of(each), timeout=10) for each in (whole, wrong, others)]
+        states.append(requests.get(f"{without}state", timeout=10))
+    assert [answer.status_code for answer in answers] == [200, 403, 403, 403]
+    assert [answer.status_code for answer in states] == [200, 403, 403, 403]
+    assert "Ada" not in "".join(answer.text for answer in states[1:])
+    token = whole.partition("?token=")[2]
+    assert len(token) == 43 and token not in answers[0].text
 
 
 def test_it_listens_on_this_computer_only() -> None:
@@ -225,7 +245,7 @@ def test_what_cannot_be_asked_is_said_with_what_was_known_last() -> None:
         return answer
 
     with page(look, every=0) as address:
-        first, second, third = (requests.get(f"{address}state", timeout=10).json() for _ in range(3))
+        first, second, third = (requests.get(state_of(address), timeout=10).json() for _ in range(3))
     assert first == {"error": "Nothing answers.", "every": 0}
     assert second["error"] == "" and len(second["learners"]) == 1
     assert third["error"] == "Gone." and third["learners"] == second["learners"]
@@ -260,6 +280,6 @@ def test_a_browser_draws_it() -> None:
 
 def test_a_port_that_is_taken_is_named() -> None:
     with page(snapshot) as address:
-        port = int(address.rstrip("/").rpartition(":")[2])
+        port = urlsplit(address).port or 0
         with pytest.raises(WorkshopError, match=f"port {port}"):
             asyncio.run(serve(snapshot, 1, port, print))
