@@ -21,6 +21,7 @@ from workshop.classroom.clients import Clients, refusals_in_words
 from workshop.classroom.roster import SANDBOX, Classroom, Learner
 
 _MADE_BY = "managed-identity-class"
+_APPLICATION = "Application"  # Graph's word for a service principal that is no managed identity
 _CLASS, _LEARNER, _MADE_AT = "class", "learner", "made-at"
 Item = TypeVar("Item")
 Named = TypeVar("Named", VirtualMachine, Identity)
@@ -117,7 +118,7 @@ def take_inventory(clients: Clients) -> Inventory:
         "machines": clients.compute.virtual_machines.list_all,
         "identities": clients.identities.user_assigned_identities.list_by_subscription,
         "assignments": clients.authorization.role_assignments.list_for_subscription,
-        "principals": lambda: _principals(clients),
+        "principals": lambda: applications(clients).items(),
     }
     with ThreadPoolExecutor(len(lists), "inventory") as pool:
         asked = {what: pool.submit(_listed, ask) for what, ask in lists.items()}
@@ -131,6 +132,22 @@ def take_inventory(clients: Clients) -> Inventory:
         taken_at=taken_at,
         seconds=time.perf_counter() - began,
     )
+
+
+def applications(clients: Clients) -> dict[str, Principal]:
+    """Return the sandbox's service principals by name; none on Azure.
+
+    Managed identities are not among them: a learner names their own, and so might name one like another learner.
+
+    Raises:
+        RefusedError: The sandbox refused.
+    """
+    if clients.connection.target != SANDBOX:
+        return {}
+    listed = clients.local("GET", "principals")["value"]
+    return {
+        each["name"]: Principal(each["objectId"], each["clientId"]) for each in listed if each["kind"] == _APPLICATION
+    }
 
 
 def group_name(resource_id: str) -> str:
@@ -194,13 +211,6 @@ def _by_key(items: Iterable[Item], key: Callable[[Item], str]) -> dict[str, list
     for item in items:
         found[key(item).casefold()].append(item)
     return dict(found)
-
-
-def _principals(clients: Clients) -> list[tuple[str, Principal]]:
-    if clients.connection.target != SANDBOX:
-        return []
-    listed = clients.local("GET", "principals")["value"]
-    return [(each["name"], Principal(each["objectId"], each["clientId"])) for each in listed]
 
 
 def _named(found: Sequence[Named], name: str) -> Named | None:

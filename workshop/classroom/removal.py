@@ -16,6 +16,7 @@ from workshop.classroom.clients import Clients, refusals_in_words
 from workshop.classroom.folder import set_aside
 from workshop.classroom.inventory import (
     Inventory,
+    applications,
     group_name,
     learner_of,
     made_at,
@@ -171,8 +172,5 @@ def _contents(clients: Clients) -> dict[str, Counter[str]]:
 
 def _principals(clients: Clients, classroom: Classroom) -> list[tuple[str, str]]:
     """Return name and learner's handle of the principals that were made for the class."""
-    if not classroom.in_sandbox:
-        return []
     prefix = principal_prefix(classroom.name)
-    names = [str(each["name"]) for each in clients.local("GET", "principals")["value"]]
-    return [(name, name.removeprefix(prefix)) for name in names if name.startswith(prefix)]
+    return [(name, name.removeprefix(prefix)) for name in applications(clients) if name.startswith(prefix)]

@@ -11,6 +11,7 @@ import nbformat
 import pytest
 from azure.core.exceptions import ClientAuthenticationError
 from azure.mgmt.compute import ComputeManagementClient
+from azure.mgmt.compute.models import VirtualMachineIdentity, VirtualMachineUpdate
 from azure.mgmt.msi import ManagedServiceIdentityClient
 from azure.mgmt.msi.models import Identity
 from azure.mgmt.resource.resources import ResourceManagementClient
@@ -160,6 +161,26 @@ def test_a_lost_credential_is_replaced_by_another(lesson: Lesson) -> None:
     assert list(lesson.client_of("ada", ResourceManagementClient).resource_groups.list())
     with pytest.raises(ClientAuthenticationError):
         lesson.sandbox.credential(lost["AZURE_CLIENT_ID"], lost["AZURE_CLIENT_SECRET"]).get_token(SCOPE)
+
+
+def test_an_identity_named_like_a_learner_is_not_taken_for_them(lesson: Lesson, capsys: Capture) -> None:
+    """A machine's own identity has the machine's name, and that may be any learner's principal's."""
+    assert lesson.run("plan", str(lesson.path / "friday.csv"), "--vm-name", "class.friday.{handle}") == 0
+    assert lesson.run("provision", "--yes", "ada-lovelace", "jose-alvarez") == 0
+    for who in ("ada", "jose"):
+        learner = lesson.learner(who)
+        machines = lesson.client_of(who, ComputeManagementClient).virtual_machines
+        block = VirtualMachineUpdate(identity=VirtualMachineIdentity(type="SystemAssigned"))
+        changed = machines.begin_update(learner.resource_group, learner.vm_name, block).result()
+        assert changed.identity is not None
+        found = take_inventory(lesson.clients()).principal_of(lesson.classroom, learner)
+        assert found not in ("", changed.identity.principal_id)
+    capsys.readouterr()
+    assert lesson.run("provision", "ada-lovelace", "jose-alvarez") == 0
+    assert "All 2 learners have what they need." in capsys.readouterr().out
+    assert lesson.run("clean-up", "--yes") == 0
+    assert "0 failed" in capsys.readouterr().out
+    assert not [name for name in take_inventory(lesson.clients()).principals if name.startswith("class.")]
 
 
 def test_one_learners_failure_is_nobody_elses(lesson: Lesson, capsys: Capture) -> None:
