@@ -212,3 +212,13 @@ def test_stock_papermill_runs_one_alone_from_any_folder(
     assert "The identity ID7 was not there yet" in (tmp_path / "out.ipynb").read_text("utf-8")
     path = at_sandbox.seed_data.group(GROUP) + IDENTITY.replace("ID1", "ID7")
     assert get(at_sandbox, path, "2024-11-30")["name"] == "ID7"
+
+
+def test_a_role_is_known_by_its_guid_wherever_it_was_looked_up(at_sandbox: RunningSandbox) -> None:
+    """The id of one role begins with the scope at which somebody asked for it, in the case that they wrote it in."""
+    variables = run("03_grant_access", stop_after="create-grant")
+    definition = variables["definition"]
+    definition.id = f"/providers/Microsoft.Authorization/roleDefinitions/{definition.name.upper()}"
+    for cell in book("03_grant_access").code:
+        if cell.id.startswith(("check-", "exercise-")):
+            exec(cell.source, variables)
