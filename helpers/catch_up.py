@@ -23,7 +23,7 @@ from azure.mgmt.resource.resources.models import ResourceGroup
 
 from helpers.connection import Connection
 from helpers.errors import TutorialError
-from helpers.machine import has_identity, make_vm, with_identity
+from helpers.machine import assigned_entry, has_identity, make_vm, with_identity
 from helpers.names import MADE_BY, check_names
 from rbac.actions import matches
 from rbac.roles import role_guid
@@ -119,7 +119,10 @@ def ensure_assigned(connection: Connection, vm: VirtualMachine, identity: Identi
     parts = parse_resource_id(str(vm.id))
     group, name = str(parts["resource_group"]), str(parts["name"])
     machines.begin_update(group, name, with_identity(vm, identity)).result()
-    print(f"{vm.name} did not have {identity.name} yet: assigned it, as 02_assign_identity does.")
+    if assigned_entry(vm, identity) is None:
+        print(f"{vm.name} did not have {identity.name} yet: assigned it, as 02_assign_identity does.")
+    else:
+        print(f"{vm.name} had an earlier {identity.name}, which is deleted: assigned the one that there is now.")
     return machines.get(group, name)
 
 

@@ -79,7 +79,7 @@ class Connection(Shown):
             TutorialError: This is not the machine, or it is not running.
         """
         in_cloud = self.target == "azure"
-        metadata = metadata_adapters(METADATA_SERVICE if in_cloud else self._metadata_service(vm_id))
+        metadata = metadata_adapters(METADATA_SERVICE) if in_cloud else self._metadata_adapters(vm_id)
         session = session_with({**self._adapters, **metadata}, trust_env=in_cloud)
         if in_cloud:
             check_machine(session, vm_id)
@@ -89,13 +89,13 @@ class Connection(Shown):
     def arm(self, method: str, path: str, api_version: str = "", body: Any = None) -> requests.Response:
         """Send one request to Resource Manager as the one who signed in; refusals are answers too.
 
-        ``path`` has the version of the API in it if ``api_version`` is empty. ``body`` is sent as JSON.
-
         Raises:
             TutorialError: Nobody is signed in.
         """
         try:
             token = self.credential.get_token(f"{RESOURCE_MANAGER}/.default").token
+        except TutorialError:
+            raise
         except ClientAuthenticationError as error:
             raise TutorialError(
                 "Signing in to Azure did not work. In a terminal, 'az login' signs in (with --use-device-code "
@@ -110,12 +110,14 @@ class Connection(Shown):
             timeout=_ANSWER_LIMIT,
         )
 
-    def _metadata_service(self, vm_id: str) -> str:
-        """Return where on this computer the machine's metadata service is."""
+    def _metadata_adapters(self, vm_id: str) -> Mapping[str, HTTPAdapter]:
         answer = self.arm("GET", f"{vm_id}/providers/Sandbox.Local/metadataService", _LOCAL_VERSION)
         if not answer.ok:
             raise TutorialError(f"The machine cannot be entered. {explain(answer).message}")
-        return str(answer.json()["properties"]["endpoint"])
+        stopped = (
+            "The virtual machine has stopped, or the sandbox has. Run the cells from the one with connect on again."
+        )
+        return metadata_adapters(answer.json()["properties"]["endpoint"], stopped)
 
     def _table(self) -> Table:
         found = self.subscription
@@ -146,15 +148,13 @@ def connect(target: str = "sandbox", subscription_id: str = "") -> Connection:
 def _connect_to_sandbox(subscription_id: str) -> Connection:
     settings = sandbox_settings()
     addresses = {RESOURCE_MANAGER: settings.endpoint, ENTRA: settings.authority}
-    adapters = {literal: FixedAddressAdapter(address, settings.ca_file) for literal, address in addresses.items()}
-    credential = ClientSecretCredential(
-        settings.tenant_id,
-        settings.client_id,
-        settings.client_secret,
-        authority=ENTRA,
-        disable_instance_discovery=True,
-        transport=sdk_transport(session_with(adapters, trust_env=False)),
-    )
+    adapters = {
+        literal: FixedAddressAdapter(address, settings.ca_file, stopped=settings.stopped)
+        for literal, address in addresses.items()
+    }
+    who = (settings.tenant_id, settings.client_id, settings.client_secret)
+    transport = sdk_transport(session_with(adapters, trust_env=False))
+    credential = ClientSecretCredential(*who, authority=ENTRA, disable_instance_discovery=True, transport=transport)
     connection = Connection("sandbox", credential, _adapters=adapters)
     return _in_subscription(connection, subscription_id or settings.subscription_id)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import requests
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
+from azure.identity import CredentialUnavailableError
 
 from helpers.tables import Shown, Table, show
 
@@ -65,7 +66,15 @@ _UNKNOWN = "Read the service's message; its documentation explains the code."
 
 
 class TutorialError(RuntimeError):
-    """Something the learner can put right; the message says how."""
+    """Something the learner can put right; the message says how, and is all that a notebook shows."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows in place of a traceback."""
+        return [f"{type(self).__name__}: {self}"]
+
+
+class StoppedError(CredentialUnavailableError, TutorialError):
+    """Nothing listens where the sandbox was. Clients of the SDK neither retry this nor hide it behind another."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -89,15 +98,18 @@ class Explanation(Shown):
         return show({"Answer": said, "In the service's words": self.message, "What to do": self.advice})
 
 
-def explain(error: requests.Response | Exception) -> Explanation:
+def explain(error: requests.Response | Exception, *, expected: bool = False) -> Explanation:
     """Return what ``error`` means.
 
     Args:
         error: An answer of ``requests`` with a status of 400 or more, or an exception of the Azure SDK.
+        expected: Whether it was refused on purpose, so that nothing is to be done about it.
 
     Raises:
         ValueError: The answer is no refusal, so there is nothing to explain.
     """
+    if expected:
+        return replace(explain(error), advice="Nothing: this was to be refused.")
     if isinstance(error, requests.Response):
         if error.ok:
             raise ValueError(f"The answer has status {error.status_code}: that is no error.")

@@ -25,9 +25,16 @@ COMPUTE_VERSION = "2024-11-01"
 
 
 def has_identity(vm: VirtualMachine, identity: Identity) -> bool:
-    """Return whether the machine has the identity. Resource ids are compared without case: services differ in it."""
+    """Return whether the machine has this very identity, and not one of its name that was deleted since."""
+    entry = assigned_entry(vm, identity)
+    return entry is not None and entry.principal_id in (None, identity.principal_id)
+
+
+def assigned_entry(vm: VirtualMachine, identity: Identity) -> UserAssignedIdentitiesValue | None:
+    """Return the machine's entry for the identity's id. Ids are compared without case: services differ in it."""
     assigned = (vm.identity.user_assigned_identities if vm.identity else None) or {}
-    return str(identity.id).casefold() in {identity_id.casefold() for identity_id in assigned}
+    wanted = str(identity.id).casefold()
+    return next((entry for identity_id, entry in assigned.items() if identity_id.casefold() == wanted), None)
 
 
 def with_identity(vm: VirtualMachine, identity: Identity) -> VirtualMachineUpdate:

@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -40,6 +40,7 @@ class SandboxSettings:
         authority: Entra's address.
         ca_file: The PEM file of the authority that signed the sandbox's certificate.
         subscription_id: The subscription, or "" if the environment names none.
+        stopped: What to do when it does not run.
     """
 
     endpoint: str
@@ -49,6 +50,7 @@ class SandboxSettings:
     client_id: str
     client_secret: str = field(repr=False)
     subscription_id: str = ""
+    stopped: str = "The sandbox has stopped. Run the cell with connect again: that starts it. Then run this one again."
 
 
 def sandbox_settings(environment: Mapping[str, str] = os.environ) -> SandboxSettings:
@@ -61,7 +63,8 @@ def sandbox_settings(environment: Mapping[str, str] = os.environ) -> SandboxSett
         TutorialError: The environment points to a sandbox but lacks something, or the sandbox does not start.
     """
     if points_to_sandbox(environment):
-        return _settings_from(environment)
+        stopped = f"The sandbox that the environment points to has stopped ({environment[_ENDPOINT]}). Start it again."
+        return replace(_settings_from(environment), stopped=stopped)
     written = _read_client_file()
     if written is None or not _answers(written):
         _start_sandbox()

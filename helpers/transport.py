@@ -11,8 +11,9 @@ import requests
 from azure.core.pipeline.transport import RequestsTransport
 from azure.mgmt.core.tools import parse_resource_id
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import NewConnectionError
 
-from helpers.errors import TutorialError
+from helpers.errors import StoppedError, TutorialError
 
 METADATA_SERVICE = "http://169.254.169.254"
 RESOURCE_MANAGER = "https://management.azure.com"
@@ -34,17 +35,29 @@ class FixedAddressAdapter(HTTPAdapter):
     the authority in ``ca_file``.
     """
 
-    def __init__(self, address: str, ca_file: str = "") -> None:
+    def __init__(self, address: str, ca_file: str = "", *, stopped: str = "") -> None:
+        """``stopped`` is what to say where nothing listens at the address."""
         super().__init__()
         parts = urlsplit(address)
         self._host = parts.hostname
         self._port = parts.port
         self._ca_file = ca_file
+        self._stopped = stopped
 
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
-        """Send one request; what the session says of proxies and authorities does not count here."""
+        """Send one request; what the session says of proxies and authorities does not count here.
+
+        Raises:
+            StoppedError: Nothing listens at the address, and there is something to say about it.
+        """
         request.headers.setdefault("Host", urlsplit(str(request.url)).netloc)
-        return super().send(request, *args, **{**options, "proxies": None, "verify": self._ca_file})
+        try:
+            return super().send(request, *args, **{**options, "proxies": None, "verify": self._ca_file})
+        except requests.ConnectionError as error:
+            refused = error.args and isinstance(getattr(error.args[0], "reason", None), NewConnectionError)
+            if not refused or not self._stopped:
+                raise
+            raise StoppedError(self._stopped) from error
 
     def build_connection_pool_key_attributes(
         self, request: requests.PreparedRequest, verify: bool | str, cert: Any = None
@@ -79,13 +92,13 @@ def sdk_transport(session: requests.Session) -> RequestsTransport:
     return RequestsTransport(session=session, session_owner=False)
 
 
-def metadata_adapters(address: str) -> dict[str, HTTPAdapter]:
+def metadata_adapters(address: str, stopped: str = "") -> dict[str, HTTPAdapter]:
     """Return what leads to the metadata service at ``address``, from wherever clients look for one.
 
     They look where the environment says, if it does. With that led there too, the environment need not be changed.
     """
     named = os.environ.get(_METADATA_VARIABLE, "").rstrip("/")
-    return dict.fromkeys(filter(None, (METADATA_SERVICE, named)), FixedAddressAdapter(address))
+    return dict.fromkeys(filter(None, (METADATA_SERVICE, named)), FixedAddressAdapter(address, stopped=stopped))
 
 
 def check_machine(session: requests.Session, vm_id: str) -> None:

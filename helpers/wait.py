@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import requests
+from azure.core.exceptions import AzureError, ServiceRequestError, ServiceResponseError
+from azure.identity import CredentialUnavailableError
+
+from helpers.errors import TutorialError, explain
+from helpers.transport import METADATA_SERVICE
 
 Answer = TypeVar("Answer")
 
 _FIRST_PAUSE = 0.5  # seconds
 _LONGEST_PAUSE = 10.0  # seconds
+_FIRST_CHECK = 10.0  # seconds
+_NEXT_CHECK = 60.0  # seconds
+_DROPPED = (requests.ConnectionError, requests.Timeout, ServiceRequestError, ServiceResponseError)
 
 
 def wait_until(
@@ -18,11 +28,13 @@ def wait_until(
     *,
     what: str,
     timeout: float = 900,
-    ignoring: type[Exception] | tuple[type[Exception], ...] = (),
+    ignoring: type[Exception] | tuple[type[Exception], ...] = CredentialUnavailableError,
+    check: Callable[[], object] | None = None,
 ) -> Answer:
     """Ask until the answer satisfies, with growing pauses, and return that answer.
 
-    Nothing is printed if the first answer satisfies; else what is being waited for, and for how long already.
+    Nothing is printed if the first answer satisfies; else one line with what is being waited for, for how long, and
+    the last answer. Connections that drop are made again, and the header Retry-After is honoured.
 
     Args:
         ask: The real question, such as the GET that is to work in the end.
@@ -30,34 +42,84 @@ def wait_until(
         what: What is being waited for, to be read after "Waiting for".
         timeout: The longest wait in seconds. Azure says of a grant that it can take 10 minutes.
         ignoring: Exceptions of ``ask`` that mean "not yet".
+        check: Looks at the state that the answer depends on, and raises if waiting is no use. It is called after ten
+            seconds and then once a minute, and at once if an answer is a success that does not satisfy.
 
     Raises:
+        TutorialError: The answer is final: a 400, 401 or 404 for what was asked, or what ``check`` found.
         TimeoutError: It took too long; the message says what to do.
     """
+    not_yet: tuple[type[Exception], ...] = (*_DROPPED, *(ignoring if isinstance(ignoring, tuple) else (ignoring,)))
     began = time.monotonic()
-    pause = _FIRST_PAUSE
-    waited = False
-    reason = ""
+    pause, next_check, shown = _FIRST_PAUSE, _FIRST_CHECK, ""
     while True:
+        said: Any
         try:
-            answer = ask()
-        except ignoring as error:
-            reason = str(error).strip().partition("\n")[0] or type(error).__name__
+            said = answer = ask()
+        except TutorialError:
+            raise
+        except not_yet as error:
+            said = error
         else:
             if satisfied(answer):
-                if waited:
-                    print(f"\rWaited for {what}: {time.monotonic() - began:.0f} s")
+                if shown:
+                    print(f"\r{' ' * len(shown)}\rWaited for {what}: {time.monotonic() - began:.0f} s")
                 return answer
-            status = getattr(answer, "status_code", None)
-            reason = f"the last answer had the status {status}" if status else "the last answer would not do"
+            _stop_if_final(answer, what)
         elapsed = time.monotonic() - began
         if elapsed >= timeout:
             raise TimeoutError(
-                f"Waited {elapsed:.0f} seconds for {what}, and asked again all the while; {reason}. Azure is sometimes "
-                "slow: run this cell again. If it goes on, go back to the step that should bring it about and look at "
-                "its result."
+                f"Waited {elapsed:.0f} seconds for {what}, and asked again all the while; {_in_words(said)}. Azure is "
+                "sometimes slow: run this cell again. If it goes on, go back to the step that should bring it about "
+                "and look at its result."
             )
-        print(f"\rWaiting for {what}: {elapsed:.0f} s", end="", flush=True)
-        waited = True
-        time.sleep(min(pause, timeout - elapsed))
+        if check is not None and (elapsed >= next_check or _is_success(said)):
+            _look(check, what)
+            next_check = elapsed + _NEXT_CHECK
+        line = f"Waiting for {what}: {elapsed:.0f} s of at most {timeout:.0f} s; {_in_words(said)}"
+        print(f"\r{line.ljust(len(shown))}", end="", flush=True)
+        shown = line
+        time.sleep(min(max(pause, _retry_after(said)), timeout - elapsed))
         pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+def _stop_if_final(answer: object, what: str) -> None:
+    if not isinstance(answer, requests.Response) or answer.status_code not in (400, 401, 404):
+        return
+    explained = explain(answer)
+    of_machine = str(answer.url).startswith(f"{METADATA_SERVICE}/")
+    if of_machine and (answer.status_code == 404 or explained.message == "Identity not found"):
+        return  # the service is being updated, or has not heard of the identity yet
+    raise TutorialError(
+        f"Waiting for {what} is no use: {explained.status} {explained.code}. {explained.message} {explained.advice}"
+    )
+
+
+def _look(check: Callable[[], object], what: str) -> None:
+    try:
+        check()
+    except AzureError as error:
+        explained = explain(error)
+        raise TutorialError(f"Waiting for {what} is no use. {explained.message} {explained.advice}") from error
+
+
+def _is_success(said: object) -> bool:
+    return isinstance(said, requests.Response) and said.ok
+
+
+def _in_words(said: object) -> str:
+    """Return an answer or an exception in a few words; what an answer holds may be secret."""
+    if isinstance(said, Exception):
+        return str(said).strip().partition("\n")[0] or type(said).__name__
+    status = getattr(said, "status_code", None)
+    code = explain(said).code if isinstance(said, requests.Response) and not said.ok else ""
+    if status is None:
+        return "the last answer would not do"
+    return f"the last answer had the status {status}" + (f" ({code})" if code else "")
+
+
+def _retry_after(said: object) -> float:
+    """Return for how many seconds the service asks to be left alone."""
+    response = said if isinstance(said, requests.Response) else getattr(said, "response", None)
+    named = str((getattr(response, "headers", None) or {}).get("Retry-After", ""))
+    return float(named) if named.isdecimal() else 0

@@ -114,6 +114,27 @@ class TestAssigning:
         assert vm.identity.type == "SystemAssigned, UserAssigned"
         assert sorted(each.rpartition("/")[2] for each in vm.identity.user_assigned_identities or {}) == ["ID1", "ID2"]
 
+    def test_one_that_was_deleted_elsewhere_is_replaced_by_the_one_of_its_name(
+        self, connection: Connection, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        client = ManagedServiceIdentityClient(
+            connection.credential, connection.subscription_id, **connection.client_options
+        )
+        first = ensure_identity(connection, GROUP, "ID1", "eastus")
+        ensure_vm(connection, GROUP, "myVM", "eastus", first)
+        client.user_assigned_identities.delete(GROUP, "ID1")
+        again = ensure_identity(connection, GROUP, "ID1", "eastus")
+        capsys.readouterr()
+        vm = ensure_vm(connection, GROUP, "myVM", "eastus", again)
+        assert capsys.readouterr().out == (
+            "myVM had an earlier ID1, which is deleted: assigned the one that there is now.\n"
+        )
+        assert vm.identity is not None
+        entries = (vm.identity.user_assigned_identities or {}).values()
+        assert [entry.principal_id for entry in entries] == [again.principal_id]
+        ensure_vm(connection, GROUP, "myVM", "eastus", again)
+        assert capsys.readouterr().out == ""
+
     @pytest.mark.parametrize("kind", ["systemAssigned,userAssigned", "SystemAssigned", "SystemAssigned, UserAssigned"])
     def test_the_kind_is_read_however_it_is_written(self, kind: str) -> None:
         vm = VirtualMachine(location="eastus", identity=VirtualMachineIdentity(type=kind))

@@ -75,6 +75,17 @@ def test_what_is_no_error_cannot_be_explained() -> None:
         explain(response(200, {}))
 
 
+def test_what_was_refused_on_purpose_needs_no_advice() -> None:
+    refusal = response(403, {"error": {"code": "AuthorizationFailed", "message": "The client 'x' may not."}})
+    explained = explain(refusal, expected=True)
+    assert (explained.status, explained.code, explained.message) == (
+        403,
+        "AuthorizationFailed",
+        "The client 'x' may not.",
+    )
+    assert explained.advice == "Nothing: this was to be refused."
+
+
 def test_reads_well_as_text_and_as_html() -> None:
     explained = explain(response(409, {"error": {"code": "RoleAssignmentExists", "message": "It <exists>."}}))
     assert repr(explained).splitlines()[0] == "Answer                 : 409 RoleAssignmentExists"

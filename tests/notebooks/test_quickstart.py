@@ -71,7 +71,7 @@ COMMANDS = (
         "get-an-access-token",
         'on_vm.get(url, params=params, headers={"Metadata": "true"}, timeout=10)',
     ),
-    Step("ConvertFrom-Json", "04_get_token", "get-an-access-token", "content = response.json()"),
+    Step("ConvertFrom-Json", "04_get_token", "get-an-access-token-content", "content = response.json()"),
     Step("$content.access_token", "04_get_token", "token-claims", 'content["access_token"]'),
     Step(
         "Invoke-WebRequest -Uri https://management.azure.com",

@@ -20,6 +20,7 @@ from tests.notebooks.course import FOLDER, NAMES, book, run
 from tests.support.sandbox import RunningSandbox, running_sandbox
 
 OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
+CONTRIBUTOR = "b24988ac-6180-42a0-ab88-20f7382dd24c"
 GROUP = "myResourceGroupVM"
 MACHINE = "/providers/Microsoft.Compute/virtualMachines/myVM"
 IDENTITY = "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/ID1"
@@ -149,6 +150,58 @@ def test_an_identity_of_that_name_that_was_there_is_used_and_left(at_sandbox: Ru
     before = get(at_sandbox, path, "2024-11-30")
     run_all()
     assert get(at_sandbox, path, "2024-11-30") == before
+
+
+@pytest.mark.parametrize("name", ["02_assign_identity", "03_grant_access", "04_get_token", "05_read_properties"])
+def test_an_identity_that_was_deleted_while_the_machine_has_it(at_sandbox: RunningSandbox, name: str) -> None:
+    run("05_read_properties")
+    identity = at_sandbox.seed_data.group(GROUP) + IDENTITY
+    at_sandbox.arm("DELETE", identity, version="2024-11-30").raise_for_status()
+    run(name)
+    principal = get(at_sandbox, identity, "2024-11-30")["properties"]["principalId"]
+    [entry] = identity_block(at_sandbox)["userAssignedIdentities"].values()
+    assert entry["principalId"] == principal
+    run("06_clean_up")
+    assert identity_block(at_sandbox) is None
+
+
+def test_somebody_elses_grant_is_named_where_the_identity_should_be_refused(at_sandbox: RunningSandbox) -> None:
+    """Taking the course's own grant away does not help."""
+    run("02_assign_identity")
+    principal = get(at_sandbox, at_sandbox.seed_data.group(GROUP) + IDENTITY, "2024-11-30")["properties"]["principalId"]
+    providers = f"{at_sandbox.seed_data.group(GROUP)}/providers/Microsoft.Authorization"
+    path = f"{providers}/roleAssignments/00000000-0000-4000-8000-000000000001"
+    body = {
+        "roleDefinitionId": f"{providers}/roleDefinitions/{CONTRIBUTOR}",
+        "principalId": principal,
+        "principalType": "ServicePrincipal",
+    }
+    at_sandbox.arm("PUT", path, {"properties": body}).raise_for_status()
+    with pytest.raises(TutorialError, match="somebody gave it a role at /subscriptions/"):
+        run("05_read_properties")
+
+
+def test_a_grant_that_disappears_while_it_is_waited_for_is_named(
+    at_sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("helpers.wait.time", PassingTime())
+    variables = run("03_grant_access", stop_after="create-grant")
+    at_sandbox.arm("DELETE", variables["grant"].id).raise_for_status()
+    cell = book("03_grant_access").cell("grant-works-after")
+    with pytest.raises(TutorialError, match="Waiting for the grant to take effect is no use"):
+        exec(cell.source, variables)
+
+
+class PassingTime:
+    """A time that passes only by sleeping."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
 
 
 def test_somebody_who_owns_one_group_only(at_sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
