@@ -20,7 +20,7 @@ from sandbox.state.store import Resource
 
 PAGE_SIZE = 1000
 Condition = Callable[[Resource], bool]
-_COMPARISON = re.compile(r"\s*(\w+)\s+eq\s+'((?:[^']|'')*)'\s*(?:and\s+|$)", re.IGNORECASE)
+_COMPARISON = re.compile(r"\s*(\w+)\s+eq\s+'((?:[^']|'')*)'\s*(?:and\s+(?=\S)|$)", re.IGNORECASE)
 
 
 def list_resources(
@@ -47,19 +47,16 @@ def list_resources(
     return Answer(200, body)
 
 
-def read_filter(call: Call) -> dict[str, str]:
-    """Return the comparisons of ``$filter``, names in lower case: ``{"resourcetype": "…"}``.
+def read_filter(text: str) -> dict[str, str]:
+    """Return the comparisons of a ``$filter``, names in lowercase: ``{"resourcetype": "…"}``.
 
     Only ``name eq 'value'``, joined by ``and``, is understood; anything else is refused.
     """
-    text = call.query("$filter")
-    if not text:
-        return {}
     comparisons: dict[str, str] = {}
     at = 0
     while at < len(text):
         found = _COMPARISON.match(text, at)
-        if found is None:
+        if found is None or found[1].casefold() in comparisons:
             raise invalid_filter(text)
         comparisons[found[1].casefold()] = found[2].replace("''", "'")
         at = found.end()
@@ -75,9 +72,10 @@ def invalid_filter(text: str) -> errors.AzureError:
 
 def resource_condition(call: Call, names: tuple[str, ...]) -> Condition:
     """Return what ``$filter`` asks of a resource; refuses comparisons of other names than ``names``."""
-    wanted = read_filter(call)
-    if not set(wanted) <= set(names):
-        raise invalid_filter(call.query("$filter") or "")
+    text = call.query("$filter") or ""
+    wanted = read_filter(text)
+    if not set(wanted) <= set(names) or ("tagvalue" in wanted and "tagname" not in wanted):
+        raise invalid_filter(text)
 
     def keep(resource: Resource) -> bool:
         tags = {key.casefold(): value for key, value in (resource.body.get("tags") or {}).items()}

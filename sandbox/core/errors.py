@@ -230,7 +230,8 @@ def invalid_subscription_id(subscription: str) -> AzureError:
 
 def resource_group_not_found(group: str) -> AzureError:
     """A resource group that does not exist."""
-    return AzureError(404, "ResourceGroupNotFound", f"Resource group '{group}' could not be found.")
+    message = f"Resource group '{group}' could not be found."
+    return AzureError(404, "ResourceGroupNotFound", message, {"x-ms-failure-cause": "gateway"})
 
 
 def resource_not_found(kind: str, name: str, group: str) -> AzureError:

@@ -17,31 +17,19 @@ VM_NAME = "myVM"
 LOCATION = "eastus"
 LOCAL_API_VERSION = "2024-05-28"  # of the provider Sandbox.Local
 
+_REGIONS = """
+East US;East US 2;West US;West US 2;West US 3;Central US;North Central US;South Central US;West Central US
+Canada Central;Canada East;Mexico Central;Brazil South;Brazil Southeast;Chile Central
+North Europe;West Europe;UK South;UK West;France Central;France South;Germany West Central;Germany North
+Sweden Central;Sweden South;Switzerland North;Switzerland West;Norway East;Norway West;Poland Central;Italy North
+Spain Central;Austria East;Belgium Central
+Japan East;Japan West;Korea Central;Korea South;East Asia;Southeast Asia;Malaysia West;Indonesia Central
+Australia East;Australia Southeast;Australia Central;Australia Central 2;New Zealand North
+Central India;South India;West India;Jio India West;Jio India Central
+South Africa North;South Africa West;UAE North;UAE Central;Qatar Central;Israel Central
+"""
 LOCATIONS = MappingProxyType(
-    {
-        "eastus": "East US",
-        "eastus2": "East US 2",
-        "westus": "West US",
-        "westus2": "West US 2",
-        "westus3": "West US 3",
-        "centralus": "Central US",
-        "northcentralus": "North Central US",
-        "southcentralus": "South Central US",
-        "canadacentral": "Canada Central",
-        "brazilsouth": "Brazil South",
-        "northeurope": "North Europe",
-        "westeurope": "West Europe",
-        "uksouth": "UK South",
-        "francecentral": "France Central",
-        "germanywestcentral": "Germany West Central",
-        "swedencentral": "Sweden Central",
-        "switzerlandnorth": "Switzerland North",
-        "japaneast": "Japan East",
-        "southeastasia": "Southeast Asia",
-        "australiaeast": "Australia East",
-        "centralindia": "Central India",
-        "southafricanorth": "South Africa North",
-    }
+    {name.replace(" ", "").casefold(): name for name in _REGIONS.strip().replace("\n", ";").split(";")}
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import Any
 
@@ -20,6 +21,7 @@ from sandbox.state.store import Resource
 
 _COLLECTION = f"{{scope}}/providers/{ROLE_DEFINITION}"
 _DEFINITION = _COLLECTION + "/{name}"
+_SCOPE_FILTER = re.compile(r"\s*atScope(AndBelow)?\(\)\s*(?:and\s+|$)", re.IGNORECASE)
 _WITHOUT_DATA_ACTIONS = "2015-07-01"  # of the versions of permissions
 _READ, _WRITE, _DELETE = (f"{ROLE_DEFINITION}/{action}" for action in ("read", "write", "delete"))
 
@@ -31,11 +33,12 @@ def list_definitions(call: Call) -> Answer:
     """Answer the definitions that can be used at the scope: ``$filter=roleName eq '…'`` or ``type eq '…'``."""
     scope = call["scope"]
     call.require(_READ, scope)
-    wanted = _read_filter(call)
+    wanted, with_those_below = _read_filter(call)
+    applies = _concerns if with_those_below else _applies
     value = [
         _show(role, call)
         for role in call.cloud.roles.by_id.values()
-        if _applies(role, scope) and all(fold(_field(role, name)) == fold(text) for name, text in wanted.items())
+        if applies(role, scope) and all(fold(_field(role, name)) == fold(text) for name, text in wanted.items())
     ]
     return Answer(200, {"value": value})
 
@@ -180,14 +183,14 @@ def not_found(name: str) -> errors.AzureError:
     )
 
 
-def _read_filter(call: Call) -> dict[str, str]:
+def _read_filter(call: Call) -> tuple[dict[str, str], bool]:
+    """Return the comparisons of ``$filter``, and whether it asks for roles of scopes below too."""
     text = call.query("$filter") or ""
-    if fold(text.replace(" ", "")) == "atscopeandbelow()" or fold(text.strip()) == "atscope()":
-        return {}
-    wanted = read_filter(call)
+    found = _SCOPE_FILTER.match(text)
+    wanted = read_filter(text[found.end() :] if found else text)
     if not set(wanted) <= {"rolename", "type"}:
         raise errors.AzureError(400, "BadRequestFormat", f"The filter '{text}' is not supported.")
-    return wanted
+    return wanted, found is not None and found[1] is not None
 
 
 def _field(role: RoleDefinition, name: str) -> str:

@@ -57,7 +57,7 @@ operations = Operations(NAMESPACE + "/skus", versions.COMPUTE)
 @operations.operation("GET", f"{SUBSCRIPTION}/providers/{NAMESPACE}/skus", action=NAMESPACE + "/skus/read")
 def list_skus(call: Call) -> Answer:
     """Answer the sizes in each region, or in the one that ``$filter`` names: ``location eq 'eastus'``."""
-    wanted = read_filter(call)
+    wanted = read_filter(call.query("$filter") or "")
     if not set(wanted) <= {"location"}:
         raise invalid_filter(call.query("$filter") or "")
     regions = [location_name(wanted["location"])] if wanted else list(seed_data.LOCATIONS)

@@ -23,10 +23,27 @@ from sandbox.state.store import Resource
 PATH = f"{GROUP}/providers/{IDENTITY}/{{name}}"
 _SYSTEM_ASSIGNED = "Microsoft.ManagedIdentity/identities"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,127}")
+_ACTIONS = {
+    "identities/read": "Get System Assigned Identity",
+    "userAssignedIdentities/read": "Get User Assigned Identity",
+    "userAssignedIdentities/write": "Create/Update User Assigned Identity",
+    "userAssignedIdentities/delete": "Delete User Assigned Identity",
+    "userAssignedIdentities/assign/action": "Assign User Assigned Identity",
+    "userAssignedIdentities/listAssociatedResources/action": "List Associated Resources",
+    "userAssignedIdentities/federatedIdentityCredentials/read": "Get or List Federated Identity Credentials",
+    "userAssignedIdentities/federatedIdentityCredentials/write": "Create/Update Federated Identity Credential",
+    "userAssignedIdentities/federatedIdentityCredentials/delete": "Delete Federated Identity Credential",
+}
 _ISOLATION_SCOPES = ("None", "Regional")
 
 operations = Operations(IDENTITY, versions.MANAGED_IDENTITY)
 declare_reads(operations, IDENTITY)
+
+
+@operations.operation("GET", "/providers/Microsoft.ManagedIdentity/operations", action=None)
+def list_actions(call: Call) -> Answer:
+    """Answer the actions that roles can allow on identities."""
+    return Answer(200, {"value": [_action(name, what) for name, what in _ACTIONS.items()]})
 
 
 @operations.operation("PUT", PATH, action=IDENTITY + "/write")
@@ -157,6 +174,18 @@ def _new(call: Call, location: str) -> Resource:
             "properties": _principal_ids(call, principal.object_id, principal.client_id),
         }
     )
+
+
+def _action(name: str, what: str) -> dict[str, Any]:
+    return {
+        "name": f"Microsoft.ManagedIdentity/{name}",
+        "display": {
+            "provider": "Managed Service Identity",
+            "resource": "Identities",
+            "operation": what,
+            "description": what,
+        },
+    }
 
 
 def _principal_ids(call: Call, object_id: str, client_id: str) -> dict[str, Any]:

@@ -45,6 +45,11 @@ class Deployment:
         given = read_object(call.json(read=read_jsonc), "properties", required=True)
         if "templateLink" in given or "parametersLink" in given:
             raise errors.invalid_request_content("The sandbox opens no links: send the template itself.")
+        if "onErrorDeployment" in given:
+            raise errors.invalid_request_content(
+                "The sandbox makes all of a deployment or nothing of it, so there is nothing to go back to: leave "
+                "'onErrorDeployment' out."
+            )
         self.mode = str(given.get("mode", "")).capitalize()
         if self.mode != "Incremental":
             raise errors.invalid_request_content(

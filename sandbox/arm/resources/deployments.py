@@ -41,8 +41,11 @@ def put_deployment(call: Call) -> Answer:
     call.cloud.store.put(resource)
     shown = _shown(call, resource)
     shown["properties"] |= {"provisioningState": "Accepted"}
-    shown["properties"].pop("outputs", None)
-    path = resource.id.removeprefix(f"{call.cloud.seed_data.subscription}/")
+    for later in ("outputs", "outputResources"):
+        del shown["properties"][later]
+    path = resource.id.removeprefix(f"{call.cloud.seed_data.subscription}/").replace(
+        "resourceGroups/", "resourcegroups/", 1
+    )
     status = operation_url(call, f"{path}/operationStatuses/{resource.internal['operation']}")
     headers = {"Azure-AsyncOperation": status, **pace(call)}
     return Answer(201 if before is None else 200, shown, headers)
@@ -57,6 +60,7 @@ def validate_deployment(call: Call) -> Answer:
     body = _new(call, deployment, {}).body
     properties = body["properties"]
     properties |= {"provisioningState": "Succeeded", "validatedResources": properties.pop("outputResources")}
+    del properties["outputs"]
     return Answer(200, body)
 
 

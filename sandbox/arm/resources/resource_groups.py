@@ -109,14 +109,22 @@ def poll_delete(call: Call) -> Answer:
 def list_all(call: Call) -> Answer:
     """Answer the resources in the subscription, or in a group, that the caller may read."""
     condition = resource_condition(call, ("resourcetype", "name", "location", "resourcegroup", "tagname", "tagvalue"))
+    show_state = "provisioningstate" in (call.query("$expand") or "").casefold().split(",")
     # A group is no resource of itself, a custom role and a child resource are none of their group.
     return list_resources(
         call,
         call.scope,
         None,
-        show=lambda resource: {key: value for key, value in resource.body.items() if key not in ("properties", "etag")},
+        show=lambda resource: _summary(resource, show_state),
         keep=lambda resource: "location" in resource.body and resource.type != RESOURCE_GROUP and condition(resource),
     )
+
+
+def _summary(resource: Resource, show_state: bool) -> dict[str, Any]:
+    shown = {key: value for key, value in resource.body.items() if key not in ("properties", "etag")}
+    if show_state:
+        shown["provisioningState"] = resource.properties.get("provisioningState", "Succeeded")
+    return shown
 
 
 def declare_effects(cloud: Cloud) -> None:

@@ -166,3 +166,22 @@ def test_a_condition_is_shown_with_its_version(desk: Desk, monkeypatch: pytest.M
     path = f"{desk.subscription}/providers/Microsoft.Authorization/permissions"
     [shown] = desk.ask("GET", path, version="2022-04-01").body["value"]
     assert (shown["condition"], shown["conditionVersion"]) == (permission.condition, "2.0")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", False),
+        ("atScopeAndBelow()", True),
+        ("atScopeAndBelow() and type eq 'CustomRole'", True),
+        ("atScopeAndBelow() and type eq 'BuiltInRole'", False),
+        ("atScope() and roleName eq 'payroll'", False),
+    ],
+)
+def test_roles_of_scopes_below_are_listed_if_that_is_asked(desk: Desk, text: str, found: bool) -> None:
+    there = f"{desk.subscription}/resourceGroups/contosoPayroll"
+    wanted = {"roleName": "Payroll", "assignableScopes": [there], "permissions": [{"actions": ["*/read"]}]}
+    path = "/providers/Microsoft.Authorization/roleDefinitions"
+    assert desk.ask("PUT", f"{there}{path}/{ROLE}", {"properties": wanted}, version="2022-04-01").status == 201
+    listed = desk.ask("GET", f"{desk.subscription}{path}?$filter={text}", version="2022-04-01").body["value"]
+    assert (ROLE in {role["name"] for role in listed}) is found

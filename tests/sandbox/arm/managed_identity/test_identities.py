@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.arm import OPERATIONS
 from sandbox.core.http import Answer
 from tests.support.desk import Desk, code, message
 
@@ -200,3 +201,10 @@ def test_an_unused_identity_has_no_associated_resources(identities: Identities) 
     identities.put()
     answer = identities.ask("POST", identities.path() + "/listAssociatedResources")
     assert (answer.status, answer.body) == (200, {"totalCount": 0, "value": []})
+
+
+def test_the_actions_of_the_provider_are_those_that_its_operations_take(desk: Desk) -> None:
+    answer = desk.ask("GET", "/providers/Microsoft.ManagedIdentity/operations", version="2024-11-30")
+    told = {action["name"] for action in answer.body["value"]}
+    taken = {operation.action for operation in OPERATIONS if operation.type.startswith(TYPE)} - {None}
+    assert told == taken | {f"{TYPE}/assign/action"} and taken

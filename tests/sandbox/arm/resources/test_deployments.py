@@ -45,6 +45,8 @@ def test_a_deployment_makes_its_resources_and_tells_what_it_made(desk: Desk, pat
     )
     answer = ask(desk, "PUT", path, content)
     assert (answer.status, answer.body["properties"]["provisioningState"]) == (201, "Accepted")
+    assert not {"outputs", "outputResources"} & set(answer.body["properties"])
+    assert "/resourcegroups/" in answer.headers["Azure-AsyncOperation"]
     status = ask(desk, "GET", answer.headers["Azure-AsyncOperation"])
     assert (status.status, status.body) == (200, {"status": "Succeeded"})
     shown = ask(desk, "GET", path).body
@@ -100,6 +102,7 @@ def test_validation_makes_nothing(desk: Desk, path: str) -> None:
     answer = ask(desk, "POST", f"{path}/validate", body(identity("a-id"), role))
     assert (answer.status, answer.body["properties"]["provisioningState"]) == (200, "Succeeded")
     assert len(answer.body["properties"]["validatedResources"]) == 2
+    assert "outputs" not in answer.body["properties"]
     assert not made(desk, "a-id")
     assert "Tried" not in {known.name for known in desk.cloud.roles.by_id.values()}
     assert code(ask(desk, "POST", f"{path}/validate", body(identity("x!")))) == "InvalidTemplateDeployment"
@@ -161,6 +164,10 @@ def test_a_reference_shows_no_more_than_the_caller_may_read(desk: Desk, path: st
         ({}, "InvalidRequestContent"),
         ({"properties": {"mode": "Incremental"}}, "InvalidRequestContent"),
         (body(mode="Complete"), "InvalidRequestContent"),
+        (
+            {"properties": {**body()["properties"], "onErrorDeployment": {"type": "LastSuccessful"}}},
+            "InvalidRequestContent",
+        ),
         ({"properties": {"mode": "Incremental", "templateLink": {"uri": "https://x"}}}, "InvalidRequestContent"),
         (body(identity("[nope()]")), "InvalidTemplate"),
         (body(identity("a-id", dependsOn=["nope"])), "InvalidTemplate"),

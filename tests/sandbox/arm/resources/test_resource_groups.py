@@ -139,3 +139,42 @@ def test_tags_that_azure_refuses(desk: Desk, tags: dict[str, str], error: str) -
         assert (answer.status, code(answer)) == (400, error)
         good = {"location": "eastus", "tags": {"a" * 512: "b" * 256, "c.d:e*f+": "<>%&?/"}}
         assert desk.ask("PUT", path, good, version=version).status == 201
+
+
+def test_a_group_that_is_missing_is_the_gateways_refusal(desk: Desk) -> None:
+    answer = desk.ask("GET", f"{desk.subscription}/resourceGroups/none", version="2024-07-01")
+    assert (code(answer), answer.headers["x-ms-failure-cause"]) == ("ResourceGroupNotFound", "gateway")
+
+
+@pytest.mark.parametrize("location", ["israelcentral", "Norway West", "EAST ASIA", "qatarcentral", "jioindiawest"])
+def test_azures_regions_are_known(desk: Desk, location: str) -> None:
+    path = f"{desk.subscription}/resourceGroups/there"
+    made = desk.ask("PUT", path, {"location": location}, version="2024-07-01")
+    assert (made.status, made.body["location"]) == (201, location.replace(" ", "").lower())
+
+
+def test_resources_are_listed_with_their_state_if_that_is_asked(desk: Desk) -> None:
+    path = f"{desk.group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/ID1"
+    assert desk.ask("PUT", path, {"location": "eastus"}, version="2024-11-30").status == 201
+    where = f"{desk.group}/resources?$expand=createdTime,changedTime,provisioningState"
+    [shown] = desk.ask("GET", where, version="2024-07-01").body["value"]
+    assert shown["provisioningState"] == "Succeeded"
+    [plain] = desk.ask("GET", f"{desk.group}/resources", version="2024-07-01").body["value"]
+    assert "provisioningState" not in plain
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name eq ID1",
+        "name ne 'ID1'",
+        "name eq 'a' and",
+        "name eq 'a' name eq 'b'",
+        "name eq 'a' and name eq 'b'",
+        "tagValue eq 'a'",
+        "managedBy eq 'x'",
+    ],
+)
+def test_filters_that_azure_does_not_have(desk: Desk, text: str) -> None:
+    answer = desk.ask("GET", f"{desk.subscription}/resources?$filter={text}", version="2024-07-01")
+    assert (answer.status, code(answer)) == (400, "InvalidFilterInQueryString")
