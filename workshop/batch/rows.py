@@ -78,7 +78,7 @@ def check_rows(table: Table, sources: Sequence[Source]) -> list[Row]:
     """
     checker = _Checker(sources)
     problems = list(table.problems)
-    names = _names(table.rows, checker)
+    names = _names(table.rows)
     for raw in table.rows:
         problems += checker.problems_in(raw)
     problems += _name_problems(table.rows, names)
@@ -90,7 +90,6 @@ def check_rows(table: Table, sources: Sequence[Source]) -> list[Row]:
 
 class _Checker:
     def __init__(self, sources: Sequence[Source]) -> None:
-        self._sources = sources
         self._declares = [source.declares for source in sources]
         self.known = {name: parameter for declares in reversed(self._declares) for name, parameter in declares.items()}
         self._digest = hashlib.sha256("".join(source.text for source in sources).encode()).hexdigest()
@@ -131,7 +130,7 @@ class _Checker:
         )
 
 
-def _names(rows: Sequence[RawRow], checker: _Checker) -> list[str]:
+def _names(rows: Sequence[RawRow]) -> list[str]:
     width = max(4, len(str(len(rows))))
     return [_text(raw.values[NAME]) if NAME in raw.values else f"row-{raw.number:0{width}}" for raw in rows]
 
@@ -152,14 +151,14 @@ def _name_problems(rows: Sequence[RawRow], names: Sequence[str]) -> Iterator[Pro
 
 def _duplicates(rows: Sequence[RawRow], checker: _Checker) -> Iterator[Problem]:
     """Rows that would make the same thing."""
-    telling = [name for name in (*_SCOPE, *_MADE) if name in checker.known]
-    if not set(telling) & set(_MADE):
+    identifying = [name for name in (*_SCOPE, *_MADE) if name in checker.known]
+    if not set(identifying) & set(_MADE):
         return
     first: dict[tuple[str, ...], str] = {}
     for raw in rows:
-        key = tuple(_folded(checker.value(raw, name)) for name in telling)
+        key = tuple(_folded(checker.value(raw, name)) for name in identifying)
         if key in first:
-            same = ", ".join(name for name in telling if name not in {_TARGET, "subscription_id"})
+            same = ", ".join(name for name in identifying if name not in {_TARGET, "subscription_id"})
             yield Problem(f"It has the same {same} as {first[key]}.", raw.label)
         first.setdefault(key, raw.label)
 

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,6 +27,7 @@ from workshop.notebooks.plan import Plan, PlannedNotebook
 from workshop.notebooks.secrets import Secrets
 from workshop.notebooks.series import Notebook
 from workshop.sandbox import kernel_environment
+from workshop.terminal import printable
 
 PROCESSORS = "workshop.processors"
 """Where Dask's configuration has the processor for each of the first workers of this computer."""
@@ -76,17 +77,17 @@ def run_row(task: RowTask) -> RowResult:
     Raises:
         RowError: Something went wrong that is none of the notebooks' doing.
     """
+    environment = dict(os.environ) if task.sandbox is None else kernel_environment(task.sandbox)
     try:
-        return _run(task)
+        return _run(task, environment)
     except Exception as error:
-        text = Secrets.of_environment(task.sandbox or {}).redact(f"{type(error).__name__}: {error}")
-        raise RowError(Paths().replace(text)) from None
+        text = Secrets.of_environment(environment).redact(f"{type(error).__name__}: {error}")
+        raise RowError(printable(Paths().replace(text))) from None
 
 
-def _run(task: RowTask) -> RowResult:
+def _run(task: RowTask, environment: Mapping[str, str]) -> RowResult:
     import_papermill()
     began = time.monotonic()
-    environment = dict(os.environ) if task.sandbox is None else kernel_environment(task.sandbox)
     reporter = _RowReporter(task)
     reporter.send(None)
     with _own_loop(), _cancellable(task) as deadline, _folder(task.folder) as folder:

@@ -12,7 +12,7 @@ import nbformat
 import pytest
 
 from tests.workshop.small_notebooks import notebook
-from workshop.batch.cluster import cluster, processors_of_their_own
+from workshop.batch.cluster import RowLostError, cluster, processors_of_their_own
 from workshop.batch.task import NotebookTask, RowTask
 from workshop.kernels.kernels import default_kind
 
@@ -54,6 +54,23 @@ def test_rows_that_have_run_are_forgotten() -> None:
         gc.collect()
         kept = sum(isinstance(each, RowTask) for each in gc.get_objects())
     assert kept <= 20
+
+
+class Broken(dict[str, Any]):
+    def __bool__(self) -> bool:
+        raise LookupError(f"nobody foresaw \x1b[2J{os.environ['AZURE_CLIENT_SECRET']}")
+
+
+def test_what_goes_wrong_on_a_worker_is_told_without_its_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_CLIENT_SECRET", "hunter2hunter2")
+    ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    broken = NotebookTask("00_a", nbformat.writes(notebook("1")), Broken(x=1))
+    with cluster("batch", 1, None, 1) as found:
+        found.submit(RowTask("batch", "topic", "row", 1, [broken], "", default_kind(), None, None), ended.put)
+        with pytest.raises(RowLostError, match="LookupError: nobody foresaw ") as caught:
+            found.result(ended.get(timeout=60))
+    assert "hunter2" not in str(caught.value)
+    assert "\x1b" not in str(caught.value)
 
 
 @linux
