@@ -18,6 +18,7 @@ from sandbox.core import errors, seed_data
 from sandbox.core.errors import AzureError
 from sandbox.core.http import Answer, Request, hostname_of
 from sandbox.entra.endpoints import Entra
+from sandbox.entra.validation import InvalidToken
 from sandbox.graph.service import Graph
 
 _log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class App:
             Service.GRAPH: Graph(cloud).handle,
             Service.RESOURCE_MANAGER: self._manage,
         }
+        self._validators = {Service.RESOURCE_MANAGER: cloud.validator, Service.GRAPH: cloud.graph_validator}
         declare_effects(cloud)
 
     def handle(self, request: Request) -> Answer:
@@ -68,6 +70,21 @@ class App:
             answer = AzureError(500, "InternalServerError", "The sandbox failed; its log says why.").answer()
         add_response_headers(answer, request, _REGION, self._cloud.clock.now())
         return answer
+
+    def accepts_body(self, request: Request) -> bool:
+        """Return whether to read a large body of ``request``, by its head: if the caller has signed in or does now."""
+        try:
+            service = _service_of(request.host, request.path)
+        except AzureError:
+            return False
+        validator = self._validators.get(service)
+        if validator is None:
+            return True
+        try:
+            validator.validate(request.headers.get("Authorization", "").partition(" ")[2].strip())
+        except InvalidToken:
+            return False
+        return True
 
     def complete_due_operations(self) -> None:
         """Complete the long-running operations that have come due."""

@@ -23,7 +23,7 @@ from sandbox.guest.scripts import Scripts
 from sandbox.imds.service import SERVER, MetadataService
 from sandbox.seeding import ensure_operator_secret, ensure_seeded
 from sandbox.state.state_directory import Runtime, Settings, StateDirectory, StateError, read_runtime
-from sandbox.web.listeners import HOST, AccessLog, Listener, log_access
+from sandbox.web.listeners import HOST, AccessLog, Limits, Listener, log_access
 from sandbox.web.tls import ensure_certificates, server_context
 
 _log = logging.getLogger(__name__)
@@ -71,7 +71,13 @@ class SandboxServer:
             self.cloud.scripts.sweep()
         certificates = ensure_certificates(self.state.path, SystemClock())
         tls = server_context(certificates)
-        self._front = Listener(self._app.handle, server_name="Sandbox", log=self.access_log, tls=tls)
+        self._front = Listener(
+            self._app.handle,
+            server_name="Sandbox",
+            log=self.access_log,
+            tls=tls,
+            accepts_body=self._app.accepts_body,
+        )
         self._front.after_each = self._follow_machines
         self._machines: dict[str, Listener] = {}
         self._following = asyncio.Lock()
@@ -164,7 +170,13 @@ class SandboxServer:
 
     async def _listen_for(self, key: str, machine_id: str) -> None:
         service = MetadataService(self.cloud, machine_id)
-        listener = Listener(service.handle, server_name=SERVER, log=self.access_log)
+        listener = Listener(
+            service.handle,
+            server_name=SERVER,
+            log=self.access_log,
+            accepts_body=lambda _: False,
+            limits=Limits(connections=100),
+        )
         await _start_on(listener, self.runtime.metadata.get(key, 0), must=False)
         self._machines[key] = listener
         self.runtime.metadata[key] = listener.port

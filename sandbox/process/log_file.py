@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
 import time
 from pathlib import Path
 
@@ -14,14 +16,13 @@ _DATE = "%Y-%m-%d %H:%M:%S"
 class LogFile(logging.FileHandler):
     """Lines go out once a turn of the loop: for all the requests it has answered, and after their answers.
 
-    What was said before goes aside once it is long: when the file is opened, since to look at its size with each line
-    would cost more than to write it.
+    Once it is long, it is set aside as ``.log.1`` and begun anew.
     """
 
     def __init__(self, path: Path) -> None:
-        if path.exists() and path.stat().st_size > _LARGEST:
-            path.replace(path.with_suffix(".log.1"))
+        self._path = path
         super().__init__(path, encoding="utf-8")
+        self._turn_over()
         self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", _DATE))
         self._is_waiting = False
         self._second = 0
@@ -32,6 +33,7 @@ class LogFile(logging.FileHandler):
         second = int(time.time())
         if second != self._second:
             self._second, self._date = second, time.strftime(_DATE)
+            self._turn_over()
         assert self.stream is not None  # until it is closed
         self.stream.write(f"{self._date} INFO {text}\n")
         self.flush()
@@ -51,3 +53,11 @@ class LogFile(logging.FileHandler):
     def _write_out(self) -> None:
         self._is_waiting = False
         super().flush()
+
+    def _turn_over(self) -> None:
+        if self.stream is None or os.fstat(self.stream.fileno()).st_size < _LARGEST:
+            return
+        self.stream.close()
+        with contextlib.suppress(OSError):  # Windows renames no file that somebody reads: then it grows on
+            self._path.replace(self._path.with_suffix(".log.1"))
+        self.stream = self._open()

@@ -95,14 +95,14 @@ CASES: dict[str, tuple[bytes, list[int]]] = {
     "a chunk without an end": (_put(b"Transfer-Encoding: chunked\r\n", b"2\r\n{}xx"), [400]),
     "a chunk of sixteen exabytes": (_put(b"Transfer-Encoding: chunked\r\n", b"fffffffffffffffffff\r\n{}"), [400]),
     "another transfer encoding": (_put(b"Transfer-Encoding: contoso\r\n", b"xx"), [400]),
-    "a zipped body": (_put(b"Content-Encoding: gzip\r\nContent-Length: %d\r\n" % len(_ZIPPED), _ZIPPED), [200]),
-    "a zipped body that is none": (_put(b"Content-Encoding: gzip\r\nContent-Length: 5\r\n", b"abcde"), [400]),
+    "a zipped body": (_put(b"Content-Encoding: gzip\r\nContent-Length: %d\r\n" % len(_ZIPPED), _ZIPPED), [415]),
+    "a zipped body that is none": (_put(b"Content-Encoding: gzip\r\nContent-Length: 5\r\n", b"abcde"), [415]),
     "a zip bomb": (
         (bomb := gzip.compress(b" " * 50_000_000))
         and _put(b"Content-Encoding: gzip\r\nContent-Length: %d\r\n" % len(bomb), bomb),
-        [413],
+        [415],
     ),
-    "an encoding that is none": (_put(b"Content-Encoding: contoso\r\nContent-Length: 21\r\n", _BODY), [200]),
+    "an encoding that is none": (_put(b"Content-Encoding: contoso\r\nContent-Length: 21\r\n", _BODY), [415]),
     "a body that is expected": (_put(b"Expect: 100-continue\r\nContent-Length: 21\r\n", _BODY), [100, 200]),
     "another expectation": (_put(b"Expect: tea\r\nContent-Length: 21\r\n", _BODY), [200]),
     "a body of another type": (_put(b"Content-Type: ;;;charset=contoso\r\nContent-Length: 21\r\n", _BODY), [200]),
