@@ -57,6 +57,10 @@ class SandboxServer:
         self.runtime = Runtime(0, 0, self.settings, last.metadata if last else {})
         had_state = last is not None and self.state.database.exists()
         self.cloud = self._open_cloud()
+        self._issued_tokens = contextlib.ExitStack()
+        if self.state.issued_tokens.exists():
+            file = self._issued_tokens.enter_context(self.state.issued_tokens.open("a", buffering=1))
+            self.cloud.issuer.record = lambda token: file.write(f"{token}\n")
         self._app = App(self.cloud)
         try:
             was_empty = self._bring_up_to_date()
@@ -97,6 +101,7 @@ class SandboxServer:
         if self.cloud.scripts is not None:
             await self.cloud.scripts.close()
         await asyncio.gather(self._front.stop(), *(listener.stop() for listener in self._machines.values()))
+        self._issued_tokens.close()
         self.cloud.close()
 
     def _open_cloud(self) -> Cloud:

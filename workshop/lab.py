@@ -12,19 +12,21 @@ from collections.abc import Iterator, Sequence
 from workshop.errors import WorkshopError
 from workshop.notebooks.series import find_series
 from workshop.paths import NOTEBOOKS, ROOT
-from workshop.sandbox import start_users_sandbox, users_environment
+from workshop.sandbox import DIRECTORY, start_users_sandbox, users_directory
 
 _ON_CTRL_C = -signal.SIGINT
+_AS_ROOT = "--allow-root"
 
 
 def lab(port: int | None, arguments: Sequence[str]) -> int:
     """Start the user's sandbox unless it runs, and JupyterLab on the first notebook; return when that has ended.
 
-    The sandbox stays. The variables that point Azure's clients to it are set for the server and so for its kernels.
+    The sandbox stays. Nothing points the server, its terminals or its kernels to it: notebooks find it by themselves
+    if they are to work on it, and everything else is as outside.
 
     Args:
         port: JupyterLab's; None for its own choice.
-        arguments: more arguments for JupyterLab.
+        arguments: more of them for JupyterLab.
 
     Returns:
         JupyterLab's exit status.
@@ -36,10 +38,13 @@ def lab(port: int | None, arguments: Sequence[str]) -> int:
     """
     first = find_series(NOTEBOOKS)[0]
     print(start_users_sandbox(), flush=True)
+    if _is_root() and _AS_ROOT not in arguments:
+        print(f"You are root, as containers often have it: JupyterLab is started with {_AS_ROOT}.", flush=True)
+        arguments = [_AS_ROOT, *arguments]
     command = lab_command(first.path.relative_to(ROOT).as_posix(), port, arguments)
     with _left_to_the_child(signal.SIGINT):
         try:
-            status = subprocess.run(command, env={**os.environ, **users_environment()}, check=False).returncode
+            status = subprocess.run(command, env=_environment(), check=False).returncode
         except OSError as error:
             raise WorkshopError(f"JupyterLab cannot be started: {error.strerror}.") from error
     print("JupyterLab has stopped. The sandbox still runs; to stop it: python -m sandbox stop")
@@ -56,9 +61,20 @@ def lab_command(notebook: str, port: int | None, arguments: Sequence[str]) -> li
         f"--ServerApp.root_dir={ROOT}",
         f"--LabApp.default_url=/lab/tree/{notebook}",
         "--ServerApp.answer_yes=True",
+        "--ServerApp.jpserver_extensions={'workshop.server_extension': True}",
         *([f"--ServerApp.port={port}"] if port is not None else []),
         *arguments,
     ]
+
+
+def _environment() -> dict[str, str]:
+    """This process's; a folder of the sandbox that the user has chosen is the same from the notebooks' folder."""
+    directory = users_directory()
+    return {**os.environ, **({DIRECTORY: directory} if directory else {})}
+
+
+def _is_root() -> bool:
+    return sys.platform != "win32" and os.geteuid() == 0
 
 
 @contextlib.contextmanager

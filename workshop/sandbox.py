@@ -123,13 +123,36 @@ class FreshSandbox:
         return self._environment
 
 
+class IssuedTokens:
+    """The tokens that a fresh sandbox issues from now on: it notes them for whoever has it for themselves.
+
+    Args:
+        environment: the variables that point to a sandbox; any others, and nothing is known.
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._file = Path(environment[DIRECTORY]) / "issued-tokens" if DIRECTORY in environment else None
+        self._seen = 0
+        self.new()
+
+    def new(self) -> list[str]:
+        """Return those issued since it was asked last."""
+        if self._file is None or not self._file.is_file():
+            return []
+        with self._file.open("rb") as file:
+            file.seek(self._seen)
+            whole = file.read().rpartition(b"\n")[0]  # lines: the last may be on its way
+        self._seen += len(whole) + 1 if whole else 0
+        return whole.decode().splitlines()
+
+
 def start_users_sandbox() -> str:
     """Start the user's own sandbox unless it runs; return what that command says.
 
     Raises:
         SandboxError: It does not start.
     """
-    return sandbox_command("start", directory=_users_directory()).strip()
+    return sandbox_command("start", directory=users_directory()).strip()
 
 
 def users_environment() -> dict[str, str]:
@@ -138,13 +161,13 @@ def users_environment() -> dict[str, str]:
     Raises:
         SandboxError: It is not running.
     """
-    directory = _users_directory()
+    directory = users_directory()
     environment: dict[str, str] = json.loads(sandbox_command("env", "--format", "json", directory=directory))
     return environment | ({DIRECTORY: directory} if directory else {})
 
 
-def _users_directory() -> str | None:
-    """The user's choice of a folder, if there is one, however the working directory changes."""
+def users_directory() -> str | None:
+    """Return the folder that the user has chosen for the sandbox, whatever the working directory; None if none."""
     chosen = os.environ.get(DIRECTORY)
     return str(Path(chosen).absolute()) if chosen else None
 

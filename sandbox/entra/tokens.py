@@ -7,7 +7,7 @@ which of them are there, and their values, follow tokens of the real service.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -47,13 +47,18 @@ def issuer_of(tenant_id: str) -> str:
 
 
 class TokenIssuer:
-    """Signs tokens for the applications and managed identities of one tenant."""
+    """Signs tokens for the applications and managed identities of one tenant.
+
+    Attributes:
+        record: is told each token that is issued, if anybody wants to know.
+    """
 
     def __init__(self, key: SigningKey, tenant_id: str, clock: Clock) -> None:
         self._key = key
         self._tenant_id = tenant_id
         self._clock = clock
         self._header = {"typ": "JWT", "x5t": key.kid, "kid": key.kid}
+        self.record: Callable[[str], object] | None = None
 
     def jwks(self) -> dict[str, list[dict[str, object]]]:
         """Return the public keys that verify what is signed here (RFC 7517)."""
@@ -109,4 +114,6 @@ class TokenIssuer:
         if roles:
             claims["roles"] = list(roles)
         token = jwt.encode(claims, self._key.private, algorithm=ALGORITHM, headers=self._header)
+        if self.record is not None:
+            self.record(token)
         return IssuedToken(token, expires_on=end, not_before=begin, expires_in=end - now - 1)

@@ -29,6 +29,7 @@ def run() -> int:
         signal.signal(number, lambda *_: sys.exit(1))
     with tempfile.TemporaryDirectory(prefix="azure-sandbox-") as folder:
         state = StateDirectory(Path(folder))
+        state.issued_tokens.touch(mode=0o600)  # so that they can be taken out of what its user saves
         try:
             runtime, _ = background.start(state, Settings())
             variables = environment(state, runtime, OperatorClient(state, runtime), vm=None)

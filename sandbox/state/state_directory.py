@@ -53,6 +53,11 @@ class StateDirectory:
         return self.path / "client.json"
 
     @property
+    def issued_tokens(self) -> Path:
+        """The tokens that were issued, a line each, if whoever has the sandbox for themselves has made this file."""
+        return self.path / "issued-tokens"
+
+    @property
     def lock(self) -> Path:
         """Held by the running sandbox."""
         return self.path / "sandbox.lock"

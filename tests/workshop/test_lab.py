@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 
@@ -21,6 +22,7 @@ def test_the_command_line() -> None:
     assert "--ServerApp.port=9999" in words
     assert "--LabApp.default_url=/lab/tree/notebooks/00_prerequisites.ipynb" in words
     assert words[-1] == "--no-browser"
+    assert "--ServerApp.jpserver_extensions={'workshop.server_extension': True}" in words
     assert not any("port" in word for word in lab_command("x.ipynb", None, []))
 
 
@@ -32,7 +34,7 @@ def test_jupyterlab_opens_the_first_notebook_and_the_sandbox_stays(tmp_path: Pat
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    words = [f"--IdentityProvider.token={token}", "--no-browser", "--allow-root"]
+    words = [f"--IdentityProvider.token={token}", "--no-browser"]  # and where the user is root, what that takes
     lab = subprocess.Popen(
         [sys.executable, "-m", "workshop", "lab", "--port", str(port), "--", *words],
         cwd=tmp_path,
@@ -54,10 +56,14 @@ def test_jupyterlab_opens_the_first_notebook_and_the_sandbox_stays(tmp_path: Pat
             f"{server}/api/contents/notebooks/00_prerequisites.ipynb?content=0", headers=sign_in, timeout=30
         )
         assert notebook.json()["type"] == "notebook"
+        (server_process,) = psutil.Process(lab.pid).children()
+        changed = {name for name, value in server_process.environ().items() if os.environ.get(name) != value}
+        assert changed <= {"AZURE_SANDBOX_DIR", "JUPYTER_CONFIG_DIR", "LC_CTYPE"}
         os.killpg(lab.pid, signal.SIGINT)  # as a terminal does it
         said, _ = lab.communicate(timeout=30)
         assert lab.returncode == 0
         assert "The sandbox is ready" in said
+        assert ("You are root" in said) == (os.geteuid() == 0)
         assert "JupyterLab has stopped. The sandbox still runs; to stop it: python -m sandbox stop" in said
         assert "running" in sandbox_command("status", "--json", directory=str(state))
     finally:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,7 +24,7 @@ from workshop.notebooks.parameters import Value
 from workshop.notebooks.plan import Plan, PlannedNotebook
 from workshop.notebooks.secrets import Secrets
 from workshop.notebooks.series import Notebook
-from workshop.sandbox import DIRECTORY
+from workshop.sandbox import DIRECTORY, IssuedTokens
 from workshop.terminal import printable
 
 if TYPE_CHECKING:
@@ -129,7 +129,8 @@ def execute(
             )
             raise_for_execution_errors(observed.node, None)
     except PapermillExecutionError as error:
-        failure = _failure(observed, f"{error.ename}: {error.evalue}", "\n".join(error.traceback))
+        said = "" if error.traceback else _said_on_stderr(observed.cell)
+        failure = _failure(observed, said or f"{error.ename}: {error.evalue}", "\n".join(error.traceback))
     except DeadKernelError as error:
         failure = replace(_failed(observed, error, deadline), kernel_died=not deadline.reason)
     except (CellTimeoutError, RuntimeError, OSError) as error:
@@ -168,6 +169,12 @@ def _kernel(kernels: Kernels, notebook: Notebook, deadline: Deadline) -> Iterato
         kernels.give_back(manager)
 
 
+def _said_on_stderr(cell: NotebookNode | None) -> str:
+    """What a cell has written to standard error: all there is of some failures, such as a magic that is not known."""
+    outputs = cell.outputs if cell else []
+    return "".join(output.text for output in outputs if output.get("name") == "stderr").strip()
+
+
 def _failed(observed: _Observed, error: Exception, deadline: Deadline) -> Failure:
     """A failure that is not the notebook's own."""
     reason = deadline.reason
@@ -204,6 +211,7 @@ def execute_plan(
         ahead: whether to start each kernel while the notebook before it runs: for who has a processor to spare.
     """
     secrets = Secrets.of_environment(environment)
+    issued = IssuedTokens(environment)
     folders = {planned.notebook.path.parent.absolute(): "." for planned in plan.notebooks}
     paths = Paths(folders | ({Path(environment[DIRECTORY]): "<sandbox>"} if DIRECTORY in environment else {}))
     for planned in plan.notebooks:
@@ -213,6 +221,7 @@ def execute_plan(
             on_cell = partial(_on_cell, reporter, planned, kernels, following if ahead else None)
             reporter.report(_event(planned, State.RUNNING))
             execution = execute(planned.notebook, planned.node, planned.parameters, kernels, on_cell, deadline)
+            secrets.add(issued.new())
             outcome = _cleaned(execution, secrets, paths)
             state = State.FAILED if outcome.failure else State.COMPLETED
             reporter.report(_event(planned, state, execution.done, outcome.seconds))
@@ -241,7 +250,7 @@ def _cleaned(execution: Execution, secrets: Secrets, paths: Paths) -> Outcome:
     if findings.leaks and failure is not None:
         failure = replace(failure, error=f"{failure.error}\n{_LEAK}")
     elif findings.leaks:
-        failure = _leak(execution.node, findings.leaks[0])
+        failure = _leak(execution.node, findings.leaks)
     return Outcome(
         name=execution.notebook.name,
         folder=execution.notebook.path.parent,
@@ -253,8 +262,10 @@ def _cleaned(execution: Execution, secrets: Secrets, paths: Paths) -> Outcome:
     )
 
 
-def _leak(node: NotebookNode, cell_id: str) -> Failure:
+def _leak(node: NotebookNode, cell_ids: Sequence[str]) -> Failure:
     code = code_cells(node)
+    last = code[-1]["id"] if code else ""
+    cell_id = next(filter(None, cell_ids), last)  # if there is none, it is in the metadata, as all cells have left them
     number, source = next(
         ((position, cell.source) for position, cell in enumerate(code, 1) if cell["id"] == cell_id), (None, "")
     )

@@ -51,7 +51,7 @@ c.JupyterHub.concurrent_spawn_limit = 1000  # nobody is sent away; they wait
 
 # Kernels are forked from a process that has the imports done: ready at once, and small.
 c.Spawner.args = [
-    "--ServerApp.jpserver_extensions={'workshop.kernels.server_extension': True}",
+    "--ServerApp.jpserver_extensions={'workshop.server_extension': True}",
     "--KernelManager.transport_encryption=auto",  # else whoever is on this computer could listen to a kernel
 ]
 c.Spawner.environment = {"JUPYTER_DEFAULT_PROVISIONER_NAME": "warm-provisioner"}

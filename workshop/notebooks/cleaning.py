@@ -7,7 +7,7 @@ import re
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ _INJECTED = "injected-parameters"  # papermill's tag; here also the cell's id, w
 _VOLATILE_METADATA = ("papermill", "execution", "ExecuteTime", "collapsed", "scrolled")
 _KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 _LANGUAGE = {"name": "python"}
-_ENCODED_TYPES = ("image/", "audio/", "video/", "application/pdf")  # base64, in which anything may occur by chance
+_ENCODED = ("image/", "audio/", "video/", "application/pdf", "buffers")  # base64, in which anything may occur by chance
 _SVG = "image/svg+xml"
 _ANSI = r"\x1b\[[0-9;]*m"  # a colour in front of a path
 _CELL_FILE = re.compile(r"<tmp>[/\\]+ipykernel_\d+[/\\]+\d+\.py")
@@ -75,7 +75,7 @@ def _forms(path: Path) -> list[str]:
 
 @dataclass
 class Findings:
-    """What had to be taken out of a notebook, as the ids of the cells it was in."""
+    """What had to be taken out of a notebook, as the ids of the cells it was in; empty for the notebook's metadata."""
 
     leaks: list[str] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
@@ -92,12 +92,27 @@ def clean(notebook: NotebookNode, secrets: Secrets, paths: Paths) -> Findings:
     """
     notebook.cells = [cell for cell in notebook.cells if _PAPERMILL_MARKER not in cell.metadata.get("tags", [])]
     _normalize(notebook)
-    findings = Findings()
+    findings = Findings(leaks=redact(notebook, secrets))
     for cell in notebook.cells:
-        _redact(cell, secrets, findings.leaks)
         if cell.cell_type == "code":
-            _hide_paths(cell, paths, findings.paths)
+            cell["outputs"] = _rewritten(cell.outputs, _Noted(paths.replace, cell["id"], findings.paths))
     return findings
+
+
+def redact(notebook: dict[str, Any], secrets: Secrets) -> list[str]:
+    """Take tokens and secrets out of everything in ``notebook``, in place, but pictures and the like.
+
+    Returns:
+        The ids of the cells they were in; empty for the notebook's metadata, where the state of widgets is.
+    """
+    leaks: list[str] = []
+    for cell in notebook["cells"]:
+        rewrite = _Noted(secrets.redact, cell.get("id", ""), leaks)
+        for name in ("source", "metadata", "outputs", "attachments"):
+            if name in cell:
+                cell[name] = _rewritten(cell[name], rewrite)
+    notebook["metadata"] = _rewritten(notebook["metadata"], _Noted(secrets.redact, "", leaks))
+    return leaks
 
 
 def _normalize(notebook: NotebookNode) -> None:
@@ -116,47 +131,34 @@ def _normalize(notebook: NotebookNode) -> None:
             cell["id"] = _INJECTED
 
 
-def _redact(cell: NotebookNode, secrets: Secrets, leaks: list[str]) -> None:
-    def redacted(text: str) -> str:
-        if not secrets.leaks_in(text):
-            return text
-        leaks.append(cell["id"])
-        return secrets.redact(text)
+@dataclass(frozen=True)
+class _Noted:
+    """Rewrites texts of a cell, and adds its id to ``found`` each time that changes one."""
 
-    cell.source = redacted(cell.source)
-    cell.metadata = _rewritten(cell.metadata, redacted)
-    if cell.cell_type == "code":
-        cell.outputs = _rewritten_outputs(cell.outputs, redacted)
+    rewrite: Callable[[str], str]
+    cell_id: str
+    found: list[str]
 
-
-def _hide_paths(cell: NotebookNode, paths: Paths, found: list[str]) -> None:
-    def hidden(text: str) -> str:
-        if not paths.found_in(text):
-            return text
-        found.append(cell["id"])
-        return paths.replace(text)
-
-    cell.outputs = _rewritten_outputs(cell.outputs, hidden)
-
-
-def _rewritten_outputs(outputs: Iterable[Any], rewrite: Callable[[str], str]) -> list[Any]:
-    """Return ``outputs`` with all texts rewritten, but for encoded pictures and the like."""
-    rewritten = []
-    for output in outputs:
-        data = output.get("data", {})
-        encoded = {kind: data.pop(kind) for kind in list(data) if kind.startswith(_ENCODED_TYPES) and kind != _SVG}
-        rewritten.append(_rewritten(output, rewrite))
-        if encoded:
-            rewritten[-1]["data"].update(encoded)
-    return rewritten
+    def __call__(self, text: str) -> str:
+        rewritten = self.rewrite(text)
+        if rewritten != text:
+            self.found.append(self.cell_id)
+        return rewritten
 
 
 def _rewritten(value: Any, rewrite: Callable[[str], str]) -> Any:
+    """Return ``value`` with all texts in it rewritten, but for encoded pictures and the like."""
     if isinstance(value, str):
         return rewrite(value)
     if isinstance(value, Mapping):
         rebuilt: Callable[[Mapping[str, Any]], Mapping[str, Any]] = type(value)  # dict, or nbformat's own
-        return rebuilt({rewrite(key): _rewritten(part, rewrite) for key, part in value.items()})
+        return rebuilt(
+            {rewrite(name): part if _is_encoded(name) else _rewritten(part, rewrite) for name, part in value.items()}
+        )
     if isinstance(value, list):
         return [_rewritten(part, rewrite) for part in value]
     return value
+
+
+def _is_encoded(name: str) -> bool:
+    return name.startswith(_ENCODED) and name != _SVG

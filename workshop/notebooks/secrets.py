@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import base64
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
+from pathlib import Path
+from urllib.parse import quote
 
 REDACTED = "[redacted]"
 
-_TOKEN = re.compile(r"eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)*")  # a JSON Web Token, or the beginning of one
 _PART = 12  # characters: as much of a long secret counts as a leak
 _SHORTEST = 8  # characters: a shorter value is no secret worth the name
-_NOT_ITSELF_SECRET = ("_FILE", "_PATH", "_ID", "_URL", "_ENDPOINT")
+_RANDOM = 40  # characters: as long a text that looks random counts as a part of a token, such as its signature
+_CHANGES = 0.35  # of neighbours that are of another kind of letter: 0.62 in random text, 0.2 in InWordsLikeThis1
+_MIXED = 0.15  # of capital letters, and of small ones: 0.41 in random text, 0 in one of them in hexadecimal numbers
+
+_TOKEN = re.compile(r"eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)*")  # a JSON Web Token, or the beginning of one
+_NEXT_LINE = re.compile(r"[\"',]*(?:\s|\\r|\\n)+[\"']?([A-Za-z0-9_.-]{12,})")  # of one that is wrapped
+_BASIC = re.compile(r"(?<=Basic )[A-Za-z0-9+/]{8,}={0,2}")  # perhaps a name and a secret, as HTTP sends them
+_RUN = re.compile(rf"[A-Za-z0-9_-]{{{_RANDOM},}}")
+_LINE_BREAK = re.compile(r"[ \t]*(?:\r?\n|\\r|\\n)[ \t]*")
+_NOT_ITSELF_SECRET = ("_FILE", "_PATH", "_DIR", "_ID", "_URL", "_URI", "_ENDPOINT", "_NAME", "_SOCK")
 
 _SECRET_NAME = re.compile(
-    r"secret|passw|passphrase|token|credential|signature|private_?key|access_?key|account_?key|api_?key"
+    r"secret|passw|passphrase|token(?!iz)|credential|signature|private_?key|access_?key|account_?key|api_?key"
     r"|connection_?string|(?:^|_)(?:sas|jwt|pwd|key)(?:_|$)",
     re.IGNORECASE,
 )
@@ -26,9 +38,11 @@ _SECRET_VALUE = re.compile(
     re.ASCII,
 )
 
+Span = tuple[int, int]
+
 
 def named_like_a_secret(name: str) -> bool:
-    """Return whether a parameter or environment variable of this name is likely to hold a secret."""
+    """Return whether a parameter or environment variable of this name is likely to be a secret."""
     return _SECRET_NAME.search(name) is not None
 
 
@@ -44,44 +58,105 @@ def looks_like_a_secret(value: object) -> bool:
 
 
 class Secrets:
-    """Finds tokens of any kind, and the given secrets or telling parts of them.
+    """Finds tokens of any kind, and the given secrets or telling parts of them, also where a line breaks in one.
 
     Args:
-        values: the secrets that are known, such as the operator's.
+        values: the secrets that are known. Of those of 24 letters and more, 12 are a leak; shorter ones are one whole.
     """
 
     def __init__(self, values: Iterable[str] = ()) -> None:
         self._parts: dict[int, set[str]] = {}
+        self.add(values)
+
+    @classmethod
+    def of_environment(cls, environment: Mapping[str, str]) -> Secrets:
+        """Know the values of those variables whose names say that they are secret."""
+        values = [value for name, value in environment.items() if _is_secret(name, value)]
+        return cls(form for value in values if len(value) >= _SHORTEST for form in _forms(value))
+
+    def add(self, values: Iterable[str]) -> None:
+        """Know more secrets."""
         for value in values:
             if len(value) >= _SHORTEST:
                 length = _PART if len(value) >= 2 * _PART else len(value)
                 parts = self._parts.setdefault(length, set())
                 parts.update(value[start : start + length] for start in range(len(value) - length + 1))
 
-    @classmethod
-    def of_environment(cls, environment: Mapping[str, str]) -> Secrets:
-        """Know the values of those variables of Azure's clients whose names say that they are secret."""
-        return cls(
-            value
-            for name, value in environment.items()
-            if name.startswith("AZURE_") and named_like_a_secret(name) and not name.endswith(_NOT_ITSELF_SECRET)
-        )
-
     def leaks_in(self, text: str) -> bool:
-        """Return whether ``text`` holds a token or a known secret, or a telling part of one."""
-        return _TOKEN.search(text) is not None or any(part in text for parts in self._parts.values() for part in parts)
+        """Return whether ``text`` has a token or a known secret in it, or a telling part of one."""
+        return next(self._found(text), None) is not None
 
     def redact(self, text: str) -> str:
         """Return ``text`` without them."""
-        if not self.leaks_in(text):
-            return text
-        spans = [match.span() for match in _TOKEN.finditer(text)]
-        for length, parts in self._parts.items():
-            spans += [(at, at + length) for at in range(len(text)) if text[at : at + length] in parts]
         kept: list[str] = []
         end = 0
-        for start, stop in sorted(spans):
+        for start, stop in sorted(self._found(text)):
             if start > end or not kept:
                 kept += [text[end:start], REDACTED]
             end = max(end, stop)
         return "".join([*kept, text[end:]])
+
+    def _found(self, text: str) -> Iterator[Span]:
+        yield from (_whole(match, text) for match in _TOKEN.finditer(text))
+        yield from (match.span() for match in _BASIC.finditer(text) if _is_name_and_secret(match.group()))
+        yield from (match.span() for match in _RUN.finditer(text) if _looks_random(match.group()))
+        if self._parts:
+            yield from self._known_in(text)
+
+    def _known_in(self, text: str) -> Iterator[Span]:
+        joined, positions = _without_line_breaks(text)
+        for length, parts in self._parts.items():
+            for at in range(len(joined) - length + 1):
+                if joined[at : at + length] in parts:
+                    yield positions[at], positions[at + length - 1] + 1
+
+
+def _is_secret(name: str, value: str) -> bool:
+    if not named_like_a_secret(name) or name.upper().endswith(_NOT_ITSELF_SECRET):
+        return False
+    return not (value.startswith(("/", "~", "\\", "C:")) and Path(value).expanduser().exists())
+
+
+def _forms(value: str) -> set[str]:
+    """How a secret may be written: as it is, in an address, in base64 with something before and behind it."""
+    forms = {value, quote(value, safe="")}
+    data = value.encode("utf-8", "surrogateescape")
+    for before, shared in ((0, 0), (1, 2), (2, 3)):  # bytes before it in a group of three, letters it has a share in
+        encoded = base64.b64encode(bytes(before) + data).decode()[shared : (before + len(data)) * 8 // 6]
+        forms |= {encoded, encoded.replace("+", "-").replace("/", "_")}
+    return forms
+
+
+def _whole(match: re.Match[str], text: str) -> Span:
+    """Where a token is, with the lines it goes on in."""
+    start, end = match.span()
+    while (following := _NEXT_LINE.match(text, end)) and _looks_random(following[1]):
+        end = following.end()
+    return start, end
+
+
+def _is_name_and_secret(encoded: str) -> bool:
+    try:
+        return ":" in base64.b64decode(encoded, validate=True).decode()
+    except ValueError:
+        return False
+
+
+def _looks_random(text: str) -> bool:
+    kinds = ["A" if letter.isupper() else "a" if letter.islower() else "0" for letter in text]
+    changes = sum(one != other for one, other in pairwise(kinds))
+    return changes >= _CHANGES * len(text) and min(kinds.count("A"), kinds.count("a")) >= _MIXED * len(text)
+
+
+def _without_line_breaks(text: str) -> tuple[str, range | list[int]]:
+    """Return ``text`` as one line, and where each of its letters is."""
+    breaks = [match.span() for match in _LINE_BREAK.finditer(text)]
+    if not breaks:
+        return text, range(len(text))
+    positions: list[int] = []
+    end = 0
+    for start, stop in breaks:
+        positions += range(end, start)
+        end = stop
+    positions += range(end, len(text))
+    return "".join(text[position] for position in positions), positions

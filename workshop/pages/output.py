@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
+from urllib.parse import unquote
 
 from workshop.errors import UsageError, WorkshopError
 from workshop.files import notebook_text, write_whole
@@ -14,7 +16,11 @@ from workshop.notebooks.outcome import Outcome
 from workshop.pages.index import GENERATOR, IndexEntry, index_page
 from workshop.pages.page_maker import Job, PageMaker
 
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
 INDEX = "index.html"
+_PICTURE = re.compile(r'!\[[^\]]*\]\(<?([^)\s>]+)|<img\b[^>]*?\bsrc="([^"]+)"')
 _OURS = re.compile(r"\d\d_\w+\.(?:ipynb|html)\Z", re.ASCII)
 
 
@@ -57,12 +63,13 @@ class OutputFolder:
             self._pages.close()
 
     def save(self, outcome: Outcome, entries: Sequence[IndexEntry]) -> None:
-        """Save an executed notebook and the list of all now, and its page soon.
+        """Save an executed notebook with its pictures and the list of all now, and its page soon.
 
         Raises:
             WorkshopError: They cannot be written.
         """
         self._write(f"{outcome.name}.ipynb", notebook_text(outcome.node))
+        self._copy(outcome.folder, pictures_in(outcome.node, outcome.folder))
         self._write(INDEX, index_page(entries))
         self._pages = self._pages or PageMaker()
         self._pages.make(Job(self.path / f"{outcome.name}.ipynb", self._names, outcome.folder, outcome.failure))
@@ -87,6 +94,25 @@ class OutputFolder:
         except OSError as error:
             raise WorkshopError(f"{self.path / name} cannot be written: {error.strerror}.") from error
 
+    def _copy(self, folder: Path, names: Sequence[str]) -> None:
+        for name in names:
+            copy = self.path / name
+            try:
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(folder / name, copy)
+            except shutil.SameFileError:
+                continue
+            except OSError as error:
+                raise WorkshopError(f"{copy} cannot be written: {error.strerror}.") from error
+
     def _is_ours(self) -> bool:
         index = self.path / INDEX
         return index.is_file() and GENERATOR in index.read_text("utf-8", "replace")
+
+
+def pictures_in(node: NotebookNode, folder: Path) -> list[str]:
+    """Return the files in ``folder`` that the text of a notebook shows, as it names them."""
+    text = "\n".join(cell.source for cell in node.cells if cell.cell_type == "markdown")
+    names = dict.fromkeys(unquote(match[1] or match[2]) for match in _PICTURE.finditer(text))
+    root = folder.resolve()
+    return [name for name in names if (root / name).is_file() and (root / name).resolve().is_relative_to(root)]

@@ -8,6 +8,7 @@ from nbformat import NotebookNode
 from tests.workshop.small_notebooks import code, markdown, notebook, text_of
 from workshop.execution.executor import Execution, execute
 from workshop.kernels.kernels import KernelKind, Kernels, default_kind
+from workshop.notebooks.outcome import account_of
 from workshop.notebooks.parameters import Value
 from workshop.notebooks.series import Notebook
 
@@ -66,6 +67,17 @@ def test_a_failure_names_the_cell_and_ends_the_notebook(tmp_path: Path, kind: Ke
     assert not failure.interrupted
     assert "never" not in text_of(execution.node)
     assert counts[-1] == 4
+
+
+@pytest.mark.parametrize("source", ["%%no_such_magic\n1", "%no_such_magic"])
+def test_a_failure_without_an_error_in_the_outputs_is_told_as_the_kernel_tells_it(
+    tmp_path: Path, kind: KernelKind, source: str
+) -> None:
+    execution, _ = run(notebook("1", source, "2"), tmp_path, kind)
+    assert execution.failure is not None
+    assert execution.failure.cell_id == "c2"
+    assert "`%no_such_magic`" in execution.failure.error.replace("%%", "%")
+    assert "not found" in account_of("00_test", execution.failure)
 
 
 def test_a_dead_kernel_is_a_failure_of_the_cell_that_killed_it(tmp_path: Path, kind: KernelKind) -> None:

@@ -1,5 +1,6 @@
 """The whole course, against real sandboxes."""
 
+import base64
 import json
 import os
 import re
@@ -14,7 +15,7 @@ import nbformat
 import pytest
 import requests
 
-from tests.workshop.small_notebooks import notebook, text_of, write_series
+from tests.workshop.small_notebooks import markdown, notebook, text_of, write_series
 from workshop.cli import main
 from workshop.errors import SandboxError
 from workshop.notebooks.series import find_series
@@ -50,12 +51,83 @@ def test_the_course_runs_and_says_what_came_of_it(tmp_path: Path, capsys: pytest
     }.items():
         assert re.fullmatch(value, summary[label]), label
     assert summary["Identity"][-37:] == summary["Token for"][-37:]
-    for path in tmp_path.iterdir():
+    for path in tmp_path.rglob("*.*"):
         text = path.read_text("utf-8")
         assert not re.search(r"eyJ[A-Za-z0-9_-]{8,}", text), path
         assert str(ROOT) not in text, path
         assert "azure-sandbox-" not in text, path
     assert "ID7" in (tmp_path / "index.html").read_text("utf-8")
+
+
+GETTING = """\
+import base64, os, pathlib, pprint, requests, textwrap
+client, secret = os.environ["AZURE_CLIENT_ID"], os.environ["AZURE_CLIENT_SECRET"]
+answer = requests.post(
+    f"{os.environ['AZURE_AUTHORITY_HOST']}/{os.environ['AZURE_TENANT_ID']}/oauth2/v2.0/token",
+    data={"grant_type": "client_credentials", "client_id": client, "client_secret": secret,
+          "scope": "https://management.azure.com/.default"},
+    timeout=30,
+)
+token = answer.json()["access_token"]
+pathlib.Path(os.environ["TOLD"]).write_text(token)
+"""
+
+
+@pytest.mark.parametrize(
+    "showing",
+    [
+        "print(token.split('.'))",
+        "print(token.split('.')[2])",
+        "print(token[-30:], token[700:716], [token[at : at + 12] for at in range(400, 460, 12)])",
+        "print(textwrap.fill(token, 76))",
+        "print(textwrap.fill(token.split('.')[2], 20))",
+        "pprint.pprint({'token': token})",
+        "raise ValueError(token[60:90])",
+    ],
+)
+def test_no_part_of_a_token_that_was_issued_is_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], showing: str
+) -> None:
+    monkeypatch.setenv("TOLD", str(tmp_path / "token"))
+    write_series(tmp_path / "nb", {"00_get": notebook(GETTING, showing, parameters="")})
+    assert main(["run", "--notebooks", str(tmp_path / "nb"), "--output", str(tmp_path / "o")]) == 1
+    said = capsys.readouterr()
+    assert "An access token or a secret, or a part of one, is in this notebook" in said.out
+    token = (tmp_path / "token").read_text()
+    parts = {token[at : at + 12] for at in range(len(token) - 11)}
+    for text in (said.out, said.err, *(path.read_text("utf-8") for path in (tmp_path / "o").iterdir())):
+        assert not any(text[at : at + 12] in parts for at in range(len(text) - 11))
+
+
+def test_no_secret_of_any_variable_is_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MY_DATABASE_PASSWORD", "Hunter-22")
+    showing = "import base64, os\nsecret = os.environ['MY_DATABASE_PASSWORD']\nprint(secret)"
+    basic = "print('Basic', base64.b64encode(f'me:{secret}'.encode()).decode())"
+    write_series(tmp_path / "nb", {"00_show": notebook(showing, basic)})
+    assert main(["run", "--notebooks", str(tmp_path / "nb"), "--output", str(tmp_path / "o")]) == 1
+    saved = "".join(path.read_text("utf-8") for path in (tmp_path / "o").iterdir())
+    assert "Hunter-22" not in saved + capsys.readouterr().out
+    assert base64.b64encode(b"me:Hunter-22").decode() not in saved
+
+
+def test_the_pictures_that_notebooks_show_are_saved_beside_them(tmp_path: Path) -> None:
+    shown = (
+        "![A](images/a.svg) ![B](<images/b.svg>) <img alt='C' src=\"c%20d.png\"> ![X](../x.svg) ![Y](https://h/y.svg)"
+    )
+    folder = write_series(tmp_path / "nb", {"00_look": notebook(markdown(shown), "1"), "01_more": notebook("2")})
+    (folder / "images").mkdir()
+    for name in ("images/a.svg", "images/b.svg", "images/unused.svg", "c d.png", "../x.svg"):
+        (folder / name).write_text(f"<svg>{name}</svg>")
+    assert main(["run", "--notebooks", str(folder), "--output", str(tmp_path / "o")]) == 0
+    saved = {path.relative_to(tmp_path / "o").as_posix() for path in (tmp_path / "o").rglob("*.*")}
+    assert saved - {"index.html", "00_look.ipynb", "00_look.html", "01_more.ipynb", "01_more.html"} == {
+        "images/a.svg",
+        "images/b.svg",
+        "c d.png",
+    }
+    assert (tmp_path / "o" / "images" / "a.svg").read_text() == "<svg>images/a.svg</svg>"
 
 
 def test_a_fresh_sandbox_takes_the_place_of_the_users_azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

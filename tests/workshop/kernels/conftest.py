@@ -13,8 +13,7 @@ from workshop.kernels.pool import pool
 
 if sys.platform != "linux":
     collect_ignore = [
-        f"test_{what}.py"
-        for what in ("isolation", "life", "zygote", "notebooks", "jupyter_server", "channel", "runtime_folder")
+        f"test_{what}.py" for what in ("isolation", "life", "zygote", "notebooks", "channel", "runtime_folder")
     ]
 
 Start = Callable[..., Kernel]

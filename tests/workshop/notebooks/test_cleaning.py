@@ -100,6 +100,17 @@ def test_secrets_go_from_sources_and_text_too() -> None:
     assert secret[:12] not in nbformat.writes(node)
 
 
+def test_tokens_go_from_the_state_of_widgets_and_from_attachments() -> None:
+    node = executed(stream("fine"))
+    node.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {"state": {"1": {"value": TOKEN}}}}
+    assert cleaned(node).leaks == [""]
+    node.cells[0]["attachments"] = {"note.txt": {"text/plain": TOKEN, "image/png": "iVBOReyJabcdefghijkl=="}}
+    assert cleaned(node).leaks == [node.cells[0]["id"]]
+    text = nbformat.writes(node)
+    assert TOKEN[:12] not in text
+    assert "iVBOReyJabcdefghijkl==" in text
+
+
 def test_pictures_may_hold_any_letters() -> None:
     picture = "iVBOReyJabcdefghijkl=="
     node = executed(nbformat.v4.new_output("display_data", {"image/png": picture, "text/plain": "a picture"}))

@@ -1,5 +1,7 @@
+import base64
 import secrets as random_secrets
 import string
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -92,6 +94,88 @@ def test_the_beginning_of_a_token_is_a_leak() -> None:
     assert Secrets().leaks_in("token: eyJ0eXAiOiJK...")
     assert Secrets().redact(f"<b>{TOKEN}</b> and {TOKEN[:14]}…") == f"<b>{REDACTED}</b> and {REDACTED}…"
     assert not Secrets().leaks_in("eyJ is how tokens begin")
+
+
+@pytest.mark.parametrize("width", [20, 64, 76])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\n    ", "\\n", "'\n '"])
+def test_a_token_that_is_wrapped_goes_with_all_its_lines(width: int, line_end: str) -> None:
+    signature = random_secrets.token_urlsafe(256)
+    token = f"{TOKEN.rpartition('.')[0]}.{signature}"
+    wrapped = line_end.join(token[at : at + width] for at in range(0, len(token), width))
+    secrets = Secrets([token] if width < 40 else [])
+    redacted = secrets.redact(f"begin {wrapped}\nProvisioningState: Succeeded")
+    assert redacted.startswith(f"begin {REDACTED}")
+    assert redacted.endswith("\nProvisioningState: Succeeded")
+    assert not any(signature[at : at + 12] in redacted for at in range(len(signature) - 11))
+
+
+def test_the_signature_alone_is_a_leak() -> None:
+    for size in (32, 64, 256):  # of HS256, ES256 and RS256
+        signature = random_secrets.token_urlsafe(size)
+        assert Secrets().redact(f"['{signature}']") == f"['{REDACTED}']"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "identity-8e3af657-a8ff-443c-a75c-2fe8c4bcb635-in-Prod",
+        "ManagedServiceIdentityClient_userAssignedIdentitiesOperations",
+        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+        "AZURE_RESOURCE_MANAGER_ENDPOINT_OF_THE_SANDBOX_AND_NOTHING_ELSE",
+        "-" * 80,
+        "/subscriptions/8e3af657-a8ff-443c-a75c-2fe8c4bcb635/resourceGroups/myResourceGroupVM",
+    ],
+)
+def test_long_names_are_none(text: str) -> None:
+    assert Secrets().redact(text) == text
+
+
+def test_a_name_and_a_secret_in_base64_are_a_leak() -> None:
+    header = f"Basic {base64.b64encode(b'ID1:short').decode()}"
+    assert Secrets().redact(f"Authorization: {header}") == f"Authorization: Basic {REDACTED}"
+    assert not Secrets().leaks_in("Basic authentication is not what this is about.")
+
+
+@given(before=st.binary(max_size=5), after=st.binary(max_size=5))
+def test_a_known_secret_in_base64_is_a_leak(before: bytes, after: bytes) -> None:
+    secrets = Secrets.of_environment({"DB_PASSWORD": SECRET[:20]})
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        text = encode(before + SECRET[:20].encode() + after).decode()
+        assert REDACTED in secrets.redact(text)
+
+
+def test_what_was_issued_is_a_leak_in_every_part_of_twelve_letters() -> None:
+    token = f"{TOKEN.rpartition('.')[0]}.{random_secrets.token_urlsafe(256)}"
+    secrets = Secrets()
+    secrets.add([token])
+    for start in range(0, len(token) - 12, 7):
+        assert secrets.redact(f"<{token[start : start + 12]}>") == f"<{REDACTED}>"
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        ("MY_DATABASE_PASSWORD", True),
+        ("github_token", True),
+        ("STORAGE_CONNECTION_STRING", True),
+        ("PGPASSWORD", True),
+        ("AZURE_CLIENT_CERTIFICATE_PASSWORD", True),
+        ("CREDENTIALS_DIR", False),
+        ("TOKENIZERS_PARALLELISM", False),
+        ("GITHUB_TOKEN_URL", False),
+        ("HOME", False),
+    ],
+)
+def test_the_environment_tells_all_secrets(name: str, secret: bool) -> None:
+    assert Secrets.of_environment({name: "hunter2-hunter2"}).leaks_in("it is hunter2-hunter2.") is secret
+
+
+def test_a_file_that_exists_is_no_secret(tmp_path: Path) -> None:
+    (tmp_path / "key.json").touch()
+    environment = {"GOOGLE_APPLICATION_CREDENTIALS": str(tmp_path / "key.json"), "OTHER_PASSWORD": "/8sH3kd9+Qw2"}
+    secrets = Secrets.of_environment(environment)
+    assert not secrets.leaks_in(f"{tmp_path / 'key.json'}")
+    assert secrets.leaks_in("/8sH3kd9+Qw2")
 
 
 def test_the_environment_tells_the_secrets_of_azures_clients() -> None:

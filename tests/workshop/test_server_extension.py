@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -15,12 +16,15 @@ from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
+import nbformat
 import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 
 from tests.workshop.kernels.kernels import DEADLINE, eventually, running
+from tests.workshop.small_notebooks import notebook
 
-EXTENSION = "{'workshop.kernels.server_extension': True}"
+PASSWORD = "correct-horse-battery"
+EXTENSION = "{'workshop.server_extension': True}"
 
 
 @dataclass
@@ -50,11 +54,13 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     for name in ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR"):
         monkeypatch.setenv(name, str(tmp_path / name))
     monkeypatch.setenv("JUPYTER_DEFAULT_PROVISIONER_NAME", "warm-provisioner")
+    monkeypatch.setenv("MY_DATABASE_PASSWORD", PASSWORD)
     monkeypatch.delenv("PYTEST_CURRENT_TEST", raising=False)
     options = {
         "ServerApp.port": port,
         "ServerApp.port_retries": 0,
         "ServerApp.root_dir": tmp_path,
+        "ContentsManager.allow_hidden": True,
         "ServerApp.jpserver_extensions": EXTENSION,
         "IdentityProvider.token": uuid.uuid4().hex,
     }
@@ -101,3 +107,31 @@ def test_its_kernels_are_forked_from_what_was_imported_as_it_started(server: Ser
     assert eventually(lambda: children(zygote) == [again])
     server.process.kill()
     assert eventually(lambda: not running(zygote) and not running(again))
+
+
+def test_notebooks_are_saved_without_tokens_and_the_servers_secrets(server: Server, tmp_path: Path) -> None:
+    signature = secrets.token_urlsafe(256)
+    node = notebook(f"token = 'eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJ4In0.{signature}'", "1")
+    picture = "iVBOReyJabcdefghijkl=="
+    node.cells[-1].outputs = [
+        nbformat.v4.new_output("stream", name="stdout", text=f"{PASSWORD}\n{signature[:60]}\nkept\n"),
+        nbformat.v4.new_output("display_data", {"image/png": picture, "text/html": f"<b>{signature}</b>"}),
+    ]
+    node.metadata["widgets"] = {"state": {"a": {"value": PASSWORD}}}
+    server.ask("PUT", "/api/contents/saved.ipynb", {"type": "notebook", "content": node})
+    saved = (tmp_path / "saved.ipynb").read_text()
+    assert PASSWORD not in saved
+    assert not any(signature[at : at + 12] in saved for at in range(len(signature) - 11))
+    assert "kept" in saved
+    assert picture in saved
+    assert saved.count("[redacted]") == 5
+    assert "taken out of saved.ipynb on saving" in (tmp_path / "log").read_text()
+
+
+def test_other_notebooks_and_files_are_saved_as_they_are(server: Server, tmp_path: Path) -> None:
+    node = notebook("1")
+    server.ask("PUT", "/api/contents/saved.ipynb", {"type": "notebook", "content": node})
+    assert nbformat.read(tmp_path / "saved.ipynb", 4).cells == node.cells
+    server.ask("PUT", "/api/contents/.env", {"type": "file", "format": "text", "content": f"PASSWORD={PASSWORD}"})
+    assert (tmp_path / ".env").read_text() == f"PASSWORD={PASSWORD}"
+    assert "on saving" not in (tmp_path / "log").read_text()

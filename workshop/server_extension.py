@@ -1,0 +1,52 @@
+"""A Jupyter Server extension: notebooks are saved without tokens and secrets, and the first kernel is warm too.
+
+That is where kernels are warm unless their kernelspec says otherwise.
+
+Enabled by ``--ServerApp.jpserver_extensions="{'workshop.server_extension': True}"``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from workshop.kernels.handles import WarmStartError
+from workshop.kernels.pool import pool
+from workshop.kernels.preload import NOTEBOOK_MODULES
+from workshop.notebooks.cleaning import redact
+from workshop.notebooks.secrets import Secrets
+
+if TYPE_CHECKING:
+    from jupyter_server.serverapp import ServerApp
+
+_PROVISIONER = "JUPYTER_DEFAULT_PROVISIONER_NAME"
+
+
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    return [{"module": __name__}]
+
+
+def _load_jupyter_server_extension(server: ServerApp) -> None:
+    _save_without_secrets(server)
+    if os.environ.get(_PROVISIONER) == "warm-provisioner":
+        _warm_up(server)
+
+
+def _warm_up(server: ServerApp) -> None:
+    try:
+        pool.warm_up(((sys.executable,), NOTEBOOK_MODULES), os.environ)
+    except WarmStartError as reason:
+        server.log.info("No warm kernels: %s", reason)
+
+
+def _save_without_secrets(server: ServerApp) -> None:
+    """Take tokens, and the secrets of the server's environment, out of each notebook before it is written."""
+    secrets = Secrets.of_environment(os.environ)
+
+    def before_save(model: dict[str, Any], path: str, **_: object) -> None:
+        if model["type"] == "notebook" and model.get("content") and redact(model["content"], secrets):
+            server.log.warning("An access token or a secret, or a part of one, was taken out of %s on saving.", path)
+
+    contents: Any = server.contents_manager  # the method has no types
+    contents.register_pre_save_hook(before_save)
