@@ -19,7 +19,7 @@ from jupyter_client.manager import KernelManager
 from workshop.kernels.handles import WarmProcess
 from workshop.kernels.provisioner import WarmProvisioner
 
-DEADLINE = 30.0
+DEADLINE = 120.0
 
 
 class CellFailedError(Exception):
