@@ -85,7 +85,8 @@ class Manifest:
         Raises:
             WorkshopError: They are not, and neither is a part of them.
         """
-        lines = "".join(json.dumps(asdict(record), ensure_ascii=False) + "\n" for record in records).encode()
+        text = "".join(json.dumps(asdict(record), ensure_ascii=False) + "\n" for record in records)
+        lines = text.encode("utf-8", "backslashreplace")  # JSON writes lone surrogates in the same way
         try:
             written = 0
             while written < len(lines):

@@ -126,7 +126,7 @@ def html_report(result: BatchResult, notebooks: Sequence[str], linked: bool) -> 
         loader=FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     states = result.states
-    return environment.get_template("report.html.j2").render(
+    page: str = environment.get_template("report.html.j2").render(
         rows=result.rows,
         counts=[(state, states[state]) for state in State if states[state]],
         notebooks=notebooks,
@@ -134,6 +134,7 @@ def html_report(result: BatchResult, notebooks: Sequence[str], linked: bool) -> 
         linked=linked,
         took=duration(result.seconds),
     )
+    return page.encode("utf-8", "backslashreplace").decode("utf-8")  # paths can have lone surrogates
 
 
 def junit_report(result: BatchResult, notebooks: Sequence[str]) -> str:
@@ -164,8 +165,8 @@ def _suite(status: RowStatus, notebooks: Sequence[str]) -> ElementTree.Element:
             continue
         if status.state is State.FAILED and not failure_added:
             failure_added = True
-            failure = ElementTree.SubElement(case, "failure", message=_printable(status.error))
-            failure.text = _printable(status.details)
+            failure = ElementTree.SubElement(case, "failure", message=_xml_text(status.error))
+            failure.text = _xml_text(status.details)
         elif not status.earlier:
             ElementTree.SubElement(case, "skipped", message=_reason(status))
     suite.set("tests", str(len(notebooks)))
@@ -178,5 +179,5 @@ def _reason(status: RowStatus) -> str:
     return "an earlier notebook failed" if status.state is State.FAILED else f"the row was {status.state}"
 
 
-def _printable(text: str) -> str:
+def _xml_text(text: str) -> str:
     return _NOT_IN_XML.sub("�", text)

@@ -50,6 +50,12 @@ def test_wherever_it_was_cut_off_it_can_be_read_and_gone_on_with(tmp_path: Path)
         assert all(json.loads(line) for line in path.read_bytes().splitlines())
 
 
+def test_what_utf_8_cannot_hold_is_kept_all_the_same(tmp_path: Path) -> None:
+    with Manifest(tmp_path / "m") as manifest:
+        manifest.append(Record(1, "row-0001", State.FAILED, error="/data/\udce4 cannot be written"))
+    assert read_manifest(tmp_path / "m")["row-0001"].error == "/data/\udce4 cannot be written"
+
+
 def test_a_full_disk_leaves_whole_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "m"
     with Manifest(path) as manifest:

@@ -66,6 +66,12 @@ def test_the_page_shows_each_row_and_escapes_what_it_shows(result: BatchResult) 
     assert "1 failed" in page
 
 
+def test_the_page_can_be_written_whatever_it_shows(result: BatchResult) -> None:
+    page = html_report(replace(result, ended_early="/data/\udce4 cannot be written"), NAMES, linked=True)
+    assert "/data/\\udce4 cannot be written" in page
+    assert page.encode()
+
+
 def test_lines_say_how_each_row_ended(result: BatchResult) -> None:
     out = io.StringIO()
     with batch_reporter_on(Console(file=out, width=80)) as reporter:
