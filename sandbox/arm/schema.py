@@ -6,7 +6,8 @@ A provider writes its types down in a notation: by type, the names of its member
 - ``?``: a flag; ``#``: a whole number; ``#0-63``: one of these;
 - ``:Type``: an object; ``@type``: a reference, ``{"id": ...}``, to a resource of that type of the provider's;
 - ``*``: a list of texts; after a type, of such objects or references;
-- ``~``: anything, kept as it is; ``!``: what only answers have, disregarded as Azure does.
+- ``~``: anything, kept as it is; ``!``: what only answers have, disregarded as Azure does; ``-``: what would need
+  something that the sandbox does not have, refused unless it is empty.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ class Schema:
             if fold(written) not in members:
                 raise self._unknown(written, type_, f"{given.path}.{written}") if given.path else _undefined(written)
             name, kind = members[fold(written)]
-            if kind != "!":
+            if kind == "-" and given.value(name) not in ([], {}):
+                raise errors.invalid_parameter(f"The value of parameter {name} is invalid: the sandbox has none.")
+            if kind not in ("!", "-"):
                 result[name] = self._value(given, name, kind, refer)
         return result
 

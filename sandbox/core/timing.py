@@ -37,6 +37,7 @@ REALISTIC = Timing(
         "vm.restart": 20,
         "vm.powerOff": 15,
         "vm.deallocate": 30,
+        "vm.redeploy": 60,
         "network.write": 3,
         "group.delete": 60,
         "grant.effect": 45,

@@ -239,7 +239,11 @@ def _interface(cloud: Cloud, interface: Resource) -> dict[str, Any]:
             ],
             "subnet": _subnets(cloud, version_4),
         },
-        "ipv6": {"ipAddress": [{"privateIpAddress": entry["privateIPAddress"]} for entry in version_6]},
+        "ipv6": {
+            "ipAddress": [
+                {"privateIpAddress": entry["privateIPAddress"]} for entry in version_6 if "privateIPAddress" in entry
+            ]
+        },
         "macAddress": str(interface.properties.get("macAddress", "")).replace("-", ""),
     }
 
@@ -252,5 +256,11 @@ def _public_address(cloud: Cloud, configuration: dict[str, Any]) -> str:
 
 def _subnets(cloud: Cloud, configurations: list[dict[str, Any]]) -> list[dict[str, str]]:
     found = {entry["subnet"]["id"].casefold(): cloud.store.get(entry["subnet"]["id"]) for entry in configurations}
-    ranges = (ipaddress.ip_network(subnet.properties["addressPrefix"]) for subnet in found.values() if subnet)
+    prefixes = [prefix for subnet in found.values() if subnet for prefix in _prefixes(subnet.properties)]
+    ranges = (range_ for range_ in map(ipaddress.ip_network, prefixes) if range_.version == 4)
     return [{"address": str(range_.network_address), "prefix": str(range_.prefixlen)} for range_ in ranges]
+
+
+def _prefixes(subnet: dict[str, Any]) -> list[str]:
+    found: list[str] = subnet.get("addressPrefixes") or [subnet["addressPrefix"]]
+    return found

@@ -203,9 +203,7 @@ def new_virtual_machine(cloud: Cloud, group: str, name: str, location: str) -> R
 def _read(body: dict[str, Any], *, replace: bool) -> _Asked:
     fields = Fields(body, "")
     identity = read_identity(fields.value("identity")) if "identity" in fields else None
-    asked = schema.read(fields)
-    properties.check_offered(asked)
-    return _Asked(read_tags(body), identity, asked, replace)
+    return _Asked(read_tags(body), identity, schema.read(fields), replace)
 
 
 def _check_conditions(call: Call, machine: Resource | None) -> None:

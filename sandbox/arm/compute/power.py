@@ -26,7 +26,9 @@ _TRANSITIONS = {
     "restart": ("starting", "running"),
     "powerOff": ("stopping", "stopped"),
     "deallocate": ("deallocating", "deallocated"),
+    "redeploy": ("starting", "running"),
 }
+_FROM_RUNNING = ("restart", "redeploy")
 _PROVISIONING = {
     "Succeeded": ("succeeded", "Provisioning succeeded"),
     "Creating": ("creating", "Creating"),
@@ -45,11 +47,11 @@ def _declare(operation: str) -> None:
     def change_power(call: Call) -> Answer:
         machine = existing(call, VIRTUAL_MACHINE)
         check_allowed(machine, operation)
-        power = machine.internal["power"]
-        if operation == "restart" and power in ("stopped", "deallocated", "deallocating"):
+        power, name = machine.internal["power"], machine.body["name"]
+        if operation in _FROM_RUNNING and power in ("stopped", "deallocated", "deallocating"):
             raise errors.conflict(
                 "OperationNotAllowed",
-                f"Operation 'restart' is not allowed on VM '{machine.body['name']}' since the VM is {power}. Start it.",
+                f"Operation '{operation}' is not allowed on VM '{name}' since the VM is {power}. Start it.",
             )
         if not _is_there(operation, power):
             set_power(call.cloud, machine, _TRANSITIONS[operation][0])
@@ -60,13 +62,22 @@ def _declare(operation: str) -> None:
 
 def _is_there(operation: str, power: str) -> bool:
     """Return whether nothing has to change; a machine that is deallocated is off as well."""
-    if operation == "restart":
+    if operation in _FROM_RUNNING:
         return False
     return power == _TRANSITIONS[operation][1] or (operation == "powerOff" and power == "deallocated")
 
 
 for _operation in _TRANSITIONS:
     _declare(_operation)
+
+
+@operations.operation("POST", MACHINE + "/reapply", action=VIRTUAL_MACHINE + "/reapply/action", quota=provider.UPDATE)
+def reapply(call: Call) -> Answer:
+    """Begin to apply a machine's state again, which changes nothing."""
+    machine = existing(call, VIRTUAL_MACHINE)
+    check_allowed(machine, "reapply")
+    machine.properties["provisioningState"] = "Updating"
+    return provider.accept(call, machine, "vm.update")
 
 
 def declare_effects(cloud: Cloud) -> None:

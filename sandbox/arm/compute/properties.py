@@ -37,19 +37,6 @@ _KEPT = (
     "licenseType",
     "priority",
 )
-_ELSEWHERE = (
-    "availabilitySet",
-    "capacityReservation",
-    "extendedLocation",
-    "host",
-    "hostGroup",
-    "interconnectBlockProfile",
-    "placement",
-    "platformFaultDomain",
-    "proximityPlacementGroup",
-    "virtualMachineScaleSet",
-)
-
 # What cannot change once a machine is there, with the name that Compute's refusal calls it by.
 _FIXED = {
     ("storageProfile", "imageReference", "publisher"): "imageReference",
@@ -72,20 +59,12 @@ _FIXED = {
 }
 
 
-def check_offered(given: dict[str, Any]) -> None:
-    """Refuse what would connect a machine, or place it, with what the sandbox does not have."""
-    for member in _ELSEWHERE:
-        if member in given:
-            raise errors.invalid_parameter(f"The value of parameter {member} is invalid: the sandbox has none.")
-
-
 def fill(ids: Ids, machine_id: str, given: dict[str, Any]) -> dict[str, Any]:
     """Return all that a request may set of the machine with this id, and that is shown.
 
     Raises:
-        AzureError: 400 where something is missing, malformed, or not offered.
+        AzureError: 400 where something is missing or malformed.
     """
-    check_offered(given)
     name = machine_id.rpartition("/")[2]
     size = _required(given, "hardwareProfile").get("vmSize")
     if not size:
@@ -216,11 +195,6 @@ def _check_image(storage: dict[str, Any]) -> None:
 
 
 def _network(profile: dict[str, Any], name: str) -> dict[str, Any]:
-    if "networkInterfaceConfigurations" in profile:
-        raise errors.invalid_parameter(
-            "The value of parameter networkProfile.networkInterfaceConfigurations is invalid: make the network "
-            "interface first and refer to it."
-        )
     interfaces = profile.get("networkInterfaces")
     if not interfaces:
         raise missing("networkProfile.networkInterfaces")

@@ -13,16 +13,16 @@ from sandbox.core import errors
 
 _NOTATION = {
     "VirtualMachine": "id! name! type! etag! location! tags! identity! properties:Properties zones* plan:Plan"
-    " extendedLocation~ placement~ managedBy! resources! systemData!",
+    " extendedLocation- placement- managedBy! resources! systemData!",
     "Plan": "name publisher product promotionCode",
     "Properties": "hardwareProfile:HardwareProfile storageProfile:StorageProfile osProfile:OSProfile"
     " networkProfile:NetworkProfile securityProfile:SecurityProfile diagnosticsProfile:DiagnosticsProfile"
     " additionalCapabilities:AdditionalCapabilities applicationProfile:ApplicationProfile"
     " billingProfile:BillingProfile resiliencyProfile:ResiliencyProfile scheduledEventsPolicy:ScheduledEventsPolicy"
     " scheduledEventsProfile:ScheduledEventsProfile priority=Regular|Low|Spot evictionPolicy=Deallocate|Delete"
-    " licenseType extensionsTimeBudget userData platformFaultDomain# availabilitySet:SubResource"
-    " virtualMachineScaleSet:SubResource host:SubResource hostGroup:SubResource proximityPlacementGroup:SubResource"
-    " capacityReservation~ interconnectBlockProfile~ instanceView! provisioningState! vmId! timeCreated!",
+    " licenseType extensionsTimeBudget userData platformFaultDomain- availabilitySet-"
+    " virtualMachineScaleSet- host- hostGroup- proximityPlacementGroup-"
+    " capacityReservation- interconnectBlockProfile- instanceView! provisioningState! vmId! timeCreated!",
     "SubResource": "id",
     "HardwareProfile": "vmSize vmSizeProperties:VMSizeProperties processorMode",
     "VMSizeProperties": "vCPUsAvailable# vCPUsPerCore#",
@@ -73,7 +73,7 @@ _NOTATION = {
     "SshPublicKey": "path keyData",
     "VaultSecretGroup": "sourceVault:SubResource vaultCertificates:VaultCertificate*",
     "VaultCertificate": "certificateUrl certificateStore",
-    "NetworkProfile": "networkInterfaces:NetworkInterfaceReference* networkApiVersion networkInterfaceConfigurations~"
+    "NetworkProfile": "networkInterfaces:NetworkInterfaceReference* networkApiVersion networkInterfaceConfigurations-"
     " interconnectGroupProfile:InterconnectGroupProfile",
     "NetworkInterfaceReference": "id properties:NetworkInterfaceReferenceProperties",
     "NetworkInterfaceReferenceProperties": "primary? deleteOption=Delete|Detach",

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.arm import versions
-from sandbox.arm.compute.provider import LOCATION, NAMESPACE
+from sandbox.arm.compute.provider import LOCATION, MACHINE, NAMESPACE
 from sandbox.arm.listing import invalid_filter, read_filter
 from sandbox.arm.routing import SUBSCRIPTION, Call, Operations
-from sandbox.core import seed_data
+from sandbox.arm.tracked import existing
+from sandbox.core import errors, seed_data
 from sandbox.core.http import Answer
 from sandbox.core.resource_ids import VIRTUAL_MACHINE
 from sandbox.core.seed_data import location_name
@@ -26,6 +27,7 @@ _FAMILIES = {
     "standardDSv3Family": "Standard DSv3 Family vCPUs",
     "standardDSv5Family": "Standard DSv5 Family vCPUs",
 }
+_OS_DISK, _DATA_DISKS = 1_047_552, 64  # MB of the largest, and how many there may be
 _CORE_LIMIT, _MACHINE_LIMIT = 10_000, 25_000  # the second is Azure's documented one for a region
 
 
@@ -64,6 +66,21 @@ def list_skus(call: Call) -> Answer:
     return Answer(200, {"value": [_sku(size, region) for region in regions if region for size in SIZES]})
 
 
+@operations.operation("GET", LOCATION + "/vmSizes", action=NAMESPACE + "/locations/vmSizes/read")
+def list_sizes(call: Call) -> Answer:
+    """Answer the sizes in a region."""
+    if location_name(call["location"]) is None:
+        raise errors.location_not_available(call["location"], "locations/vmSizes", seed_data.LOCATIONS)
+    return Answer(200, {"value": [_size(size) for size in SIZES]})
+
+
+@operations.operation("GET", MACHINE + "/vmSizes", action=VIRTUAL_MACHINE + "/vmSizes/read")
+def list_sizes_of_machine(call: Call) -> Answer:
+    """Answer the sizes that a machine may be given."""
+    existing(call, VIRTUAL_MACHINE)
+    return Answer(200, {"value": [_size(size) for size in SIZES]})
+
+
 @operations.operation("GET", LOCATION + "/usages", action=NAMESPACE + "/locations/usages/read")
 def list_usages(call: Call) -> Answer:
     """Answer how many machines and cores there are in a region, and how many there may be."""
@@ -82,6 +99,17 @@ def list_usages(call: Call) -> Answer:
         *(_usage(family, shown, used, _CORE_LIMIT) for family, shown in _FAMILIES.items()),
     ]
     return Answer(200, {"value": value})
+
+
+def _size(size: Size) -> dict[str, Any]:
+    return {
+        "name": size.name,
+        "numberOfCores": size.cores,
+        "osDiskSizeInMB": _OS_DISK,
+        "resourceDiskSizeInMB": 0,
+        "memoryInMB": size.memory * 1024,
+        "maxDataDiskCount": _DATA_DISKS,
+    }
 
 
 def _sku(size: Size, region: str) -> dict[str, Any]:

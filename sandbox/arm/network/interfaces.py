@@ -6,15 +6,15 @@ import ipaddress
 from typing import Any
 
 from rbac.scopes import canonical
-from sandbox.arm.fields import Fields
 from sandbox.arm.network import provider
-from sandbox.arm.network.provider import INTERFACE, PUBLIC_ADDRESS, SECURITY_GROUP, SUBNET, join, users_of
-from sandbox.arm.network.virtual_networks import Range, read_range
+from sandbox.arm.network.provider import INTERFACE, users_of
+from sandbox.arm.network.virtual_networks import Range, ranges_of
 from sandbox.arm.routing import Call
 from sandbox.cloud import Cloud
 from sandbox.core import errors
 from sandbox.state.store import Resource
 
+_ATTACHED = ("virtualMachine", "macAddress", "primary")  # what an interface has as long as a machine has it
 _RESERVED = 4  # addresses at the start of each subnet that Azure keeps for itself; the last one as well
 
 
@@ -58,100 +58,92 @@ def new_network_interface(cloud: Cloud, group: str, name: str, location: str, su
     """Put an interface in ``subnet`` into an empty world."""
     found = provider.new_resource(cloud, INTERFACE, group, name, location)
     configuration = {"name": f"ipconfig{name}", "properties": {"subnet": {"id": subnet.id}}}
-    _fill_interface(cloud, found, Fields({"ipConfigurations": [configuration]}, "properties"))
+    _fill_interface(cloud, found, {"ipConfigurations": [configuration]})
     provider.keep(cloud, found)
     return found
 
 
-def _fill(call: Call, found: Resource, body: Fields) -> None:
-    given = body.object("properties")
-    _check_references(call, found, given)
+def _fill(call: Call, found: Resource, body: dict[str, Any]) -> None:
+    given = body.get("properties", {})
+    for number, configuration in enumerate(given.get("ipConfigurations", ())):
+        _check_configuration(call.cloud, found, number, configuration.get("properties", {}))
     _fill_interface(call.cloud, found, given)
 
 
-def _check_references(call: Call, found: Resource, given: Fields) -> None:
-    """Refuse references to what is not there, is in another region, is taken, or the caller may not join."""
-    join(call, found, given, "networkSecurityGroup", SECURITY_GROUP)
-    for configuration in given.objects("ipConfigurations"):
-        properties = configuration.object("properties")
-        subnet = join(call, found, properties, "subnet", SUBNET)
-        if subnet is None:
-            raise errors.invalid_parameter(
-                f"IP configuration at {configuration.path} of {found.id} has no subnet.", "InvalidRequestFormat"
-            )
-        parent = call.cloud.store.get(subnet.id.rpartition("/subnets/")[0])
+def _check_configuration(cloud: Cloud, found: Resource, number: int, given: dict[str, Any]) -> None:
+    """Refuse a subnet that is missing or in another region, and an address that is taken."""
+    if "subnet" in given:
+        parent = cloud.store.get(given["subnet"]["id"].rpartition("/subnets/")[0])
         if parent is None or parent.body["location"] != found.body["location"]:
-            raise provider.invalid_reference(subnet.id, found.id)
-        address = join(call, found, properties, "publicIPAddress", PUBLIC_ADDRESS)
-        if address is not None:
-            _check_free(call.cloud, found, address)
+            raise provider.invalid_reference(given["subnet"]["id"], found.id)
+    elif number == 0 or given.get("privateIPAddressVersion") != "IPv6":
+        raise errors.invalid_parameter(
+            f"IP configuration at properties.ipConfigurations[{number}] of {found.id} has no subnet.",
+            "InvalidRequestFormat",
+        )
+    if "publicIPAddress" in given:
+        _check_free(cloud, found, given["publicIPAddress"]["id"])
 
 
-def _check_free(cloud: Cloud, found: Resource, address: Resource) -> None:
-    for user in users_of(cloud, address.id, "publicIPAddress"):
+def _check_free(cloud: Cloud, found: Resource, address_id: str) -> None:
+    for user in users_of(cloud, address_id, "publicIPAddress"):
         if canonical(user).rpartition("/ipconfigurations/")[0] != canonical(found.id):
             raise errors.invalid_parameter(
-                f"Resource {found.id} is referencing public IP address {address.id} that is already allocated to "
+                f"Resource {found.id} is referencing public IP address {address_id} that is already allocated to "
                 f"resource {user}.",
                 "PublicIPAddressInUse",
             )
 
 
-def _fill_interface(cloud: Cloud, found: Resource, given: Fields) -> None:
+def _fill_interface(cloud: Cloud, found: Resource, given: dict[str, Any]) -> None:
+    attached = {name: found.properties[name] for name in _ATTACHED if name in found.properties}
     before = {entry["name"].casefold(): entry["properties"] for entry in found.properties.get("ipConfigurations", ())}
-    entries = given.objects("ipConfigurations")
+    entries = given.get("ipConfigurations")
     if not entries:
         raise errors.invalid_parameter(
             f"Network interface {found.id} must have one or more IP configurations.", "NetworkInterfaceMustHaveIPConfig"
         )
-    found.properties["ipConfigurations"] = []
+    dns = given.get("dnsSettings", {})
+    provider.set_properties(
+        found,
+        given,
+        ipConfigurations=[],
+        dnsSettings={**dns, "dnsServers": dns.get("dnsServers", []), "appliedDnsServers": []},
+        enableAcceleratedNetworking=given.get("enableAcceleratedNetworking", False),
+        enableIPForwarding=given.get("enableIPForwarding", False),
+        hostedWorkloads=[],
+        tapConfigurations=[],
+        nicType=given.get("nicType", "Standard"),
+        **attached,
+    )
     for number, entry in enumerate(entries):
-        name = entry.text("name") or f"ipconfig{number + 1}"
+        name = entry.get("name", f"ipconfig{number + 1}")
         provider.check_name(name)
-        configuration = _configuration(cloud, found, name, entry.object("properties"), before.get(name.casefold()))
+        properties = entry.get("properties", {})
+        configuration = _configuration(cloud, found, name, properties, before.get(name.casefold(), {}))
         configuration["properties"].setdefault("primary", number == 0)
         found.properties["ipConfigurations"].append(configuration)
         cloud.store.put(found)  # so that the next one gets another address
-    security_group = provider.read_reference(given, "networkSecurityGroup")
-    found.properties.update(
-        dnsSettings={"dnsServers": given.object("dnsSettings").texts("dnsServers"), "appliedDnsServers": []},
-        enableAcceleratedNetworking=given.flag("enableAcceleratedNetworking") or False,
-        enableIPForwarding=given.flag("enableIPForwarding") or False,
-        hostedWorkloads=[],
-        tapConfigurations=[],
-        nicType="Standard",
-    )
-    found.properties.pop("networkSecurityGroup", None)
-    if security_group is not None:
-        found.properties["networkSecurityGroup"] = {"id": security_group}
 
 
 def _configuration(
-    cloud: Cloud, found: Resource, name: str, given: Fields, before: dict[str, Any] | None
+    cloud: Cloud, found: Resource, name: str, given: dict[str, Any], before: dict[str, Any]
 ) -> dict[str, Any]:
-    subnet_id = provider.read_reference(given, "subnet") or ""
-    method = given.text("privateIPAllocationMethod", ("Dynamic", "Static")) or "Dynamic"
-    wanted = given.text("privateIPAddress") if method == "Static" else None
-    if before and method == "Dynamic" and canonical(before["subnet"]["id"]) == canonical(subnet_id):
-        wanted = before["privateIPAddress"]
+    method, version = given.get("privateIPAllocationMethod", "Dynamic"), given.get("privateIPAddressVersion", "IPv4")
     resource_id = f"{found.id}/ipConfigurations/{name}"
-    properties: dict[str, Any] = {
-        "provisioningState": "Succeeded",
-        "privateIPAddress": _allocate(cloud, subnet_id, resource_id, wanted),
-        "privateIPAllocationMethod": method,
-        "subnet": {"id": subnet_id},
-        "privateIPAddressVersion": given.text("privateIPAddressVersion", ("IPv4", "IPv6")) or "IPv4",
-    }
-    address = provider.read_reference(given, "publicIPAddress")
-    if address is not None:
-        properties["publicIPAddress"] = {"id": address}
-    primary = given.flag("primary")
-    if primary is not None:
-        properties["primary"] = primary
+    properties = {"provisioningState": "Succeeded", **given, "privateIPAllocationMethod": method}
+    properties.pop("privateIPAddress", None)
+    if "subnet" in given:
+        subnet_id, wanted = given["subnet"]["id"], given.get("privateIPAddress") if method == "Static" else None
+        stays = "subnet" in before and canonical(before["subnet"]["id"]) == canonical(subnet_id)
+        if method == "Dynamic" and stays and before["privateIPAddressVersion"] == version:
+            wanted = before["privateIPAddress"]
+        properties["privateIPAddress"] = _allocate(cloud, subnet_id, resource_id, version, wanted)
+    properties["privateIPAddressVersion"] = version
     return {"name": name, "id": resource_id, "properties": properties, "type": f"{INTERFACE}/ipConfigurations"}
 
 
-def _allocate(cloud: Cloud, subnet_id: str, resource_id: str, wanted: str | None) -> str:
+def _allocate(cloud: Cloud, subnet_id: str, resource_id: str, version: str, wanted: str | None) -> str:
     """Return the ``wanted`` address of a subnet, or its first free one.
 
     ``resource_id`` is the ip configuration it is for; what that one has already does not count as taken.
@@ -159,16 +151,21 @@ def _allocate(cloud: Cloud, subnet_id: str, resource_id: str, wanted: str | None
     subnet = cloud.store.get(subnet_id)
     if subnet is None:
         raise provider.invalid_reference(subnet_id, resource_id)
-    prefix = subnet.properties["addressPrefix"]
-    addresses = read_range(prefix, subnet_id)
+    addresses = next((range_ for range_ in ranges_of(subnet) if f"IPv{range_.version}" == version), None)
+    if addresses is None:
+        raise errors.invalid_parameter(
+            f"Subnet {subnet.body['name']} has no {version} address prefix, which {resource_id} needs.",
+            "InvalidRequestFormat",
+        )
     taken = _taken(cloud, subnet_id, resource_id)
     if wanted is not None:
-        return _check_wanted(wanted, addresses, prefix, taken, resource_id)
+        return _check_wanted(wanted, addresses, taken, resource_id)
     for position in range(_RESERVED, addresses.num_addresses - 1):
         if str(addresses[position]) not in taken:
             return str(addresses[position])
     raise errors.invalid_parameter(
-        f"Subnet {subnet.body['name']} with address prefix {prefix} does not have enough capacity for 1 IP addresses.",
+        f"Subnet {subnet.body['name']} with address prefix {addresses} does not have enough capacity for 1 IP "
+        "addresses.",
         "SubnetIsFull",
     )
 
@@ -180,24 +177,25 @@ def _taken(cloud: Cloud, subnet_id: str, but: str) -> dict[str, str]:
         entry["properties"]["privateIPAddress"]: entry["id"]
         for interface in cloud.store.list(cloud.seed_data.subscription, INTERFACE)
         for entry in interface.properties["ipConfigurations"]
-        if canonical(entry["properties"]["subnet"]["id"]) == key and canonical(entry["id"]) != canonical(but)
+        if canonical(entry["properties"].get("subnet", {}).get("id", "")) == key
+        and canonical(entry["id"]) != canonical(but)
     }
 
 
-def _check_wanted(wanted: str, addresses: Range, prefix: str, taken: dict[str, str], resource_id: str) -> str:
+def _check_wanted(wanted: str, addresses: Range, taken: dict[str, str], resource_id: str) -> str:
     try:
         address = ipaddress.ip_address(wanted)
     except ValueError as error:
         raise errors.invalid_parameter(f"The address {wanted} is not valid.", "InvalidIPAddressFormat") from error
     if address not in addresses:
         raise errors.invalid_parameter(
-            f"Private static IP address {wanted} does not belong to the range of subnet prefix {prefix}.",
+            f"Private static IP address {wanted} does not belong to the range of subnet prefix {addresses}.",
             "PrivateIPAddressNotInSubnet",
         )
     position = int(address) - int(addresses.network_address)
     if position < _RESERVED or position >= addresses.num_addresses - 1:
         raise errors.invalid_parameter(
-            f"Private static IP address {wanted} falls within reserved IP range of subnet prefix {prefix}.",
+            f"Private static IP address {wanted} falls within reserved IP range of subnet prefix {addresses}.",
             "PrivateIPAddressInReservedRange",
         )
     if str(address) in taken:
@@ -228,7 +226,7 @@ def _in_use(interface: Resource) -> errors.AzureError:
 
 
 def _disconnect(interface: Resource) -> None:
-    for name in ("virtualMachine", "macAddress", "primary"):
+    for name in _ATTACHED:
         interface.properties.pop(name, None)
 
 
@@ -239,4 +237,6 @@ def _show(cloud: Cloud, found: Resource) -> dict[str, Any]:
     return found.body
 
 
-operations = provider.declare_operations(INTERFACE, fill=_fill, check_unused=_check_unused, show=_show)
+operations = provider.declare_operations(
+    INTERFACE, "NetworkInterface", fill=_fill, check_unused=_check_unused, show=_show
+)

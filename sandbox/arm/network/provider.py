@@ -10,6 +10,7 @@ from rbac.scopes import canonical
 from sandbox.arm import versions
 from sandbox.arm.fields import Fields, read_location, read_tags
 from sandbox.arm.listing import list_resources
+from sandbox.arm.network import schema
 from sandbox.arm.polling import begin_operation, find_operation, operation_url, pace
 from sandbox.arm.routing import GROUP, SUBSCRIPTION, Call, Operations
 from sandbox.arm.tracked import check_same_location, existing, find, group_name
@@ -27,9 +28,10 @@ SECURITY_GROUP = NAMESPACE + "/networkSecurityGroups"
 
 _LOCATION = f"{SUBSCRIPTION}/providers/{NAMESPACE}/locations/{{location}}"
 _NAME = re.compile(r"[A-Za-z0-9]([\w.-]{0,78}\w)?", re.ASCII)
+_OWN = ("provisioningState", "resourceGuid")
 _REFERENCE = re.compile(r"(/[\w.()-]+)+")
 
-Fill = Callable[[Call, Resource, Fields], None]
+Fill = Callable[[Call, Resource, dict[str, Any]], None]
 Check = Callable[[Cloud, Resource], None]
 Show = Callable[[Cloud, Resource], dict[str, Any]]
 
@@ -47,9 +49,9 @@ def poll(call: Call) -> Answer:
 
 @operations.operation("GET", _LOCATION + "/operationResults/{operation}", action=None)
 def poll_result(call: Call) -> Answer:
-    """Answer 202 while an operation is going on, then 204."""
+    """Answer 202 while an operation is going on, then 204; both with the links to follow it."""
     operation = find_operation(call)
-    return Answer(204) if operation.ended else Answer(202, headers=_links(call, call["location"], operation.id))
+    return Answer(204 if operation.ended else 202, headers=_links(call, call["location"], operation.id))
 
 
 def declare_effects(cloud: Cloud) -> None:
@@ -70,11 +72,13 @@ def declare_effects(cloud: Cloud) -> None:
     cloud.long_operations.on("network.delete", deleted)
 
 
-def declare_operations(type_: str, *, fill: Fill, check_unused: Check, show: Show) -> Operations:
+def declare_operations(
+    type_: str, model: str, *, fill: Fill, check_unused: Check, show: Show = lambda _, resource: resource.body
+) -> Operations:
     """Declare how resources of a type are made, changed, read, listed and deleted.
 
-    ``fill`` gives a resource what the body of a PUT says; ``check_unused`` refuses to delete one that something needs;
-    ``show`` makes what is shown of one.
+    ``model`` is the schema's type of their bodies. ``fill`` gives a resource what the body of a PUT says, as the schema
+    reads it; ``check_unused`` refuses to delete one that something needs; ``show`` makes what is shown of one.
     """
     declared = Operations(type_, versions.NETWORK)
     in_group, in_subscription = f"{GROUP}/providers/{type_}", f"{SUBSCRIPTION}/providers/{type_}"
@@ -94,7 +98,7 @@ def declare_operations(type_: str, *, fill: Fill, check_unused: Check, show: Sho
         resource.body.pop("tags", None)
         if tags is not None:
             resource.body["tags"] = tags
-        fill(call, resource, Fields(body, ""))
+        fill(call, resource, read_body(call, resource, body, model))
         return accept_write(call, resource, location, is_new, show)
 
     @declared.operation("GET", path, action=type_ + "/read")
@@ -116,6 +120,31 @@ def declare_operations(type_: str, *, fill: Fill, check_unused: Check, show: Sho
         return accept_delete(call, resource, resource.body["location"])
 
     return declared
+
+
+def read_body(call: Call, resource: Resource, body: dict[str, Any], model: str) -> dict[str, Any]:
+    """Return a body as the schema reads it; what it refers to has to be there, and the caller may join it.
+
+    Raises:
+        AzureError: 400 as the schema does, and InvalidResourceReference; 403 LinkedAuthorizationFailed.
+    """
+
+    def refer(given: Fields, type_: str) -> dict[str, Any]:
+        reference = given.text("id")
+        if reference is None or not _REFERENCE.fullmatch(reference):
+            raise errors.invalid_parameter(
+                f"Value for reference id is missing or malformed. Path {given.path}.", "InvalidRequestFormat"
+            )
+        joined(call, resource, reference, f"{NAMESPACE}/{type_}")
+        return {"id": reference}
+
+    return schema.read(Fields(body, ""), model, refer)
+
+
+def set_properties(resource: Resource, given: dict[str, Any], **values: Any) -> None:
+    """Give a resource the properties that a request says; ``values`` come first, and in their place."""
+    own = {name: resource.properties[name] for name in _OWN if name in resource.properties}
+    resource.body["properties"] = {**own, **values, **given, **values}
 
 
 def new_resource(cloud: Cloud, type_: str, group: str, name: str, location: str) -> Resource:
@@ -147,9 +176,9 @@ def accept_write(call: Call, resource: Resource, location: str, is_new: bool, sh
     resource.properties["provisioningState"] = "Updating"
     keep(call.cloud, resource)
     body = show(call.cloud, resource)
-    links = _begin(call, "network.write", resource, location)
+    links = begin(call, "network.write", resource, location)
     del links["Location"]
-    return Answer(201 if is_new else 200, body, {**links, "ETag": resource.body["etag"]})
+    return Answer(201 if is_new else 200, body, links)
 
 
 def accept_delete(call: Call, resource: Resource, location: str) -> Answer:
@@ -157,7 +186,7 @@ def accept_delete(call: Call, resource: Resource, location: str) -> Answer:
     resource.properties["provisioningState"] = "Deleting"
     call.cloud.store.put(resource)
     call.cloud.assignments.delete_under(resource.id)
-    return Answer(202, headers=_begin(call, "network.delete", resource, location))
+    return Answer(202, headers=begin(call, "network.delete", resource, location))
 
 
 def check_name(name: str) -> None:
@@ -171,46 +200,37 @@ def check_name(name: str) -> None:
         )
 
 
-def read_name(given: Fields, what: str) -> str:
-    """Return the name of an entry in a list; ``what`` says what the entry is."""
-    name = given.text("name")
-    if name is None:
-        raise errors.invalid_parameter(f"The {what} at {given.path} has no name.", "InvalidRequestFormat")
+def read_name(entry: dict[str, Any], where: str) -> str:
+    """Return the name of an entry in the list ``where``."""
+    if "name" not in entry:
+        raise errors.invalid_parameter(f"An entry of properties.{where} has no name.", "InvalidRequestFormat")
+    name = str(entry["name"])
     check_name(name)
     return name
 
 
-def read_reference(given: Fields, name: str) -> str | None:
-    """Return the ``id`` of the object ``name``, or None where there is no such object."""
-    if name not in given:
-        return None
-    reference = given.object(name).text("id")
-    if reference is None or not _REFERENCE.fullmatch(reference):
-        raise errors.invalid_parameter(
-            f"Value for reference id is missing or malformed. Path {given.object(name).path}.",
-            "InvalidRequestFormat",
-        )
-    return reference
-
-
-def join(call: Call, by: Resource, given: Fields, name: str, type_: str) -> Resource | None:
-    """Return the resource of ``type_`` that the object ``name`` refers to, or None where there is no such object.
+def joined(call: Call, by: Resource, reference: str, type_: str) -> Resource:
+    """Return the resource of ``type_`` with the id ``reference``.
 
     Raises:
         AzureError: 403 LinkedAuthorizationFailed where the caller may not join anything to it; 400
             InvalidResourceReference where it is not there.
     """
-    reference = read_reference(given, name)
-    return None if reference is None else joined(call, by, reference, type_)
-
-
-def joined(call: Call, by: Resource, reference: str, type_: str) -> Resource:
-    """Return the resource of ``type_`` with the id ``reference``; refuses as ``join`` does."""
     call.cloud.gate.require_linked(call.caller, call.action or "", call.scope, f"{type_}/join/action", reference)
     found = call.cloud.store.get(reference)
     if found is None or found.type != type_:
         raise invalid_reference(reference, by.id)
     return found
+
+
+def parent_id(call: Call, type_: str) -> str:
+    """Return the id of the resource of ``type_`` that the path's child resource belongs to."""
+    return f"{call.cloud.seed_data.group(call['resource_group'])}/providers/{type_}/{call['name']}"
+
+
+def not_found(resource_id: str) -> errors.AzureError:
+    """Return the refusal of a child resource that is not there, though its parent is."""
+    return errors.AzureError(404, "NotFound", f"Resource {resource_id} not found.", details=[])
 
 
 def invalid_reference(reference: str, by: str) -> errors.AzureError:
@@ -233,7 +253,8 @@ def users_of(cloud: Cloud, resource_id: str, name: str) -> Iterator[str]:
                 yield configuration["id"]
 
 
-def _begin(call: Call, what: str, resource: Resource, location: str) -> dict[str, str]:
+def begin(call: Call, what: str, resource: Resource, location: str) -> dict[str, str]:
+    """Begin the operation ``what`` on a resource that was kept; return the headers to follow it."""
     seconds = call.cloud.timing.seconds("network.write")
     return _links(call, location, begin_operation(call, what, resource.id, seconds))
 
@@ -243,5 +264,6 @@ def _links(call: Call, location: str, operation_id: str) -> dict[str, str]:
     return {
         "Azure-AsyncOperation": operation_url(call, f"{path}/operations/{operation_id}"),
         "Location": operation_url(call, f"{path}/operationResults/{operation_id}"),
+        "Azure-AsyncNotification": "Enabled",
         **(pace(call) or {"Retry-After": "3"}),
     }

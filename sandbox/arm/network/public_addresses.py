@@ -1,41 +1,74 @@
-"""Public IP addresses: out of a range for documentation, and nothing passes through them."""
+"""Public IP addresses: out of ranges for documentation, and nothing passes through them."""
 
 from __future__ import annotations
 
 import ipaddress
+from itertools import islice
 from typing import Any
 
-from sandbox.arm.fields import Fields
-from sandbox.arm.network.provider import PUBLIC_ADDRESS, declare_operations, users_of
+from sandbox.arm.network.provider import PUBLIC_ADDRESS, declare_operations, set_properties, users_of
 from sandbox.arm.routing import Call
 from sandbox.cloud import Cloud
 from sandbox.core import errors
 from sandbox.state.store import Resource
 
-_DOCUMENTATION = ipaddress.IPv4Network("203.0.113.0/24")  # TEST-NET-3 of RFC 5737: leads nowhere
+_RANGES = {  # TEST-NET-3 of RFC 5737, and of RFC 3849: they lead nowhere
+    "IPv4": ipaddress.ip_network("203.0.113.0/24"),
+    "IPv6": ipaddress.ip_network("2001:db8::/112"),
+}
+_MOST = 254  # addresses of a version
 
 
-def _fill(call: Call, found: Resource, body: Fields) -> None:
-    sku, given = body.object("sku"), body.object("properties")
-    name = sku.text("name", ("Basic", "Standard")) or "Standard"
-    found.body["sku"] = {"name": name, "tier": sku.text("tier", ("Regional", "Global")) or "Regional"}
-    found.properties.update(
-        publicIPAddressVersion=given.text("publicIPAddressVersion", ("IPv4",)) or "IPv4",
-        publicIPAllocationMethod=given.text("publicIPAllocationMethod", ("Static", "Dynamic")) or "Static",
-        idleTimeoutInMinutes=given.number("idleTimeoutInMinutes", 4, 30) or 4,
-        ipTags=[tag.plain() for tag in given.objects("ipTags")],
+def _fill(call: Call, found: Resource, body: dict[str, Any]) -> None:
+    given, before = body.get("properties", {}), found.properties
+    version = given.get("publicIPAddressVersion", "IPv4")
+    if before.get("publicIPAddressVersion", version) != version:
+        raise errors.conflict("PropertyChangeNotAllowed", "Changing property 'publicIPAddressVersion' is not allowed.")
+    _set_zones(found, body)
+    sku = body.get("sku", {})
+    found.body["sku"] = {"name": sku.get("name", "Standard"), "tier": sku.get("tier", "Regional")}
+    dns = _dns_settings(given["dnsSettings"], found.body["location"]) if "dnsSettings" in given else {}
+    set_properties(
+        found,
+        given,
+        publicIPAddressVersion=version,
+        publicIPAllocationMethod=given.get("publicIPAllocationMethod", "Static"),
+        idleTimeoutInMinutes=given.get("idleTimeoutInMinutes", 4),
+        ipTags=given.get("ipTags", []),
+        ipAddress=before.get("ipAddress") or _free_address(call.cloud, version),
+        **dns,
     )
-    if "ipAddress" not in found.properties:
-        found.properties["ipAddress"] = _free_address(call.cloud)
 
 
-def _free_address(cloud: Cloud) -> str:
-    taken = {found.properties["ipAddress"] for found in cloud.store.list(cloud.seed_data.subscription, PUBLIC_ADDRESS)}
-    for address in _DOCUMENTATION.hosts():
+def _set_zones(found: Resource, body: dict[str, Any]) -> None:
+    had, wanted = found.body.get("zones", []), body.get("zones", [])
+    is_new = not found.body["etag"]
+    if not is_new and sorted(had) != sorted(wanted or had):
+        raise errors.invalid_parameter(
+            f"Resource {found.id} has an existing availability zone constraint {', '.join(had)} and the request has "
+            f"availability zone constraint {', '.join(wanted)}, which do not match. Zones cannot be "
+            "added/updated/removed once the resource is created. The resource cannot be updated from regional to zonal "
+            "or vice-versa.",
+            "ResourceAvailabilityZonesCannotBeModified",
+        )
+    if is_new and wanted:
+        found.body["zones"] = wanted
+
+
+def _dns_settings(given: dict[str, Any], location: str) -> dict[str, Any]:
+    label = given.get("domainNameLabel")
+    name = {"fqdn": f"{label}.{location}.cloudapp.azure.com"} if label else {}
+    return {"dnsSettings": {**given, **name}}
+
+
+def _free_address(cloud: Cloud, version: str) -> str:
+    addresses = cloud.store.list(cloud.seed_data.subscription, PUBLIC_ADDRESS)
+    taken = {found.properties.get("ipAddress") for found in addresses}
+    for address in islice(_RANGES[version].hosts(), _MOST):
         if str(address) not in taken:
             return str(address)
     raise errors.conflict(
-        "PublicIPCountLimitReached", f"Cannot create more than {len(taken)} public IP addresses for this subscription."
+        "PublicIPCountLimitReached", f"Cannot create more than {_MOST} public IP addresses for this subscription."
     )
 
 
@@ -50,8 +83,14 @@ def _check_unused(cloud: Cloud, found: Resource) -> None:
         )
 
 
-def _show(_: Cloud, found: Resource) -> dict[str, Any]:
-    return found.body
+def _show(cloud: Cloud, found: Resource) -> dict[str, Any]:
+    """Return an address as it is shown: a dynamic one has none as long as nothing has it."""
+    shown, user = dict(found.properties), next(users_of(cloud, found.id, "publicIPAddress"), None)
+    if user is not None:
+        shown["ipConfiguration"] = {"id": user}
+    elif shown["publicIPAllocationMethod"] == "Dynamic":
+        del shown["ipAddress"]
+    return {**found.body, "properties": shown}
 
 
-operations = declare_operations(PUBLIC_ADDRESS, fill=_fill, check_unused=_check_unused, show=_show)
+operations = declare_operations(PUBLIC_ADDRESS, "PublicIPAddress", fill=_fill, check_unused=_check_unused, show=_show)

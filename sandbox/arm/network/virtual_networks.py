@@ -6,10 +6,9 @@ import ipaddress
 from typing import Any
 
 from sandbox.arm import versions
-from sandbox.arm.fields import Fields
 from sandbox.arm.listing import list_resources
 from sandbox.arm.network import provider
-from sandbox.arm.network.provider import SECURITY_GROUP, SUBNET, VIRTUAL_NETWORK, users_of
+from sandbox.arm.network.provider import SUBNET, VIRTUAL_NETWORK, users_of
 from sandbox.arm.routing import GROUP, Call, Operations
 from sandbox.cloud import Cloud
 from sandbox.core import errors
@@ -27,9 +26,10 @@ _on_subnets = Operations(SUBNET, versions.NETWORK)
 def put_subnet(call: Call) -> Answer:
     """Make a subnet, or change one."""
     parent = _parent(call)
-    given = Fields(call.json(), "").object("properties")
     is_new = call.cloud.store.get(call.scope) is None
-    subnet = _keep_subnet(call, parent, call["subnet"], given)
+    subnet = call.cloud.store.get(call.scope) or _new_subnet(parent, call["subnet"])
+    body = provider.read_body(call, subnet, call.json(), "Subnet")
+    _keep_subnet(call, subnet, body.get("properties", {}))
     _check_ranges(call.cloud, parent)
     return provider.accept_write(call, subnet, parent.body["location"], is_new, _show_subnet)
 
@@ -39,7 +39,8 @@ def get_subnet(call: Call) -> Answer:
     """Answer one subnet."""
     found = call.cloud.store.get(call.scope)
     if found is None:
-        raise errors.resource_not_found(SUBNET, f"{call['name']}/{call['subnet']}", call["resource_group"])
+        _parent(call)
+        raise provider.not_found(call.scope)
     return Answer(200, _show_subnet(call.cloud, found), {"ETag": found.body["etag"]})
 
 
@@ -62,7 +63,7 @@ def delete_subnet(call: Call) -> Answer:
 def new_virtual_network(cloud: Cloud, group: str, name: str, location: str) -> Resource:
     """Put a network into an empty world."""
     found = provider.new_resource(cloud, VIRTUAL_NETWORK, group, name, location)
-    _fill_network(found, Fields({"addressSpace": {"addressPrefixes": ["10.0.0.0/16"]}}, "properties"))
+    _fill_network(found, {"addressSpace": {"addressPrefixes": ["10.0.0.0/16"]}})
     provider.keep(cloud, found)
     return found
 
@@ -70,15 +71,19 @@ def new_virtual_network(cloud: Cloud, group: str, name: str, location: str) -> R
 def new_subnet(cloud: Cloud, parent: Resource, name: str, prefix: str) -> Resource:
     """Put a subnet into an empty world."""
     subnet = _new_subnet(parent, name)
-    _fill_subnet(subnet, Fields({"addressPrefix": prefix}, ""))
+    _fill_subnet(subnet, {"addressPrefix": prefix})
     provider.keep(cloud, subnet)
     return subnet
 
 
-def read_range(text: str, owner: str) -> Range:
-    """Return the range of addresses written as ``text``; raises InvalidAddressPrefixFormat."""
+def ranges_of(subnet: Resource) -> list[Range]:
+    """Return the ranges of addresses of a subnet: one, or one of IPv4 and one of IPv6."""
+    return [_read_range(prefix, subnet.id) for prefix in _prefixes(subnet.properties)]
+
+
+def _read_range(text: str, owner: str, *, strict: bool = True) -> Range:
     try:
-        return ipaddress.ip_network(text)
+        return ipaddress.ip_network(text, strict)
     except ValueError as error:
         raise errors.invalid_parameter(
             f"Address prefix {text} of resource {owner} is not formatted correctly. It should follow CIDR notation, "
@@ -87,54 +92,62 @@ def read_range(text: str, owner: str) -> Range:
         ) from error
 
 
-def _fill(call: Call, found: Resource, body: Fields) -> None:
+def _prefixes(subnet: dict[str, Any]) -> list[str]:
+    return [subnet["addressPrefix"]] if "addressPrefix" in subnet else list(subnet.get("addressPrefixes", ()))
+
+
+def _fill(call: Call, found: Resource, body: dict[str, Any]) -> None:
     """Give a network what a request says; ``subnets``, where given, are all it has afterwards."""
-    given = body.object("properties")
+    given = body.get("properties", {})
     _fill_network(found, given)
     if "subnets" in given:
-        _replace_subnets(call, found, given.objects("subnets"))
+        _replace_subnets(call, found, given["subnets"])
     _check_ranges(call.cloud, found)
 
 
-def _fill_network(found: Resource, given: Fields) -> None:
-    prefixes, kept = given.object("addressSpace").texts("addressPrefixes"), found.properties
-    if not prefixes and "addressSpace" not in kept:
+def _fill_network(found: Resource, given: dict[str, Any]) -> None:
+    space = given.get("addressSpace", {})
+    if not space.get("addressPrefixes"):
+        space = found.properties.get("addressSpace", {})
+    if not space:
         raise errors.invalid_parameter(f"The virtual network {found.id} has no address space.", "InvalidRequestFormat")
-    for prefix in prefixes:
-        read_range(prefix, found.id)
-    if prefixes:
-        kept["addressSpace"] = {"addressPrefixes": prefixes}
-    if "dhcpOptions" in given:
-        kept["dhcpOptions"] = {"dnsServers": given.object("dhcpOptions").texts("dnsServers")}
-    kept.setdefault("virtualNetworkPeerings", [])
-    kept["enableDdosProtection"] = given.flag("enableDdosProtection") or False
+    for prefix in space["addressPrefixes"]:
+        _read_range(prefix, found.id, strict=False)
+    kept = {name: member for name, member in given.items() if name != "subnets"}
+    if "dhcpOptions" in kept:
+        kept["dhcpOptions"] = {"dnsServers": kept["dhcpOptions"].get("dnsServers", [])}
+    provider.set_properties(
+        found,
+        kept,
+        addressSpace=space,
+        virtualNetworkPeerings=[],
+        enableDdosProtection=given.get("enableDdosProtection", False),
+    )
 
 
-def _replace_subnets(call: Call, parent: Resource, given: list[Fields]) -> None:
-    names = [provider.read_name(subnet, "subnet") for subnet in given]
+def _replace_subnets(call: Call, parent: Resource, given: list[dict[str, Any]]) -> None:
+    names = [provider.read_name(subnet, "subnets") for subnet in given]
     kept = {name.casefold() for name in names}
     for subnet in call.cloud.store.list(parent.id, SUBNET):
         if subnet.body["name"].casefold() not in kept:
             _check_subnet_unused(call.cloud, subnet)
             call.cloud.store.delete(subnet.id)
-    for name, subnet_given in zip(names, given, strict=True):
-        _keep_subnet(call, parent, name, subnet_given.object("properties"))
+    for name, entry in zip(names, given, strict=True):
+        subnet = call.cloud.store.get(f"{parent.id}/subnets/{name}") or _new_subnet(parent, name)
+        _keep_subnet(call, subnet, entry.get("properties", {}))
 
 
-def _keep_subnet(call: Call, parent: Resource, name: str, given: Fields) -> Resource:
-    provider.check_name(name)
-    subnet = call.cloud.store.get(f"{parent.id}/subnets/{name}") or _new_subnet(parent, name)
-    before = subnet.properties.get("addressPrefix")
-    provider.join(call, subnet, given, "networkSecurityGroup", SECURITY_GROUP)
+def _keep_subnet(call: Call, subnet: Resource, given: dict[str, Any]) -> None:
+    provider.check_name(subnet.body["name"])
+    before = _prefixes(subnet.properties)
     _fill_subnet(subnet, given)
-    changed = before not in (None, subnet.properties["addressPrefix"])
-    if changed and any(users_of(call.cloud, subnet.id, "subnet")):
+    gone = [prefix for prefix in before if prefix not in _prefixes(subnet.properties)]
+    if gone and any(users_of(call.cloud, subnet.id, "subnet")):
         raise errors.invalid_parameter(
-            f"IpPrefix {before} on Subnet {name} has active allocations and cannot be deleted.",
+            f"IpPrefix {gone[0]} on Subnet {subnet.body['name']} has active allocations and cannot be deleted.",
             "InUsePrefixCannotBeDeleted",
         )
     provider.keep(call.cloud, subnet)
-    return subnet
 
 
 def _new_subnet(parent: Resource, name: str) -> Resource:
@@ -142,41 +155,48 @@ def _new_subnet(parent: Resource, name: str) -> Resource:
     return Resource({"name": name, "id": subnet_id, "etag": "", "properties": {}, "type": SUBNET})
 
 
-def _fill_subnet(subnet: Resource, given: Fields) -> None:
-    prefix = given.text("addressPrefix") or next(iter(given.texts("addressPrefixes")), None)
-    if prefix is None:
+def _fill_subnet(subnet: Resource, given: dict[str, Any]) -> None:
+    prefixes = _prefixes(given) or _prefixes(subnet.properties)
+    if not prefixes:
         raise errors.invalid_parameter(f"The subnet {subnet.id} has no address prefix.", "InvalidRequestFormat")
-    read_range(prefix, subnet.id)
-    properties: dict[str, Any] = {"provisioningState": "Succeeded", "addressPrefix": prefix}
-    security_group = provider.read_reference(given, "networkSecurityGroup")
-    if security_group is not None:
-        properties["networkSecurityGroup"] = {"id": security_group}
-    properties["delegations"] = [delegation.plain() for delegation in given.objects("delegations")]
-    properties["privateEndpointNetworkPolicies"] = given.text("privateEndpointNetworkPolicies") or "Disabled"
-    properties["privateLinkServiceNetworkPolicies"] = (
-        given.text("privateLinkServiceNetworkPolicies", ("Enabled", "Disabled")) or "Enabled"
+    for prefix in prefixes:
+        _read_range(prefix, subnet.id)
+    kept = {name: member for name, member in given.items() if name not in ("addressPrefix", "addressPrefixes")}
+    if "serviceEndpoints" in kept:
+        kept["serviceEndpoints"] = [
+            {"provisioningState": "Succeeded", **endpoint, "locations": endpoint.get("locations", ["*"])}
+            for endpoint in kept["serviceEndpoints"]
+        ]
+    addresses: dict[str, Any] = {"addressPrefix": prefixes[0]} if len(prefixes) == 1 else {"addressPrefixes": prefixes}
+    provider.set_properties(
+        subnet,
+        kept,
+        provisioningState="Succeeded",
+        **addresses,
+        delegations=given.get("delegations", []),
+        privateEndpointNetworkPolicies=given.get("privateEndpointNetworkPolicies", "Disabled"),
+        privateLinkServiceNetworkPolicies=given.get("privateLinkServiceNetworkPolicies", "Enabled"),
     )
-    subnet.body["properties"] = properties
 
 
 def _check_ranges(cloud: Cloud, parent: Resource) -> None:
     """Refuse subnets that are outside their network's address space, or that overlap."""
-    spaces = [read_range(text, parent.id) for text in parent.properties["addressSpace"]["addressPrefixes"]]
-    seen: list[Range] = []
+    prefixes = parent.properties["addressSpace"]["addressPrefixes"]
+    spaces = [_read_range(prefix, parent.id, strict=False) for prefix in prefixes]
+    owner, seen = parent.body["name"], list[Range]()
     for subnet in cloud.store.list(parent.id, SUBNET):
-        found = read_range(subnet.properties["addressPrefix"], subnet.id)
-        name, owner = subnet.body["name"], parent.body["name"]
-        if not any(_contains(space, found) for space in spaces):
+        name, found = subnet.body["name"], ranges_of(subnet)
+        if not all(any(_contains(space, range_) for space in spaces) for range_ in found):
             raise errors.invalid_parameter(
                 f"Subnet '{name}' is not valid in virtual network '{owner}'.", "NetcfgInvalidSubnet"
             )
-        if any(found.overlaps(other) for other in seen):
+        if any(range_.overlaps(other) for range_ in found for other in seen):
             raise errors.invalid_parameter(
                 f"Subnet '{name}' is not valid because its IP address range overlaps with that of an existing "
                 f"subnet in virtual network '{owner}'.",
                 "NetcfgSubnetRangesOverlap",
             )
-        seen.append(found)
+        seen += found
 
 
 def _contains(outer: Range, inner: Range) -> bool:
@@ -210,12 +230,13 @@ def _show_subnet(cloud: Cloud, subnet: Resource) -> dict[str, Any]:
 
 
 def _parent(call: Call) -> Resource:
-    group = call.cloud.seed_data.group(call["resource_group"])
-    found = call.cloud.store.get(f"{group}/providers/{VIRTUAL_NETWORK}/{call['name']}")
+    found = call.cloud.store.get(provider.parent_id(call, VIRTUAL_NETWORK))
     if found is None:
         raise errors.parent_not_found(SUBNET, call["name"])
     return found
 
 
-_on_networks = provider.declare_operations(VIRTUAL_NETWORK, fill=_fill, check_unused=_check_unused, show=_show)
+_on_networks = provider.declare_operations(
+    VIRTUAL_NETWORK, "VirtualNetwork", fill=_fill, check_unused=_check_unused, show=_show
+)
 operations = (*_on_networks, *_on_subnets)

@@ -26,7 +26,13 @@ def slow(slow_desk: Desk) -> Machines:
 
 @pytest.mark.parametrize(
     ("operation", "power"),
-    [("powerOff", "stopped"), ("deallocate", "deallocated"), ("start", "running"), ("restart", "running")],
+    [
+        ("powerOff", "stopped"),
+        ("deallocate", "deallocated"),
+        ("start", "running"),
+        ("restart", "running"),
+        ("redeploy", "running"),
+    ],
 )
 def test_an_instant_operation_is_done_when_it_is_answered(machines: Machines, operation: str, power: str) -> None:
     answer = machines.ask("POST", f"{machines.path()}/{operation}")
@@ -51,10 +57,20 @@ def test_the_listeners_are_told_of_every_change(machines: Machines) -> None:
     assert not machines.desk.cloud.machines_changed
 
 
-def test_a_machine_that_is_off_cannot_restart(machines: Machines) -> None:
+@pytest.mark.parametrize("operation", ["restart", "redeploy"])
+def test_a_machine_that_is_off_cannot_restart(machines: Machines, operation: str) -> None:
     machines.ask("POST", f"{machines.path()}/powerOff")
-    answer = machines.ask("POST", f"{machines.path()}/restart")
+    answer = machines.ask("POST", f"{machines.path()}/{operation}")
     assert (answer.status, code(answer)) == (409, "OperationNotAllowed")
+
+
+def test_a_machine_is_reapplied(slow: Machines) -> None:
+    answer = slow.ask("POST", f"{slow.path()}/reapply")
+    assert answer.status == 202
+    assert slow.get()["properties"]["provisioningState"] == "Updating"
+    slow.desk.clock.advance(10)
+    assert slow.get()["properties"]["provisioningState"] == "Succeeded"
+    assert slow.power() == "running"
 
 
 def test_powering_off_what_is_deallocated_changes_nothing(machines: Machines) -> None:

@@ -4,6 +4,7 @@ from azure.core.exceptions import HttpResponseError
 from azure.mgmt.compute import ComputeManagementClient
 from pytest import raises
 
+from sandbox.core.seed_data import RESOURCE_GROUP, VM_NAME
 from tests.support.sandbox import RunningSandbox
 
 
@@ -42,3 +43,11 @@ def test_whoever_has_no_role_is_told_nothing(sandbox: RunningSandbox) -> None:
         with raises(HttpResponseError) as refused:
             list(ask())
         assert refused.value.error is not None and refused.value.error.code == "AuthorizationFailed"
+
+
+def test_the_sizes_of_a_region_and_of_a_machine(sandbox: RunningSandbox) -> None:
+    client = sandbox.client(ComputeManagementClient)
+    here = {size.name: size for size in client.virtual_machine_sizes.list("eastus")}
+    assert (here["Standard_B2s"].number_of_cores, here["Standard_B2s"].memory_in_mb) == (2, 4096)
+    mine = client.virtual_machines.list_available_sizes(RESOURCE_GROUP, VM_NAME)
+    assert {size.name for size in mine} == set(here)

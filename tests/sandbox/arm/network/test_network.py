@@ -323,6 +323,194 @@ def test_lists_show_what_the_caller_may_read(network: Network, kind: str) -> Non
         assert network.ask("GET", path, caller=desk.caller("nobody")).status == 403
 
 
+def test_what_an_address_says_is_kept(network: Network) -> None:
+    path = f"{network.base}/publicIPAddresses/ip"
+    given = {"dnsSettings": {"domainNameLabel": "lab"}, "ddosSettings": {"protectionMode": "Enabled"}}
+    assert network.put(path, given, zones=["1", "2"], sku={"Name": "standard"}).status == 201
+    body = network.ask("GET", path).body
+    assert body["zones"] == ["1", "2"]
+    assert body["sku"]["name"] == "Standard"
+    shown = body["properties"]
+    assert shown["dnsSettings"] == {"domainNameLabel": "lab", "fqdn": "lab.eastus.cloudapp.azure.com"}
+    assert shown["ddosSettings"] == {"protectionMode": "Enabled"}
+    assert code(network.put(path, given, zones=["3"])) == "ResourceAvailabilityZonesCannotBeModified"
+    assert network.put(path, given).status == 200
+    assert network.ask("GET", path).body["zones"] == ["1", "2"]
+
+
+def test_an_address_of_version_6(network: Network) -> None:
+    path = f"{network.base}/publicIPAddresses/ip"
+    shown = network.put(path, {"publicIPAddressVersion": "ipv6"}).body["properties"]
+    assert shown["publicIPAddressVersion"] == "IPv6"
+    assert ipaddress.ip_address(shown["ipAddress"]) in ipaddress.ip_network("2001:db8::/32")
+    assert network.put(path, {"publicIPAddressVersion": "IPv4"}).status == 409
+
+
+def test_a_dynamic_address_is_there_once_something_has_it(network: Network) -> None:
+    path = f"{network.base}/publicIPAddresses/ip"
+    made = network.put(path, {"publicIPAllocationMethod": "Dynamic"}, sku={"name": "Basic"})
+    assert "ipAddress" not in made.body["properties"]
+    nic = network.put_nic(publicIPAddress={"id": path}).body
+    shown = network.ask("GET", path).body["properties"]
+    assert shown["ipConfiguration"] == {"id": nic["properties"]["ipConfigurations"][0]["id"]}
+    assert shown["ipAddress"]
+
+
+def test_what_a_network_says_is_kept(network: Network) -> None:
+    given = {
+        "addressSpace": {"addressPrefixes": ["10.0.0.1/16"]},
+        "flowTimeoutInMinutes": "10",
+        "encryption": {"enabled": True, "enforcement": "AllowUnencrypted"},
+        "bgpCommunities": {"virtualNetworkCommunity": "12076:20000"},
+        "virtualNetworkPeerings": [],
+    }
+    path = f"{network.base}/virtualNetworks/other"
+    assert network.put(path, given).status == 201
+    shown = network.ask("GET", path).body["properties"]
+    assert {name: shown[name] for name in given} == {**given, "flowTimeoutInMinutes": 10}
+
+
+def test_what_a_subnet_says_is_kept(network: Network) -> None:
+    given = {
+        "defaultOutboundAccess": False,
+        "sharingScope": "Tenant",
+        "serviceEndpoints": [{"service": "Microsoft.Storage"}],
+        "delegations": [{"name": "d", "properties": {"serviceName": "Microsoft.Web/serverFarms"}}],
+    }
+    made = network.ask("PUT", network.subnet, {"properties": given})
+    assert made.status == 200  # its prefix stays
+    shown = network.ask("GET", network.subnet).body["properties"]
+    assert shown["addressPrefix"] == "10.0.0.0/24"
+    assert (shown["defaultOutboundAccess"], shown["sharingScope"]) == (False, "Tenant")
+    assert shown["serviceEndpoints"][0]["service"] == "Microsoft.Storage"
+    assert shown["delegations"] == given["delegations"]
+
+
+def test_a_subnet_of_both_versions(network: Network) -> None:
+    space = {"addressSpace": {"addressPrefixes": ["10.0.0.0/16", "fd00::/48"]}}
+    network.put(network.vnet, space)
+    both = ["10.0.0.0/24", "fd00::/64"]
+    assert network.ask("PUT", network.subnet, {"properties": {"addressPrefixes": both}}).status == 200
+    assert network.ask("GET", network.subnet).body["properties"]["addressPrefixes"] == both
+    version_6 = {"privateIPAddressVersion": "IPv6"}
+    entries = [
+        {"name": "four", "properties": {"subnet": {"id": network.subnet}}},
+        {"name": "six", "properties": {"subnet": {"id": network.subnet}, **version_6}},
+        {"name": "outside", "properties": version_6},
+    ]
+    four, six, outside = network.put(network.nic(), {"ipConfigurations": entries}).body["properties"][
+        "ipConfigurations"
+    ]
+    assert four["properties"]["privateIPAddress"] == "10.0.0.4"
+    assert six["properties"]["privateIPAddress"] == "fd00::4"
+    assert not {"subnet", "privateIPAddress"} & set(outside["properties"])
+    refused = network.put("/".join((network.base, "networkInterfaces", "alone")), {"ipConfigurations": entries[2:]})
+    assert refused.status == 400
+
+
+def test_what_an_interface_says_is_kept(network: Network) -> None:
+    configuration = {"name": "a", "properties": {"subnet": {"id": network.subnet}}}
+    given = {
+        "ipConfigurations": [configuration],
+        "auxiliaryMode": "acceleratedconnections",
+        "auxiliarySku": "A1",
+        "enableAcceleratedNetworking": "true",
+        "dnsSettings": {"internalDnsNameLabel": "inside"},
+    }
+    assert network.put(network.nic(), given).status == 201
+    shown = network.ask("GET", network.nic()).body["properties"]
+    assert (shown["auxiliaryMode"], shown["auxiliarySku"]) == ("AcceleratedConnections", "A1")
+    assert shown["enableAcceleratedNetworking"] is True
+    assert shown["dnsSettings"]["internalDnsNameLabel"] == "inside"
+
+
+@pytest.mark.parametrize(
+    ("kind", "properties", "expected"),
+    [
+        ("virtualNetworks/v", {"addressSpaces": {}}, "Could not find member 'addressSpaces'"),
+        ("virtualNetworks/v", {"addressSpace": {"prefixes": []}}, "Path 'properties.addressSpace.prefixes'"),
+        ("virtualNetworks/v", {"virtualNetworkPeerings": [{"name": "p"}]}, "the sandbox has none"),
+        ("publicIPAddresses/p", {"publicIPAddressVersion": "IPv5"}, "must be one of IPv4, IPv6"),
+        ("networkInterfaces/n", {"nicType": "Slow"}, "must be one of Standard, Elastic"),
+        ("networkSecurityGroups/g", {"rules": []}, "Could not find member 'rules'"),
+    ],
+)
+def test_what_is_not_kept_is_refused(network: Network, kind: str, properties: Any, expected: str) -> None:
+    answer = network.put(f"{network.base}/{kind}", properties)
+    assert answer.status == 400
+    assert expected in message(answer)
+    assert network.ask("GET", f"{network.base}/{kind}").status == 404
+
+
+@pytest.mark.parametrize("name", ["natGateway", "routeTable"])
+def test_a_reference_to_what_is_not_there(network: Network, name: str) -> None:
+    gateway = {"id": f"{network.base}/{name}s/nowhere"}
+    answer = network.ask("PUT", network.subnet, {"properties": {"addressPrefix": "10.0.0.0/24", name: gateway}})
+    assert (answer.status, code(answer)) == (400, "InvalidResourceReference")
+
+
+def test_a_network_is_put_as_it_was_read(network: Network) -> None:
+    network.put_nic(publicIPAddress={"id": network.put(f"{network.base}/publicIPAddresses/ip").body["id"]})
+    network.put(
+        f"{network.base}/networkSecurityGroups/g", {"securityRules": [{"name": "r", "properties": {"priority": 100}}]}
+    )
+    for path in (network.vnet, network.nic(), *(f"{network.base}/{kind}" for kind in ADDRESS_AND_GROUP)):
+        before = network.ask("GET", path).body
+        assert network.ask("PUT", path, before).status == 200, path
+        after = network.ask("GET", path).body
+        assert without_etags(after) == without_etags(before)
+
+
+ADDRESS_AND_GROUP = ("publicIPAddresses/ip", "networkSecurityGroups/g")
+
+
+def without_etags(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: without_etags(member) for name, member in value.items() if name != "etag"}
+    return [without_etags(member) for member in value] if isinstance(value, list) else value
+
+
+def test_a_subnet_that_is_not_in_its_network(network: Network) -> None:
+    path = f"{network.vnet}/subnets/nowhere"
+    answer = network.ask("GET", path)
+    assert answer.status == 404
+    assert answer.body == {"error": {"code": "NotFound", "message": f"Resource {path} not found.", "details": []}}
+
+
+def test_writes_are_announced(network: Network) -> None:
+    made = network.put_nic()
+    assert made.headers["Azure-AsyncNotification"] == "Enabled"
+    assert "ETag" not in made.headers
+    deleted = network.ask("DELETE", network.nic())
+    assert deleted.headers["Azure-AsyncNotification"] == "Enabled"
+    done = network.ask("GET", deleted.headers["Location"])
+    assert done.status == 204
+    assert done.headers["Location"] == deleted.headers["Location"]
+    assert done.headers["Azure-AsyncOperation"] == deleted.headers["Azure-AsyncOperation"]
+
+
+def test_rules_one_by_one(network: Network) -> None:
+    group = f"{network.base}/networkSecurityGroups/g"
+    allow = {"protocol": "*", "access": "Allow", "direction": "Inbound", "priority": 1000}
+    rule = f"{group}/securityRules/rdp"
+    assert code(network.ask("PUT", rule, {"properties": allow})) == "ParentResourceNotFound"
+    network.put(group)
+    made = network.ask("PUT", rule, {"properties": {**allow, "Priority": "900"}})
+    assert (made.status, made.body["id"], made.body["properties"]["priority"]) == (201, rule, 900)
+    assert network.ask("PUT", rule, {"properties": allow}).status == 200
+    assert network.ask("GET", rule).body["properties"]["priority"] == 1000
+    other = f"{group}/securityRules/other"
+    conflict = network.ask("PUT", other, {"properties": allow})
+    assert (conflict.status, code(conflict)) == (400, "SecurityRuleConflict")
+    assert network.ask("PUT", other, {"properties": {**allow, "priority": 1001}}).status == 201
+    listed = network.ask("GET", f"{group}/securityRules").body["value"]
+    assert [found["name"] for found in listed] == ["rdp", "other"]
+    assert network.ask("GET", group).body["properties"]["securityRules"][0]["id"] == rule
+    assert network.ask("DELETE", rule).status == 202
+    assert network.ask("DELETE", rule).status == 204
+    assert code(network.ask("GET", rule)) == "NotFound"
+
+
 # --- laws ----------------------------------------------------------------------------------------------------------
 
 
