@@ -62,7 +62,7 @@ class App:
         try:
             answer = self._answer(request)
         except sqlite3.Error as error:
-            _log.exception("the state could not be read or written")
+            _log.error("The state could not be read or written: %s", error)
             message = f"The sandbox's state could not be read or written: {error}. Nothing was changed."
             answer = AzureError(503, "ServiceUnavailable", message).answer()
         except Exception:
@@ -94,15 +94,13 @@ class App:
 
     def _answer(self, request: Request) -> Answer:
         self.complete_due_operations()
-        kept = nullcontext() if request.method in _READS else self._cloud.store.transaction()
         try:
-            with kept:
-                return self._dispatch(request)
+            service = _service_of(request.host, request.path)
+            writes = service is Service.RESOURCE_MANAGER and request.method not in _READS  # the others only read
+            with self._cloud.store.transaction() if writes else nullcontext():
+                return self._handlers[service](request)
         except AzureError as error:
             return error.answer()
-
-    def _dispatch(self, request: Request) -> Answer:
-        return self._handlers[_service_of(request.host, request.path)](request)
 
     def _manage(self, request: Request) -> Answer:
         return answer_cloud_metadata(request) or self._resource_manager.handle(request)

@@ -135,14 +135,15 @@ class SandboxServer:
 
     async def _tick(self) -> None:
         failed = False
-        now = self.clock.now()
+        latest = self.clock.now()
         while True:
             await asyncio.sleep(_TICK)
-            before, now = now, self.clock.now()
+            now = self.clock.now()
             try:
-                if now < before:
+                if now < latest:
                     with self.cloud.store.transaction():
                         self.cloud.follow_clock()
+                latest = now
                 self._app.complete_due_operations()
                 await self._reconcile()
                 if read_runtime(self.state) != self.runtime:  # damaged, or it could not be written
@@ -155,23 +156,33 @@ class SandboxServer:
 
     def _follow_machines(self) -> Awaitable[None] | None:
         """After a request that started, stopped or removed a machine: have its listener there before the answer."""
-        return self._reconcile() if self.cloud.machines_changed else None
+        return self._try_to_reconcile() if self.cloud.machines_changed else None
+
+    async def _try_to_reconcile(self) -> None:
+        try:
+            await self._reconcile()
+        except (OSError, sqlite3.Error) as error:  # the answer stands, and the next tick tries again
+            _log.warning("The machines' listeners could not be changed: %s", error)
 
     async def _reconcile(self) -> None:
         async with self._following:
             if not self.cloud.machines_changed:
                 return
             self.cloud.machines_changed = False
-            running = {canonical(machine_id): machine_id for machine_id in running_machines(self.cloud)}
-            for key in self._machines.keys() - running.keys():
-                await self._machines.pop(key).stop()
-                del self.cloud.metadata_endpoints[key]
-            for key in running.keys() - self._machines.keys():
-                await self._listen_for(key, running[key])
             try:
-                self.runtime.write(self.state)
-            except OSError as error:  # on a full disk, say: what is running is running nevertheless
-                _log.warning("%s could not be written and is tried again: %s", self.state.runtime, error)
+                await self._change_listeners()
+            except BaseException:
+                self.cloud.machines_changed = True
+                raise
+
+    async def _change_listeners(self) -> None:
+        running = {canonical(machine_id): machine_id for machine_id in running_machines(self.cloud)}
+        for key in self._machines.keys() - running.keys():
+            del self.cloud.metadata_endpoints[key]
+            await self._machines.pop(key).stop()
+        for key in running.keys() - self._machines.keys():
+            await self._listen_for(key, running[key])
+        self.runtime.write(self.state)
 
     async def _listen_for(self, key: str, machine_id: str) -> None:
         service = MetadataService(self.cloud, machine_id)
