@@ -68,7 +68,8 @@ class App:
         except Exception:
             _log.exception("%s %s failed", request.method, request.path)
             answer = AzureError(500, "InternalServerError", "The sandbox failed; its log says why.").answer()
-        add_response_headers(answer, request, _REGION, self._cloud.clock.now())
+        if "x-ms-request-id" not in answer.headers:  # Entra has headers of its own
+            add_response_headers(answer, request, _REGION, self._cloud.clock.now())
         return answer
 
     def accepts_body(self, request: Request) -> bool:

@@ -20,7 +20,29 @@ Endpoint = Callable[[Tenant, Request], Answer]
 
 PUBLIC_HOSTS = ("login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net")
 
-_PUBLISHED = {"Access-Control-Allow-Origin": "*"}
+# Each of Azure's clouds by the names of its authority: the one to ask, the one in caches, and all.
+_CLOUDS = (
+    ("login.microsoftonline.com", "login.windows.net", PUBLIC_HOSTS),
+    (
+        "login.partner.microsoftonline.cn",
+        "login.partner.microsoftonline.cn",
+        ("login.partner.microsoftonline.cn", "login.chinacloudapi.cn"),
+    ),
+    ("login.microsoftonline.de", "login.microsoftonline.de", ("login.microsoftonline.de",)),
+    (
+        "login.microsoftonline.us",
+        "login.microsoftonline.us",
+        ("login.microsoftonline.us", "login.usgovcloudapi.net"),
+    ),
+    ("login-us.microsoftonline.com", "login-us.microsoftonline.com", ("login-us.microsoftonline.com",)),
+)
+_ALWAYS = {
+    "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+    "X-Content-Type-Options": "nosniff",
+}
+_UNCACHED = {"Cache-Control": "no-store, no-cache", "Pragma": "no-cache", "Expires": "-1"}
+_PUBLISHED = {"Access-Control-Allow-Origin": "*", "Cache-Control": "max-age=86400, private"}
+_CLAIMS = ("sub", "iss", "aud", "exp", "iat", "tid", "ver")  # those of its list that tokens have here
 _ANY_TENANT = frozenset({"common", "organizations"})
 _DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.IGNORECASE)
 
@@ -32,11 +54,16 @@ class Entra:
         self._tenant = tenant
 
     def handle(self, request: Request) -> Answer:
-        """Return the answer; a refusal is one, in Entra's own shape."""
+        """Return the answer, with Entra's headers; a refusal is one, in Entra's own shape."""
         try:
-            return self._answer(request)
+            answer = self._answer(request)
         except EntraError as error:
-            return error.answer(self._tenant.clock.now(), _correlation_id(request))
+            answer = error.answer(self._tenant.clock.now(), _correlation_id(request))
+        if "Cache-Control" not in answer.headers:
+            answer.headers.update(_UNCACHED)
+        answer.headers.update(_ALWAYS)
+        answer.headers.setdefault("x-ms-request-id", new_request_id())
+        return answer
 
     def _answer(self, request: Request) -> Answer:
         tenant, _, rest = request.path.strip("/").partition("/")
@@ -73,8 +100,11 @@ def _answer_configuration_v2(tenant: Tenant, request: Request) -> Answer:
         token_endpoint=f"{base}/{tenant_id}/oauth2/v2.0/token",
         jwks_uri=f"{base}/{tenant_id}/discovery/v2.0/keys",
         issuer=_issuer_v2(tenant_id),
-        # There is no one to sign in with a browser here; but msal reads no configuration without this.
+        userinfo_endpoint="https://graph.microsoft.com/oidc/userinfo",
+        # For people, who cannot sign in here; but msal reads no configuration without the first of these.
         authorization_endpoint=f"{base}/{tenant_id}/oauth2/v2.0/authorize",
+        device_authorization_endpoint=f"{base}/{tenant_id}/oauth2/v2.0/devicecode",
+        end_session_endpoint=f"{base}/{tenant_id}/oauth2/v2.0/logout",
     )
 
 
@@ -86,7 +116,10 @@ def _answer_configuration_v1(tenant: Tenant, request: Request) -> Answer:
         token_endpoint=f"{base}/{tenant_id}/oauth2/token",
         jwks_uri=f"{base}/common/discovery/keys",
         issuer=issuer_of(tenant_id),
+        userinfo_endpoint=f"{base}/{tenant_id}/openid/userinfo",
         authorization_endpoint=f"{base}/{tenant_id}/oauth2/authorize",
+        device_authorization_endpoint=f"{base}/{tenant_id}/oauth2/devicecode",
+        end_session_endpoint=f"{base}/{tenant_id}/oauth2/logout",
     )
 
 
@@ -113,18 +146,15 @@ def _answer_instance(tenant: Tenant, request: Request) -> Answer:
     name = authority.path.strip("/").partition("/")[0]
     if authority.scheme != "https" or host not in {own, *PUBLIC_HOSTS} or not name:
         raise errors.unknown_instance()
-    aliases = list(PUBLIC_HOSTS) if host in PUBLIC_HOSTS else [own]
+    clouds = _CLOUDS if host in PUBLIC_HOSTS else ((own, own, (own,)), *_CLOUDS)
     return Answer(
         200,
         {
             "tenant_discovery_endpoint": f"https://{host}/{name}/v2.0/.well-known/openid-configuration",
             "api-version": request.parameter("api-version") or "1.1",
             "metadata": [
-                {
-                    "preferred_network": aliases[0],
-                    "preferred_cache": aliases[min(1, len(aliases) - 1)],
-                    "aliases": aliases,
-                }
+                {"preferred_network": network, "preferred_cache": cache, "aliases": list(aliases)}
+                for network, cache, aliases in clouds
             ],
         },
         dict(_PUBLISHED),
@@ -137,6 +167,9 @@ def _configuration(request: Request, **endpoints: str) -> Answer:
         "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
         "grant_types_supported": ["client_credentials"],
         "response_types_supported": ["token"],
+        "response_modes_supported": ["query", "fragment", "form_post"],
+        "scopes_supported": ["openid", "profile", "email", "offline_access"],
+        "claims_supported": list(_CLAIMS),
         "subject_types_supported": ["pairwise"],
         "id_token_signing_alg_values_supported": ["RS256"],
         "tenant_region_scope": "NA",

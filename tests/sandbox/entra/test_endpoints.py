@@ -27,6 +27,7 @@ from sandbox.entra.keys import SigningKey
 from sandbox.entra.sign_in import MAXIMUM_BODY
 from sandbox.state.directory import Principal
 from sandbox.web.tls import Certificates, ensure_certificates
+from tests.support.sandbox import RunningSandbox
 
 CLIENT = "11111111-1111-4111-8111-111111111111"
 OBJECT = "22222222-2222-4222-8222-222222222222"
@@ -78,7 +79,7 @@ def test_version_2_gives_a_token(https: requests.Session, entra: str, cloud: Clo
     claims = cloud.validator.validate(body.pop("access_token"))
     assert (answer.status_code, body) == (
         200,
-        {"token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599},
+        {"token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599, "refresh_in": 1799},
     )
     assert (claims.object_id, claims.client_id, claims.audience) == (OBJECT, CLIENT, ARM)
     assert (claims.raw["appidacr"], claims.raw["idtyp"]) == ("1", "app")
@@ -94,6 +95,7 @@ def test_version_1_gives_a_token(https: requests.Session, entra: str, cloud: Clo
         "token_type": "Bearer",
         "expires_in": "3599",
         "ext_expires_in": "3599",
+        "refresh_in": "1799",
         "expires_on": str(now + 3600),
         "not_before": str(now - 300),
         "resource": f"{ARM}/",
@@ -240,9 +242,29 @@ def test_the_configurations_addresses_are_good(
     assert configuration["issuer"] == issuer.format(tenant=tenant)
     assert https.post(configuration["token_endpoint"], data=good(version), timeout=10).status_code == 200
     assert https.get(configuration["jwks_uri"], timeout=10).json()["keys"]
-    assert https.get(configuration["authorization_endpoint"], timeout=10).status_code == 404
+    for name in ("authorization_endpoint", "device_authorization_endpoint", "end_session_endpoint"):
+        assert https.get(configuration[name], timeout=10).status_code == 404, "nobody signs in with a browser here"
+    assert {"userinfo_endpoint", "scopes_supported", "response_modes_supported", "claims_supported"} <= set(
+        configuration
+    )
     assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+ARMS = {"x-ms-correlation-request-id", "x-ms-routing-request-id"}
+
+
+def test_the_headers_are_entras_and_not_resource_managers(sandbox: RunningSandbox) -> None:
+    tenant = f"{sandbox.endpoint}/{sandbox.seed_data.tenant_id}"
+    refused = sandbox.session.post(f"{tenant}/oauth2/v2.0/token", data={"grant_type": "password"})
+    assert refused.headers["Cache-Control"] == "no-store, no-cache"
+    published = sandbox.session.get(f"{tenant}/v2.0/.well-known/openid-configuration")
+    assert published.headers["Cache-Control"] == "max-age=86400, private"
+    assert not {"Pragma", "Expires"} & set(published.headers)
+    for answer in (refused, published):
+        assert GUID.fullmatch(answer.headers["x-ms-request-id"])
+        assert not ARMS & set(map(str.lower, answer.headers))
+    assert set(map(str.lower, sandbox.arm("GET", "/subscriptions", version="2022-12-01").headers)) > ARMS
 
 
 @pytest.mark.parametrize("host", ["login.microsoftonline.com", "login.windows.net", "own"])
@@ -252,9 +274,11 @@ def test_instance_discovery_knows_entras_hosts(https: requests.Session, entra: s
     body = https.get(f"{entra}/common/discovery/instance", params=query, timeout=10).json()
     assert body["api-version"] == "1.1"
     assert body["tenant_discovery_endpoint"] == f"{authority}/{tenant}/v2.0/.well-known/openid-configuration"
-    (metadata,) = body["metadata"]
-    assert authority.removeprefix("https://") in metadata["aliases"]
-    assert {metadata["preferred_network"], metadata["preferred_cache"]} <= set(metadata["aliases"])
+    [metadata] = [each for each in body["metadata"] if authority.removeprefix("https://") in each["aliases"]]
+    clouds = [each for each in body["metadata"] if each["preferred_network"] != entra.removeprefix("https://")]
+    assert len(clouds) == 5
+    for each in (metadata, *clouds):
+        assert {each["preferred_network"], each["preferred_cache"]} <= set(each["aliases"])
 
 
 @pytest.mark.parametrize(
