@@ -132,8 +132,7 @@ class IssuedTokens:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._file = Path(environment[DIRECTORY]) / "issued-tokens" if DIRECTORY in environment else None
-        self._seen = 0
-        self.new()
+        self._seen = self._file.stat().st_size if self._file is not None and self._file.is_file() else 0
 
     def new(self) -> list[str]:
         """Return those issued since it was asked last."""
@@ -169,7 +168,7 @@ def users_environment() -> dict[str, str]:
 def users_directory() -> str | None:
     """Return the folder that the user has chosen for the sandbox, whatever the working directory; None if none."""
     chosen = os.environ.get(DIRECTORY)
-    return str(Path(chosen).absolute()) if chosen else None
+    return str(Path(chosen).expanduser().absolute()) if chosen else None
 
 
 def kernel_environment(sandbox: Mapping[str, str], base: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -13,7 +13,15 @@ import requests
 
 from workshop.errors import SandboxError
 from workshop.paths import ROOT
-from workshop.sandbox import FreshSandbox, kernel_environment, sandbox_command, start_users_sandbox, users_environment
+from workshop.sandbox import (
+    FreshSandbox,
+    IssuedTokens,
+    kernel_environment,
+    sandbox_command,
+    start_users_sandbox,
+    users_directory,
+    users_environment,
+)
 
 HOLDER = """
 import sys, time
@@ -128,6 +136,43 @@ def test_the_users_own_sandbox_is_started_once_and_asked(tmp_path: Path, monkeyp
         assert answers(environment)
     finally:
         sandbox_command("stop", directory=str(tmp_path / "mine"))
+
+
+def test_the_users_folder_is_the_one_that_the_sandbox_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.setenv("AZURE_SANDBOX_DIR", "~/mine")
+    assert users_directory() == str(tmp_path / "mine")
+    monkeypatch.delenv("AZURE_SANDBOX_DIR")
+    assert users_directory() is None
+
+
+def test_a_fresh_sandbox_notes_what_it_issues_for_its_owner_alone() -> None:
+    with FreshSandbox() as sandbox:
+        environment = sandbox.environment
+        issued = IssuedTokens(environment)
+        assert issued.new() == []
+        token = get_token(environment)
+        assert issued.new() == [token]
+        assert issued.new() == []
+        if sys.platform != "win32":
+            assert (Path(environment["AZURE_SANDBOX_DIR"]) / "issued-tokens").stat().st_mode & 0o777 == 0o600
+    assert IssuedTokens({}).new() == []
+
+
+def get_token(environment: Mapping[str, str]) -> str:
+    answer = requests.post(
+        f"{environment['AZURE_AUTHORITY_HOST']}/{environment['AZURE_TENANT_ID']}/oauth2/v2.0/token",
+        data={
+            "grant_type": "client_credentials",
+            "client_id": environment["AZURE_CLIENT_ID"],
+            "client_secret": environment["AZURE_CLIENT_SECRET"],
+            "scope": "https://management.azure.com/.default",
+        },
+        verify=environment["REQUESTS_CA_BUNDLE"],
+        timeout=30,
+    )
+    return str(answer.json()["access_token"])
 
 
 def test_kernels_get_the_sandbox_in_place_of_the_users_azure() -> None:

@@ -16,6 +16,7 @@ from typing import IO, cast
 
 from workshop.kernels.channel import Channel, ForkRequest
 from workshop.kernels.preload import Report, stamps
+from workshop.notebooks.secrets import is_secret_variable
 
 START_TIMEOUT = 30.0  # seconds for the imports; two are usual, a cold disk or a busy machine take longer
 FORK_TIMEOUT = 15.0  # seconds until a forked kernel listens; 0.05 is usual
@@ -40,7 +41,7 @@ class Zygote:
     Args:
         interpreter: the Python command with its options, such as ``("/usr/bin/python3", "-X", "utf8")``.
         modules: names to import beforehand, besides ipykernel and IPython.
-        env: the environment the imports see.
+        env: the environment the imports see, less the secrets in it: kernels with others are forked from here too.
 
     Raises:
         OSError: the process cannot be started.
@@ -48,7 +49,7 @@ class Zygote:
 
     def __init__(self, interpreter: tuple[str, ...], modules: tuple[str, ...], env: Mapping[str, str]) -> None:
         self.recipe = (interpreter, modules)
-        self._env = dict(env)
+        self._env = {name: value for name, value in env.items() if not is_secret_variable(name, value)}
         self._report: Report | None = None
         self._report_lock = threading.Lock()
         self._retired = False

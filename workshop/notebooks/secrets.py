@@ -57,6 +57,13 @@ def looks_like_a_secret(value: object) -> bool:
     return False
 
 
+def is_secret_variable(name: str, value: str) -> bool:
+    """Return whether an environment variable is a secret: by its name, unless it only says where one is."""
+    if not named_like_a_secret(name) or name.upper().endswith(_NOT_ITSELF_SECRET):
+        return False
+    return not (value.startswith(("/", "~", "\\", "C:")) and Path(value).expanduser().exists())
+
+
 class Secrets:
     """Finds tokens of any kind, and the given secrets or telling parts of them, also where a line breaks in one.
 
@@ -71,7 +78,7 @@ class Secrets:
     @classmethod
     def of_environment(cls, environment: Mapping[str, str]) -> Secrets:
         """Know the values of those variables whose names say that they are secret."""
-        values = [value for name, value in environment.items() if _is_secret(name, value)]
+        values = [value for name, value in environment.items() if is_secret_variable(name, value)]
         return cls(form for value in values if len(value) >= _SHORTEST for form in _forms(value))
 
     def add(self, values: Iterable[str]) -> None:
@@ -109,12 +116,6 @@ class Secrets:
             for at in range(len(joined) - length + 1):
                 if joined[at : at + length] in parts:
                     yield positions[at], positions[at + length - 1] + 1
-
-
-def _is_secret(name: str, value: str) -> bool:
-    if not named_like_a_secret(name) or name.upper().endswith(_NOT_ITSELF_SECRET):
-        return False
-    return not (value.startswith(("/", "~", "\\", "C:")) and Path(value).expanduser().exists())
 
 
 def _forms(value: str) -> set[str]:

@@ -131,6 +131,7 @@ with open("/proc/self/maps") as maps, open("/proc/self/mem", "rb", 0) as memory:
             found += len(re.findall(rb"hollyhoc[k]-marigol[d]", memory.read(end - start)))
 print(found)
 """
+    pool.close()  # so that what kernels are forked from is started for the one with the secret
     entrusted = kernel(env={**os.environ, "SECRET": "hollyhock-marigold"})
     later = kernel()
     assert int(entrusted.run(search)) > 0
