@@ -55,10 +55,6 @@ class Paths:
         longest_first = sorted(map(re.escape, self._stand_ins), key=len, reverse=True)
         self._pattern = re.compile(rf"({_ANSI}|(?<![\w.-]))({'|'.join(longest_first)})(?![\w-]|\.\w)")
 
-    def found_in(self, text: str) -> bool:
-        """Return whether ``text`` names one of the folders or something in them."""
-        return self._pattern.search(text) is not None
-
     def replace(self, text: str) -> str:
         """Return ``text`` with the folders' stand-ins; the file of a cell, which has a random name, is just a cell."""
         text = self._pattern.sub(lambda match: match[1] + self._stand_ins[match[2]], text)

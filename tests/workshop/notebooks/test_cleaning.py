@@ -5,7 +5,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from nbformat import NotebookNode
 
@@ -156,8 +156,5 @@ def test_a_given_folder_goes_before_the_one_it_is_in() -> None:
 
 @given(st.text())
 def test_text_without_folders_stays(text: str) -> None:
-    paths = Paths()
-    if not paths.found_in(text):
-        assert paths.replace(text) == text
-    else:
-        assert not paths.found_in(paths.replace(text)) or paths.replace(text) != text
+    assume("/" not in text and "\\" not in text)
+    assert Paths().replace(text) == text

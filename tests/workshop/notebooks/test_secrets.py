@@ -4,7 +4,7 @@ import string
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from workshop.notebooks.secrets import REDACTED, Secrets, looks_like_a_secret, named_like_a_secret
@@ -12,6 +12,10 @@ from workshop.notebooks.secrets import REDACTED, Secrets, looks_like_a_secret, n
 TOKEN = "eyJ0eXAiOiJKV1QifQ.eyJhdWQiOiJ4In0.c2lnbmF0dXJl"
 SECRET = "pR3-Vq8ZxLk2Wn7TbYc5Jd9MgHf4SaUe1Qo6Xi0Ev_w"  # invented
 url_safe = st.text(string.ascii_letters + string.digits + "-_", min_size=24, max_size=60)
+
+
+def leaks(secrets: Secrets, text: str) -> bool:
+    return secrets.redact(text) != text
 
 
 @pytest.mark.parametrize(
@@ -70,30 +74,30 @@ def test_values_that_do_not(value: object) -> None:
 def test_what_is_redacted_does_not_leak_any_more(secret: str, before: str, after: str) -> None:
     secrets = Secrets([secret])
     text = f"{before}{secret}{after}"
-    assert secrets.leaks_in(text)
+    assert leaks(secrets, text)
     redacted = secrets.redact(text)
-    assert not secrets.leaks_in(redacted)
+    assert not leaks(secrets, redacted)
     assert secret not in redacted
     assert REDACTED in redacted
 
 
 @given(text=st.text(), secret=url_safe)
 def test_other_text_stays_as_it_is(text: str, secret: str) -> None:
-    secrets = Secrets([secret])
-    if not secrets.leaks_in(text):
-        assert secrets.redact(text) == text
+    assume("eyJ" not in text and "Basic" not in text)
+    assume(not any(secret[at : at + 12] in "".join(text.split()) for at in range(len(secret) - 11)))
+    assert Secrets([secret]).redact(text) == text
 
 
 @given(start=st.integers(0, 30), length=st.integers(12, 43))
 def test_a_telling_part_of_a_secret_is_a_leak(start: int, length: int) -> None:
     part = SECRET[start : start + length]
-    assert Secrets([SECRET]).leaks_in(f"it begins with {part}...") == (len(part) >= 12)
+    assert leaks(Secrets([SECRET]), f"it begins with {part}...") == (len(part) >= 12)
 
 
 def test_the_beginning_of_a_token_is_a_leak() -> None:
-    assert Secrets().leaks_in("token: eyJ0eXAiOiJK...")
+    assert leaks(Secrets(), "token: eyJ0eXAiOiJK...")
     assert Secrets().redact(f"<b>{TOKEN}</b> and {TOKEN[:14]}…") == f"<b>{REDACTED}</b> and {REDACTED}…"
-    assert not Secrets().leaks_in("eyJ is how tokens begin")
+    assert not leaks(Secrets(), "eyJ is how tokens begin")
 
 
 @pytest.mark.parametrize("width", [20, 64, 76])
@@ -133,7 +137,7 @@ def test_long_names_are_none(text: str) -> None:
 def test_a_name_and_a_secret_in_base64_are_a_leak() -> None:
     header = f"Basic {base64.b64encode(b'ID1:short').decode()}"
     assert Secrets().redact(f"Authorization: {header}") == f"Authorization: Basic {REDACTED}"
-    assert not Secrets().leaks_in("Basic authentication is not what this is about.")
+    assert not leaks(Secrets(), "Basic authentication is not what this is about.")
 
 
 @given(before=st.binary(max_size=5), after=st.binary(max_size=5))
@@ -167,15 +171,15 @@ def test_what_was_issued_is_a_leak_in_every_part_of_twelve_letters() -> None:
     ],
 )
 def test_the_environment_tells_all_secrets(name: str, secret: bool) -> None:
-    assert Secrets.of_environment({name: "hunter2-hunter2"}).leaks_in("it is hunter2-hunter2.") is secret
+    assert leaks(Secrets.of_environment({name: "hunter2-hunter2"}), "it is hunter2-hunter2.") is secret
 
 
 def test_a_file_that_exists_is_no_secret(tmp_path: Path) -> None:
     (tmp_path / "key.json").touch()
     environment = {"GOOGLE_APPLICATION_CREDENTIALS": str(tmp_path / "key.json"), "OTHER_PASSWORD": "/8sH3kd9+Qw2"}
     secrets = Secrets.of_environment(environment)
-    assert not secrets.leaks_in(f"{tmp_path / 'key.json'}")
-    assert secrets.leaks_in("/8sH3kd9+Qw2")
+    assert not leaks(secrets, f"{tmp_path / 'key.json'}")
+    assert leaks(secrets, "/8sH3kd9+Qw2")
 
 
 def test_the_environment_tells_the_secrets_of_azures_clients() -> None:
@@ -188,5 +192,5 @@ def test_the_environment_tells_the_secrets_of_azures_clients() -> None:
             "TOKENIZERS_PARALLELISM": "true and more",
         }
     )
-    assert secrets.leaks_in(generated)
-    assert not secrets.leaks_in("8e3af657-a8ff-443c-a75c-2fe8c4bcb635 /var/run/secrets/azure/tokens/ true and more")
+    assert leaks(secrets, generated)
+    assert not leaks(secrets, "8e3af657-a8ff-443c-a75c-2fe8c4bcb635 /var/run/secrets/azure/tokens/ true and more")
