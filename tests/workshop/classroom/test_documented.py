@@ -78,6 +78,13 @@ def test_minutes_are_those_that_notebooks_say() -> None:
         assert f"**Time:** {minutes} minutes" in (NOTEBOOKS / name).read_text("utf-8"), name
 
 
+def test_it_does_not_promise_that_an_identity_stops_at_once() -> None:
+    answer = PAGE.partition("**How do I stop an identity at once?**")[2].partition("\n\n")[0]
+    assert "On Azure nothing is at once" in answer
+    assert "up to\n10 minutes, and 30" in answer
+    assert not re.search(r"works at\s+once", PAGE)
+
+
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\((\.\./[^)#]+)\)", PAGE))))
 def test_its_links_lead_somewhere(target: str) -> None:
     assert (Path(ROOT / "docs") / target).resolve().exists()
