@@ -22,7 +22,7 @@ from workshop.classroom.clients import Clients, sign_in
 from workshop.classroom.diagnosis import AccessCheck, AccessChecker, Diagnosis, diagnose, known_as, read_refusal
 from workshop.classroom.folder import ClassFolder, read_passwords, write_passwords
 from workshop.classroom.inventory import principal_name, take_inventory
-from workshop.classroom.planning import Finding, Verdict, check_all, cost, planned, who_left
+from workshop.classroom.planning import Finding, Verdict, check_all, cost, planned
 from workshop.classroom.progress import MILESTONES, LearnerProgress, Snapshot, Status, serve, take_snapshot
 from workshop.classroom.provision import MACHINE, Outcome, Provisioning, Reporter, counted
 from workshop.classroom.removal import Removal, Reset, plan_removal, remove, reset
@@ -45,8 +45,10 @@ def plan(options: argparse.Namespace) -> int:
     before = folder.find()
     classroom = planned(options, before)
     console.print(plan_table(classroom))
-    for group, name in who_left(before, classroom).items():
-        console.print(f"{name} is no longer in the class; {group} stays until clean-up.", style="yellow")
+    for each in classroom.left:
+        if before is not None and each in before.learners:
+            text = f"{each.name} is no longer in the class; {each.resource_group} stays until clean-up."
+            console.print(text, style="yellow")
     findings: list[Finding] = []
     if not options.offline:
         clients = sign_in(classroom)

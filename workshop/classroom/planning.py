@@ -69,7 +69,7 @@ def planned(options: argparse.Namespace, before: Classroom | None) -> Classroom:
 
     Args:
         options: of the command.
-        before: an earlier plan in the same folder; its learners keep their numbers.
+        before: an earlier plan in the same folder; whoever has been in the class keeps their number.
 
     Raises:
         UsageError: The roster or a name cannot be used, or the folder is another class's.
@@ -82,16 +82,12 @@ def planned(options: argparse.Namespace, before: Classroom | None) -> Classroom:
         )
     given = {what: getattr(options, what) for what in ("resource_group", "vm_name", "identity_name")}
     patterns = Patterns(**{what: pattern for what, pattern in given.items() if pattern is not None})
-    earlier = before.learners if before else ()
+    earlier = (*before.learners, *before.left) if before else ()
     learners = make_learners(name, read_roster(options.roster), patterns, options.target, earlier)
-    return Classroom(name, options.target, options.subscription, options.location, learners=tuple(learners))
-
-
-def who_left(before: Classroom | None, now: Classroom) -> Mapping[str, str]:
-    """Return the names of those who were in the class before and are no longer, by their groups."""
-    still = {learner.handle for learner in now.learners}
-    earlier = before.learners if before else ()
-    return {learner.resource_group: learner.name for learner in earlier if learner.handle not in still}
+    still = {learner.handle for learner in learners}
+    left = tuple(learner for learner in earlier if learner.handle not in still)
+    where = (name, options.target, options.subscription, options.location)
+    return Classroom(*where, learners=tuple(learners), left=left)
 
 
 def check_all(clients: Clients, classroom: Classroom, inventory: Inventory, sizes: str) -> tuple[str, list[Finding]]:

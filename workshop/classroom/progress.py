@@ -100,6 +100,8 @@ MILESTONES = (
 _DONE, _OPEN, _UNKNOWN = Reading(Status.DONE), Reading(Status.OPEN), Reading(Status.UNKNOWN)
 _NOT_OURS = Reading(Status.WRONG, "the group is not marked as made for this learner")
 
+_OUTDATED = Reading(Status.WRONG, "the identity was deleted and made again since it was assigned: assign it again")
+
 
 def progress_of(classroom: Classroom, learner: Learner, inventory: Inventory, subscription: str) -> LearnerProgress:
     """Return how far a learner is.
@@ -148,14 +150,14 @@ def _identity(identity: Identity | None, learner: Learner, inventory: Inventory)
 def _assigned(machine: VirtualMachine | None, identity: Identity | None) -> Reading:
     if machine is None or machine.identity is None:
         return _OPEN
-    has = {each.casefold() for each in machine.identity.user_assigned_identities or {}}
+    assigned = machine.identity.user_assigned_identities or {}
     if identity is None:
-        return (
-            Reading(Status.WRONG, f"{machine.name} refers to an identity that is not theirs or is gone")
-            if has
-            else _OPEN
-        )
-    return _DONE if str(identity.id).casefold() in has else _OPEN
+        gone = Reading(Status.WRONG, f"{machine.name} refers to an identity that is not theirs or is gone")
+        return gone if assigned else _OPEN
+    for resource_id, entry in assigned.items():
+        if resource_id.casefold() == str(identity.id).casefold():
+            return _DONE if entry.principal_id in (None, identity.principal_id) else _OUTDATED
+    return _OPEN
 
 
 def _granted(identity: Identity | None, scope: str, inventory: Inventory) -> Reading:

@@ -101,6 +101,7 @@ class Classroom:
         location: the region.
         vm_size: of the machines; empty as long as none was found to be available.
         learners: in the roster's order.
+        left: who was in the class and is no longer: their numbers, and so their user ids at the hub, stay theirs.
     """
 
     name: str
@@ -109,6 +110,7 @@ class Classroom:
     location: str
     vm_size: str = ""
     learners: Sequence[Learner] = field(default_factory=tuple)
+    left: Sequence[Learner] = field(default_factory=tuple)
 
     @property
     def in_sandbox(self) -> bool:
@@ -152,8 +154,11 @@ class Classroom:
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Classroom:
         """Read a class; raises KeyError, TypeError or ValueError if it is not one."""
-        learners = tuple(Learner(**learner) for learner in content["learners"])
-        return cls(**{**content, "learners": learners})
+        people = {
+            what: tuple(Learner(**each) for each in listed)
+            for what, listed in (("learners", content["learners"]), ("left", content.get("left", ())))
+        }
+        return cls(**{**content, **people})
 
 
 def _either(learners: Sequence[Learner]) -> str:
@@ -309,7 +314,7 @@ def make_learners(
         entries: the roster.
         patterns: how names are made.
         target: on Azure the roster has to say who learners are in Entra.
-        before: the learners of an earlier plan, whose numbers stay as they are.
+        before: who has been in the class; their numbers stay as they are, and nobody else gets one of them.
 
     Raises:
         UsageError: A name is not allowed in Azure, a pattern cannot be used, or learners would share a group.

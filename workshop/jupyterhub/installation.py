@@ -6,6 +6,7 @@ It is made once, in a folder of its own, so that the course's environment stays 
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import stat
 import subprocess
@@ -93,6 +94,8 @@ def _install(found: Installation) -> None:
     for name in _PROXY_FILES:
         shutil.copy2(_HERE / name, proxy)
     _run(["npm", "ci", "--prefix", str(proxy), "--no-audit", "--no-fund", "--loglevel=error"])
+    if run_by_root():
+        open_to_learners(path)
     found.stamp.write_text(_wanted())
 
 
@@ -103,6 +106,16 @@ def install_packages(python: Path, requirements: Sequence[Path]) -> None:
         WorkshopError: A package is not to be had, has no hash there, or is not what the hash says.
     """
     _run([*_uv("pip", "sync"), "--python", str(python), "--require-hashes", *map(str, requirements)])
+
+
+def open_to_learners(path: Path) -> None:
+    """Let all users read what is installed, whatever root's umask is or was when a package came into uv's cache."""
+    for folder, _, files in os.walk(path):
+        for each in (Path(folder), *(Path(folder, name) for name in files)):
+            mode = stat.S_IMODE(each.lstat().st_mode)
+            wanted = mode | 0o444 | (0o111 if mode & stat.S_IXUSR else 0)
+            if not each.is_symlink() and mode != wanted:
+                each.chmod(wanted)
 
 
 def _wanted() -> str:

@@ -20,7 +20,9 @@ from azure.mgmt.resource.resources.models import ResourceGroup, ResourceGroupPat
 from helpers.settings import SandboxSettings, sandbox_settings
 from tests.workshop.classroom.lesson import Lesson
 from workshop.classroom.commands import parse_age
+from workshop.classroom.folder import ClassFolder
 from workshop.classroom.inventory import take_inventory
+from workshop.cli import main
 from workshop.errors import UsageError
 
 Capture = pytest.CaptureFixture[str]
@@ -43,6 +45,18 @@ def test_a_plan_shows_names_and_checks_and_changes_nothing(lesson: Lesson, capsy
     assert "The sandbox costs nothing" in said
     assert groups(lesson) == SEEDED
     assert lesson.classroom.vm_size == "Standard_D2s_v3"
+
+
+def test_nobody_gets_the_number_of_somebody_who_left(tmp_path: Path, capsys: Capture) -> None:
+    """At the hub it is their user id: whoever had it could read what the other has left behind."""
+    roster, folder = tmp_path / "friday.csv", ClassFolder(tmp_path / "class")
+    numbers = []
+    for names in (["Ada", "Lin"], ["Ada"], ["Ada", "Grace"], ["Lin", "Grace"]):
+        roster.write_text("\n".join(["name", *names]), "utf-8")
+        assert main(["plan", str(roster), "--offline", "--folder", str(folder.path)]) == 0
+        numbers.append({learner.name: learner.number for learner in folder.load().learners})
+    assert numbers == [{"Ada": 1, "Lin": 2}, {"Ada": 1}, {"Ada": 1, "Grace": 3}, {"Lin": 2, "Grace": 3}]
+    assert "Ada is no longer in the class; friday-ada stays until clean-up." in capsys.readouterr().out
 
 
 def test_what_is_in_the_way_is_found_before_the_day(lesson: Lesson, capsys: Capture) -> None:
@@ -340,16 +354,12 @@ def test_a_folder_has_one_class(lesson: Lesson, capsys: Capture) -> None:
 
 
 def test_without_a_plan_there_is_a_hint(tmp_path: Path, capsys: Capture) -> None:
-    from workshop.cli import main
-
     for command in (["provision"], ["progress"], ["help", "ada"], ["reset", "ada"], ["clean-up"]):
         assert main([*command, "--folder", str(tmp_path / "none")]) == 2
         assert "Begin with: python -m workshop plan" in capsys.readouterr().err
 
 
 def test_a_roster_can_be_looked_at_offline(tmp_path: Path, capsys: Capture) -> None:
-    from workshop.cli import main
-
     (tmp_path / "friday.csv").write_text("name,object_id\nAda,11111111-2222-3333-4444-555555555555\n")
     words = ["--folder", str(tmp_path / "class"), "--target", "azure", "--offline"]
     assert main(["plan", str(tmp_path / "friday.csv"), *words]) == 0

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from azure.mgmt.compute.models import VirtualMachineIdentity, VirtualMachineUpdate
 from azure.mgmt.resource.resources import ResourceManagementClient
 from azure.mgmt.resource.resources.models import ResourceGroupPatchable
 
@@ -91,6 +92,19 @@ def test_a_machine_that_refers_to_a_deleted_identity_is_found(grace: Grace) -> N
     grace.assign(grace.make())
     grace.identities.delete(grace.group, grace.me.identity_name)
     assert grace.states() == f"{PROVIDED} open wrong open"
+
+
+def test_a_machine_that_has_an_identity_from_before_it_was_made_again_is_found(grace: Grace) -> None:
+    grace.assign(grace.make())
+    grace.identities.delete(grace.group, grace.me.identity_name)
+    again = grace.make()
+    assert grace.states() == f"{PROVIDED} done wrong open"
+    assert "assign it again" in grace.position().notes[0]
+    grace.compute.begin_update(
+        grace.group, grace.me.vm_name, VirtualMachineUpdate(identity=VirtualMachineIdentity(type="None"))
+    ).result()
+    grace.assign(again)
+    assert grace.states() == f"{PROVIDED} done done open"
 
 
 def test_a_deleted_machine_is_missing(grace: Grace) -> None:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import os
 import re
+import stat
 import subprocess
 import sys
 import zipfile
@@ -104,3 +105,18 @@ def test_a_package_is_installed_by_its_hash_and_not_otherwise(tiny: Path, tmp_pa
     requirements.write_text(f"tiny==1.0 --hash=sha256:{known}\n", "utf-8")
     installing.install_packages(python, [requirements])
     subprocess.run([python, "-c", "import tiny"], check=True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are Unix's")
+def test_all_users_can_read_what_is_installed_whatever_its_mode_was(tmp_path: Path) -> None:
+    package = tmp_path / "environment" / "package"
+    package.mkdir(parents=True)
+    (package / "module.py").touch(0o600)
+    (package / "program").touch(0o700)
+    package.chmod(0o700)
+    private = tmp_path / "private"
+    private.touch(0o600)
+    (package / "link").symlink_to(private)
+    installing.open_to_learners(package.parent)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (package, *package.iterdir())}
+    assert modes == {"package": 0o755, "module.py": 0o644, "program": 0o755, "link": 0o600}
