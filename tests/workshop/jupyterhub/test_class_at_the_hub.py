@@ -7,6 +7,7 @@ import json
 import os
 import time
 
+import nbformat
 import psutil
 import pytest
 
@@ -49,6 +50,31 @@ async def spend_a_moment(day: Day) -> None:
         assert await person.sign_in() == "/hub/spawn"
         await person.start_server()
         assert (await person.evaluate("print(6 * 7)")).strip() == "42"
+        await no_secret_is_saved(day, person)
+
+
+async def no_secret_is_saved(day: Day, person: Visitor) -> None:
+    """Neither the learner's credential nor a token, nor what lets their server talk to the hub."""
+    code = """
+import os
+from azure.identity import ClientSecretCredential
+credential = ClientSecretCredential(
+    os.environ["AZURE_TENANT_ID"], os.environ["AZURE_CLIENT_ID"], os.environ["AZURE_CLIENT_SECRET"],
+    authority=os.environ["AZURE_AUTHORITY_HOST"], disable_instance_discovery=True,
+)
+token = credential.get_token("https://management.azure.com/.default").token
+print(os.environ["AZURE_CLIENT_SECRET"], token, token.split(".")[2], "kept", sep="\\n")
+print(*[value for name, value in os.environ.items() if name.endswith("API_TOKEN")], sep="\\n")
+"""
+    printed = await person.evaluate(code)
+    node = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1")])
+    node.cells[0].outputs = [nbformat.v4.new_output("stream", name="stdout", text=printed)]
+    status, answer = await person.ask("PUT", "api/contents/mine.ipynb", {"type": "notebook", "content": node})
+    assert status == 201, answer
+    saved = (day.folder.of(day.folder.load().learner(person.name)).notebooks / "mine.ipynb").read_text("utf-8")
+    secrets = [line for line in printed.splitlines() if line != "kept"]
+    assert len(secrets) >= 3 and "kept" in saved
+    assert not [secret for secret in secrets if secret in saved]
 
 
 async def spend(day: Day) -> None:
