@@ -46,7 +46,7 @@ class Lab:
         return [sys.executable, "-m", "sandbox", "--data", str(self.data), *words]
 
     def run(self, *words: str, check: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(self.command(*words), capture_output=True, text=True, timeout=60, **options)
+        done = subprocess.run(self.command(*words), capture_output=True, text=True, timeout=600, **options)
         if check:
             assert done.returncode == 0, done.stderr
         return done
