@@ -24,8 +24,8 @@ _ASSIGNMENT = _COLLECTION + "/{name}"
 _SERVICE_PRINCIPAL = "ServicePrincipal"
 _PRINCIPAL_TYPES = ("User", "Group", _SERVICE_PRINCIPAL, "ForeignGroup", "Device")
 _FILTER = re.compile(  # ``atScope()`` goes together with assignedTo, and not with principalId
-    r"""\s* (?: (?P<at_scope>atScope\(\)) (?: \s+ and \s+ (?=assignedTo) | \s* $ ) )?
-    (?: principalId \s+ eq \s+ '(?P<principal>[^']*)' | assignedTo\(\s*'(?P<assigned>[^']*)'\s*\) )? \s*""",
+    r"""(?: (?P<at_scope>atScope\(\)) (?: \s+ and \s+ (?=assignedTo) | $ ) )?
+    (?: principalId \s+ eq \s+ '(?P<principal>[^']*)' | assignedTo\(\s*'(?P<assigned>[^']*)'\s*\) )?""",
     re.IGNORECASE | re.VERBOSE,
 )
 
@@ -95,7 +95,7 @@ class _Filter:
     """What ``$filter`` keeps."""
 
     def __init__(self, text: str) -> None:
-        found = _FILTER.fullmatch(text)
+        found = _FILTER.fullmatch(text.strip())
         if found is None:
             raise errors.AzureError(
                 400,
