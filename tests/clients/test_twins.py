@@ -14,8 +14,11 @@ from pathlib import Path
 import pytest
 
 from sandbox.core.seed_data import RESOURCE_GROUP, VM_NAME
-from tests.clients.azure_cli import AzureCli
-from tests.support.sandbox import RunningSandbox
+from tests.clients.azure_cli import AzureCli, clients_environment
+from tests.helpers.pointing import point_to, unchanged_environment
+from tests.notebooks.course import book
+from tests.notebooks.course import run as run_notebook
+from tests.support.sandbox import RunningSandbox, running_sandbox
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -32,27 +35,31 @@ pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="bash is no
 
 @dataclass(frozen=True)
 class Twin:
-    """Commands for the Azure CLI, and whether they are to be run on the machine."""
+    """Commands for the Azure CLI, the cell whose step they are, and whether they are to be run on the machine."""
 
     notebook: str
+    step: str
     commands: str
     on_machine: bool
 
 
 def twins() -> Iterator[Twin]:
     for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+        step = ""
         for cell in json.loads(path.read_text("utf-8"))["cells"]:
             if cell["cell_type"] == "markdown":
-                yield from _twins_in(path.stem, "".join(cell["source"]))
+                yield from _twins_in(path.stem, step, "".join(cell["source"]))
+            else:
+                step = cell["id"]
 
 
-def _twins_in(notebook: str, text: str) -> Iterator[Twin]:
+def _twins_in(notebook: str, step: str, text: str) -> Iterator[Twin]:
     """Yield the blocks of one cell: the prose right before a block says where it is to be run."""
     after = 0
     for found in BLOCK.finditer(text):
         language, commands = found.groups()
         if language == "bash":
-            yield Twin(notebook, commands, "on the vm" in text[after : found.start()].casefold())
+            yield Twin(notebook, step, commands, "on the vm" in text[after : found.start()].casefold())
         after = found.end()
 
 
@@ -98,6 +105,43 @@ def test_one_after_the_other_they_do_the_quickstart(
     assert "Enabled" in printed["04_get_token"] and "access_token" not in printed["04_get_token"]
     assert json.loads(printed["05_read_properties"])["id"].endswith(f"/resourceGroups/{RESOURCE_GROUP}")
     assert seen["06_clean_up"] == empty
+
+
+NOTHING: tuple[list[str], list[str], list[str]] = ([], [], [])
+ALL = (["ID1"], ["ID1"], ["ID1 may read"])
+# What there is once a twin has done its step, in a course of which nothing was done but what the step needs.
+AFTER_STEP = {
+    "sign-in-connect": NOTHING,
+    "group-ensure": NOTHING,
+    "vm-ensure": NOTHING,
+    "create-identity": (["ID1"], [], []),
+    "assign-identity": (["ID1"], ["ID1"], []),
+    "create-grant": ALL,
+    "get-an-access-token-content": (["ID1"], ["ID1"], []),
+    "read-properties": ALL,
+    "take-away-delete": (["ID1"], ["ID1"], []),
+    "take-off-send": (["ID1"], [], []),
+    "delete-identity": NOTHING,
+}
+
+
+@pytest.mark.parametrize("twin", twins(), ids=lambda twin: twin.step)
+def test_each_does_its_step_where_it_stands(
+    twin: Twin, az_program: Path, keys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In place of the cell before it, with the cells before that having run and no other notebook."""
+    with running_sandbox(tmp_path / "state", keys_from=keys) as sandbox:
+        with unchanged_environment(), monkeypatch.context() as pointed:
+            point_to(sandbox, pointed)
+            if twin.notebook == "06_clean_up":  # what there is to clean up
+                run_notebook("05_read_properties")
+            steps = [cell.id for cell in book(twin.notebook).code]
+            run_notebook(twin.notebook, stop_after=steps[steps.index(twin.step) - 1])
+        vm = VM_NAME if twin.on_machine else None
+        az = AzureCli(az_program, clients_environment(sandbox, tmp_path, vm))
+        az.sign_in()
+        run(twin, {**az.variables, "PATH": f"{az_program.parent}{os.pathsep}{os.environ['PATH']}"})
+        assert state(sandbox) == AFTER_STEP[twin.step]
 
 
 def state(sandbox: RunningSandbox) -> tuple[list[str], list[str], list[str]]:
