@@ -88,14 +88,7 @@ def ensure_identity(connection: Connection, resource_group: str, identity_name: 
 def ensure_vm(
     connection: Connection, resource_group: str, vm_name: str, location: str, identity: Identity | None = None
 ) -> VirtualMachine:
-    """Return the virtual machine; in the sandbox one is made if it is not there.
-
-    Args:
-        connection: From `connect`.
-        resource_group: The name of the machine's group.
-        vm_name: Its name.
-        location: Where it is made, if it is.
-        identity: What is assigned to it, beside the identities that it has, if it does not have it yet.
+    """Return the virtual machine, with the identity if one is given; in the sandbox it is made if it is not there.
 
     Raises:
         TutorialError: It is not there, and this is Azure, where it would cost money.

@@ -79,19 +79,12 @@ class StoppedError(CredentialUnavailableError, TutorialError):
 
 @dataclass(frozen=True, repr=False)
 class Explanation(Shown):
-    """A refusal in words.
+    """A refusal in words."""
 
-    Attributes:
-        status: The HTTP status, or None if nothing answered.
-        code: The service's name for the error.
-        message: What the service said, word for word.
-        advice: What to do about it.
-    """
-
-    status: int | None
-    code: str
-    message: str
-    advice: str
+    status: int | None  # None if nothing answered
+    code: str  # the service's name for the error
+    message: str  # what the service said, word for word
+    advice: str  # what to do about it
 
     def _table(self) -> Table:
         said = " ".join(filter(None, (str(self.status or ""), self.code)))

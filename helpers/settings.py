@@ -33,23 +33,15 @@ _REACH = 2  # seconds; a sandbox that runs answers within milliseconds
 
 @dataclass(frozen=True)
 class SandboxSettings:
-    """What a client needs to know to use a sandbox.
+    """What a client needs to know to use a sandbox."""
 
-    Attributes:
-        endpoint: Resource Manager's address, such as ``https://localhost:50443``.
-        authority: Entra's address.
-        ca_file: The PEM file of the authority that signed the sandbox's certificate.
-        subscription_id: The subscription, or "" if the environment names none.
-        stopped: What to do when it does not run.
-    """
-
-    endpoint: str
-    authority: str
-    ca_file: str
+    endpoint: str  # Resource Manager's address, such as https://localhost:50443
+    authority: str  # Entra's
+    ca_file: str  # the PEM file of the authority that signed the sandbox's certificate
     tenant_id: str
     client_id: str
     client_secret: str = field(repr=False)
-    subscription_id: str = ""
+    subscription_id: str = ""  # empty if the environment names none
     stopped: str = "The sandbox has stopped. Run the cell with connect again: that starts it. Then run this one again."
 
 
