@@ -169,6 +169,13 @@ def test_nothing_of_this_machine_in_the_text(each: Book) -> None:
     assert not re.search(r"eyJ[A-Za-z0-9_-]{8,}", text)
 
 
+def test_taking_a_role_away_is_not_said_to_work_at_once() -> None:
+    """It does in the sandbox; on Azure it can take as long as a grant."""
+    notebook = book("05_read_properties")
+    assert "at once" not in notebook.prose
+    assert "up to 10 minutes" in notebook.cell("take-away-refused").source
+
+
 def _without_messages(cell: Cell) -> str:
     """The source without the messages of its asserts, which give examples."""
     tree = ast.parse(cell.source)

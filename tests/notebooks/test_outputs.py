@@ -69,6 +69,9 @@ def test_tables_have_a_plain_twin(each: Book) -> None:
         ("05_read_properties", "not-allowed-elsewhere", "403 AuthorizationFailed"),
         ("05_read_properties", "not-allowed-write-group", "403 AuthorizationFailed"),
         ("05_read_properties", "take-away-read", "403 AuthorizationFailed"),
+        ("05_read_properties", "not-allowed-elsewhere", "Nothing: this was to be refused."),
+        ("05_read_properties", "not-allowed-write-group", "Nothing: this was to be refused."),
+        ("05_read_properties", "take-away-read", "Nothing: this was to be refused."),
     ],
 )
 def test_what_matters_is_to_be_seen(name: str, cell: str, words: str) -> None:
