@@ -94,6 +94,7 @@ class Store:
             raise
         self._row = lru_cache(_CACHED)(self._read_row)  # cleared by every change
         self._forget: list[Callable[[], None]] = [self._row.cache_clear]
+        self._after_commit: list[Callable[[], None]] = []
 
     def _open(self) -> None:
         self.connection.execute("PRAGMA locking_mode=EXCLUSIVE")  # else each read locks and unlocks the file
@@ -118,9 +119,14 @@ class Store:
         """
         self._forget.append(forget)
 
+    def after_commit(self, act: Callable[[], None]) -> None:
+        """Have ``act`` called once the transaction at hand is kept, or never if it is undone."""
+        self._after_commit.append(act)
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Keep all that is written within, or nothing of it if it raises."""
+        self._after_commit.clear()
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -130,15 +136,19 @@ class Store:
             if self.connection.in_transaction:  # SQLite itself takes some back, on a full disk say
                 self.connection.execute("ROLLBACK")
             raise
+        for act in self._after_commit:
+            act()
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
         """Undo what is written within if it raises; for a part of a transaction."""
         self.connection.execute("SAVEPOINT attempt")
+        kept = len(self._after_commit)
         try:
             yield
         except BaseException:
             self._forget_all()
+            del self._after_commit[kept:]
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK TO attempt")
             raise

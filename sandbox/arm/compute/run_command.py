@@ -179,7 +179,7 @@ def _begin(call: Call, scripts: Scripts, machine: Resource, script: Script) -> s
                 _finish(cloud, machine, _outcome(machine, what))
                 cloud.store.put(machine)
 
-    scripts.start(operation_id, machine_id, script, ended)
+    cloud.store.after_commit(lambda: scripts.start(operation_id, machine_id, script, ended))
     return operation_id
 
 
@@ -217,8 +217,9 @@ def _abandon(cloud: Cloud, machine: Resource, code: str, message: str) -> None:
     if operation_id is None:
         return
     _finish(cloud, machine, {"error": {"code": code, "message": message}})
-    if cloud.scripts is not None:
-        cloud.scripts.stop(operation_id)
+    scripts = cloud.scripts
+    if scripts is not None:
+        cloud.store.after_commit(lambda: scripts.stop(operation_id))
 
 
 def _finish(cloud: Cloud, machine: Resource, outcome: dict[str, Any]) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 
 from sandbox.core.http import Answer
 from sandbox.core.timing import REALISTIC
 from sandbox.entra.keys import SigningKey
+from sandbox.guest.scripts import Scripts
 from tests.support.desk import Desk
+from tests.support.machines import SSH, UBUNTU, Machines
 
 AUTHORIZATION = "2022-04-01"
 ROLE = "0f9e2a5c-40a4-4f53-a3a1-b7e0b0c7a103"
@@ -39,6 +43,21 @@ class FullDisk:
     def __exit__(self, *error: object) -> None:
         for (name,) in self._connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             self._connection.execute(f"DROP TRIGGER {name}")
+
+
+class RecordedScripts:
+    """Starts and stops no script, and tells which were to be."""
+
+    limit = 60.0
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+
+    def start(self, operation_id: str, *_: object) -> None:
+        self.told.append(("start", operation_id))
+
+    def stop(self, operation_id: str) -> None:
+        self.told.append(("stop", operation_id))
 
 
 def put_role(desk: Desk, *actions: str) -> Answer:
@@ -131,3 +150,33 @@ def test_what_was_begun_and_not_kept_is_not_due(key: SigningKey) -> None:
         assert desk.ask("DELETE", desk.group, version="2024-07-01").status == 503
     desk.clock.advance(REALISTIC.seconds("group.delete"))
     assert desk.ask("GET", desk.group, version="2024-07-01").body["properties"] == {"provisioningState": "Succeeded"}
+
+
+@pytest.mark.parametrize("operation", ["powerOff", "deallocate", "start", "restart", "redeploy"])
+def test_a_machine_whose_power_could_not_be_written_stays_as_it_is(desk: Desk, operation: str) -> None:
+    machines = Machines(desk)
+    if operation == "start":
+        machines.ask("POST", f"{machines.path()}/deallocate")
+    before = machines.stored()
+    with FullDisk(desk):
+        assert machines.ask("POST", f"{machines.path()}/{operation}").status == 503
+        assert machines.stored() == before
+    assert machines.ask("POST", f"{machines.path()}/{operation}").status == 202
+
+
+def test_a_script_that_could_not_be_written_down_is_neither_begun_nor_ended(desk: Desk) -> None:
+    machines, scripts = Machines(desk), RecordedScripts()
+    desk.cloud.scripts = cast(Scripts, scripts)
+    linux = machines.body(machines.interface("web1"), image=UBUNTU, adminPassword=None, linuxConfiguration=SSH)
+    machines.put(linux, "web")
+    run = (f"{machines.path('web')}/runCommand", {"commandId": "RunShellScript", "script": ["true"]})
+    full_disk = FullDisk(desk)
+    with full_disk:
+        assert machines.ask("POST", *run).status == 503
+    assert scripts.told == []
+    assert machines.ask("POST", *run).status == 202
+    with full_disk:
+        assert machines.ask("POST", f"{machines.path('web')}/powerOff").status == 503
+    assert [what for what, _ in scripts.told] == ["start"]
+    assert machines.ask("POST", f"{machines.path('web')}/powerOff").status == 202
+    assert [what for what, _ in scripts.told] == ["start", "stop"]
