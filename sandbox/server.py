@@ -141,8 +141,7 @@ class SandboxServer:
             now = self.clock.now()
             try:
                 if now < latest:
-                    with self.cloud.store.transaction():
-                        self.cloud.follow_clock()
+                    self._follow_clock((latest - now).total_seconds())
                 latest = now
                 self._app.complete_due_operations()
                 await self._reconcile()
@@ -153,6 +152,13 @@ class SandboxServer:
                 if not failed:  # one time is enough
                     _log.exception("What has come due could not be carried out; it is tried again.")
                 failed = True
+
+    def _follow_clock(self, seconds: float) -> None:
+        """Carry on after the clock was set back by so many seconds."""
+        with self.cloud.store.transaction():
+            self.cloud.follow_clock()
+        for validator in (self.cloud.validator, self.cloud.graph_validator):
+            validator.clock_was_set_back(seconds)
 
     def _follow_machines(self) -> Awaitable[None] | None:
         """After a request that started, stopped or removed a machine: have its listener there before the answer."""

@@ -137,6 +137,7 @@ class TokenValidator:
         self._tenant_id = tenant_id
         self._issuer = issuer_of(tenant_id)
         self._clock = clock
+        self._set_back = 0.0
         self._audiences = {_without_slash(audience) for audience in audiences}
         self._verified: LRUCache[bytes, Claims] = LRUCache(maxsize=CACHE_SIZE)
 
@@ -147,6 +148,10 @@ class TokenValidator:
     def accepts(self, audience: str) -> bool:
         """Return whether tokens for ``audience`` are accepted; a final slash does not matter."""
         return _without_slash(audience) in self._audiences
+
+    def clock_was_set_back(self, seconds: float) -> None:
+        """Accept tokens that were issued before the clock was set back, and so seem to come from the future."""
+        self._set_back += seconds
 
     def validate(self, token: str) -> Claims:
         """Return the token's claims.
@@ -188,7 +193,7 @@ class TokenValidator:
         seconds = now.timestamp()
         if seconds >= claims.expires_on:
             raise ExpiredToken(datetime.fromtimestamp(claims.expires_on, UTC), now)
-        if seconds < claims.not_before:
+        if seconds + self._set_back < claims.not_before:
             raise NotYetValid("not valid yet")
 
 

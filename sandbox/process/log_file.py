@@ -35,7 +35,8 @@ class LogFile(logging.FileHandler):
             self._second, self._date = second, time.strftime(_DATE)
             self._turn_over()
         assert self.stream is not None  # until it is closed
-        self.stream.write(f"{self._date} INFO {text}\n")
+        with contextlib.suppress(OSError):
+            self.stream.write(f"{self._date} INFO {text}\n")
         self.flush()
 
     def flush(self) -> None:
@@ -45,19 +46,21 @@ class LogFile(logging.FileHandler):
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            super().flush()
+            self._write_out()
             return
         self._is_waiting = True
         loop.call_soon(self._write_out)
 
     def _write_out(self) -> None:
         self._is_waiting = False
-        super().flush()
+        with contextlib.suppress(OSError):  # on a full disk there are no more lines; all else goes on
+            super().flush()
 
     def _turn_over(self) -> None:
         if self.stream is None or os.fstat(self.stream.fileno()).st_size < _LARGEST:
             return
-        self.stream.close()
+        with contextlib.suppress(OSError):
+            self.stream.close()
         with contextlib.suppress(OSError):  # Windows renames no file that somebody reads: then it grows on
             self._path.replace(self._path.with_suffix(".log.1"))
         self.stream = self._open()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import json
 import logging
@@ -35,6 +36,9 @@ def serve(state: StateDirectory, settings: Settings, port: int) -> int:
         lock.acquire()
     except Timeout:
         return ALREADY_RUNNING
+    except OSError as error:
+        print(_why(error, state), flush=True)
+        return 1
     with lock:
         return asyncio.run(_serve(state, settings, port, _log_to(state)))
 
@@ -46,22 +50,22 @@ async def _serve(state: StateDirectory, settings: Settings, port: int, log: LogF
 
     server = SandboxServer(state, settings, port, access_log=log.write_line)
     state.client.unlink(missing_ok=True)  # that of one that was killed leads nowhere, or to somebody else
-    last = read_runtime(state)
-    if last is not None:
-        replace(last, pid=0).write(state)
     try:
+        last = read_runtime(state)
+        if last is not None:
+            replace(last, pid=0).write(state)
         await server.start()
+        server.runtime.pid = os.getpid()
+        server.runtime.write(state)
+        _write_down_for_clients(state, server.runtime)
     except StateError as error:
         print(error, flush=True)
         return 1
     except (OSError, ValueError, sqlite3.Error) as error:
-        print(f"The sandbox could not start: {error}", flush=True)
+        print(_why(error, state), flush=True)
         return 1
     stopped = asyncio.Event()
     _on_signals(stopped)
-    server.runtime.pid = os.getpid()
-    server.runtime.write(state)
-    _write_down_for_clients(state, server.runtime)
     gc.freeze()  # what start-up made stays; the collector need not look at it again
     gc.enable()
     print(READY, flush=True)
@@ -71,6 +75,12 @@ async def _serve(state: StateDirectory, settings: Settings, port: int, log: LogF
     server.runtime.pid = 0
     server.runtime.write(state)
     return 0
+
+
+def _why(error: Exception, state: StateDirectory) -> str:
+    is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG)
+    remedy = f". Make room on the disk that holds {state.path}." if is_full else ""
+    return f"The sandbox could not start: {error}{remedy}"
 
 
 def _write_down_for_clients(state: StateDirectory, runtime: Runtime) -> None:

@@ -98,15 +98,15 @@ class Store:
 
     def _open(self) -> None:
         self.connection.execute("PRAGMA locking_mode=EXCLUSIVE")  # else each read locks and unlocks the file
-        self.connection.execute("PRAGMA journal_mode=WAL")
-        self.connection.execute("PRAGMA synchronous=NORMAL")
         tables = {row[0] for row in self.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if tables and not tables >= {"settings", "resources", "role_assignments"}:
             raise sqlite3.DatabaseError("it is another program's database")
         [damage] = self.connection.execute("PRAGMA quick_check(1)").fetchone()
         if damage != "ok":
             raise sqlite3.DatabaseError(f"it is damaged ({' '.join(damage.split())})")
-        self.connection.executescript(_SCHEMA)
+        self.connection.execute("PRAGMA journal_mode=WAL")
+        self.connection.execute("PRAGMA synchronous=NORMAL")
+        self.connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")  # all of it or nothing
 
     def close(self) -> None:
         """Close the file; the store is of no use afterwards."""

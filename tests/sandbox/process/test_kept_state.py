@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import Any
 import pytest
 
 from sandbox.process import background
+from sandbox.process.log_file import LogFile
 from sandbox.seeding import ensure_operator_secret
 from sandbox.state.state_directory import Runtime, Settings, StateDirectory, StateError, read_runtime
 from tests.rbac.test_roles import az_role
@@ -257,6 +260,36 @@ def test_a_secret_that_others_could_read_is_replaced(state: StateDirectory) -> N
     assert ensure_operator_secret(state.operator) != secret
 
 
+# --- a full disk -------------------------------------------------------------------------------------------------
+
+
+@posix_only
+@pytest.mark.parametrize("size", [512, 4096, 40_960])
+def test_a_disk_without_room_is_said_in_one_sentence(run: Run, state: StateDirectory, size: int) -> None:
+    """A limit on the size of files stands for the disk: the system refuses to write beyond it in the same way."""
+    import resource
+
+    limited = subprocess.run(
+        [sys.executable, "-m", "sandbox", "--data", str(state.path), "start"],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    said = only_line(limited.stderr)
+    assert limited.returncode == 1 and str(state.path) in said and "ake room" in said
+    assert run("start").returncode == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is full")
+def test_a_log_that_cannot_be_written_stops_nobody() -> None:
+    log = LogFile(Path("/dev/full"))
+    for _ in range(1000):
+        log.write_line("x" * 100)
+    log.emit(logging.makeLogRecord({"msg": "a record"}))
+    log.flush()
+
+
 # --- a clock that was set back -----------------------------------------------------------------------------------
 
 
@@ -271,3 +304,16 @@ def test_nobody_is_locked_out_by_a_clock_that_was_wrong(tmp_path: Path, keys: Pa
     connection.close()
     with running_sandbox(folder, settings=Settings(timing=timing)) as sandbox:
         assert sandbox.arm("GET", sandbox.seed_data.subscription, version="2022-12-01").status_code == 200
+
+
+@pytest.mark.parametrize("timing", ["instant", "realistic"])
+def test_nobody_is_locked_out_when_the_clock_is_set_back(tmp_path: Path, keys: Path, timing: str) -> None:
+    with running_sandbox(tmp_path / "state", settings=Settings(timing=timing), keys_from=keys) as sandbox:
+        path, token = sandbox.seed_data.subscription, sandbox.token()
+        sandbox.clock.advance(-7200)
+        for _ in range(100):  # within a tick
+            if sandbox.arm("GET", path, token=token, version="2022-12-01").status_code == 200:
+                break
+            time.sleep(0.05)
+        assert sandbox.arm("GET", path, token=token, version="2022-12-01").status_code == 200
+        assert sandbox.arm("GET", path, version="2022-12-01").status_code == 200
