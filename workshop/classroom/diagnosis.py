@@ -6,17 +6,20 @@ Whether a call would be let through is worked out from role assignments, by the 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
 
-from azure.core.exceptions import AzureError, ResourceNotFoundError
+from azure.core.exceptions import AzureError
 from azure.mgmt.authorization.v2022_04_01 import models
 
 import rbac.decisions
+from helpers import explain
 from rbac.decisions import Assignment, Consideration, Decision
-from rbac.roles import Permission, RoleDefinition, RoleKind, role_guid
+from rbac.roles import Permission, RoleDefinition, role_guid
 from rbac.scopes import contains
-from workshop.classroom.clients import Clients, refusals_in_words
+from workshop.classroom.clients import Clients, RefusedError, refusals_in_words
 from workshop.classroom.inventory import Inventory
 from workshop.classroom.progress import LearnerProgress, progress_of
 from workshop.classroom.roster import Classroom, Learner
@@ -25,6 +28,7 @@ from workshop.errors import UsageError
 _ROLE_ASSIGNMENTS = "Microsoft.Authorization/roleAssignments"
 _IDENTITIES = "Microsoft.ManagedIdentity/userAssignedIdentities"
 _MACHINES = "Microsoft.Compute/virtualMachines"
+_AUTHORIZATION_VERSION = "2022-04-01"
 _REFUSAL = re.compile(
     r"object id '(?P<who>[0-9a-fA-F-]{36})' does not have authorization to perform action '(?P<action>[^']+)' "
     r"over scope '(?P<scope>[^']+)'"
@@ -74,7 +78,7 @@ class AccessChecker:
 
     clients: Clients
     _held: dict[str, Sequence[models.RoleAssignment]] = field(default_factory=dict)
-    _definitions: dict[str, models.RoleDefinition | None] = field(default_factory=dict)
+    _definitions: dict[str, Mapping[str, Any] | None] = field(default_factory=dict)
 
     def decide(self, check: AccessCheck) -> Decision:
         """Return the decision, with what each assignment contributed; those that reach the scope come first.
@@ -115,17 +119,16 @@ class AccessChecker:
         found = self._definition(role_id)
         if found is None:
             return None
-        permissions = tuple(_permission(each, held.condition) for each in found.permissions or ())
-        kind: RoleKind = "CustomRole" if found.role_type == "CustomRole" else "BuiltInRole"
-        scopes = tuple(found.assignable_scopes or ())
-        return RoleDefinition(role_guid(role_id), str(found.role_name), "", kind, scopes, permissions, None, None)
+        permissions = tuple(_permission(each, held.condition) for each in found["permissions"])
+        return RoleDefinition(role_guid(role_id), found["roleName"], "", found["type"], (), permissions, None, None)
 
-    def _definition(self, role_id: str) -> models.RoleDefinition | None:
+    def _definition(self, role_id: str) -> Mapping[str, Any] | None:
+        """Return a role's definition as Azure writes it: the SDK leaves the conditions of permissions out."""
         if role_id not in self._definitions:
-            try:
-                self._definitions[role_id] = self.clients.authorization.role_definitions.get_by_id(role_id)
-            except ResourceNotFoundError:
-                self._definitions[role_id] = None
+            answer = self.clients.arm("GET", role_id, _AUTHORIZATION_VERSION)
+            if not answer.ok and answer.status_code != HTTPStatus.NOT_FOUND:
+                raise RefusedError(explain(answer).message)
+            self._definitions[role_id] = answer.json()["properties"] if answer.ok else None
         return self._definitions[role_id]
 
 
@@ -199,8 +202,8 @@ def _power(clients: Clients, learner: Learner, inventory: Inventory) -> str:
     return shown[0] if shown else "unknown"
 
 
-def _permission(given: models.Permission, condition: str | None) -> Permission:
-    """Return a permission with the condition of the assignment that gives it."""
-    lists = (given.actions, given.not_actions, given.data_actions, given.not_data_actions)
+def _permission(given: Mapping[str, Any], condition: str | None) -> Permission:
+    """Return a permission under its own condition, or that of the assignment that gives it."""
+    lists = (given.get(name) for name in ("actions", "notActions", "dataActions", "notDataActions"))
     actions, not_actions, data_actions, not_data_actions = (tuple(each or ()) for each in lists)
-    return Permission(actions, not_actions, data_actions, not_data_actions, condition)
+    return Permission(actions, not_actions, data_actions, not_data_actions, given.get("condition") or condition)

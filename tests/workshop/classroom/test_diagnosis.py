@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import uuid
+from dataclasses import replace
 
 import pytest
 from azure.core.exceptions import HttpResponseError
 from azure.mgmt.compute import ComputeManagementClient
 from azure.mgmt.resource.resources import ResourceManagementClient
 
+from rbac.roles import Permission
 from tests.support.sandbox import RunningSandbox
 from tests.workshop.classroom.lesson import Grace, Lesson
 from workshop.classroom.clients import Clients
@@ -186,6 +188,26 @@ def test_it_says_the_same_as_the_sandbox(sandbox: RunningSandbox, clients: Clien
             check = AccessCheck("a call", principal.object_id, action, scope)
             decision = checker.decide(check)
             assert (decision.allowed, plain(decision.why())) == explained(sandbox, check)
+
+
+def test_what_is_allowed_under_a_condition_is_not_taken_for_allowed(
+    sandbox: RunningSandbox, clients: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    principal, _ = sandbox.add_principal("learner")
+    grant(sandbox, principal.object_id, "Reader", sandbox.seed_data.group(GROUP))
+
+    def make_conditional() -> None:
+        roles = sandbox.cloud.roles
+        only = Permission(actions=("*/read",), condition="@Resource[x] StringEquals 'y'")
+        reader = replace(roles.by_id[ROLES["Reader"]], permissions=(only,))
+        monkeypatch.setattr(roles, "_built_in", {**roles.by_id, reader.id: reader})
+        roles.forget()
+
+    sandbox.on_loop(make_conditional)
+    check = AccessCheck("a call", principal.object_id, READ, sandbox.seed_data.group(GROUP))
+    decision = AccessChecker(clients).decide(check)
+    assert not decision.allowed and "only under a condition" in decision.why()
+    assert (False, plain(decision.why())) == explained(sandbox, check)
 
 
 def test_a_role_above_the_scope_counts(sandbox: RunningSandbox, clients: Clients) -> None:
