@@ -19,6 +19,7 @@ _DEEPEST = 40  # levels of an expression, and of a template
 _MOST_DIGITS = 20
 _LONGEST_EXPRESSION = 24_576  # characters, ARM's limit
 _CHARACTERS_PER_VALUE = 64  # a longer string counts as several values
+_CHARACTERS_PER_TOKEN = 8
 _BUDGET = 1_000_000  # values that a template may come to, all its expressions and copies together
 
 _NOT_HERE = frozenset(
@@ -121,7 +122,7 @@ class Evaluator:
         """
         if depth > _DEEPEST:
             raise validation_failed(f"The template is nested more than {_DEEPEST} levels deep")
-        self.budget.spend(1 + (len(value) // _CHARACTERS_PER_VALUE if isinstance(value, str) else 0))
+        self._spend_on_reading(value)
         if isinstance(value, dict):
             return {name: self.evaluate(member, depth + 1) for name, member in value.items()}
         if isinstance(value, list):
@@ -132,6 +133,24 @@ class Evaluator:
         if expression is not None:
             return self.value_of(expression)
         return value[1:] if value.startswith("[[") else value
+
+    def calls_in(self, value: Any, name: str) -> Iterator[Call]:
+        """Yield every call of the function ``name`` in the expressions of a JSON value."""
+        waiting = [value]
+        while waiting:
+            found = waiting.pop()
+            self._spend_on_reading(found)
+            if isinstance(found, dict):
+                waiting += found.values()
+            elif isinstance(found, list):
+                waiting += found
+            elif isinstance(found, str):
+                expression = parse(found)
+                if expression is not None:
+                    yield from _calls(expression, name)
+
+    def _spend_on_reading(self, value: Any) -> None:
+        self.budget.spend(1 + (len(value) // _CHARACTERS_PER_TOKEN if isinstance(value, str) else 0))
 
     def value_of(self, expression: Expression) -> Any:
         """Return the value of an expression. Of ``if``, only the branch that is chosen is evaluated."""
@@ -181,21 +200,6 @@ def size_of(value: Any, largest: int = LARGEST) -> int:
         if size + len(waiting) > largest:
             raise too_large()
     return size
-
-
-def calls_in(value: Any, name: str) -> Iterator[Call]:
-    """Yield every call of the function ``name`` in the expressions of a JSON value."""
-    waiting = [value]
-    while waiting:
-        found = waiting.pop()
-        if isinstance(found, dict):
-            waiting += found.values()
-        elif isinstance(found, list):
-            waiting += found
-        elif isinstance(found, str):
-            expression = parse(found)
-            if expression is not None:
-                yield from _calls(expression, name)
 
 
 def _calls(expression: Expression, name: str) -> Iterator[Call]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from itertools import islice
@@ -14,7 +14,6 @@ from sandbox.arm.resources.templates.expressions import (
     Evaluator,
     Function,
     TemplateError,
-    calls_in,
     evaluation_failed,
     validation_failed,
 )
@@ -86,7 +85,7 @@ def plan_resources(resources: Any, place: Place, evaluator: Evaluator) -> list[P
     planned = list(islice(_read_all(resources, place, evaluator, None), _MOST + 1))
     if len(planned) > _MOST:
         raise validation_failed(f"The template has more than {_MOST} resources")
-    _depend(planned)
+    _find_dependencies(planned)
     return [resource for resource in _ordered(planned) if resource.wanted]
 
 
@@ -96,7 +95,7 @@ def _read_all(resources: Any, place: Place, evaluator: Evaluator, parent: Planne
     for declared in resources:
         if not isinstance(declared, dict):
             raise validation_failed("A resource of the template is not an object")
-        references = list(calls_in(_body(declared), "reference"))
+        references = list(evaluator.calls_in(_body(declared), "reference"))
         for index, loop in _copies(declared, evaluator):
             own = evaluator if index is None else evaluator.extended(copyindex=_copy_index(index, loop))
             read = _read(declared, place, own, parent, loop, references)
@@ -179,41 +178,46 @@ def _text(declared: dict[str, Any], key: str, evaluator: Evaluator) -> str:
     return value
 
 
-def _depend(planned: list[Planned]) -> None:
-    """Find out for each resource which others it comes after: those it names, and those of which it reads something."""
-    by_id = {resource.id.casefold(): resource for resource in planned}
-    if len(by_id) < len(planned):
-        twice = next(each for number, each in enumerate(planned) if by_id[each.id.casefold()] is not planned[number])
-        raise validation_failed(f"The resource '{twice.id.casefold()}' is defined multiple times in a template")
-    by_name: dict[str, list[Planned]] = defaultdict(list)
-    groups: dict[str, list[Planned]] = defaultdict(list)
-    for resource in planned:
-        by_name[resource.name.casefold()].append(resource)
-        if resource.loop:
-            groups[resource.loop.casefold()].append(resource)
-        groups[resource.id.casefold().rpartition("/providers/")[2]].append(resource)
-    total = 0
-    for resource in planned:
+class _Index:
+    """Finds resources of a template by what they are called in it, without regard to case."""
+
+    def __init__(self, planned: list[Planned]) -> None:
+        self._by_id = {resource.id.casefold(): resource for resource in planned}
+        for resource in planned:
+            if self._by_id[resource.id.casefold()] is not resource:
+                raise validation_failed(f"The resource '{resource.id}' is defined multiple times in a template")
+        self._by_name: dict[str, list[Planned]] = defaultdict(list)
+        self._by_type_or_loop: dict[str, list[Planned]] = defaultdict(list)
+        for resource in planned:
+            self._by_name[resource.name.casefold()].append(resource)
+            self._by_type_or_loop[resource.id.casefold().rpartition("/providers/")[2]].append(resource)
+            if resource.loop:
+                self._by_type_or_loop[resource.loop.casefold()].append(resource)
+
+    def before(self, resource: Planned) -> list[Planned]:
+        """Return what ``resource`` comes after: what it says it depends on, and what it reads something of."""
         found: dict[str, Planned] = {}
         for name in dict.fromkeys(each.casefold() for each in resource.named):
-            bare = name.removeprefix("/providers/")
-            others = [by_id[name]] if name in by_id else [*by_name.get(name, ()), *groups.get(bare, ())]
+            others = [*self._named(name), *self._by_type_or_loop.get(name.removeprefix("/providers/"), [])]
             if not others:
                 raise validation_failed(f"The resource '{name}' is not defined in the template")
             found |= {other.id: other for other in others}
-        for name in _referred_to(resource):
-            others = [by_id[name]] if name in by_id else by_name.get(name, [])
-            found |= {other.id: other for other in others}
-        total += len(found)
+        called = (resource.evaluator.value_of(call.arguments[0]) for call in resource.references if call.arguments)
+        for name in dict.fromkeys(str(value).casefold() for value in called):
+            found |= {other.id: other for other in self._named(name)}
+        return list(found.values())
+
+    def _named(self, name: str) -> list[Planned]:
+        return [self._by_id[name]] if name in self._by_id else self._by_name.get(name, [])
+
+
+def _find_dependencies(planned: list[Planned]) -> None:
+    index, total = _Index(planned), 0
+    for resource in planned:
+        resource.after = index.before(resource)
+        total += len(resource.after)
         if total > _MOST_DEPENDENCIES:
             raise validation_failed(f"The template has more than {_MOST_DEPENDENCIES} dependencies")
-        resource.after = list(found.values())
-
-
-def _referred_to(resource: Planned) -> Iterable[str]:
-    """Return the names and ids, in lowercase, that ``reference`` is called on."""
-    called = (resource.evaluator.value_of(call.arguments[0]) for call in resource.references if call.arguments)
-    return dict.fromkeys(str(name).casefold() for name in called)
 
 
 def _ordered(planned: list[Planned]) -> Iterator[Planned]:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.arm.resources.templates.expressions import Evaluator, TemplateError, calls_in, parse
+from sandbox.arm.resources.templates.expressions import Evaluator, TemplateError, parse
 from sandbox.arm.resources.templates.functions import PURE
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -166,7 +166,7 @@ def test_a_template_that_is_nested_too_deep_is_refused() -> None:
 
 def test_calls_are_found_wherever_they_stand() -> None:
     body = {"a": ["[concat(reference('x').y, string(reference('z')[reference('w').i]))]"], "b": "reference('q')"}
-    assert sorted(str(call.arguments[0]) for call in calls_in(body, "reference")) == [
+    assert sorted(str(call.arguments[0]) for call in Evaluator({}).calls_in(body, "reference")) == [
         "Literal(value='w')",
         "Literal(value='x')",
         "Literal(value='z')",

@@ -179,6 +179,14 @@ def test_dependencies_are_resolved_in_one_pass() -> None:
     assert looked_at < 200_000
 
 
+def test_what_copies_repeat_counts_as_often_as_it_is_read() -> None:
+    """A copy of a large resource, or of one with a large child, is as much work each time."""
+    child: dict[str, Any] = {"type": "federatedIdentityCredentials", "apiVersion": "2024-11-30", "name": "c"}
+    child["properties"] = [0] * 10_000
+    message = refused([resource("[concat('a', copyIndex())]", copy={"name": "l", "count": 390}, resources=[child])])
+    assert "more than the sandbox evaluates" in message
+
+
 def test_a_template_has_so_many_dependencies_and_no_more() -> None:
     loops = [
         resource("[concat('a', copyIndex())]", copy={"name": "first", "count": 390}),
