@@ -112,47 +112,49 @@ class BatchStatistics:
     """A batch in figures as it goes on, from its progress events.
 
     Attributes:
+        states: how many rows are in each state.
+        notebooks: how many this run has executed.
         begun: the names of the rows that this run has begun.
         first_row_began: at which time of ``time.monotonic``; 0 before.
     """
 
     def __init__(self) -> None:
+        self.states: Counter[State] = Counter()
+        self.notebooks = 0
         self.begun: set[str] = set()
         self.first_row_began = 0.0
-        self._events: dict[str, ProgressEvent] = {}
+        self._latest: dict[str, ProgressEvent] = {}
+        self._earlier = 0
 
     def add(self, event: ProgressEvent) -> None:
         """Take an event of a row into account."""
+        before = self._latest.get(event.name)
+        if before is not None:
+            self.states[before.state] -= 1
+            self.notebooks -= before.done
+        self._latest[event.name] = event
+        self.states[event.state] += 1
+        self.notebooks += event.done
         if event.state is State.RUNNING:
             self.first_row_began = self.first_row_began or time.monotonic()
             self.begun.add(event.name)
-        self._events[event.name] = event
+        elif before is None and event.state.ended:
+            self._earlier += 1
 
     @property
     def rows(self) -> int:
         """How many rows there are."""
-        return len(self._events)
-
-    @property
-    def states(self) -> Counter[State]:
-        """How many rows are in each state."""
-        return Counter(event.state for event in self._events.values())
+        return len(self._latest)
 
     @property
     def ended(self) -> int:
         """How many rows have ended, those of earlier runs among them."""
-        return sum(event.state.ended for event in self._events.values())
-
-    @property
-    def notebooks(self) -> int:
-        """How many notebooks this run has executed."""
-        return sum(event.done for event in self._events.values())
+        return sum(number for state, number in self.states.items() if state.ended)
 
     @property
     def rate(self) -> float:
         """Rows a second in this run, since its first one was begun."""
-        ran = sum(self._events[name].state.ended for name in self.begun)
-        return ran / max(time.monotonic() - self.first_row_began, 1e-9)
+        return (self.ended - self._earlier) / max(time.monotonic() - self.first_row_began, 1e-9)
 
     @property
     def left(self) -> float | None:
