@@ -175,7 +175,7 @@ def _require_reachable(workers: Cluster, environment: Mapping[str, str]) -> None
 
 @contextmanager
 def _interrupts(runner: Runner) -> Iterator[None]:
-    """Let Ctrl-C, and what ends processes kindly, end the batch in order."""
+    """Let Ctrl-C and SIGTERM end the batch in order."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -57,7 +57,7 @@ class Cluster:
         self._client.subscribe_topic(topic, lambda event: on_event(event[1]))
 
     def capacity(self) -> int:
-        """How many rows can run at the same time now.
+        """Return how many rows can run at the same time now.
 
         Raises:
             RowLostError: There is no connection to the scheduler any more.

@@ -158,7 +158,7 @@ class BatchStatistics:
 
     @property
     def left(self) -> float | None:
-        """Seconds that are left, if it goes on like this; None as long as there is no telling."""
+        """Seconds that are left, if it goes on like this; None as long as no row has ended."""
         return (self.rows - self.ended) / self.rate if self.rate > 0 else None
 
 
