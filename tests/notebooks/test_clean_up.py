@@ -67,7 +67,7 @@ def test_what_the_tutorial_made_in_a_group_that_was_there(connection: Connection
     make_all(connection, **SEEDED)
     assert found(**SEEDED) == {"grants": ["managed-identity-tutorial: ID1"], "resources": ["ID1"]}
     ran = run("06_clean_up", **SEEDED)
-    assert [(vm.name, identity.name) for vm, identity in ran["found"]] == [("myVM", "ID1")]
+    assert [(vm.name, identity_id.rpartition("/")[2]) for vm, identity_id in ran["found"]] == [("myVM", "ID1")]
     assert names(ran, "find_groups") == ["myResourceGroupVM"]
 
 
@@ -103,6 +103,27 @@ def test_a_grant_that_outlived_its_identity_is_found(connection: Connection) -> 
     identity = ensure_identity(connection, "myResourceGroupVM", "ID1", "eastus")
     client.resources.begin_delete_by_id(str(identity.id), api_version="2024-11-30").result()
     assert found(**SEEDED) == {"grants": ["managed-identity-tutorial: ID1"], "resources": []}
+
+
+def test_what_an_identity_left_on_the_machine_goes_if_it_was_deleted_elsewhere(connection: Connection) -> None:
+    make_all(connection, **SEEDED)
+    identities = ManagedServiceIdentityClient(
+        connection.credential, connection.subscription_id, **connection.client_options
+    )
+    identities.user_assigned_identities.delete("myResourceGroupVM", "ID1")
+    run("06_clean_up", **SEEDED)
+    machines = ComputeManagementClient(connection.credential, connection.subscription_id, **connection.client_options)
+    assert machines.virtual_machines.get("myResourceGroupVM", "myVM").identity is None
+
+
+def test_another_machine_is_left_as_it_is(connection: Connection) -> None:
+    make_all(connection, **SEEDED)
+    identity = ensure_identity(connection, "myResourceGroupVM", "ID1", "eastus")
+    other = ensure_vm(connection, "myResourceGroupVM", "otherVM", "eastus", identity)
+    ran = run("06_clean_up", **SEEDED)
+    assert [vm.name for vm, _ in ran["found"]] == ["myVM"]
+    left = ran["compute"].virtual_machines.get("myResourceGroupVM", "otherVM")
+    assert left.identity == other.identity
 
 
 def test_another_learners_things_in_the_same_group_are_not_found(connection: Connection) -> None:
