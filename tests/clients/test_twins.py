@@ -125,7 +125,7 @@ AFTER_STEP = {
 }
 
 
-@pytest.mark.parametrize("twin", twins(), ids=lambda twin: twin.step)
+@pytest.mark.parametrize("twin", list(twins()), ids=lambda twin: twin.step)
 def test_each_does_its_step_where_it_stands(
     twin: Twin, az_program: Path, keys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
