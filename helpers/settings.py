@@ -94,7 +94,10 @@ def _client_file() -> Path:
 
 def _read_client_file() -> SandboxSettings | None:
     try:
-        written = json.loads(_client_file().read_bytes())
+        with _client_file().open("rb") as file:
+            if sys.platform != "win32" and os.fstat(file.fileno()).st_uid != os.getuid():
+                return None  # somebody else's sandbox is not to be trusted
+            written = json.load(file)
         return _settings_from(written) if points_to_sandbox(written) else None
     except (OSError, ValueError, AttributeError, TutorialError):
         return None  # no sandbox runs, or none that this version can use: starting it says which

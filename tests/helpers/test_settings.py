@@ -149,6 +149,18 @@ def test_one_that_was_killed_is_started_again_even_if_something_else_has_its_por
     assert connection.arm("GET", "/subscriptions", "2022-12-01").ok
 
 
+@pytest.mark.skipif(sys.platform == "win32" or os.getuid() != 0, reason="only root gives files away")
+def test_what_somebody_else_has_written_down_is_not_trusted(own_sandbox: Path) -> None:
+    run_sandbox("start")
+    written = own_sandbox / "client.json"
+    os.chown(written, 12345, -1)
+    try:
+        with pytest.raises(TutorialError):
+            connect("sandbox")
+    finally:
+        os.chown(written, os.getuid(), -1)
+
+
 def _listens(endpoint: str) -> bool:
     try:
         socket.create_connection(("127.0.0.1", int(endpoint.rpartition(":")[2]))).close()
