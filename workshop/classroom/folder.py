@@ -113,6 +113,11 @@ class LearnerFolder:
         """Their notebooks."""
         return self.path / "notebooks"
 
+    @property
+    def server_log(self) -> Path:
+        """What their server at the hub says."""
+        return self.path / "server.log"
+
     def read_environment(self) -> dict[str, str] | None:
         """Return the variables; None if there are none that can be read."""
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Mapping
 from pathlib import Path
+from subprocess import DEVNULL, STDOUT
 from typing import Any
 
 from jupyterhub.auth import Authenticator
@@ -17,6 +18,7 @@ from traitlets import Bool, Unicode
 from workshop.classroom.folder import ClassFolder, read_passwords
 from workshop.classroom.roster import TRAINER, Learner
 from workshop.errors import WorkshopError
+from workshop.files import write_private
 from workshop.jupyterhub.accounts import Account, account_of, hand_over, open_way
 
 _SHELL = "/bin/bash"
@@ -82,8 +84,13 @@ class LearnerSpawner(LocalProcessSpawner):  # type: ignore[misc]  # Any to mypy:
             open_way(folder)
             hand_over(account)
         self.notebook_dir = str(account.home)
-        self.popen_kwargs = account.popen_options
-        return await super().start()
+        # Not the hub's own: from the trainer's terminal a learner's processes could read what is typed there.
+        log = folder.of(self._learner()).server_log
+        write_private(log, "")
+        with log.open("ab") as output:
+            streams = {"stdin": DEVNULL, "stdout": output, "stderr": STDOUT}
+            self.popen_kwargs = {**account.popen_options, **streams}
+            return await super().start()
 
     def _folder(self) -> ClassFolder:
         return ClassFolder(Path(self.class_folder))

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import time
+from pathlib import Path
 
 import nbformat
 import psutil
@@ -51,6 +52,7 @@ async def spend_a_moment(day: Day) -> None:
         await person.start_server()
         assert (await person.evaluate("print(6 * 7)")).strip() == "42"
         await no_secret_is_saved(day, person)
+        await the_trainers_terminal_is_out_of_reach(day, person)
 
 
 async def no_secret_is_saved(day: Day, person: Visitor) -> None:
@@ -75,6 +77,17 @@ print(*[value for name, value in os.environ.items() if name.endswith("API_TOKEN"
     secrets = [line for line in printed.splitlines() if line != "kept"]
     assert len(secrets) >= 3 and "kept" in saved
     assert not [secret for secret in secrets if secret in saved]
+
+
+async def the_trainers_terminal_is_out_of_reach(day: Day, person: Visitor) -> None:
+    """What they print, past Jupyter too, is kept in a file, and they read nothing of what is typed there."""
+    log = day.folder.of(day.folder.load().learner(person.name)).server_log
+    (server,) = processes_of(day)
+    for process in (server, *server.children(recursive=True)):
+        opened = [str(Path(f"/proc/{process.pid}/fd/{number}").readlink()) for number in range(3)]
+        assert opened[0] == os.devnull
+        assert str(day.path / "hub.log") not in opened, "which is where the trainer's terminal would be"
+    assert "is running at" in log.read_text("utf-8")
 
 
 async def spend(day: Day) -> None:
