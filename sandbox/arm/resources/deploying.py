@@ -16,7 +16,7 @@ from typing import Any
 from sandbox.arm.fields import read_object
 from sandbox.arm.resources.templates.expressions import TemplateError
 from sandbox.arm.resources.templates.jsonc import read_jsonc
-from sandbox.arm.resources.templates.plan import Place, Planned
+from sandbox.arm.resources.templates.plan import DeploymentScope, Planned
 from sandbox.arm.resources.templates.template import Template
 from sandbox.arm.routing import Call
 from sandbox.core import errors, seed_data
@@ -56,9 +56,9 @@ class Deployment:
                 f"The deployment mode '{given.get('mode')}' is not supported: the sandbox deploys incrementally only."
             )
         template, parameters = read_object(given, "template", required=True), read_object(given, "parameters")
-        place = Place(_subscription(call), _group(call), {"name": name, "properties": {"mode": self.mode}})
+        target = DeploymentScope(_subscription(call), _group(call), {"name": name, "properties": {"mode": self.mode}})
         self.template_hash = hashed(json.dumps(template, sort_keys=True))
-        self.template: Template = _readable(lambda: Template(template, parameters, place))
+        self.template: Template = _readable(lambda: Template(template, parameters, target))
         self._by_name = {
             name.casefold(): resource
             for resource in reversed(self.template.resources)

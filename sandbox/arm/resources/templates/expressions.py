@@ -69,7 +69,7 @@ class Literal:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class FunctionCall:
     """A function with its arguments; names compare without regard to case."""
 
     name: str
@@ -84,7 +84,7 @@ class Member:
     key: Expression
 
 
-Expression = Literal | Call | Member
+Expression = Literal | FunctionCall | Member
 
 
 @dataclass(slots=True)
@@ -134,7 +134,7 @@ class Evaluator:
             return self.value_of(expression)
         return value[1:] if value.startswith("[[") else value
 
-    def calls_in(self, value: Any, name: str) -> Iterator[Call]:
+    def calls_in(self, value: Any, name: str) -> Iterator[FunctionCall]:
         """Yield every call of the function ``name`` in the expressions of a JSON value."""
         waiting = [value]
         while waiting:
@@ -165,7 +165,7 @@ class Evaluator:
             return self.value_of(branches[0 if self.value_of(condition) is True else 1])
         return self._call(expression)
 
-    def _call(self, call: Call) -> Any:
+    def _call(self, call: FunctionCall) -> Any:
         function = self.functions.get(call.name)
         if function is None:
             what = "not in the sandbox" if call.name in _NOT_HERE else "not valid"
@@ -202,11 +202,11 @@ def size_of(value: Any, largest: int = LARGEST) -> int:
     return size
 
 
-def _calls(expression: Expression, name: str) -> Iterator[Call]:
+def _calls(expression: Expression, name: str) -> Iterator[FunctionCall]:
     if isinstance(expression, Member):
         yield from _calls(expression.target, name)
         yield from _calls(expression.key, name)
-    elif isinstance(expression, Call):
+    elif isinstance(expression, FunctionCall):
         if expression.name == name:
             yield expression
         for argument in expression.arguments:
@@ -268,7 +268,7 @@ class _Parser:
             raise self._unreadable()
         return self._members(found, depth)
 
-    def _call(self, name: str, depth: int) -> Call:
+    def _call(self, name: str, depth: int) -> FunctionCall:
         self.expect("(")
         arguments: list[Expression] = []
         if self._tokens.peek() != ")":
@@ -277,7 +277,7 @@ class _Parser:
                 self._tokens.next()
                 arguments.append(self.expression(depth + 1))
         self.expect(")")
-        return Call(name.casefold(), tuple(arguments))
+        return FunctionCall(name.casefold(), tuple(arguments))
 
     def _members(self, target: Expression, depth: int) -> Expression:
         while self._tokens.peek() in (".", "["):

@@ -16,7 +16,7 @@ from typing import Any
 from sandbox.arm.resources.templates.expressions import LARGEST, LONGEST, Function, evaluation_failed, too_large
 from sandbox.core.http import read_json
 
-_PLACE = re.compile(r"\{(\d{1,5})\}|\{\{|\}\}")
+_PLACEHOLDER = re.compile(r"\{(\d{1,5})\}|\{\{|\}\}")
 _GUIDS = uuid.UUID("11fb06fb-712d-4ddd-98c7-e71bbd588830")  # the namespace of ARM's guid()
 
 
@@ -51,7 +51,7 @@ def _format(pattern: str, *arguments: Any) -> str:
 
 def _filled(pattern: str, texts: list[str]) -> Iterator[str]:
     at = 0
-    for found in _PLACE.finditer(pattern):
+    for found in _PLACEHOLDER.finditer(pattern):
         yield pattern[at : found.start()]
         yield texts[int(found[1])] if found[1] else found[0][0]
         at = found.end()

@@ -10,9 +10,9 @@ from itertools import islice
 from typing import Any
 
 from sandbox.arm.resources.templates.expressions import (
-    Call,
     Evaluator,
     Function,
+    FunctionCall,
     TemplateError,
     evaluation_failed,
     validation_failed,
@@ -25,7 +25,7 @@ _OF_THE_TEMPLATE = ("type", "name", "apiVersion", "dependsOn", "condition", "cop
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DeploymentScope:
     """Where a deployment is made: a resource group, and what ``deployment()`` and the like tell of it."""
 
     subscription: dict[str, Any]
@@ -33,7 +33,7 @@ class Place:
     deployment: dict[str, Any]
 
     def functions(self) -> Mapping[str, Function]:
-        """Return the functions about the place."""
+        """Return the functions about the target."""
         return {
             **PURE,
             "deployment": lambda: self.deployment,
@@ -67,7 +67,7 @@ class Planned:
     loop: str | None
     wanted: bool
     named: list[str]
-    references: list[Call]
+    references: list[FunctionCall]
     after: list[Planned] = field(default_factory=list)
 
     def content(self, reference: Callable[..., Any]) -> dict[str, Any]:
@@ -76,20 +76,22 @@ class Planned:
         return content
 
 
-def plan_resources(resources: Any, place: Place, evaluator: Evaluator) -> list[Planned]:
+def plan_resources(resources: Any, target: DeploymentScope, evaluator: Evaluator) -> list[Planned]:
     """Return the resources in an order in which they can be made.
 
     Raises:
         TemplateError: One cannot be read, or depends on what is not there or on itself.
     """
-    planned = list(islice(_read_all(resources, place, evaluator, None), _MOST + 1))
+    planned = list(islice(_read_all(resources, target, evaluator, None), _MOST + 1))
     if len(planned) > _MOST:
         raise validation_failed(f"The template has more than {_MOST} resources")
     _find_dependencies(planned)
     return [resource for resource in _ordered(planned) if resource.wanted]
 
 
-def _read_all(resources: Any, place: Place, evaluator: Evaluator, parent: Planned | None) -> Iterator[Planned]:
+def _read_all(
+    resources: Any, target: DeploymentScope, evaluator: Evaluator, parent: Planned | None
+) -> Iterator[Planned]:
     if not isinstance(resources, list) or len(resources) > _MOST:
         raise validation_failed("The template's 'resources' is not a valid list of resources")
     for declared in resources:
@@ -98,9 +100,9 @@ def _read_all(resources: Any, place: Place, evaluator: Evaluator, parent: Planne
         references = list(evaluator.calls_in(_body(declared), "reference"))
         for index, loop in _copies(declared, evaluator):
             own = evaluator if index is None else evaluator.extended(copyindex=_copy_index(index, loop))
-            read = _read(declared, place, own, parent, loop, references)
+            read = _read(declared, target, own, parent, loop, references)
             yield read
-            yield from _read_all(declared.get("resources", []), place, own, read)
+            yield from _read_all(declared.get("resources", []), target, own, read)
 
 
 def _body(declared: dict[str, Any]) -> dict[str, Any]:
@@ -134,18 +136,18 @@ def _copy_index(index: int, loop: str | None) -> Callable[..., int]:
 
 def _read(
     declared: dict[str, Any],
-    place: Place,
+    target: DeploymentScope,
     evaluator: Evaluator,
     parent: Planned | None,
     loop: str | None,
-    references: list[Call],
+    references: list[FunctionCall],
 ) -> Planned:
     type_, name, version = (_text(declared, key, evaluator) for key in ("type", "name", "apiVersion"))
     if type_.casefold() == "microsoft.resources/deployments":
         raise validation_failed("A deployment within a template is not supported by the sandbox")
     if parent is not None:
         type_, name = f"{parent.type}/{type_}", f"{parent.name}/{name}"
-    scope = evaluator.evaluate(declared.get("scope")) or place.group["id"]
+    scope = evaluator.evaluate(declared.get("scope")) or target.group["id"]
     names = name.split("/")
     try:
         below = relative_id(type_, *names)

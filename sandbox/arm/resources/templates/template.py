@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sandbox.arm.resources.templates.expressions import Evaluator, evaluation_failed, size_of, validation_failed
-from sandbox.arm.resources.templates.plan import Place, Planned, plan_resources
+from sandbox.arm.resources.templates.plan import DeploymentScope, Planned, plan_resources
 
 _SECTIONS: dict[str, type] = {"parameters": dict, "variables": dict, "resources": list, "outputs": dict}
 _LIMITS = {"parameters": 256, "variables": 256, "outputs": 64}  # ARM's
@@ -24,23 +24,23 @@ _SHOWN = {"securestring": "SecureString", "secureobject": "SecureObject"}
 
 
 class Template:
-    """A template that was given parameters, in a place.
+    """A template that was given parameters, and a target.
 
     Raises:
         TemplateError: It cannot be deployed.
     """
 
-    def __init__(self, template: dict[str, Any], given: dict[str, Any], place: Place) -> None:
+    def __init__(self, template: dict[str, Any], given: dict[str, Any], target: DeploymentScope) -> None:
         _check_sections(template)
         self._declared: dict[str, Any] = template.get("parameters", {})
         self._variables = {name.casefold(): value for name, value in template.get("variables", {}).items()}
         self._outputs: dict[str, Any] = template.get("outputs", {})
         self._evaluating: set[str] = set()
         self._evaluated: dict[str, Any] = {}
-        evaluator = Evaluator(place.functions())
+        evaluator = Evaluator(target.functions())
         self._values = _read_parameters(self._declared, given, evaluator)
         self._evaluator = evaluator.extended(parameters=self._parameter, variables=self._variable)
-        self.resources: list[Planned] = plan_resources(template.get("resources", []), place, self._evaluator)
+        self.resources: list[Planned] = plan_resources(template.get("resources", []), target, self._evaluator)
 
     @property
     def parameters(self) -> dict[str, Any]:

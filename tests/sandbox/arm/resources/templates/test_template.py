@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.arm.resources.templates.expressions import TemplateError
-from sandbox.arm.resources.templates.plan import Place
+from sandbox.arm.resources.templates.plan import DeploymentScope
 from sandbox.arm.resources.templates.template import Template
 
 GROUP = "/subscriptions/S/resourceGroups/G"
-PLACE = Place({"id": "/subscriptions/S"}, {"id": GROUP, "location": "eastus"}, {"name": "D"})
+PLACE = DeploymentScope({"id": "/subscriptions/S"}, {"id": GROUP, "location": "eastus"}, {"name": "D"})
 TYPE = "Microsoft.ManagedIdentity/userAssignedIdentities"
 
 
