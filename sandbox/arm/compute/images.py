@@ -16,6 +16,8 @@ from sandbox.core import errors, seed_data
 from sandbox.core.http import Answer
 
 _UNKNOWN = "1.0.0"
+_WINDOWS_PUBLISHERS = ("microsoftwindows", "microsoftsqlserver")
+_LINUX = re.compile("ubuntu|rhel|sles")  # which SQL Server comes on, too
 _WINDOWS_BUILDS = {
     "2025": "26100.863.240531",
     "2022": "20348.2461.240510",
@@ -44,7 +46,7 @@ class Image:
 def find_image(reference: dict[str, Any]) -> Image:
     """Return the image that an ``imageReference`` with publisher, offer, sku and version refers to."""
     publisher, offer, sku = (str(reference.get(name, "")).casefold() for name in ("publisher", "offer", "sku"))
-    if publisher.startswith("microsoftwindows"):
+    if publisher.startswith(_WINDOWS_PUBLISHERS) and not _LINUX.search(offer):
         return _windows(sku, reference)
     numbers = _NUMBER.findall(sku) or _NUMBER.findall(offer)
     known = _UBUNTU_VERSIONS.get(numbers[0], _UNKNOWN) if publisher == "canonical" and numbers else _UNKNOWN

@@ -173,7 +173,8 @@ def keep(cloud: Cloud, resource: Resource) -> None:
 
 def accept_write(call: Call, resource: Resource, location: str, is_new: bool, show: Show) -> Answer:
     """Keep what a PUT made or changed, and answer it: 201 or 200, with a link to follow."""
-    resource.properties["provisioningState"] = "Updating"
+    is_ready = is_new and resource.type == INTERFACE
+    resource.properties["provisioningState"] = "Succeeded" if is_ready else "Updating"
     keep(call.cloud, resource)
     body = show(call.cloud, resource)
     links = begin(call, "network.write", resource, location)

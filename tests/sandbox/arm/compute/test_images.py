@@ -28,6 +28,15 @@ def test_latest_is_one_version_and_that_one_is_there(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
+    ("offer", "system"), [("sql2022-ws2022", "Windows"), ("sql2019-ubuntu2004", "Linux"), ("sql2022-rhel8", "Linux")]
+)
+def test_sql_server_comes_with_windows_unless_its_offer_says_otherwise(desk: Desk, offer: str, system: str) -> None:
+    path = url(desk, "eastus", offer, "standard-gen2").replace("Canonical", "MicrosoftSQLServer")
+    [image] = desk.ask("GET", f"{path}?$expand=properties", version=COMPUTE).body
+    assert image["properties"]["osDiskImage"] == {"operatingSystem": system}
+
+
+@pytest.mark.parametrize(
     ("names", "version", "error"),
     [(JAMMY, "1.2.3", "NotFound"), (("mars", *JAMMY[1:]), "22.04.202405140", "LocationNotAvailableForResourceType")],
 )

@@ -477,6 +477,13 @@ def test_a_subnet_that_is_not_in_its_network(network: Network) -> None:
     assert answer.body == {"error": {"code": "NotFound", "message": f"Resource {path} not found.", "details": []}}
 
 
+def test_a_new_interface_is_ready_at_once(slow_desk: Desk) -> None:
+    network = Network(slow_desk)
+    network.put_vnet("10.0.0.0/24")
+    assert network.put_nic().body["properties"]["provisioningState"] == "Succeeded"
+    assert network.put_nic().body["properties"]["provisioningState"] == "Updating"
+
+
 def test_writes_are_announced(network: Network) -> None:
     made = network.put_nic()
     assert made.headers["Azure-AsyncNotification"] == "Enabled"
