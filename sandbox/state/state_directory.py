@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -82,8 +83,9 @@ class StateDirectory:
         try:
             self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
             for path in (self.path.resolve(), *self.path.iterdir()):
-                if not is_own(path):
-                    raise StateError(self._unusable(f"{path} belongs to another user"))
+                with contextlib.suppress(FileNotFoundError):  # a running sandbox has just renamed it
+                    if not is_own(path):
+                        raise StateError(self._unusable(f"{path} belongs to another user"))
             if sys.platform != "win32":
                 self.path.chmod(0o700)
         except OSError as error:
