@@ -105,7 +105,7 @@ ELSEWHERE = {
     "Run Command's result has [stdout] and [stderr]": (
         "sandbox/guest/test_scripts.py::test_a_script_runs_inside_the_machine"
     ),
-    "clients trust the sandbox's own authority": "sandbox/test_tls.py::test_requests_accepts",
+    "clients trust the sandbox's own authority": "sandbox/web/test_tls.py::test_requests_accepts",
     "the Azure CLI registers the cloud and signs in": (
         "clients/test_azure_cli.py::test_one_eval_is_all_it_takes_before_az_login"
     ),
