@@ -35,7 +35,7 @@ def test_the_session_is_the_machines_and_the_sdk_follows(connection: Connection,
     assert ManagedIdentityCredential(client_id=identity.client_id, transport=transport).get_token(SCOPE).token
 
 
-def test_two_machines_are_two_worlds(connection: Connection, sandbox: RunningSandbox) -> None:
+def test_each_machine_has_a_metadata_service_of_its_own(connection: Connection, sandbox: RunningSandbox) -> None:
     identity = ensure_identity(connection, GROUP, "ID1", "eastus")
     ensure_vm(connection, GROUP, "myVM", "eastus", identity)
     ensure_vm(connection, GROUP, "otherVM", "eastus")
