@@ -41,7 +41,6 @@ def answer_v2(tenant: Tenant, request: Request) -> Answer:
             "token_type": "Bearer",
             "expires_in": token.expires_in,
             "ext_expires_in": token.expires_in,
-            "refresh_in": token.refresh_in,
             "access_token": token.token,
         },
     )
@@ -63,7 +62,6 @@ def answer_v1(tenant: Tenant, request: Request) -> Answer:
             "token_type": "Bearer",
             "expires_in": str(token.expires_in),
             "ext_expires_in": str(token.expires_in),
-            "refresh_in": str(token.refresh_in),
             "expires_on": str(token.expires_on),
             "not_before": str(token.not_before),
             "resource": resource,

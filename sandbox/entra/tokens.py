@@ -40,11 +40,6 @@ class IssuedToken:
     not_before: int
     expires_in: int
 
-    @property
-    def refresh_in(self) -> int:
-        """After how many seconds a client had better get another: half its life."""
-        return self.expires_in // 2
-
 
 def issuer_of(tenant_id: str) -> str:
     """Return the ``iss`` of a tenant's version 1.0 tokens."""

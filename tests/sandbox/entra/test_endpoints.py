@@ -79,7 +79,7 @@ def test_version_2_gives_a_token(https: requests.Session, entra: str, cloud: Clo
     claims = cloud.validator.validate(body.pop("access_token"))
     assert (answer.status_code, body) == (
         200,
-        {"token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599, "refresh_in": 1799},
+        {"token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599},
     )
     assert (claims.object_id, claims.client_id, claims.audience) == (OBJECT, CLIENT, ARM)
     assert (claims.raw["appidacr"], claims.raw["idtyp"]) == ("1", "app")
@@ -95,7 +95,6 @@ def test_version_1_gives_a_token(https: requests.Session, entra: str, cloud: Clo
         "token_type": "Bearer",
         "expires_in": "3599",
         "ext_expires_in": "3599",
-        "refresh_in": "1799",
         "expires_on": str(now + 3600),
         "not_before": str(now - 300),
         "resource": f"{ARM}/",
