@@ -72,7 +72,8 @@ class Secrets:
     """
 
     def __init__(self, values: Iterable[str] = ()) -> None:
-        self._parts: dict[int, set[str]] = {}
+        self._short: set[str] = set()
+        self._parts: set[str] = set()  # of long ones
         self.add(values)
 
     @classmethod
@@ -84,13 +85,15 @@ class Secrets:
     def add(self, values: Iterable[str]) -> None:
         """Know more secrets."""
         for value in values:
-            if len(value) >= _SHORTEST:
-                length = _PART if len(value) >= 2 * _PART else len(value)
-                parts = self._parts.setdefault(length, set())
-                parts.update(value[start : start + length] for start in range(len(value) - length + 1))
+            if len(value) >= 2 * _PART:
+                self._parts.update(value[start : start + _PART] for start in range(len(value) - _PART + 1))
+            elif len(value) >= _SHORTEST:
+                self._short.add(value)
 
     def redact(self, text: str) -> str:
         """Return ``text`` without them; one that has none stays as it is."""
+        if len(text) < _SHORTEST:
+            return text
         kept: list[str] = []
         end = 0
         for start, stop in sorted(self._found(text)):
@@ -103,15 +106,17 @@ class Secrets:
         yield from (_whole(match, text) for match in _TOKEN.finditer(text))
         yield from (match.span() for match in _BASIC.finditer(text) if _is_name_and_secret(match.group()))
         yield from (match.span() for match in _RUN.finditer(text) if _looks_random(match.group()))
-        if self._parts:
+        if self._short or self._parts:
             yield from self._known_in(text)
 
     def _known_in(self, text: str) -> Iterator[Span]:
         joined, positions = _without_line_breaks(text)
-        for length, parts in self._parts.items():
-            for at in range(len(joined) - length + 1):
-                if joined[at : at + length] in parts:
-                    yield positions[at], positions[at + length - 1] + 1
+        for value in self._short:
+            for match in re.finditer(re.escape(value), joined):
+                yield positions[match.start()], positions[match.end() - 1] + 1
+        for at in range(len(joined) - _PART + 1):
+            if joined[at : at + _PART] in self._parts:
+                yield positions[at], positions[at + _PART - 1] + 1
 
 
 def _forms(value: str) -> set[str]:
