@@ -165,6 +165,9 @@ def _kernel(kernels: Kernels, notebook: Notebook, deadline: Deadline) -> Iterato
     try:
         deadline.watch(manager)
         yield manager
+    except KeyboardInterrupt:
+        kernels.interrupted()
+        raise
     finally:
         kernels.give_back(manager)
 

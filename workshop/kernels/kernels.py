@@ -102,6 +102,13 @@ class Kernels:
         """Begin to end a kernel that was taken."""
         self._ending.append(_loop().create_task(_shut_down(manager)))
 
+    def interrupted(self) -> None:
+        """Let what waits for a kernel fail unseen: the kernel is about to end, and Python would print that it did."""
+        import asyncio
+
+        for task in asyncio.all_tasks(_loop()) - {*self._ending}:
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+
     def _abandon(self) -> None:
         if self._starting is not None:
             self._ending.append(_loop().create_task(_end(self._starting[1])))
