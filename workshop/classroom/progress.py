@@ -104,14 +104,7 @@ _OUTDATED = Reading(Status.WRONG, "the identity was deleted and made again since
 
 
 def progress_of(classroom: Classroom, learner: Learner, inventory: Inventory, subscription: str) -> LearnerProgress:
-    """Return how far a learner is.
-
-    Args:
-        classroom: the class.
-        learner: of the class.
-        inventory: what Azure has.
-        subscription: the id of the subscription.
-    """
+    """Return how far a learner is, by what Azure has; ``subscription`` is its whole id."""
     group = inventory.group_of(learner)
     if group is None:
         return LearnerProgress(learner, [*[_OPEN] * (len(MILESTONES) - 2), _UNKNOWN, _UNKNOWN])

@@ -138,14 +138,7 @@ class Provisioning:
     def provision(
         self, learners: Sequence[Learner], inventory: Inventory, jobs: int, report: Reporter[Learner]
     ) -> list[Outcome[Learner]]:
-        """Make what is missing; what is there stays as it is.
-
-        Args:
-            learners: of the class.
-            inventory: what there is.
-            jobs: how many learners at a time.
-            report: is called with each outcome as it comes.
-        """
+        """Make what is missing, for ``jobs`` learners at a time; what is there stays as it is."""
         if self.classroom.in_sandbox:
             _ = self._sandbox  # asked for once, before the threads need it
         return for_each(learners, lambda learner, done: self._provide(learner, inventory, done), jobs, report)
@@ -244,17 +237,7 @@ def has_sign_in(folder: LearnerFolder, client_id: str) -> bool:
 def make_principal(
     clients: Clients, settings: SandboxSettings, name: str, folder: LearnerFolder, *, renew: bool
 ) -> str:
-    """Make a service principal and keep its secret in the folder.
-
-    Args:
-        clients: the trainer's.
-        settings: where the sandbox is.
-        name: of the principal.
-        folder: the learner's.
-        renew: whether it is there already, and gets a new secret.
-
-    Returns:
-        The principal's object id.
+    """Make a service principal, or renew the secret of one, and keep the secret in the folder; return its object id.
 
     Raises:
         RefusedError: The sandbox refused.

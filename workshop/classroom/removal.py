@@ -69,13 +69,7 @@ class Reset:
 
 
 def plan_removal(clients: Clients, classroom: Classroom, now: datetime, older_than: timedelta | None = None) -> Removal:
-    """Look for what was made for the class; nothing is changed.
-
-    Args:
-        clients: the trainer's.
-        classroom: the class.
-        now: the time.
-        older_than: if given, what was made later than this ago stays.
+    """Look for what was made for the class; nothing is changed. What is not older than ``older_than`` stays.
 
     Raises:
         RefusedError: Azure refused.
@@ -97,17 +91,7 @@ def plan_removal(clients: Clients, classroom: Classroom, now: datetime, older_th
 
 
 def remove(clients: Clients, removal: Removal, jobs: int, report: Reporter[str]) -> list[Outcome[str]]:
-    """Delete it.
-
-    Args:
-        clients: the trainer's.
-        removal: what is to go.
-        jobs: how many groups at a time.
-        report: is called with each outcome as it comes.
-
-    Returns:
-        The outcomes, by the names of groups and principals.
-    """
+    """Delete it, ``jobs`` groups at a time; return the outcomes, by the names of groups and principals."""
 
     def delete_group(name: str, done: list[str]) -> None:
         clients.resources.resource_groups.begin_delete(name).result()

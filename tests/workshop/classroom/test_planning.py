@@ -82,7 +82,7 @@ def test_a_sign_in_without_any_role_is_told_so(
 
 def test_a_sandbox_that_has_gone_is_named(clients: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_RESOURCE_MANAGER_ENDPOINT", "https://localhost:1")
-    with pytest.raises(WorkshopError, match="The sandbox does not answer"):
+    with pytest.raises(WorkshopError, match="The sandbox that the environment points to has stopped"):
         sign_in(class_of([]))
 
 
