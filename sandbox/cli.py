@@ -27,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     state = state_directory(options.data)
     try:
+        state.check_owner()
         return int(options.run(state, options))
     except (_Failure, StateError, background.StartError, RefusedError, OSError) as error:
         print(f"sandbox: {error}", file=sys.stderr)

@@ -82,16 +82,27 @@ class StateDirectory:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-            for path in (self.path.resolve(), *self.path.iterdir()):
-                with contextlib.suppress(FileNotFoundError):  # a running sandbox has just renamed it
-                    if not is_own(path):
-                        raise StateError(self._unusable(f"{path} belongs to another user"))
+            self.check_owner()
             if sys.platform != "win32":
                 self.path.chmod(0o700)
         except OSError as error:
             raise StateError(self._unusable(error.strerror or str(error))) from error
         if not os.access(self.path, os.W_OK | os.X_OK):
             raise StateError(self._unusable("it is read-only"))
+
+    def check_owner(self) -> None:
+        """Check that the folder, if there is one, and all that is in it are this user's own.
+
+        Raises:
+            StateError: Something belongs to another user, who may have put it there to be trusted.
+            OSError: The folder cannot be read.
+        """
+        if not self.path.is_dir():
+            return
+        for path in (self.path.resolve(), *self.path.iterdir()):
+            with contextlib.suppress(FileNotFoundError):  # a running sandbox has just renamed it
+                if not is_own(path):
+                    raise StateError(self._unusable(f"{path} belongs to another user"))
 
     def forget_state(self) -> None:
         """Delete the database, the machines' folders and the signing key; certificates, secret and ports stay.

@@ -242,6 +242,17 @@ def test_what_belongs_to_somebody_else_is_not_trusted(state: StateDirectory, nam
 
 
 @root_only
+@pytest.mark.parametrize("command", ["status", "stop", "reset", "env", "logs"])
+def test_no_command_works_on_somebody_elses_directory(run: Run, state: StateDirectory, command: str) -> None:
+    """Whose file it is says which process to end, and whom to send the operator's secret."""
+    state.make()
+    Runtime(os.getpid(), 9).write(state)
+    os.chown(state.runtime, 80_001, 80_001)
+    done = run(command)
+    assert done.returncode == 1 and f"{state.runtime} belongs to another user" in only_line(done.stderr)
+
+
+@root_only
 def test_a_link_to_somebody_elses_folder_is_not_trusted(state: StateDirectory, tmp_path: Path) -> None:
     theirs = tmp_path / "theirs"
     theirs.mkdir()
