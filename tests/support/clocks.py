@@ -25,10 +25,15 @@ class ShiftedClock:
 
     def __init__(self) -> None:
         self._shift = timedelta()
+        self._stopped: datetime | None = None
 
     def now(self) -> datetime:
         """Return the machine's time and what was added to it."""
-        return datetime.now(UTC) + self._shift
+        return (self._stopped or datetime.now(UTC)) + self._shift
+
+    def stop(self) -> None:
+        """Stand still from now on, until told to move: for what would depend on how fast a machine is."""
+        self._stopped = datetime.now(UTC)
 
     def advance(self, seconds: float) -> None:
         """Move forward by ``seconds``."""

@@ -206,4 +206,5 @@ THROTTLING = Story(
         _row("a while later reads are served again", later=30, status=200),
     ),
     timing="realistic",
+    prepare=lambda sandbox, known: sandbox.clock.stop(),
 )
