@@ -34,7 +34,7 @@ class Checkout:
         lock = (ROOT / "requirements.txt").read_text()
         entries = [installer.locked(lock, name) for name in SMALLEST_LOCK]
         (folder / "requirements.txt").write_text("".join(entries))
-        for package in ("helpers", "sandbox", "workshop"):
+        for package in ("helpers", "rbac", "sandbox", "workshop"):
             (folder / package).mkdir()
             (folder / package / "__init__.py").write_text(f"here = {str(folder)!r}\n")
 

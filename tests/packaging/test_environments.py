@@ -19,7 +19,7 @@ from tests.packaging.checkout import ROOT, must_reach_index
 # run by the new environment's Python, from a folder of no meaning, with the pins as arguments
 LOOK = """
 import importlib.metadata as metadata, sys
-import helpers, sandbox, workshop
+import helpers, rbac, sandbox, workshop
 [found] = metadata.entry_points(group="jupyter_client.kernel_provisioners", name="warm-provisioner")
 print(found.load().__name__)
 pins = [pin.split("==") for pin in sys.argv[1:]]
@@ -77,7 +77,7 @@ def clone(tmp_path: Path) -> Path:
     (clone / "binder").mkdir(parents=True)
     for name in ("environment.yml", "binder/environment.yml", "requirements-conda.txt", "pyproject.toml", "LICENSE"):
         shutil.copy(ROOT / name, clone / name)
-    for package in ("helpers", "sandbox", "workshop"):
+    for package in ("helpers", "rbac", "sandbox", "workshop"):
         shutil.copytree(ROOT / package, clone / package, ignore=shutil.ignore_patterns("__pycache__"))
     return clone
 
