@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 from filelock import FileLock, Timeout
 
@@ -101,9 +102,15 @@ def _answers(port: int) -> bool:
     return True
 
 
+def _import_path() -> str:
+    """Return where the server process finds this package; not in the working directory, whatever is there."""
+    root = str(Path(__file__).resolve().parents[2])
+    return os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+
+
 def _spawn(state: StateDirectory, settings: Settings, port: int) -> tuple[int | None, str]:
     """Start the server process; return (None, "") when it is ready, else its exit status and what it said."""
-    command = [sys.executable, "-m", "sandbox", "--data", str(state.path), "serve", "--port", str(port)]
+    command = [sys.executable, "-P", "-m", "sandbox", "--data", str(state.path), "serve", "--port", str(port)]
     command += ["--seed", str(settings.seed), "--timing", settings.timing]
     command += ["--roles", settings.roles] if settings.roles else []
     command += ["--run-command-limit", str(settings.run_command_limit)]
@@ -119,6 +126,7 @@ def _spawn(state: StateDirectory, settings: Settings, port: int) -> tuple[int | 
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
+            env={**os.environ, "PYTHONPATH": _import_path()},
             start_new_session=True,
             creationflags=flags,
         )

@@ -67,6 +67,14 @@ def variables(printed: str) -> dict[str, str]:
     return found
 
 
+def test_it_imports_nothing_from_the_folder_that_it_is_started_in(tmp_path: Path, data: Path) -> None:
+    (tmp_path / "sqlite3.py").write_text("raise SystemExit('not the one that was meant')")
+    command = [sys.executable, "-P", "-m", "sandbox", "--data", str(data)]
+    done = subprocess.run([*command, "start"], cwd=tmp_path, capture_output=True, text=True)
+    subprocess.run([*command, "stop"], cwd=tmp_path, capture_output=True)
+    assert done.stdout.startswith("The sandbox is ready"), done.stdout + done.stderr
+
+
 def test_it_starts_once_and_stops_once(run: Run) -> None:
     assert run("status", check=False).returncode == 3
     first = run("start").stdout
