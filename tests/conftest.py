@@ -43,6 +43,6 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def sandbox(tmp_path: Path, keys: Path) -> Iterator[RunningSandbox]:
-    """A fresh sandbox with the seeded world."""
+    """A fresh sandbox as it is seeded."""
     with running_sandbox(tmp_path / "sandbox", keys_from=keys) as found:
         yield found
