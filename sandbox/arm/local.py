@@ -69,7 +69,8 @@ def list_metadata_services(call: Call) -> Answer:
 def explain(call: Call) -> Answer:
     """Answer why a principal may or may not do something at the scope: ``{"principalId", "action", "isDataAction"}``.
 
-    Whoever asks about others needs the right to read role assignments there.
+    Whoever asks about others needs the right to read role assignments there, and is told of those elsewhere that they
+    may read too.
     """
     body = call.json()
     principal_id, action = body.get("principalId", call.caller.object_id), body.get("action")
@@ -77,7 +78,9 @@ def explain(call: Call) -> Answer:
         raise errors.invalid_request_content("The properties 'principalId' and 'action' must be strings.")
     if fold(principal_id) != fold(call.caller.object_id):
         call.require(f"{ROLE_ASSIGNMENT}/read", call["scope"])
-    decision = call.cloud.gate.decide(principal_id, action, call["scope"], data=body.get("isDataAction") is True)
+    decision = call.cloud.gate.decide(
+        principal_id, action, call["scope"], reader=call.caller, data=body.get("isDataAction") is True
+    )
     return Answer(
         200,
         {

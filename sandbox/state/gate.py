@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from rbac import decisions, scopes
+from rbac.folding import fold
 from sandbox.core import errors
 from sandbox.core.clock import Clock
+from sandbox.core.resource_ids import ROLE_ASSIGNMENT
 from sandbox.state.assignments import RoleAssignments
 from sandbox.state.directory import Caller
 from sandbox.state.roles import Roles
@@ -59,14 +61,20 @@ class Gate:
         self._decided.clear()
         self._basis, self._since, self._until = basis, moment, self._assignments.next_change(now)
 
-    def decide(self, principal_id: str, action: str, scope: str, *, data: bool = False) -> decisions.Decision:
-        """Return the decision with everything that was weighed, the principal's other assignments included."""
+    def decide(
+        self, principal_id: str, action: str, scope: str, *, reader: Caller, data: bool = False
+    ) -> decisions.Decision:
+        """Return the decision with everything that was weighed.
+
+        The principal's assignments elsewhere are included as far as ``reader`` may see them, who may always see their
+        own. They decide nothing.
+        """
         now = self._clock.now()
         at_or_above = self._assignments.in_force(principal_id, scopes.ancestors(scope), now)
         elsewhere = [
             assignment
             for assignment in self._assignments.in_force_below(principal_id, "/", now)
-            if assignment not in at_or_above
+            if assignment not in at_or_above and self._may_see(reader, assignment)
         ]
         return decisions.decide(
             principal_id=principal_id,
@@ -76,6 +84,10 @@ class Gate:
             roles=self._roles.by_id,
             data=data,
         )
+
+    def _may_see(self, reader: Caller, assignment: decisions.Assignment) -> bool:
+        own = fold(assignment.principal_id) == fold(reader.object_id)
+        return own or self.allows(reader.object_id, f"{ROLE_ASSIGNMENT}/read", assignment.scope)
 
     def require(self, caller: Caller, action: str, scope: str) -> None:
         """Raise ARM's 403 unless ``caller`` may do ``action`` on ``scope``."""

@@ -5,9 +5,13 @@ import requests
 from azure.core.exceptions import ClientAuthenticationError
 
 from rbac.roles import OWNER, USER_ACCESS_ADMINISTRATOR
-from sandbox.core.seed_data import LOCAL_API_VERSION
+from rbac.scopes import canonical
+from sandbox.core.seed_data import LOCAL_API_VERSION, OTHER_RESOURCE_GROUP
 from tests.support.desk import Desk, code
 from tests.support.sandbox import RunningSandbox
+
+READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
+VIRTUAL_MACHINE_CONTRIBUTOR = "9980e02c-c2be-4d73-94e8-173b1dc7cf3c"
 
 
 def local(
@@ -18,6 +22,10 @@ def local(
 
 def vm(sandbox: RunningSandbox, name: str = "myVM") -> str:
     return f"{sandbox.seed_data.group('myResourceGroupVM')}/providers/Microsoft.Compute/virtualMachines/{name}"
+
+
+def vm_in(group: str) -> str:
+    return f"{group}/providers/Microsoft.Compute/virtualMachines/myVM"
 
 
 def test_a_machines_metadata_service_is_told_to_who_may_read_the_machine(sandbox: RunningSandbox) -> None:
@@ -132,6 +140,37 @@ def test_a_decision_says_why(sandbox: RunningSandbox) -> None:
     assert own.json()["allowed"] is False
     others = {"action": action, "principalId": sandbox.seed_data.operator_object_id}
     assert local(sandbox, "POST", f"{group}/providers/Sandbox.Local/explain", others, token).status_code == 403
+
+
+@pytest.mark.parametrize("role", [OWNER, READER])
+def test_assignments_elsewhere_are_told_of_only_where_they_may_be_read(desk: Desk, role: str) -> None:
+    asker, other = desk.caller("asker"), desk.caller("other")
+    elsewhere = desk.cloud.seed_data.group(OTHER_RESOURCE_GROUP)
+    desk.grant(asker, role, desk.group)
+    for scope in (desk.subscription, vm_in(desk.group), elsewhere):
+        desk.grant(other, READER, scope)
+    question = {"principalId": other.object_id, "action": "Microsoft.Compute/virtualMachines/delete"}
+    path = f"{desk.group}/providers/Sandbox.Local/explain"
+
+    def told() -> tuple[list[str], str]:
+        answer = desk.ask("POST", path, question, version=LOCAL_API_VERSION, caller=asker)
+        return sorted(entry["scope"] for entry in answer.body["considered"]), answer.body["why"]
+
+    readable = sorted(canonical(scope) for scope in (desk.subscription, vm_in(desk.group)))
+    scopes, why = told()
+    assert scopes == readable and canonical(elsewhere) not in why
+    desk.grant(asker, READER, elsewhere)
+    scopes, why = told()
+    assert scopes == sorted([*readable, canonical(elsewhere)]) and canonical(elsewhere) in why
+
+
+def test_ones_own_assignments_are_told_of_wherever_they_are(desk: Desk) -> None:
+    asker = desk.caller("asker")
+    desk.grant(asker, VIRTUAL_MACHINE_CONTRIBUTOR, desk.cloud.seed_data.group(OTHER_RESOURCE_GROUP))
+    question = {"action": "Microsoft.Compute/virtualMachines/read"}
+    path = f"{desk.group}/providers/Sandbox.Local/explain"
+    answer = desk.ask("POST", path, question, version=LOCAL_API_VERSION, caller=asker)
+    assert [entry["scopeApplies"] for entry in answer.body["considered"]] == [False]
 
 
 def test_a_question_that_is_none_is_refused(sandbox: RunningSandbox) -> None:

@@ -23,7 +23,7 @@ def may_read(desk: Desk) -> bool:
     """Whether somebody named ``reader`` may read the group; asked twice, the answer is the same."""
     gate, reader = desk.cloud.gate, desk.caller("reader").object_id
     first, second = (gate.allows(reader, READ, desk.group) for _ in range(2))
-    assert first is second is gate.decide(reader, READ, desk.group).allowed
+    assert first is second is gate.decide(reader, READ, desk.group, reader=desk.owner).allowed
     return first
 
 
