@@ -20,7 +20,7 @@ _TYPES: dict[str, type] = {
     "array": list,
 }
 _SECURE = ("securestring", "secureobject")
-_SHOWN = {"securestring": "SecureString", "secureobject": "SecureObject"}
+_SHOWN_TYPES = {"securestring": "SecureString", "secureobject": "SecureObject"}
 
 
 class Template:
@@ -46,19 +46,19 @@ class Template:
     def parameters(self) -> dict[str, Any]:
         """What a deployment tells of its parameters: never the value of a secure one."""
         return {
-            name: _shown_parameter(_type(declaration), self._values[name.casefold()])
+            name: _shown(_type(declaration), self._values[name.casefold()])
             for name, declaration in self._declared.items()
         }
 
     def outputs(self, reference: Callable[..., Any]) -> dict[str, Any]:
-        """Return the outputs; ``reference`` looks up what is there by now."""
+        """Return the outputs, of secure ones the type alone; ``reference`` looks up what is there by now."""
         evaluator = self._evaluator.extended(reference=reference)
         shown = {}
         for name, output in self._outputs.items():
             if not isinstance(output, dict) or not isinstance(output.get("type"), str):
                 raise validation_failed(f"The template output '{name}' is not valid", "arm-syntax-outputs")
             if evaluator.evaluate(output.get("condition", True)) is True:
-                shown[name] = {"type": output["type"].capitalize(), "value": evaluator.evaluate(output.get("value"))}
+                shown[name] = _shown(output["type"].casefold(), evaluator.evaluate(output.get("value")))
         return shown
 
     def _parameter(self, name: str) -> Any:
@@ -145,8 +145,8 @@ def _type(declaration: Any) -> str:
 
 
 def _shown_type(type_: str) -> str:
-    return _SHOWN.get(type_, type_.capitalize())
+    return _SHOWN_TYPES.get(type_, type_.capitalize())
 
 
-def _shown_parameter(type_: str, value: Any) -> dict[str, Any]:
+def _shown(type_: str, value: Any) -> dict[str, Any]:
     return {"type": _shown_type(type_)} if type_ in _SECURE else {"type": _shown_type(type_), "value": value}

@@ -63,6 +63,27 @@ def test_parameters_and_variables() -> None:
 
 
 @pytest.mark.parametrize(
+    ("type_", "shown"),
+    [
+        ("securestring", "SecureString"),
+        ("secureString", "SecureString"),
+        ("SECURESTRING", "SecureString"),
+        ("secureObject", "SecureObject"),
+        ("SecureObject", "SecureObject"),
+    ],
+)
+def test_a_secure_output_is_not_told(type_: str, shown: str) -> None:
+    value: Any = {"key": "hidden"} if "object" in type_.casefold() else "hidden"
+    template = read(
+        [],
+        parameters={"secret": {"type": type_, "defaultValue": value}},
+        outputs={"told": {"type": type_, "value": "[parameters('secret')]"}},
+    )
+    assert template.parameters == {"secret": {"type": shown}}
+    assert template.outputs(no_reference) == {"told": {"type": shown}}
+
+
+@pytest.mark.parametrize(
     ("parameters", "given", "message"),
     [
         ({"a": {"type": "string"}}, {}, "The value for the template parameter 'a' is not provided"),
