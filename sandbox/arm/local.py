@@ -15,7 +15,7 @@ from sandbox.arm import versions
 from sandbox.arm.routing import GROUP, SUBSCRIPTION, Call, Operations
 from sandbox.core import errors
 from sandbox.core.http import Answer
-from sandbox.core.resource_ids import ROLE_ASSIGNMENT, VIRTUAL_MACHINE
+from sandbox.core.resource_ids import ROLE_ASSIGNMENT, RUN_COMMAND, VIRTUAL_MACHINE
 from sandbox.state.directory import Principal, new_secret
 
 _MACHINE = f"{GROUP}/providers/{VIRTUAL_MACHINE}/{{name}}"
@@ -28,11 +28,12 @@ _PRINCIPAL_NAME = re.compile(r"[\w .@-]{1,120}")
 operations = Operations("Sandbox.Local/services", versions.SANDBOX)
 
 
-@operations.operation("GET", _MACHINE + "/providers/Sandbox.Local/metadataService", action=VIRTUAL_MACHINE + "/read")
+@operations.operation("GET", _MACHINE + "/providers/Sandbox.Local/metadataService", action=RUN_COMMAND)
 def get_metadata_service(call: Call) -> Answer:
     """Answer the address at which this machine's metadata service can be reached from the host.
 
-    From now on it serves the user of this computer who asked.
+    From now on it serves the user of this computer who asked. Whoever may run commands on the machine may act as it
+    already, and nobody else is told.
     """
     machine = call.cloud.store.get(call.scope)
     if machine is None:
@@ -49,17 +50,17 @@ def get_metadata_service(call: Call) -> Answer:
 @operations.operation(
     "GET",
     f"{SUBSCRIPTION}/providers/Sandbox.Local/metadataServices",
-    action=VIRTUAL_MACHINE + "/read",
+    action=RUN_COMMAND,
     filtered=True,
 )
 def list_metadata_services(call: Call) -> Answer:
-    """Answer the metadata services of the running machines that the caller may read, and have them serve the user."""
+    """Answer the metadata services of the running machines that the caller may enter, and have them serve the user."""
     machines = call.cloud.store.list(call.scope, VIRTUAL_MACHINE)
-    seen = call.cloud.gate.visible(call.caller, VIRTUAL_MACHINE + "/read", call.scope, machines)
+    entered = call.cloud.gate.visible(call.caller, RUN_COMMAND, call.scope, machines)
     endpoints, user_id = call.cloud.metadata_endpoints, call.request.user_id
     value = [
         _metadata_service(machine.id, endpoints[canonical(machine.id)].disclose(user_id, call.caller.object_id))
-        for machine in seen
+        for machine in entered
         if canonical(machine.id) in endpoints
     ]
     return Answer(200, {"value": value})

@@ -1,4 +1,4 @@
-"""Resource ids taken apart, and the names of the types that more than one service knows."""
+"""Resource ids taken apart, and the names of types and actions that more than one service knows."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ VIRTUAL_MACHINE = "Microsoft.Compute/virtualMachines"
 IDENTITY = "Microsoft.ManagedIdentity/userAssignedIdentities"
 ROLE_ASSIGNMENT = "Microsoft.Authorization/roleAssignments"
 ROLE_DEFINITION = "Microsoft.Authorization/roleDefinitions"
+RUN_COMMAND = f"{VIRTUAL_MACHINE}/runCommand/action"  # what lets somebody act as the machine
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from sandbox.cloud import Cloud
 from sandbox.core.http import Answer, Request
 from sandbox.core.ids import new_request_id
 from sandbox.core.quota import Limit, TokenBuckets
+from sandbox.core.resource_ids import RUN_COMMAND
 from sandbox.imds import errors
 from sandbox.imds.errors import MetadataError
 from sandbox.imds.instance import answer_instance
@@ -61,7 +62,6 @@ _log = logging.getLogger(__name__)
 _HOSTS = frozenset({"169.254.169.254", "127.0.0.1", "[::1]", "localhost"})
 _IDENTITY = "/metadata/identity"
 _INSTANCE = "/metadata/instance"
-_RUN_COMMAND = "Microsoft.Compute/virtualMachines/runCommand/action"
 
 
 class MetadataService:
@@ -107,7 +107,7 @@ class MetadataService:
                 raise errors.too_many_requests()
 
     def _may_run_commands(self, object_id: str) -> bool:
-        return self._cloud.gate.allows(object_id, _RUN_COMMAND, self._machine_id)
+        return self._cloud.gate.allows(object_id, RUN_COMMAND, self._machine_id)
 
     def _answer(self, request: Request, path: str) -> Answer:
         is_instance = f"{path}/".startswith(f"{_INSTANCE}/")

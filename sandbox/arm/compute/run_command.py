@@ -20,7 +20,7 @@ from sandbox.arm.tracked import existing
 from sandbox.cloud import Cloud
 from sandbox.core import errors
 from sandbox.core.http import Answer
-from sandbox.core.resource_ids import VIRTUAL_MACHINE
+from sandbox.core.resource_ids import RUN_COMMAND, VIRTUAL_MACHINE
 from sandbox.guest.scripts import Ended, Script, Scripts
 from sandbox.state.store import Resource
 
@@ -70,9 +70,7 @@ _on_machines = Operations(VIRTUAL_MACHINE, versions.COMPUTE)
 _on_commands = Operations("Microsoft.Compute/locations/runCommands", versions.COMPUTE)
 
 
-@_on_machines.operation(
-    "POST", f"{MACHINE}/runCommand", action=f"{VIRTUAL_MACHINE}/runCommand/action", quota=provider.UPDATE
-)
+@_on_machines.operation("POST", f"{MACHINE}/runCommand", action=RUN_COMMAND, quota=provider.UPDATE)
 def run_command(call: Call) -> Answer:
     """Begin to run a script inside a machine."""
     body = Fields(call.json(), "")
@@ -168,7 +166,7 @@ def _check_sandbox(scripts: Scripts | None, machine: Resource, script: Script) -
 
 def _begin(call: Call, scripts: Scripts, machine: Resource, script: Script) -> str:
     cloud, machine_id = call.cloud, machine.id
-    operation_id = begin_operation(call, _EFFECT, machine_id, scripts.limit, f"{VIRTUAL_MACHINE}/runCommand/action")
+    operation_id = begin_operation(call, _EFFECT, machine_id, scripts.limit, RUN_COMMAND)
     machine.internal[_KEPT_AS] = operation_id
     cloud.store.put(machine)
 

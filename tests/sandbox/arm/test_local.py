@@ -28,7 +28,7 @@ def vm_in(group: str) -> str:
     return f"{group}/providers/Microsoft.Compute/virtualMachines/myVM"
 
 
-def test_a_machines_metadata_service_is_told_to_who_may_read_the_machine(sandbox: RunningSandbox) -> None:
+def test_a_machines_metadata_service_is_told_to_who_may_run_commands_on_it(sandbox: RunningSandbox) -> None:
     path = f"{vm(sandbox)}/providers/Sandbox.Local/metadataService"
     endpoint = local(sandbox, "GET", path).json()["properties"]["endpoint"]
     assert endpoint == sandbox.metadata_endpoint()
@@ -36,6 +36,22 @@ def test_a_machines_metadata_service_is_told_to_who_may_read_the_machine(sandbox
     principal, secret = sandbox.add_principal("stranger")
     refused = local(sandbox, "GET", path, token=sandbox.token(principal.client_id, secret))
     assert refused.status_code == 403
+
+
+@pytest.mark.parametrize(("role", "told"), [(READER, False), (VIRTUAL_MACHINE_CONTRIBUTOR, True), (OWNER, True)])
+def test_reading_a_machine_does_not_tell_its_metadata_service(sandbox: RunningSandbox, role: str, told: bool) -> None:
+    principal, secret = sandbox.add_principal("somebody")
+    definition = f"{sandbox.seed_data.subscription}/providers/Microsoft.Authorization/roleDefinitions/{role}"
+    grant = f"{vm(sandbox)}/providers/Microsoft.Authorization/roleAssignments/{sandbox.cloud.ids.guid(role)}"
+    properties = {"principalId": principal.object_id, "roleDefinitionId": definition}
+    assert sandbox.arm("PUT", grant, {"properties": properties}).status_code == 201
+    token = sandbox.token(principal.client_id, secret)
+    assert sandbox.arm("GET", vm(sandbox), token=token, version="2024-07-01").status_code == 200
+    one = local(sandbox, "GET", f"{vm(sandbox)}/providers/Sandbox.Local/metadataService", token=token)
+    assert (one.status_code, "127.0.0.1" in one.text) == (200 if told else 403, told)
+    path = f"{sandbox.seed_data.subscription}/providers/Sandbox.Local/metadataServices"
+    listed = local(sandbox, "GET", path, token=token)
+    assert (listed.status_code, len(listed.json()["value"])) == (200, int(told))
 
 
 def test_a_machine_that_is_not_there_has_none(sandbox: RunningSandbox) -> None:

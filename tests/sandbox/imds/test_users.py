@@ -99,7 +99,8 @@ def test_whoever_may_run_commands_on_the_machine_is_let_in_and_nobody_else(sandb
 def test_a_reader_of_the_machine_is_not_let_in(sandbox: RunningSandbox) -> None:
     ada = user(sandbox, 80_001)
     let(sandbox, ada, READER)
-    assert "error" not in ada.ask_where(f"{machine(sandbox)}/providers/Sandbox.Local/metadataService")
+    answer = ada.ask_where(f"{machine(sandbox)}/providers/Sandbox.Local/metadataService")
+    assert answer["error"]["code"] == "AuthorizationFailed"
     assert "another user's machine" in ada.look()["error"]
 
 
