@@ -24,9 +24,9 @@ from helpers.transport import (
     FixedAddressAdapter,
     check_machine,
     metadata_adapters,
+    remove_other_sources,
     sdk_transport,
     session_with,
-    set_other_sources_aside,
 )
 
 _TARGETS = {"sandbox": "the sandbox on this computer", "azure": "Azure"}
@@ -83,7 +83,7 @@ class Connection(Shown):
         session = session_with({**self._adapters, **metadata}, trust_env=in_cloud)
         if in_cloud:
             check_machine(session, vm_id)
-        set_other_sources_aside()
+        remove_other_sources()
         return session
 
     def arm(self, method: str, path: str, api_version: str = "", body: Any = None) -> requests.Response:

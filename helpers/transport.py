@@ -125,7 +125,7 @@ def check_machine(session: requests.Session, vm_id: str) -> None:
         raise TutorialError(f"This kernel runs on another machine, {here}. Run this notebook on {name}.")
 
 
-def set_other_sources_aside() -> None:
+def remove_other_sources() -> None:
     """Remove from this process's environment what leads azure-identity past the metadata service, and say so."""
     found = [name for name in _OTHER_SOURCES if os.environ.pop(name, None) is not None]
     if found:

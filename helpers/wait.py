@@ -69,14 +69,14 @@ def wait_until(
         elapsed = time.monotonic() - began
         if elapsed >= timeout:
             raise TimeoutError(
-                f"Waited {elapsed:.0f} seconds for {what}, and asked again all the while; {_in_words(said)}. Azure is "
+                f"Waited {elapsed:.0f} seconds for {what}, and asked again all the while; {_described(said)}. Azure is "
                 "sometimes slow: run this cell again. If it goes on, go back to the step that should bring it about "
                 "and look at its result."
             )
         if check is not None and (elapsed >= next_check or _is_success(said)):
             _look(check, what)
             next_check = elapsed + _NEXT_CHECK
-        line = f"Waiting for {what}: {elapsed:.0f} s of at most {timeout:.0f} s; {_in_words(said)}"
+        line = f"Waiting for {what}: {elapsed:.0f} s of at most {timeout:.0f} s; {_described(said)}"
         print(f"\r{line.ljust(len(shown))}", end="", flush=True)
         shown = line
         time.sleep(min(max(pause, _retry_after(said)), timeout - elapsed))
@@ -107,7 +107,7 @@ def _is_success(said: object) -> bool:
     return isinstance(said, requests.Response) and said.ok
 
 
-def _in_words(said: object) -> str:
+def _described(said: object) -> str:
     """Return an answer or an exception in a few words; what an answer holds may be secret."""
     if isinstance(said, Exception):
         return str(said).strip().partition("\n")[0] or type(said).__name__

@@ -63,7 +63,7 @@ def check(exchanges: Iterable[Exchange], package: Path, documents: Path = DOCUME
         if exchange.succeeded:
             findings.succeeded.add(verdict.operation)
         for disagreement in verdict.disagreements:
-            _judge(findings, disagreement, exchange)
+            _check(findings, disagreement, exchange)
     return findings
 
 
@@ -127,7 +127,7 @@ def _complete(verdict: Verdict, exchange: Exchange, documents: Path) -> Verdict:
     return Verdict(verdict.operation, tuple(found))
 
 
-def _judge(findings: Findings, disagreement: Disagreement, exchange: Exchange) -> None:
+def _check(findings: Findings, disagreement: Disagreement, exchange: Exchange) -> None:
     if disagreement.side == "request" and not exchange.succeeded:
         return
     reason = tolerating(disagreement)
