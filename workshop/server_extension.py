@@ -11,6 +11,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from tornado.web import HTTPError
+
 from workshop.kernels.handles import WarmStartError
 from workshop.kernels.pool import pool
 from workshop.kernels.preload import NOTEBOOK_MODULES
@@ -20,6 +22,9 @@ from workshop.notebooks.secrets import Secrets
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
+_NOT_SEARCHED = (
+    "The notebook was not saved: it could not be searched for tokens and secrets. The server's log says why."
+)
 _PROVISIONER = "JUPYTER_DEFAULT_PROVISIONER_NAME"
 
 
@@ -45,7 +50,14 @@ def _save_without_secrets(server: ServerApp) -> None:
     secrets = Secrets.of_environment(os.environ)
 
     def before_save(model: dict[str, Any], path: str, **_: object) -> None:
-        if model["type"] == "notebook" and model.get("content") and redact(model["content"], secrets):
+        if model.get("type") != "notebook" or not model.get("content"):
+            return
+        try:
+            found = redact(model["content"], secrets)
+        except Exception as error:  # of any other than an HTTPError the server takes note, and saves
+            server.log.exception("%s was not saved: it could not be searched for secrets.", path)
+            raise HTTPError(500, _NOT_SEARCHED) from error
+        if found:
             server.log.warning("An access token or a secret, or a part of one, was taken out of %s on saving.", path)
 
     contents: Any = server.contents_manager  # the method has no types

@@ -19,9 +19,13 @@ from urllib.error import URLError
 import nbformat
 import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_server.serverapp import ServerApp
+from jupyter_server.services.contents.largefilemanager import LargeFileManager
+from tornado.web import HTTPError
 
 from tests.workshop.kernels.kernels import DEADLINE, eventually, running
 from tests.workshop.small_notebooks import notebook
+from workshop.server_extension import _load_jupyter_server_extension
 
 PASSWORD = "correct-horse-battery"
 EXTENSION = "{'workshop.server_extension': True}"
@@ -135,3 +139,15 @@ def test_other_notebooks_and_files_are_saved_as_they_are(server: Server, tmp_pat
     server.ask("PUT", "/api/contents/.env", {"type": "file", "format": "text", "content": f"PASSWORD={PASSWORD}"})
     assert (tmp_path / ".env").read_text() == f"PASSWORD={PASSWORD}"
     assert "on saving" not in (tmp_path / "log").read_text()
+
+
+def test_what_cannot_be_searched_is_not_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_DATABASE_PASSWORD", PASSWORD)
+    server = ServerApp()
+    server.contents_manager = LargeFileManager(root_dir=str(tmp_path))
+    _load_jupyter_server_extension(server)
+    node = notebook(PASSWORD) | {"metadata": {1: "a name that is no text"}}
+    with pytest.raises(HTTPError, match="not saved: it could not be searched for tokens and secrets") as refused:
+        server.contents_manager.save({"type": "notebook", "content": node}, "saved.ipynb")
+    assert refused.value.status_code == 500
+    assert not list(tmp_path.glob("*.ipynb"))

@@ -98,17 +98,29 @@ def clean(notebook: NotebookNode, secrets: Secrets, paths: Paths) -> Findings:
 def redact(notebook: dict[str, Any], secrets: Secrets) -> list[str]:
     """Take tokens and secrets out of everything in ``notebook``, in place, but pictures and the like.
 
+    It need not be a valid notebook: what has another form than it should is gone through as well.
+
     Returns:
-        The ids of the cells they were in; empty for the notebook's metadata, where the state of widgets is.
+        The ids of the cells they were in; empty for what is in no cell, such as the state of widgets.
     """
     leaks: list[str] = []
-    for cell in notebook["cells"]:
-        rewrite = _Noted(secrets.redact, cell.get("id", ""), leaks)
-        for name in ("source", "metadata", "outputs", "attachments"):
-            if name in cell:
-                cell[name] = _rewritten(cell[name], rewrite)
-    notebook["metadata"] = _rewritten(notebook["metadata"], _Noted(secrets.redact, "", leaks))
+    elsewhere = _Noted(secrets.redact, "", leaks)
+    for name, part in notebook.items():
+        if name == "cells" and isinstance(part, list):
+            notebook[name] = [_redacted_cell(cell, secrets, leaks) for cell in part]
+        else:
+            notebook[name] = _rewritten(part, elsewhere)
     return leaks
+
+
+def _redacted_cell(cell: Any, secrets: Secrets, leaks: list[str]) -> Any:
+    if not isinstance(cell, dict):
+        return _rewritten(cell, _Noted(secrets.redact, "", leaks))
+    rewrite = _Noted(secrets.redact, cell.get("id", ""), leaks)
+    for name, part in cell.items():
+        if name != "id":
+            cell[name] = _rewritten(part, rewrite)
+    return cell
 
 
 def _normalize(notebook: NotebookNode) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from nbformat import NotebookNode
 
 from tests.workshop.small_notebooks import code, markdown, notebook, text_of
-from workshop.notebooks.cleaning import Findings, Paths, clean
+from workshop.notebooks.cleaning import Findings, Paths, clean, redact
 from workshop.notebooks.secrets import REDACTED, Secrets
 from workshop.paths import ROOT
 
@@ -158,3 +158,20 @@ def test_a_given_folder_goes_before_the_one_it_is_in() -> None:
 def test_text_without_folders_stays(text: str) -> None:
     assume("/" not in text and "\\" not in text)
     assert Paths().replace(text) == text
+
+
+@pytest.mark.parametrize(
+    ("content", "leaks"),
+    [
+        ({"metadata": {"x": TOKEN}}, [""]),
+        ({"cells": None, "metadata": {"x": TOKEN}}, [""]),
+        ({"cells": {"0": {"source": TOKEN}}}, [""]),
+        ({"cells": [None, TOKEN, {"id": "a", "source": TOKEN, "metadata": None}], "metadata": None}, ["", "a"]),
+        ({"cells": [{"id": "a", "input": TOKEN}]}, ["a"]),
+        ({"worksheets": [{"cells": [{"cell_type": "code", "input": TOKEN}]}]}, [""]),
+    ],
+)
+def test_what_is_no_valid_notebook_is_redacted_too(content: dict[str, object], leaks: list[str]) -> None:
+    assert redact(content, Secrets()) == leaks
+    assert TOKEN not in str(content)
+    assert REDACTED in str(content)
