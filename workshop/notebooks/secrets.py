@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 REDACTED = "[redacted]"
 
@@ -22,11 +22,13 @@ _NEXT_LINE = re.compile(r"[\"',]*(?:\s|\\r|\\n)+[\"']?([A-Za-z0-9_.-]{12,})")  #
 _BASIC = re.compile(r"(?<=Basic )[A-Za-z0-9+/]{8,}={0,2}")  # perhaps a name and a secret, as HTTP sends them
 _RUN = re.compile(rf"[A-Za-z0-9_-]{{{_RANDOM},}}")
 _LINE_BREAK = re.compile(r"[ \t]*(?:\r?\n|\\r|\\n)[ \t]*")
+_SIGN_IN = re.compile(r"(?<=://)[^/?#\s]+(?=@)")  # in an address: a name and a password, or a token
+_QUERY = re.compile(r"[?&;#]([^?&;#=\s]+)=([^&;#\s]+)")
 _NOT_ITSELF_SECRET = ("_FILE", "_PATH", "_DIR", "_ID", "_URL", "_URI", "_ENDPOINT", "_NAME", "_SOCK")
 
 _SECRET_NAME = re.compile(
     r"secret|passw|passphrase|token(?!iz)|credential|signature|private_?key|access_?key|account_?key|api_?key"
-    r"|connection_?string|(?:^|_)(?:sas|jwt|pwd|key)(?:_|$)",
+    r"|connection_?string|(?:^|_)(?:sas|jwt|pwd|key|pat|(?:db|ftp|ldap|mail|mysql|pg|root|smtp|ssh|user)?pass)(?:_|$)",
     re.IGNORECASE,
 )
 _SECRET_VALUE = re.compile(
@@ -59,9 +61,28 @@ def looks_like_a_secret(value: object) -> bool:
 
 def is_secret_variable(name: str, value: str) -> bool:
     """Return whether an environment variable is a secret: by its name, unless it only says where one is."""
-    if not named_like_a_secret(name) or name.upper().endswith(_NOT_ITSELF_SECRET):
-        return False
-    return not (value.startswith(("/", "~", "\\", "C:")) and Path(value).expanduser().exists())
+    return bool(_secrets_in_variable(name, value))
+
+
+def _secrets_in_variable(name: str, value: str) -> list[str]:
+    if not named_like_a_secret(name):
+        return []
+    if value.startswith(("/", "~", "\\", "C:")) and Path(value).expanduser().exists():
+        return []
+    if not name.upper().endswith(_NOT_ITSELF_SECRET):
+        return [value]
+    return _secrets_in_address(value) or ([value] if looks_like_a_secret(value) else [])
+
+
+def _secrets_in_address(text: str) -> list[str]:
+    """Return what an address is not to be shown with: the rest of it may be that of others, which are no secrets."""
+    found: list[str] = []
+    if sign_in := _SIGN_IN.search(text):
+        found += [sign_in[0], sign_in[0].partition(":")[2]]
+    for name, value in _QUERY.findall(text):
+        if name in ("sig", "code") or named_like_a_secret(name):
+            found.append(value)
+    return [form for each in found if each for form in dict.fromkeys((each, unquote(each)))]
 
 
 class Secrets:
@@ -79,7 +100,7 @@ class Secrets:
     @classmethod
     def of_environment(cls, environment: Mapping[str, str]) -> Secrets:
         """Know the values of those variables whose names say that they are secret."""
-        values = [value for name, value in environment.items() if is_secret_variable(name, value)]
+        values = [secret for name, value in environment.items() for secret in _secrets_in_variable(name, value)]
         return cls(form for value in values if len(value) >= _SHORTEST for form in _forms(value))
 
     def add(self, values: Iterable[str]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from workshop.notebooks.secrets import REDACTED, Secrets, looks_like_a_secret, named_like_a_secret
+from workshop.notebooks.secrets import REDACTED, Secrets, is_secret_variable, looks_like_a_secret, named_like_a_secret
 
 TOKEN = "eyJ0eXAiOiJKV1QifQ.eyJhdWQiOiJ4In0.c2lnbmF0dXJl"
 SECRET = "pR3-Vq8ZxLk2Wn7TbYc5Jd9MgHf4SaUe1Qo6Xi0Ev_w"  # invented
@@ -167,11 +167,58 @@ def test_what_was_issued_is_a_leak_in_every_part_of_twelve_letters() -> None:
         ("CREDENTIALS_DIR", False),
         ("TOKENIZERS_PARALLELISM", False),
         ("GITHUB_TOKEN_URL", False),
+        ("GITHUB_PAT", True),
+        ("SSHPASS", True),
+        ("MY_PASS", True),
+        ("DB_PASS_OLD", True),
+        ("PATH", False),
+        ("LIB_PATH", False),
+        ("PATTERN", False),
+        ("PASSIVE", False),
+        ("COMPASS", False),
+        ("BYPASS", False),
+        ("PROXY_BYPASS", False),
+        ("SSH_ASKPASS", False),
         ("HOME", False),
     ],
 )
 def test_the_environment_tells_all_secrets(name: str, secret: bool) -> None:
     assert leaks(Secrets.of_environment({name: "hunter2-hunter2"}), "it is hunter2-hunter2.") is secret
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "secret"),
+    [
+        (
+            "AZURE_STORAGE_SAS_URL",
+            "https://a.blob.core.windows.net/c?sv=1&sig=hunter2%2Bhunter2%3D",
+            "hunter2+hunter2=",
+        ),
+        (
+            "AZURE_STORAGE_SAS_URL",
+            "https://a.blob.core.windows.net/c?sv=1&sig=hunter2%2Bhunter2%3D",
+            "hunter2%2Bhunter2%3D",
+        ),
+        ("STRIPE_SECRET_URL", "https://u:hunter2-hunter2@example.org/x", "hunter2-hunter2"),
+        ("GIT_CREDENTIALS_URI", "https://hunter2-hunter2@example.org/x", "hunter2-hunter2"),
+        ("TOKEN_ENDPOINT", "https://example.org/x?api_key=hunter2-hunter2", "hunter2-hunter2"),
+        ("ACCESS_TOKEN_ID", "abc8Q~" + "x" * 34, "abc8Q~" + "x" * 34),
+    ],
+)
+def test_a_secret_in_what_says_where_one_is_is_a_leak(name: str, value: str, secret: str) -> None:
+    secrets = Secrets.of_environment({name: value})
+    assert leaks(secrets, f"it is {secret}")
+    assert is_secret_variable(name, value)
+    assert not leaks(secrets, "https://a.blob.core.windows.net/c?sv=1 https://example.org/x")
+
+
+@pytest.mark.parametrize("value", ["https://example.org/x?version=2", "https://example.org:443/", "http://[", ""])
+def test_an_address_without_a_secret_is_none(value: str) -> None:
+    assert not is_secret_variable("GITHUB_TOKEN_URL", value)
+
+
+def test_a_short_password_in_an_address_is_kept_from_others() -> None:
+    assert is_secret_variable("STRIPE_SECRET_URL", "https://u:pw@example.org/x")
 
 
 def test_a_file_that_exists_is_no_secret(tmp_path: Path) -> None:
