@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Never
 
 from workshop.batch.cli import add_batch
 from workshop.classroom.cli import add_commands
-from workshop.errors import WorkshopError
+from workshop.errors import INTERRUPTED, WorkshopError
 from workshop.execution.progress import reporter_on
 from workshop.execution.run import Result, run
 from workshop.execution.save import save
@@ -29,8 +29,6 @@ from workshop.terminal import open_console, printable
 if TYPE_CHECKING:
     from rich.console import Console
 
-_INTERRUPTED = 130  # exit status, as shells have it for Ctrl-C
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status: 0, 1 if something failed, 2 if it could not be done at all."""
@@ -43,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_status
     except KeyboardInterrupt:
         print("workshop: interrupted", file=sys.stderr)
-        return _INTERRUPTED
+        return INTERRUPTED
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -149,7 +147,7 @@ def _print_result(result: Result, console: Console) -> int:
         width = max(map(len, result.summary))
         _print(console, "", *(f"{name:{width}}  {value}" for name, value in result.summary.items()))
     _print(console, f"\nThe executed notebooks: {result.index}")
-    return _INTERRUPTED if result.interrupted else int(bool(result.account))
+    return INTERRUPTED if result.interrupted else int(bool(result.account))
 
 
 def _print(console: Console, *lines: str, style: str | None = None) -> None:

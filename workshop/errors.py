@@ -7,6 +7,8 @@ WorkshopError            exit status 1
 
 from __future__ import annotations
 
+INTERRUPTED = 130  # exit status, as shells have it for Ctrl-C
+
 
 class WorkshopError(Exception):
     """The command cannot do what it should; the message says why."""

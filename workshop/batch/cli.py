@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workshop.errors import UsageError
+from workshop.errors import INTERRUPTED, UsageError
 from workshop.notebooks.series import find_series, select
 from workshop.terminal import open_console
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from workshop.batch.batch import BatchSettings
     from workshop.batch.status import BatchResult
 
-_INTERRUPTED = 130  # exit status, as shells have it for Ctrl-C
 _MOST_FAILURES = 10  # that are named at the end
 _ABOUT = """\
 Execute the notebooks once for each row of a file, several rows at the same time.
@@ -95,7 +94,7 @@ def _batch(options: argparse.Namespace) -> int:
     console = open_console()
     result = run_batch(rows, sources, settings, batch_reporter_on(console))
     _tell(result, settings, console)
-    return _INTERRUPTED if result.interrupted else int(not result.passed)
+    return INTERRUPTED if result.interrupted else int(not result.passed)
 
 
 def _settings(options: argparse.Namespace) -> BatchSettings:

@@ -163,9 +163,9 @@ class Runner:
         if status is None or status.attempt != event["attempt"]:
             return  # of a runner or an attempt that is no more
         if event["notebook"] is not None:
-            status.executing += 1
+            status.executed += 1
         else:
-            status.executing = 0
+            status.executed = 0
             status.workers += 1
             if status.workers > 1:
                 self._reporter.note(f"{status.row.name}: its worker ended; another one begins it anew.")

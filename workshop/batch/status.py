@@ -32,7 +32,7 @@ class RowStatus:
         own_failures: how many of those failed by the row's own doing.
         other_failures: how many failed for a reason outside it.
         notebooks: what its latest attempt executed.
-        executing: how many notebooks it has executed while it runs.
+        executed: how many notebooks it has executed while it runs.
         workers: how many have begun its latest attempt; a second one does if the first has ended.
         error: a line about what was wrong.
         details: of that, for a person.
@@ -47,7 +47,7 @@ class RowStatus:
     own_failures: int = 0
     other_failures: int = 0
     notebooks: list[Executed] = field(default_factory=list)
-    executing: int = 0
+    executed: int = 0
     workers: int = 0
     error: str = ""
     details: str = ""
@@ -64,7 +64,7 @@ class RowStatus:
         """Forget what the attempt before came to."""
         self.state = State.RUNNING
         self.attempt += 1
-        self.notebooks, self.executing, self.workers = [], 0, 0
+        self.notebooks, self.executed, self.workers = [], 0, 0
         self.error = self.details = ""
         self.seconds = 0.0
         self.sandbox_restarts = sandbox_restarts
@@ -74,7 +74,7 @@ class RowStatus:
         return ProgressEvent(
             name=self.row.name,
             state=self.state,
-            done=self.executing if self.state is State.RUNNING else len(self.notebooks),
+            done=self.executed if self.state is State.RUNNING else len(self.notebooks),
             total=len(self.row.parameters),
             seconds=self.seconds,
             error=f"{self.failed_notebook}: {self.error}" if self.failed_notebook else self.error,

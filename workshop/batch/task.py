@@ -27,7 +27,7 @@ class RowTask:
         batch: of which it is part; the same for each run over an output folder.
         topic: of Dask's events, under which the worker reports its progress.
         row: its name.
-        attempt: how often it has been begun before.
+        attempt: which one it is; the first is 1.
         notebooks: to execute, in order.
         folder: to execute them in, if the worker has it; else it is an empty one.
         kind: of kernels.

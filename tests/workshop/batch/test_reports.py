@@ -30,7 +30,7 @@ def result() -> BatchResult:
     rows[0].notebooks = [Executed(name, 1.5, "") for name in NAMES]
     rows[1].notebooks = [Executed("00_a", 1, ""), Executed("01_b", 2, ODD)]
     rows[1].error, rows[1].details = ODD, f"01_b failed\n{ODD}"
-    rows[4].executing = 2
+    rows[4].executed = 2
     rows[5].earlier = True
     return BatchResult(rows, 0.0)
 
