@@ -20,6 +20,7 @@ from sandbox.core.http import Answer, Request, hostname_of
 from sandbox.entra.endpoints import Entra
 from sandbox.entra.validation import InvalidToken
 from sandbox.graph.service import Graph
+from sandbox.web.listeners import MAXIMUM_BODY, SMALL_BODY
 
 _log = logging.getLogger(__name__)
 
@@ -72,20 +73,23 @@ class App:
             add_response_headers(answer, request, _REGION, self._cloud.clock.now())
         return answer
 
-    def accepts_body(self, request: Request) -> bool:
-        """Return whether to read a large body of ``request``, by its head: if the caller has signed in or does now."""
+    def body_limit(self, request: Request) -> int:
+        """Return how many bytes of a large body to read, by the head of ``request``.
+
+        It is none of anybody who has not signed in; who does so now needs few.
+        """
         try:
             service = _service_of(request.host, request.path)
         except AzureError:
-            return False
+            return 0
         validator = self._validators.get(service)
         if validator is None:
-            return True
+            return SMALL_BODY
         try:
             validator.validate(request.headers.get("Authorization", "").partition(" ")[2].strip())
         except InvalidToken:
-            return False
-        return True
+            return 0
+        return MAXIMUM_BODY
 
     def complete_due_operations(self) -> None:
         """Complete the long-running operations that have come due."""

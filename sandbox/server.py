@@ -80,7 +80,7 @@ class SandboxServer:
             server_name="Sandbox",
             log=self.access_log,
             tls=tls,
-            accepts_body=self._app.accepts_body,
+            body_limit=self._app.body_limit,
         )
         self._front.after_each = self._follow_machines
         self._machines: dict[str, Listener] = {}
@@ -196,7 +196,7 @@ class SandboxServer:
             service.handle,
             server_name=SERVER,
             log=self.access_log,
-            accepts_body=lambda _: False,
+            body_limit=lambda _: 0,
             limits=Limits(connections=100),
         )
         await _start_on(listener, self.runtime.metadata.get(key, 0), must=False)

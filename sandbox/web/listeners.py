@@ -23,7 +23,7 @@ from sandbox.web.socket_owner import user_behind
 
 HOST = "127.0.0.1"
 MAXIMUM_BODY = 4 * 1024 * 1024  # bytes; ARM's limit
-_SMALL_BODY = 64 * 1024  # bytes; one that is read of anybody
+SMALL_BODY = 64 * 1024  # bytes; one that is read of anybody
 _LINGERING = 2.0  # seconds for which a body that was refused is received nevertheless, so that the answer arrives
 _SHUTDOWN = 1.0  # seconds that open connections get to finish
 _BACKLOG = 128  # connections that may wait to be accepted
@@ -73,16 +73,20 @@ class Listener:
         server_name: str,
         log: AccessLog = log_access,
         tls: ssl.SSLContext | None = None,
-        accepts_body: Callable[[Request], bool] = lambda _: True,
+        body_limit: Callable[[Request], int] = lambda _: MAXIMUM_BODY,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
-        """Answer by ``handle``; it gets a large body only of a request that ``accepts_body`` agrees to, by its head."""
+        """Answer by ``handle``.
+
+        Of a large body, ``body_limit`` says by the request's head how many bytes may be read; with 0 ``handle`` gets
+        none of it.
+        """
         self._handle = handle
         self._log = log
         self._tls = tls
         self._server_name = server_name
         self._scheme = "https" if tls else "http"
-        self._accepts_body = accepts_body
+        self._body_limit = body_limit
         self._connections = _Connections(self._serve, tls, limits)
         self.after_each: Callable[[], Any] | None = None
         self.port = 0
@@ -109,8 +113,10 @@ class Listener:
         find_user = partial(user_behind, raw.transport)
         request = Request(raw.method, self._scheme, host, url.path, query, raw.headers, b"", find_user)
         try:
-            if raw.body_exists and ((raw.content_length or math.inf) <= _SMALL_BODY or self._accepts_body(request)):
-                request.body = await _read_body(raw)
+            is_small = (raw.content_length or math.inf) <= SMALL_BODY
+            limit = SMALL_BODY if is_small else self._body_limit(request)
+            if raw.body_exists and limit:
+                request.body = await _read_body(raw, limit)
             answer = self._handle(request)
         except AzureError as error:
             answer = error.answer()
@@ -125,21 +131,23 @@ class Listener:
         return response
 
 
-async def _read_body(raw: web.BaseRequest) -> bytes:
+async def _read_body(raw: web.BaseRequest, limit: int) -> bytes:
     """Return what a request brings along; raises AzureError where it is too much, or not what its headers say.
 
     It must come as it is: compressed, a little may stand for more than memory holds.
     """
     if raw.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise AzureError(415, "UnsupportedMediaType", "The request's body is compressed, which is not supported.")
+    if (raw.content_length or 0) > limit:
+        raise errors.request_too_large(limit)
     if raw.headers.get("Expect", "").lower() == "100-continue" and raw.version >= HttpVersion11:
         await raw.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     body = bytearray()
     try:
         async for chunk in raw.content.iter_any():
             body += chunk
-            if len(body) > MAXIMUM_BODY:
-                raise errors.request_too_large(MAXIMUM_BODY)
+            if len(body) > limit:
+                raise errors.request_too_large(limit)
     except (web.RequestPayloadError, ConnectionError) as error:
         raw.content.feed_eof()  # there is no reading on, neither of this request nor of a next one
         raw.protocol.close()

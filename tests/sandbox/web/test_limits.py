@@ -175,6 +175,30 @@ def test_a_large_body_is_read_only_of_those_who_have_signed_in(sandbox: RunningS
             pass
 
 
+@pytest.mark.parametrize("framing", ["Content-Length: 4000000", "Transfer-Encoding: chunked"])
+@pytest.mark.parametrize("token", ["", "Authorization: Basic eDp5\r\n"])
+def test_of_a_body_for_entra_little_is_read_of_anybody(sandbox: RunningSandbox, framing: str, token: str) -> None:
+    """The answer is there before the body is, or as soon as there is too much of it."""
+    trusted = ssl.create_default_context(cafile=sandbox.ca)
+    path = f"/{sandbox.seed_data.tenant_id}/oauth2/v2.0/token"
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{token}{framing}\r\n\r\n"
+    with (
+        connect(sandbox.server.runtime.port) as plain,
+        trusted.wrap_socket(plain, server_hostname="localhost") as client,
+    ):
+        client.sendall(head.encode())
+        if "chunked" in framing:
+            client.sendall(b"%x\r\n" % 4_000_000 + b"x" * (64 * 1024 + 1))
+        assert client.recv(4096).startswith(b"HTTP/1.1 413")
+
+
+def test_a_small_chunked_body_for_entra_is_read(sandbox: RunningSandbox) -> None:
+    url = f"https://localhost:{sandbox.server.runtime.port}/{sandbox.seed_data.tenant_id}/oauth2/v2.0/token"
+    chunks = (part for part in (b"grant_type=", b"password"))
+    answer = sandbox.session.post(url, data=chunks, verify=sandbox.ca, timeout=PATIENCE)
+    assert (answer.status_code, answer.json()["error"]) == (400, "unsupported_grant_type")
+
+
 # --- the log -----------------------------------------------------------------------------------------------------
 
 
