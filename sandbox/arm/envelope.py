@@ -19,6 +19,7 @@ from sandbox.core.errors import AzureError
 from sandbox.core.http import Answer, Request
 from sandbox.core.ids import new_request_id
 from sandbox.core.quota import Limit, TokenBuckets
+from sandbox.core.resource_ids import has_dots
 from sandbox.entra.validation import MANAGEMENT_AUDIENCES, ExpiredToken, InvalidToken, WrongAudience
 from sandbox.state.directory import Caller
 
@@ -177,7 +178,7 @@ class ResourceManager:
 def _normalized(request: Request) -> Request:
     """Return the request with one slash where its path has several; refuses ``.`` and ``..``, which lead nowhere."""
     path = request.path
-    if "/." in path and not {".", ".."}.isdisjoint(path.split("/")):
+    if has_dots(path):
         raise errors.path_not_found(path)
     return replace(request, path=_SLASHES.sub("/", path)) if "//" in path else request
 

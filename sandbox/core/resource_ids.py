@@ -34,6 +34,11 @@ class ResourceId:
         return "/".join(self.names)
 
 
+def has_dots(path: str) -> bool:
+    """Return whether ``.`` or ``..`` is a segment of ``path``: they lead nowhere."""
+    return "/." in path and not {".", ".."}.isdisjoint(path.split("/"))
+
+
 @lru_cache(maxsize=4096)
 def parse_resource_id(resource_id: str) -> ResourceId:
     """Return the parts of the id of a subscription, a group or a resource."""

@@ -16,7 +16,7 @@ from sandbox.arm.routing import Call, Operations
 from sandbox.core import errors
 from sandbox.core.clock import timestamp
 from sandbox.core.http import Answer
-from sandbox.core.resource_ids import ROLE_DEFINITION
+from sandbox.core.resource_ids import ROLE_DEFINITION, has_dots
 from sandbox.state.store import Resource
 
 _COLLECTION = f"{{scope}}/providers/{ROLE_DEFINITION}"
@@ -205,7 +205,7 @@ def _read_properties(call: Call) -> dict[str, Any]:
     given = Fields(call.json(), "").object("properties")
     name = given.required_text("roleName")
     assignable = given.texts("assignableScopes")
-    if not assignable or not all(scopes.segments(scope)[:1] == ("subscriptions",) for scope in assignable):
+    if not assignable or not all(map(_may_be_assignable, assignable)):
         raise errors.AzureError(
             400,
             "InvalidAssignableScopes",
@@ -229,6 +229,11 @@ def _read_properties(call: Call) -> dict[str, Any]:
             for permission in permissions
         ],
     }
+
+
+def _may_be_assignable(scope: str) -> bool:
+    is_path = not has_dots(scope) and "//" not in scope
+    return is_path and scopes.segments(scope)[:1] == ("subscriptions",) and len(scopes.segments(scope)) > 1
 
 
 def _check_name_is_free(call: Call, name: str, role_name: str) -> None:

@@ -96,6 +96,18 @@ def test_a_custom_role_that_makes_no_sense_is_refused(
     assert (response.status_code, response.json()["error"]["code"]) == (status, code)
 
 
+@pytest.mark.parametrize(
+    "tail", ["/.", "/..", "/resourceGroups/../x", "/resourceGroups/./x", "//resourceGroups/x", "//"]
+)
+def test_assignable_scopes_lead_somewhere(desk: Desk, tail: str) -> None:
+    wanted = {"roleName": "Lost", "permissions": [{"actions": ["*/read"]}]}
+    where = f"{desk.subscription}/providers/Microsoft.Authorization/roleDefinitions/{uuid.UUID(int=9)}"
+    for scope in (f"{desk.subscription}{tail}", "/subscriptions"):
+        body = {"properties": {**wanted, "assignableScopes": [desk.subscription, scope]}}
+        answer = desk.ask("PUT", where, body, version="2022-04-01")
+        assert (answer.status, code(answer)) == (400, "InvalidAssignableScopes")
+
+
 def test_a_built_in_role_stays_as_it_is(sandbox: RunningSandbox) -> None:
     reader = path(sandbox, "acdd72a7-3385-48ef-bd42-f606fba81ae7")
     for method, body in (("PUT", custom(sandbox)), ("DELETE", None)):
