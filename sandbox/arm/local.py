@@ -116,7 +116,7 @@ def put_principal(call: Call) -> Answer:
     if any(each.kind == _APPLICATION for each in directory.by_name(name)):  # identities may be named like learners
         raise errors.conflict("PrincipalExists", f"There is a principal named '{name}' already.")
     ids, secret = call.cloud.ids, new_secret()
-    generation = call.cloud.store.count(f"generation of principal {fold(name)}")  # ids disregard case too
+    generation = call.cloud.store.next_number(f"generation of principal {fold(name)}")  # ids disregard case too
     principal = Principal(
         object_id=ids.guid("principal", name, "object", generation),
         client_id=ids.guid("principal", name, "client", generation),

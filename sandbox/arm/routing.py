@@ -192,7 +192,7 @@ class Router:
         self._find.cache_clear()
 
     def knows(self, namespace: str) -> bool:
-        """Tell whether any operation belongs to this provider."""
+        """Return whether any operation belongs to this provider."""
         return fold(namespace) in self._namespaces
 
     def match(self, path: str) -> Match | None:

@@ -169,7 +169,7 @@ class Store:
         """Remember ``value`` under ``name``."""
         self.connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))
 
-    def count(self, name: str) -> int:
+    def next_number(self, name: str) -> int:
         """Return 1, 2, 3 … on successive calls for the same ``name``."""
         row = self.connection.execute(
             "INSERT INTO counters VALUES (?, 1) ON CONFLICT DO UPDATE SET value = value + 1 RETURNING value", (name,)

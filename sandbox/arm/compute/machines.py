@@ -174,7 +174,7 @@ def declare_effects(cloud: Cloud) -> None:
 
 
 def new_virtual_machine(cloud: Cloud, group: str, name: str, location: str) -> Resource:
-    """Put a running Windows machine into an empty world, with the network it is connected to; return it."""
+    """Put a running Windows machine into an empty state, with the network it is connected to; return it."""
     parent = new_virtual_network(cloud, group, f"{name}VNET", location)
     subnet = new_subnet(cloud, parent, f"{name}Subnet", "10.0.0.0/24")
     interface = new_network_interface(cloud, group, f"{name}VMNic", location, subnet)
@@ -242,7 +242,7 @@ def _machine(cloud: Cloud, group: str, name: str, location: str, given: dict[str
     machine_id = f"{cloud.seed_data.group(group)}/providers/{VIRTUAL_MACHINE}/{name}"
     key, now = canonical(machine_id), compute_time(cloud.clock.now())
     filled = properties.fill(cloud.ids, machine_id, given)
-    vm_id = cloud.ids.guid("vm", key, cloud.store.count(f"machines made as {key}"))
+    vm_id = cloud.ids.guid("vm", key, cloud.store.next_number(f"machines made as {key}"))
     own = {"provisioningState": "Creating", "vmId": vm_id, "timeCreated": now}
     body = {"name": name, "id": machine_id, "type": VIRTUAL_MACHINE, "location": location}
     return Resource({**body, "properties": _ordered(own, filled)}, {"power": "starting", "provisioned_at": now})

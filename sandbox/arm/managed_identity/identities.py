@@ -136,7 +136,7 @@ def get_system_identity(call: Call) -> Answer:
 
 
 def is_name(text: str) -> bool:
-    """Tell whether an identity may be called ``text``."""
+    """Return whether an identity may be called ``text``."""
     return _NAME.fullmatch(text) is not None
 
 
@@ -147,7 +147,7 @@ def add_principal(cloud: Cloud, name: str, resource_id: str) -> Principal:
     id and how often it had a principal before decide the principal's ids, so one made again has others.
     """
     key = canonical(resource_id)
-    generation = cloud.store.count(f"generation of {key}")
+    generation = cloud.store.next_number(f"generation of {key}")
     principal = Principal(
         object_id=cloud.ids.guid("identity", key, generation, "object"),
         client_id=cloud.ids.guid("identity", key, generation, "client"),

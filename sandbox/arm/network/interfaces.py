@@ -55,7 +55,7 @@ def release(cloud: Cloud, interface_id: str, *, delete: bool = False) -> None:
 
 
 def new_network_interface(cloud: Cloud, group: str, name: str, location: str, subnet: Resource) -> Resource:
-    """Put an interface in ``subnet`` into an empty world."""
+    """Put an interface in ``subnet`` into an empty state."""
     found = provider.new_resource(cloud, INTERFACE, group, name, location)
     configuration = {"name": f"ipconfig{name}", "properties": {"subnet": {"id": subnet.id}}}
     _fill_interface(cloud, found, {"ipConfigurations": [configuration]})

@@ -151,7 +151,7 @@ def new_resource(cloud: Cloud, type_: str, group: str, name: str, location: str)
     """Return a resource that is not kept yet, with what all of them have."""
     resource_id = f"{cloud.seed_data.group(group)}/providers/{type_}/{name}"
     key = canonical(resource_id)
-    guid = cloud.ids.guid("resourceGuid", key, cloud.store.count(f"generation of {key}"))
+    guid = cloud.ids.guid("resourceGuid", key, cloud.store.next_number(f"generation of {key}"))
     return Resource(
         {
             "name": name,
@@ -167,7 +167,7 @@ def new_resource(cloud: Cloud, type_: str, group: str, name: str, location: str)
 def keep(cloud: Cloud, resource: Resource) -> None:
     """Keep a resource that was written, under a new etag."""
     key = canonical(resource.id)
-    resource.body["etag"] = f'W/"{cloud.ids.guid("etag", key, cloud.store.count(f"writes of {key}"))}"'
+    resource.body["etag"] = f'W/"{cloud.ids.guid("etag", key, cloud.store.next_number(f"writes of {key}"))}"'
     cloud.store.put(resource)
 
 

@@ -61,7 +61,7 @@ def delete_subnet(call: Call) -> Answer:
 
 
 def new_virtual_network(cloud: Cloud, group: str, name: str, location: str) -> Resource:
-    """Put a network into an empty world."""
+    """Put a network into an empty state."""
     found = provider.new_resource(cloud, VIRTUAL_NETWORK, group, name, location)
     _fill_network(found, {"addressSpace": {"addressPrefixes": ["10.0.0.0/16"]}})
     provider.keep(cloud, found)
@@ -69,7 +69,7 @@ def new_virtual_network(cloud: Cloud, group: str, name: str, location: str) -> R
 
 
 def new_subnet(cloud: Cloud, parent: Resource, name: str, prefix: str) -> Resource:
-    """Put a subnet into an empty world."""
+    """Put a subnet into an empty state."""
     subnet = _new_subnet(parent, name)
     _fill_subnet(subnet, {"addressPrefix": prefix})
     provider.keep(cloud, subnet)

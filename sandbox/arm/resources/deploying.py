@@ -127,7 +127,9 @@ class Deployment:
         return self._call.perform(replace(outer, method=method, path=path, query=query, body=content)).body
 
     def _refused(self, inner: AzureError) -> AzureError:
-        tracking_id = self._call.cloud.ids.guid("tracking", self.name, self._call.cloud.store.count("deployments"))
+        tracking_id = self._call.cloud.ids.guid(
+            "tracking", self.name, self._call.cloud.store.next_number("deployments")
+        )
         return AzureError(
             400,
             "InvalidTemplateDeployment",
@@ -143,7 +145,7 @@ def hashed(text: str) -> str:
 
 
 def is_done(call: Call, resource_ids: list[str]) -> bool:
-    """Tell whether none of the resources is still being made."""
+    """Return whether none of the resources is still being made."""
     for resource_id in resource_ids:
         found = call.cloud.store.get(resource_id)
         state = None if found is None else found.body.get("properties", {}).get("provisioningState")

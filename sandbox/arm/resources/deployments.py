@@ -53,7 +53,7 @@ def put_deployment(call: Call) -> Answer:
 
 @operations.operation("POST", _DEPLOYMENT + "/validate", action=TYPE + "/validate/action")
 def validate_deployment(call: Call) -> Answer:
-    """Tell whether a template could be deployed: by deploying it, and undoing that."""
+    """Answer whether a template could be deployed: by deploying it, and undoing that."""
     _check_name(call["name"])
     deployment = Deployment(call, call["name"])
     deployment.carry_out(keep=False)
@@ -72,7 +72,7 @@ def get_deployment(call: Call) -> Answer:
 
 @operations.operation("HEAD", _DEPLOYMENT, action=TYPE + "/read")
 def head_deployment(call: Call) -> Answer:
-    """Tell whether the deployment is there: 204 or 404."""
+    """Answer whether the deployment is there: 204 or 404."""
     return Answer(204 if find(call, TYPE) else 404)
 
 
@@ -134,7 +134,7 @@ def _check_name(name: str) -> None:
 def _new(call: Call, deployment: Deployment, outputs: dict[str, Any]) -> Resource:
     cloud, made = call.cloud, deployment.template.resources
     deployment_id = f"{cloud.seed_data.group(group_name(call))}/providers/{TYPE}/{deployment.name}"
-    number = cloud.store.count(f"deployments {canonical(deployment_id)}")
+    number = cloud.store.next_number(f"deployments {canonical(deployment_id)}")
     correlation_id = cloud.ids.guid("deployment", canonical(deployment_id), number)
     properties = {
         "templateHash": deployment.template_hash,

@@ -41,7 +41,7 @@ def get_group(call: Call) -> Answer:
 
 @operations.operation("HEAD", GROUP, action=_READ)
 def head_group(call: Call) -> Answer:
-    """Tell whether the group is there: 204 or 404."""
+    """Answer whether the group is there: 204 or 404."""
     found = call.cloud.store.get(call.scope)
     return Answer(404 if found is None else 204)
 
@@ -160,7 +160,7 @@ def _new(cloud: Cloud, name: str, location: str) -> Resource:
 
 
 def new_group(cloud: Cloud, name: str, location: str) -> None:
-    """Put a group into an empty world."""
+    """Put a group into an empty state."""
     cloud.store.put(_new(cloud, name, location))
 
 

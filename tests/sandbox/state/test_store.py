@@ -92,7 +92,7 @@ def test_what_could_not_be_committed_never_was(store: Store) -> None:
 
 
 def test_counters_count_each_for_itself(store: Store) -> None:
-    assert [store.count("a"), store.count("b"), store.count("a")] == [1, 1, 2]
+    assert [store.next_number("a"), store.next_number("b"), store.next_number("a")] == [1, 1, 2]
 
 
 ids = st.lists(st.from_regex(r"(/[a-cA-C0-9._-]{1,3}){1,4}", fullmatch=True), max_size=12)
