@@ -22,7 +22,7 @@ from workshop.paths import ROOT
 
 SANDBOX = "sandbox"  # the notebooks' target that means one
 DIRECTORY = "AZURE_SANDBOX_DIR"  # the variable that names a sandbox's state directory
-_AZURE = ("AZURE_", "MSI_", "IDENTITY_")  # what may point Azure's clients elsewhere: accounts, metadata services
+_AZURE = ("AZURE_", "MSI_", "IDENTITY_", "IMDS_")  # what may point Azure's clients elsewhere: accounts, endpoints
 _OWN_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # Windows only
 _COME_BACK = 60.0  # seconds for a sandbox that somebody else restarts
 _LOOK = 0.5  # seconds between two looks whether it has
@@ -178,8 +178,12 @@ def kernel_environment(sandbox: Mapping[str, str], base: Mapping[str, str] | Non
         sandbox: its variables.
         base: what to start from, if not this process's environment.
     """
-    kept = {name: value for name, value in (base or os.environ).items() if not name.upper().startswith(_AZURE)}
-    return kept | dict(sandbox)
+    return without_azure(base or os.environ) | dict(sandbox)
+
+
+def without_azure(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return ``environment`` without what concerns Azure: sign-ins, and where its services are."""
+    return {name: value for name, value in environment.items() if not name.upper().startswith(_AZURE)}
 
 
 class WatchedSandbox:

@@ -176,5 +176,11 @@ def get_token(environment: Mapping[str, str]) -> str:
 
 
 def test_kernels_get_the_sandbox_in_place_of_the_users_azure() -> None:
-    base = {"HOME": "/h", "AZURE_CLIENT_ID": "mine", "IDENTITY_ENDPOINT": "http://app", "MSI_SECRET": "s", "PATH": "p"}
+    azure = {
+        "AZURE_CLIENT_ID": "mine",
+        "IDENTITY_ENDPOINT": "http://app",
+        "MSI_SECRET": "s",
+        "IMDS_ENDPOINT": "http://arc",
+    }
+    base = {"HOME": "/h", "PATH": "p", **azure, "azure_client_secret": "mine"}
     assert kernel_environment({"AZURE_TENANT_ID": "t"}, base) == {"HOME": "/h", "PATH": "p", "AZURE_TENANT_ID": "t"}

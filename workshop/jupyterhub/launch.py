@@ -17,10 +17,10 @@ from workshop.errors import UsageError, WorkshopError
 from workshop.files import make_private_folder
 from workshop.jupyterhub.accounts import account_of, check_reachable, hand_over, open_way, run_by_root
 from workshop.jupyterhub.installation import Installation, ensure_installed
+from workshop.sandbox import without_azure
 
 CONFIGURATION = Path(__file__).with_name("jupyterhub_config.py")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_OPERATORS = ("AZURE_", "MSI_", "IDENTITY_")
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,6 @@ def _try_separate_users(folder: ClassFolder, classroom: Classroom, installation:
 
 def hub_environment(folder: ClassFolder, address: HubAddress, base: Mapping[str, str]) -> dict[str, str]:
     """Return the hub's environment: this process's without the trainer's sign-in, and what its configuration reads."""
-    kept = {name: value for name, value in base.items() if not name.upper().startswith(_OPERATORS)}
     inside = {
         "WORKSHOP_HUB_INTERNAL_URL": f"http://127.0.0.1:{_free_port()}",
         "WORKSHOP_HUB_PROXY_URL": f"http://127.0.0.1:{_free_port()}",
@@ -112,7 +111,7 @@ def hub_environment(folder: ClassFolder, address: HubAddress, base: Mapping[str,
     secured = {"WORKSHOP_HUB_CERTIFICATE": address.certificate, "WORKSHOP_HUB_KEY": address.key}
     files = {name: str(path.absolute()) for name, path in secured.items() if path is not None}
     return {
-        **kept,
+        **without_azure(base),
         **inside,
         **files,
         "WORKSHOP_HUB_URL": address.url,

@@ -20,6 +20,7 @@ from workshop.classroom.roster import TRAINER, Learner
 from workshop.errors import WorkshopError
 from workshop.files import write_private
 from workshop.jupyterhub.accounts import Account, account_of, hand_over, open_way
+from workshop.sandbox import without_azure
 
 _SHELL = "/bin/bash"
 
@@ -66,9 +67,8 @@ class LearnerSpawner(LocalProcessSpawner):  # type: ignore[misc]  # Any to mypy:
     def user_env(self, env: dict[str, str]) -> dict[str, str]:
         """Return the server's environment: the learner's home, and their credential in place of anybody else's."""
         account = self._account()
-        kept = {name: value for name, value in env.items() if not name.startswith(("AZURE_", "MSI_", "IDENTITY_"))}
         own = {"USER": self.user.name, "LOGNAME": self.user.name, "HOME": str(account.home), "SHELL": _SHELL}
-        return {**kept, **own, **self._credential()}
+        return {**without_azure(env), **own, **self._credential()}
 
     async def start(self) -> Any:
         """Start the server; return where it listens.

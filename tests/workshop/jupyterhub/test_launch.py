@@ -48,10 +48,16 @@ def test_passwords_do_not_go_over_a_network_in_the_clear(place: HubAddress, reas
 
 
 def test_the_hub_does_not_get_the_trainers_sign_in(tmp_path: Path) -> None:
-    base = {"PATH": "/bin", "AZURE_CLIENT_SECRET": "x", "azure_sandbox_dir": "y", "MSI_SECRET": "z"}
+    base = {
+        "PATH": "/bin",
+        "AZURE_CLIENT_SECRET": "x",
+        "azure_sandbox_dir": "y",
+        "MSI_SECRET": "z",
+        "IMDS_ENDPOINT": "a",
+    }
     found = hub_environment(ClassFolder(tmp_path / "class"), HubAddress("https://0.0.0.0:443", PEM, PEM), base)
     assert found["PATH"] == "/bin"
-    assert not {"x", "y", "z"} & set(found.values())
+    assert not {"x", "y", "z", "a"} & set(found.values())
     assert found["WORKSHOP_HUB_CERTIFICATE"] == str(Path.cwd() / PEM)
     inside = [found["WORKSHOP_HUB_INTERNAL_URL"], found["WORKSHOP_HUB_PROXY_URL"]]
     assert len(set(inside)) == 2 and all(each.startswith("http://127.0.0.1:") for each in inside)

@@ -19,7 +19,7 @@ class Spawner(LearnerSpawner):
 
 spawner = Spawner.__new__(Spawner)
 spawner.class_folder, spawner.separate_users = sys.argv[1], False
-print(json.dumps(spawner.user_env({"AZURE_CLIENT_SECRET": "the trainer's", "PATH": "/bin"})))
+print(json.dumps(spawner.user_env(json.loads(sys.argv[3]))))
 """
 
 
@@ -29,8 +29,10 @@ def test_a_server_has_the_credential_of_whoever_signed_in(installation: Installa
     folder.save(class_of(marias))
     for each in marias:
         folder.of(each).write_environment({"AZURE_CLIENT_SECRET": f"{each.handle}'s"})
+    trainers = {"AZURE_CLIENT_SECRET": "x", "azure_client_id": "x", "IMDS_ENDPOINT": "x", "PATH": "/bin"}
     for each in marias:
-        command = [str(installation.python), "-c", SERVER, str(folder.path), each.handle]
+        command = [str(installation.python), "-c", SERVER, str(folder.path), each.handle, json.dumps(trainers)]
         told = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
         assert told["AZURE_CLIENT_SECRET"] == f"{each.handle}'s"
+        assert "x" not in told.values()
         assert told["HOME"] == str(folder.of(each).notebooks)
