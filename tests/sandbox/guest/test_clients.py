@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from sandbox.core.seed_data import LOCAL_API_VERSION
 from tests.sandbox.guest.lab import Lab
 from tests.support.needs import in_need_of
 
@@ -118,9 +119,12 @@ with ThreadPoolExecutor(20) as pool:
 
 
 def test_a_large_request_comes_through_whole(lab: Lab) -> None:
-    program = """
+    program = f"""
 import json, requests
-url = "https://login.microsoftonline.com/contoso.onmicrosoft.com/oauth2/token"  # reads what anybody sends
-print(json.dumps([requests.post(url, data=b"x" * size).status_code for size in (4 * 1024 * 1024, 4 * 1024 * 1024 + 1)]))
+token = requests.get({TOKEN_URL!r}, headers={{"Metadata": "true"}}).json()["access_token"]
+headers = {{"Authorization": f"Bearer {{token}}"}}
+url = "https://management.azure.com{lab.group}/providers/Sandbox.Local/explain?api-version={LOCAL_API_VERSION}"
+sizes = (4 * 1024 * 1024, 4 * 1024 * 1024 + 1)
+print(json.dumps([requests.post(url, data=b"x" * size, headers=headers).status_code for size in sizes]))
 """
-    assert lab.python("myVM", program) == [400, 413]  # the longest that is read, and one byte more
+    assert lab.python("myVM", program) == [400, 413]
