@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import requests
 
+from rbac.roles import Permission
 from sandbox.core import seed_data
 from tests.support.machines import NETWORK, SSH, UBUNTU, WINDOWS
 from tests.support.sandbox import RunningSandbox
@@ -50,6 +52,27 @@ def play(sandbox: RunningSandbox) -> None:
     for version in METADATA_VERSIONS:
         _metadata(ask, sandbox, group, version)
     _strangers(sandbox, group)
+    _leniently_read(ask, group, COMPUTE_VERSIONS[-1])
+    sandbox.on_loop(lambda: _make_conditional(sandbox))
+    definitions = f"{subscription}/providers/Microsoft.Authorization/roleDefinitions"
+    ask("GET", f"{definitions}/{CUSTOM_ROLE}", version=AUTHORIZATION, expect=200)
+
+
+def _leniently_read(ask: Ask, group: str, version: str) -> None:
+    """Make requests that Azure takes although its documents know nothing of them."""
+    machine = _machine(group, seed_data.VM_NAME)
+    ask("GET", f"{machine}?$expand=instanceView,userData", version=version, expect=200)
+    text = {"osProfile": {"windowsConfiguration": {"enableAutomaticUpdates": "true"}}}
+    ask("PATCH", machine, {"properties": text}, version=version, expect=200)
+
+
+def _make_conditional(sandbox: RunningSandbox) -> None:
+    """Add a role as one that a file of roles brings along, with a condition."""
+    roles = sandbox.cloud.roles
+    permission = Permission(actions=("*/read",), condition="@Resource[x] StringEquals 'y'")
+    role = replace(roles.by_id[READER], id=CUSTOM_ROLE, permissions=(permission,))
+    roles._built_in = {**roles.by_id, CUSTOM_ROLE: role}
+    roles.forget()
 
 
 def _identity(group: str, name: str) -> str:
