@@ -2,6 +2,8 @@
 
 # The Python that makes .venv; `make clean` first to change it.
 PYTHON ?= python3
+# Which tests `make test` runs: not the proofs that take minutes. With nothing after the = it runs all.
+MARKED ?= not long
 # Extra words for `make lock`, such as --upgrade or --upgrade-package=aiohttp
 LOCK ?=
 
@@ -12,10 +14,10 @@ LINT = $(VENV) -m ruff check . || status=1; \
        $(VENV) -c 'from importlinter.cli import lint_imports_command as lint; lint()' || status=1;
 
 .DEFAULT_GOAL := help
-.PHONY: help install tutorial lab test lint notebooks bench lock clean
+.PHONY: help install tutorial lab test test-all lint notebooks bench lock clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: ## make .venv with the locked packages; done already, it does nothing
 	@$(PYTHON) install.py
@@ -31,8 +33,11 @@ test: install ## lint, all tests, and the notebooks against their saved outputs
 	@status=0; \
 	$(LINT) \
 	$(VENV) -m pytest -p tests.fresh_sandbox -p tests.specifications.plugin --nbval notebooks || status=1; \
-	$(VENV) -m pytest -p tests.specifications.plugin -n auto tests || status=1; \
+	$(VENV) -m pytest -p tests.specifications.plugin -n auto -m "$(MARKED)" tests || status=1; \
 	exit $$status
+
+test-all: ## the same, with the proofs that take minutes
+	@$(MAKE) test MARKED=
 
 lint: install ## check style, format, types and which imports go where
 	@status=0; $(LINT) exit $$status

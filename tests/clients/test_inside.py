@@ -52,7 +52,7 @@ def test_the_azure_cli_as_it_is_installed(lab: Lab, identity: dict[str, Any], az
     assert done.stdout.split() == [f'"{lab.group}"', '"AzureCloud"']
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_ansibles_collection_for_azure(lab: Lab, identity: dict[str, Any], tmp_path: Path) -> None:
     ansible = python_environment("ansible", f"ansible=={ANSIBLE}", and_then=COLLECTION)
     report = tmp_path / "report.json"

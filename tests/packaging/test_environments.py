@@ -93,7 +93,7 @@ def install_as_conda_does(python: Path, environment: Path, lines: list[str], *mo
     assert pip.returncode == 0, pip.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_pip_installs_what_conda_hands_it(clone: Path, tmp_path: Path) -> None:
     """All of it, for real, for the root's file; then Binder's, which must find all of that installed already."""
     folder = tmp_path / "conda"

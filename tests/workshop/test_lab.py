@@ -26,7 +26,7 @@ def test_the_command_line() -> None:
     assert not any("port" in word for word in lab_command("x.ipynb", None, []))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a Unix signal to a group")
 def test_jupyterlab_opens_the_first_notebook_and_the_sandbox_stays(tmp_path: Path) -> None:
     state = tmp_path / "state"

@@ -15,7 +15,7 @@ from workshop.notebooks.series import find_series
 from workshop.paths import NOTEBOOKS
 from workshop.sandbox import FreshSandbox, kernel_environment
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 ROWS = [{"resource_group": f"contoso-{n}", "vm_name": f"vm-{n}", "identity_name": f"ID{n}-app"} for n in range(2)]
 
 

@@ -158,7 +158,7 @@ def test_a_worker_that_is_stuck_does_not_keep_the_second_ctrl_c_waiting(desk: De
     assert (desk.output / "report.html").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_of_five_hundred_rows_exactly_the_bad_tenth_fails(desk: Desk) -> None:
     desk.write({"00_a": shows("assert not identity_name.endswith('7'), 'bad'")}, identities(500))
     assert desk.run() == 1

@@ -29,7 +29,7 @@ AT_ONCE = 3
 SEPARATE = hasattr(os, "geteuid") and os.geteuid() == 0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_class_of_twelve_runs_the_course(hub_for_learners: Installation, capsys: pytest.CaptureFixture[str]) -> None:
     with day_at_the_hub(NAMES, secured=True) as day:
         asyncio.run(spend(day))
@@ -39,7 +39,7 @@ def test_a_class_of_twelve_runs_the_course(hub_for_learners: Installation, capsy
         assert not [each for each in servers if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_on_this_computer_it_does_without_a_certificate(hub_for_learners: Installation) -> None:
     with day_at_the_hub(NAMES[:1], secured=False) as day:
         assert day.url.startswith("http://127.0.0.1:")
