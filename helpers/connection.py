@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -10,12 +10,14 @@ from typing import Any
 import requests
 from azure.core.credentials import TokenCredential
 from azure.core.exceptions import ClientAuthenticationError
-from azure.identity import ClientSecretCredential, DefaultAzureCredential
+from azure.identity import ClientSecretCredential
 from requests.adapters import HTTPAdapter
 
 from helpers.errors import TutorialError, explain
 from helpers.names import check_names
 from helpers.settings import points_to_sandbox, sandbox_settings
+from helpers.sign_in import azure_credential, check_sign_in
+from helpers.subscriptions import choose_subscription
 from helpers.tables import Shown, Table, show
 from helpers.transport import (
     ENTRA,
@@ -30,10 +32,9 @@ from helpers.transport import (
 )
 
 _TARGETS = {"sandbox": "the sandbox on this computer", "azure": "Azure"}
+_WAYS_TO_VM = ("here", "run-command")
 _POLLING_INTERVALS = {"sandbox": 0.5, "azure": 5}  # seconds, where the service does not say when to ask again
-_SLOW_CLI = 60  # seconds; the default of 10 is too short for a cold Azure CLI
 _ANSWER_LIMIT = 60  # seconds
-_SUBSCRIPTIONS_VERSION = "2022-12-01"
 _LOCAL_VERSION = "2024-05-28"
 
 
@@ -125,24 +126,32 @@ class Connection(Shown):
         return show({**where, "Subscription id": self.subscription_id, "Tenant id": found["tenantId"]})
 
 
-def connect(target: str = "sandbox", subscription_id: str = "") -> Connection:
+def connect(
+    target: str = "sandbox", subscription_id: str = "", *, sign_in: str = "auto", reach_vm: str = "here"
+) -> Connection:
     """Sign in and choose the subscription.
 
     Args:
         target: ``"sandbox"``: the one that the environment points to, else one on this computer, started if need
-            be. ``"azure"``: the public cloud, with whatever sign-in ``DefaultAzureCredential`` finds, except that
-            of a machine the kernel may run on: the sign-in stands for a person here.
+            be. ``"azure"``: the public cloud.
         subscription_id: Its GUID. Empty: the sandbox's, or the only one that the sign-in sees.
+        sign_in: How to sign in to Azure. ``"auto"``: with whatever sign-in ``DefaultAzureCredential`` finds, except
+            that of a machine the kernel may run on. The sandbox has one of its own.
+        reach_vm: ``"here"`` if this kernel runs on the machine, or ``"run-command"``. Any kernel on this computer
+            reaches the machines of the sandbox.
 
     Raises:
-        ValueError: There is no such target, or the id is not a GUID.
+        ValueError: There is no such target or way, or the id is not a GUID.
         TutorialError: The sandbox does not start, nobody is signed in, or the subscription is not to be seen.
     """
     if target not in _TARGETS:
         raise ValueError(f"target = {target!r} is not known. It is 'sandbox' or 'azure'.")
+    if reach_vm not in _WAYS_TO_VM:
+        raise ValueError(f"reach_vm = {reach_vm!r} is not known. It is 'here' or 'run-command'.")
+    check_sign_in(sign_in)
     if subscription_id:
         check_names(subscription_id=subscription_id)
-    return _connect_to_sandbox(subscription_id) if target == "sandbox" else _connect_to_azure(subscription_id)
+    return _connect_to_sandbox(subscription_id) if target == "sandbox" else _connect_to_azure(subscription_id, sign_in)
 
 
 def _connect_to_sandbox(subscription_id: str) -> Connection:
@@ -156,45 +165,18 @@ def _connect_to_sandbox(subscription_id: str) -> Connection:
     transport = sdk_transport(session_with(adapters, trust_env=False))
     credential = ClientSecretCredential(*who, authority=ENTRA, disable_instance_discovery=True, transport=transport)
     connection = Connection("sandbox", credential, _adapters=adapters)
-    return _in_subscription(connection, subscription_id or settings.subscription_id)
+    return replace(
+        connection, subscription=choose_subscription(connection.arm, subscription_id or settings.subscription_id)
+    )
 
 
-def _connect_to_azure(subscription_id: str) -> Connection:
+def _connect_to_azure(subscription_id: str, sign_in: str) -> Connection:
     if points_to_sandbox():
         raise TutorialError(
             "target is 'azure', but the environment points to a sandbox. Take what 'python -m sandbox env' set out "
             "of the environment, beginning with AZURE_RESOURCE_MANAGER_ENDPOINT, and restart the kernel."
         )
-    credential = DefaultAzureCredential(exclude_managed_identity_credential=True, process_timeout=_SLOW_CLI)
+    credential = azure_credential(sign_in)
     adapters = {RESOURCE_MANAGER: HTTPAdapter()}  # one, so that all sessions share its connections
-    return _in_subscription(Connection("azure", credential, _adapters=adapters), subscription_id)
-
-
-def _in_subscription(connection: Connection, wanted: str) -> Connection:
-    """Return the connection with the subscription ``wanted``, or with the only one there is if that is empty."""
-    if wanted:
-        answer = connection.arm("GET", f"/subscriptions/{wanted}", _SUBSCRIPTIONS_VERSION)
-        if answer.ok:
-            return replace(connection, subscription=answer.json())
-    seen = list(_subscriptions(connection))
-    if len(seen) == 1 and not wanted:
-        return replace(connection, subscription=seen[0])
-    if not seen:
-        raise TutorialError("The sign-in sees no subscription: ask for a role in one, or sign in as somebody else.")
-    listed = "\n".join(f"  {each['subscriptionId']}  {each['displayName']}" for each in seen[:10])
-    why = f"The sign-in does not see the subscription {wanted}" if wanted else "The sign-in sees several subscriptions"
-    raise TutorialError(f"{why}. Set subscription_id to one of these:\n{listed}")
-
-
-def _subscriptions(connection: Connection) -> Iterator[Mapping[str, Any]]:
-    """Yield all that the sign-in sees, page by page."""
-    answer = connection.arm("GET", "/subscriptions", _SUBSCRIPTIONS_VERSION)
-    while True:
-        if not answer.ok:
-            raise TutorialError(f"The subscriptions could not be listed.\n{explain(answer)}")
-        page = answer.json()
-        yield from page["value"]
-        following = str(page.get("nextLink") or "")
-        if not following.startswith(f"{RESOURCE_MANAGER}/"):
-            return
-        answer = connection.arm("GET", following.removeprefix(RESOURCE_MANAGER))
+    connection = Connection("azure", credential, _adapters=adapters)
+    return replace(connection, subscription=choose_subscription(connection.arm, subscription_id))

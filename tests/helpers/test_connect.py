@@ -139,7 +139,7 @@ def test_the_sign_in_on_azure_is_never_that_of_the_machine(monkeypatch: pytest.M
             made.append(options)
             super().__init__(**options)
 
-    monkeypatch.setattr("helpers.connection.DefaultAzureCredential", Spy)
+    monkeypatch.setattr("helpers.sign_in.DefaultAzureCredential", Spy)
     monkeypatch.setenv("PATH", "")
     with pytest.raises(TutorialError):
         connect("azure")

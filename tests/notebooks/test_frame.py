@@ -62,6 +62,8 @@ def test_parameters_are_typed_commented_and_have_their_defaults() -> None:
         "identity_name": ("str", "ID1"),
         "location": ("str", "eastus"),
         "role": ("str", "Reader"),
+        "sign_in": ("str", "auto"),
+        "reach_vm": ("str", "here"),
     }
     assert all(re.search(r"  # \S.{10,}$", line) for line in source.splitlines())
 

@@ -111,7 +111,10 @@ def test_a_bad_name_is_refused_with_what_is_allowed(
 
 @pytest.mark.parametrize(
     ("parameter", "value"),
-    [("vm_name", "-"), ("location", "East US"), ("role", ""), ("subscription_id", "x"), ("target", "aws")],
+    [
+        *[("vm_name", "-"), ("location", "East US"), ("role", ""), ("subscription_id", "x"), ("target", "aws")],
+        *[("sign_in", "password"), ("reach_vm", "rdp")],
+    ],
 )
 def test_the_first_notebook_refuses_every_bad_parameter(at_sandbox: RunningSandbox, parameter: str, value: str) -> None:
     with pytest.raises(ValueError, match=parameter):
