@@ -10,8 +10,9 @@ from functools import cached_property
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
 
 from sandbox.core.files import is_private, write_private
@@ -93,10 +94,20 @@ def _load(path: Path) -> rsa.RSAPrivateKey | None:
     if not path.exists() or not is_private(path):
         return None
     try:
-        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        # OpenSSL's own check looks for primes, which is a tenth of a start. A signature shows damage as well.
+        key = serialization.load_pem_private_key(path.read_bytes(), password=None, unsafe_skip_rsa_key_validation=True)
     except ValueError:  # cut short, or not PEM
         return None
-    return key if isinstance(key, rsa.RSAPrivateKey) and key.key_size == KEY_SIZE else None
+    return key if isinstance(key, rsa.RSAPrivateKey) and key.key_size == KEY_SIZE and _signs(key) else None
+
+
+def _signs(key: rsa.RSAPrivateKey) -> bool:
+    probe, pkcs1, sha256 = b"probe", padding.PKCS1v15(), hashes.SHA256()
+    try:
+        key.public_key().verify(key.sign(probe, pkcs1, sha256), probe, pkcs1, sha256)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def _pem(key: rsa.RSAPrivateKey) -> bytes:

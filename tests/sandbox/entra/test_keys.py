@@ -74,12 +74,25 @@ def weak() -> bytes:
     )
 
 
-@pytest.mark.parametrize("damage", ["empty", "cut", "garbage", "weak"])
+def mixed() -> bytes:
+    """Two keys in one: the public half is another's."""
+    mine, other = (rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2))
+    secret = mine.private_numbers()
+    numbers = rsa.RSAPrivateNumbers(
+        secret.p, secret.q, secret.d, secret.dmp1, secret.dmq1, secret.iqmp, other.public_key().public_numbers()
+    )
+    return numbers.private_key(unsafe_skip_rsa_key_validation=True).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "garbage", "weak", "mixed"])
 def test_a_damaged_key_is_remade(tmp_path: Path, damage: str) -> None:
     made = ensure_signing_key(tmp_path)
     path = StateDirectory(tmp_path).signing_key
     whole = path.read_bytes()
-    path.write_bytes({"empty": b"", "cut": whole[:900], "garbage": b"\xff" * 40, "weak": weak()}[damage])
+    damaged = {"empty": b"", "cut": whole[:900], "garbage": b"\xff" * 40, "weak": weak(), "mixed": mixed()}
+    path.write_bytes(damaged[damage])
     remade = ensure_signing_key(tmp_path)
     assert remade.kid != made.kid
     assert remade.private.key_size == 2048
