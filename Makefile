@@ -25,7 +25,7 @@ install: ## make .venv with the locked packages; done already, it does nothing
 tutorial: install ## run the whole tutorial and save the notebooks under output/
 	@$(VENV) -m workshop run
 
-lab: install ## open the first notebook in JupyterLab, with the sandbox running
+lab: install ## open your copy of the course in JupyterLab, with the sandbox running
 	@$(VENV) -m workshop lab
 
 # Every stage runs, whatever the one before it found; one that fails fails the whole.

@@ -22,7 +22,7 @@ from workshop.kernels.kernels import KernelKind, default_kind, warm_up
 from workshop.notebooks.parameters import Text, from_file, from_options
 from workshop.notebooks.plan import make_plan
 from workshop.notebooks.series import find_series, select
-from workshop.paths import NOTEBOOKS
+from workshop.paths import COPY, NOTEBOOKS
 from workshop.sandbox import SandboxChoice, environments
 from workshop.terminal import open_console, printable
 
@@ -61,7 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     add_batch(batch)
     _add_selection(batch)
     _add_save(commands.add_parser("save", help="execute the notebooks and save their outputs in place"))
-    _add_lab(commands.add_parser("lab", help="open the first notebook in JupyterLab, with the sandbox running"))
+    _add_lab(commands.add_parser("lab", help="open your copy of the course in JupyterLab, with the sandbox running"))
+    _add_copy(commands.add_parser("copy", help="only make that copy, for another JupyterLab"))
     add_commands(commands)
     add_hub(commands.add_parser("hub", help="run JupyterHub for the class on this computer"))
     return parser
@@ -91,7 +92,16 @@ def _add_save(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_save)
 
 
+def _add_copy(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--folder", type=Path, default=COPY, metavar="DIR", help="where to work (default: my-course in this project)"
+    )
+    parser.add_argument("--fresh", action="store_true", help="begin again; what is there is kept under another name")
+    parser.set_defaults(run=_copy)
+
+
 def _add_lab(parser: argparse.ArgumentParser) -> None:
+    _add_copy(parser)
     parser.add_argument("--port", type=int, metavar="N", help="JupyterLab's port (default: 8888 or the next free one)")
     parser.add_argument("arguments", nargs="*", metavar="ARGUMENT", help="after --: anything else for JupyterLab")
     parser.set_defaults(run=_lab)
@@ -164,6 +174,14 @@ def _save(options: argparse.Namespace) -> int:
 
 
 def _lab(options: argparse.Namespace) -> int:
-    from workshop.lab import lab
+    from workshop.lab import lab, open_copy
 
-    return lab(options.port, options.arguments)
+    open_copy(options.folder, fresh=options.fresh)
+    return lab(options.folder, options.port, options.arguments)
+
+
+def _copy(options: argparse.Namespace) -> int:
+    from workshop.lab import open_copy
+
+    open_copy(options.folder, fresh=options.fresh)
+    return 0

@@ -1,4 +1,4 @@
-"""Opens the notebooks in JupyterLab, with the user's sandbox running."""
+"""Opens a learner's copy of the notebooks in JupyterLab, with the user's sandbox running."""
 
 from __future__ import annotations
 
@@ -8,23 +8,43 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from workshop.errors import WorkshopError
+from workshop.notebooks.learner_copies import make_copy, set_aside
 from workshop.notebooks.series import find_series
-from workshop.paths import NOTEBOOKS, ROOT
 from workshop.sandbox import DIRECTORY, start_users_sandbox, users_directory
 
 _ON_CTRL_C = -signal.SIGINT
 _AS_ROOT = "--allow-root"
 
 
-def lab(port: int | None, arguments: Sequence[str]) -> int:
-    """Start the user's sandbox unless it runs, and JupyterLab on the first notebook; return when that has ended.
+def open_copy(folder: Path, *, fresh: bool = False) -> None:
+    """Make the copy of the course in ``folder``, complete it, or leave it as it is; say which.
+
+    Args:
+        folder: for the notebooks to work in.
+        fresh: whether to begin again; the folder that is there is kept under another name.
+
+    Raises:
+        UsageError: The copy cannot be made or written.
+    """
+    kept = set_aside(folder) if fresh else None
+    if kept:
+        print(f"What you did so far is kept in {kept}.")
+    new = make_copy(folder)
+    what = f"with {len(new)} new notebooks" if new else "as you left it"
+    print(f"Your copy of the course, {what}: {folder}", flush=True)
+
+
+def lab(folder: Path, port: int | None, arguments: Sequence[str]) -> int:
+    """Start the user's sandbox unless it runs, and JupyterLab on a copy; return when that has ended.
 
     The sandbox stays. Nothing points the server, its terminals or its kernels to it: notebooks find it by themselves
     if they are to work on it, and everything else is as outside.
 
     Args:
+        folder: the copy.
         port: JupyterLab's; None for its own choice.
         arguments: more of them for JupyterLab.
 
@@ -32,16 +52,16 @@ def lab(port: int | None, arguments: Sequence[str]) -> int:
         JupyterLab's exit status.
 
     Raises:
-        UsageError: There are no notebooks.
+        UsageError: There are no notebooks in the folder.
         SandboxError: The sandbox does not start.
         WorkshopError: JupyterLab cannot be started.
     """
-    first = find_series(NOTEBOOKS)[0]
+    first = find_series(folder)[0]
     print(start_users_sandbox(), flush=True)
     if _is_root() and _AS_ROOT not in arguments:
         print(f"You are root, as containers often have it: JupyterLab is started with {_AS_ROOT}.", flush=True)
         arguments = [_AS_ROOT, *arguments]
-    command = lab_command(first.path.relative_to(ROOT).as_posix(), port, arguments)
+    command = lab_command(first.path, port, arguments)
     with _left_to_the_child(signal.SIGINT):
         try:
             status = subprocess.run(command, env=_environment(), check=False).returncode
@@ -51,15 +71,15 @@ def lab(port: int | None, arguments: Sequence[str]) -> int:
     return 0 if status == _ON_CTRL_C else status
 
 
-def lab_command(notebook: str, port: int | None, arguments: Sequence[str]) -> list[str]:
-    """Return the command line of a JupyterLab that opens ``notebook``, a path from the repository's root.
+def lab_command(notebook: Path, port: int | None, arguments: Sequence[str]) -> list[str]:
+    """Return the command line of a JupyterLab that opens ``notebook`` and shows the folder that it is in.
 
     It stops at the first Ctrl-C, without asking.
     """
     return [
         *(sys.executable, "-m", "jupyterlab"),
-        f"--ServerApp.root_dir={ROOT}",
-        f"--LabApp.default_url=/lab/tree/{notebook}",
+        f"--ServerApp.root_dir={notebook.parent.absolute()}",
+        f"--LabApp.default_url=/lab/tree/{notebook.name}",
         "--ServerApp.answer_yes=True",
         "--ServerApp.jpserver_extensions={'workshop.server_extension': True}",
         *([f"--ServerApp.port={port}"] if port is not None else []),

@@ -1,5 +1,6 @@
 """What conda and Binder do with their environment files, as far as it can be done without them."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from tests.packaging.checkout import ROOT, must_reach_index
+from workshop.paths import COPY, NOTEBOOKS
 
 # run by the new environment's Python, from a folder of no meaning, with the pins as arguments
 LOOK = """
@@ -113,14 +115,20 @@ def test_pip_installs_what_conda_hands_it(clone: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Binder runs Linux")
-def test_binder_starts_the_sandbox_before_the_command(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["jupyter-lab", "sh"])
+def test_binder_makes_a_copy_and_starts_the_sandbox_before_the_command(tmp_path: Path, command: str) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "jupyter-lab").write_text('#!/bin/sh\nprintf "asked for %s" "$*"\n')
+    (programs / "jupyter-lab").chmod(0o755)
     environment = os.environ | {
-        "AZURE_SANDBOX_DIR": str(tmp_path),
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "AZURE_SANDBOX_DIR": str(tmp_path / "sandbox"),
+        "COURSE_COPY": str(tmp_path / "copy"),
+        "PATH": os.pathsep.join([str(programs), str(Path(sys.executable).parent), os.environ["PATH"]]),
     }
     try:
         seen = subprocess.run(
-            [ROOT / "binder" / "start", "sh", "-c", 'test -z "$AZURE_CLIENT_SECRET" && python -m sandbox status'],
+            [ROOT / "binder" / "start", command, "-c", 'test -z "$AZURE_CLIENT_SECRET" && python -m sandbox status'],
             cwd=ROOT,
             env=environment,
             capture_output=True,
@@ -128,6 +136,9 @@ def test_binder_starts_the_sandbox_before_the_command(tmp_path: Path) -> None:
             check=False,
         )
         assert seen.returncode == 0, seen.stderr
+        assert (tmp_path / "copy" / "00_prerequisites.ipynb").is_file()
+        opens = f"--LabApp.default_url=/lab/tree/{tmp_path / 'copy'}/00_prerequisites.ipynb"
+        assert (opens in seen.stdout) == (command == "jupyter-lab")
     finally:
         subprocess.run([sys.executable, "-m", "sandbox", "stop"], env=environment, capture_output=True, check=True)
 
@@ -137,3 +148,10 @@ def test_binder_starts_the_sandbox_before_the_command(tmp_path: Path) -> None:
 def test_scripts_can_be_run(script: str) -> None:
     assert os.access(ROOT / script, os.X_OK)
     subprocess.run(["bash", "-n", ROOT / script], check=True)
+
+
+def test_a_devcontainer_opens_a_notebook_of_the_copy() -> None:
+    described = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text("utf-8"))
+    assert ".venv/bin/python -m workshop copy" in described["postStartCommand"]
+    for name in described["customizations"]["codespaces"]["openFiles"]:
+        assert (NOTEBOOKS / (ROOT / name).relative_to(COPY)).is_file()

@@ -13,22 +13,36 @@ import psutil
 import pytest
 import requests
 
-from workshop.lab import lab_command
+from workshop.lab import lab_command, open_copy
 from workshop.sandbox import sandbox_command
 
 
 def test_the_command_line() -> None:
-    words = lab_command("notebooks/00_prerequisites.ipynb", 9999, ["--no-browser"])
+    words = lab_command(Path("/my/course/00_prerequisites.ipynb"), 9999, ["--no-browser"])
     assert "--ServerApp.port=9999" in words
-    assert "--LabApp.default_url=/lab/tree/notebooks/00_prerequisites.ipynb" in words
+    assert "--LabApp.default_url=/lab/tree/00_prerequisites.ipynb" in words
+    assert f"--ServerApp.root_dir={Path('/my/course').absolute()}" in words
     assert words[-1] == "--no-browser"
     assert "--ServerApp.jpserver_extensions={'workshop.server_extension': True}" in words
-    assert not any("port" in word for word in lab_command("x.ipynb", None, []))
+    assert not any("port" in word for word in lab_command(Path("x.ipynb"), None, []))
+
+
+def test_a_copy_is_opened_as_it_was_left_or_begun_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "my-course"
+    said = []
+    for fresh in (False, False, True):
+        open_copy(folder, fresh=fresh)
+        said.append(capsys.readouterr().out)
+        (folder / "notes.txt").write_text("mine")
+    assert f"new notebooks: {folder}" in said[0]
+    assert said[1] == f"Your copy of the course, as you left it: {folder}\n"
+    assert "kept in" in said[2] and "new notebooks" in said[2]
+    assert (tmp_path / "my-course-before-reset-1" / "notes.txt").read_text() == "mine"
 
 
 @pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a Unix signal to a group")
-def test_jupyterlab_opens_the_first_notebook_and_the_sandbox_stays(tmp_path: Path) -> None:
+def test_jupyterlab_opens_the_copy_and_the_sandbox_stays(tmp_path: Path) -> None:
     state = tmp_path / "state"
     token = secrets.token_hex(16)
     with socket.socket() as probe:
@@ -36,7 +50,7 @@ def test_jupyterlab_opens_the_first_notebook_and_the_sandbox_stays(tmp_path: Pat
         port = probe.getsockname()[1]
     words = [f"--IdentityProvider.token={token}", "--no-browser"]  # and where the user is root, what that takes
     lab = subprocess.Popen(
-        [sys.executable, "-m", "workshop", "lab", "--port", str(port), "--", *words],
+        [sys.executable, "-m", "workshop", "lab", "--folder", "mine", "--port", str(port), "--", *words],
         cwd=tmp_path,
         env={**os.environ, "AZURE_SANDBOX_DIR": str(state), "JUPYTER_CONFIG_DIR": str(tmp_path / "config")},
         stdout=subprocess.PIPE,
@@ -49,13 +63,12 @@ def test_jupyterlab_opens_the_first_notebook_and_the_sandbox_stays(tmp_path: Pat
         sign_in = {"Authorization": f"token {token}"}
         wait_for(f"{server}/api/status", sign_in)
         start = requests.get(server, headers=sign_in, timeout=30)
-        assert start.url.endswith("/lab/tree/notebooks/00_prerequisites.ipynb")
+        assert start.url.endswith("/lab/tree/00_prerequisites.ipynb")
         page = requests.get(start.url, headers=sign_in, timeout=30)
         assert '"@jupyterlab/apputils-extension:announcements"' in page.text.partition("disabledExtensions")[2][:200]
-        notebook = requests.get(
-            f"{server}/api/contents/notebooks/00_prerequisites.ipynb?content=0", headers=sign_in, timeout=30
-        )
+        notebook = requests.get(f"{server}/api/contents/00_prerequisites.ipynb?content=0", headers=sign_in, timeout=30)
         assert notebook.json()["type"] == "notebook"
+        assert (tmp_path / "mine" / "00_prerequisites.ipynb").is_file()
         (server_process,) = psutil.Process(lab.pid).children()
         changed = {name for name, value in server_process.environ().items() if os.environ.get(name) != value}
         assert changed <= {"AZURE_SANDBOX_DIR", "JUPYTER_CONFIG_DIR", "LC_CTYPE"}

@@ -24,11 +24,12 @@ from helpers.machine import parts_of
 from helpers.settings import SandboxSettings, sandbox_settings
 from rbac.roles import OWNER
 from workshop.classroom.clients import Clients, refusals_in_words
-from workshop.classroom.folder import ClassFolder, LearnerFolder, copy_notebooks, parameters_of
+from workshop.classroom.folder import ClassFolder, LearnerFolder, parameters_of
 from workshop.classroom.inventory import Inventory, grant_note, made_for, principal_name, tags_for
 from workshop.classroom.roster import Classroom, Learner
 from workshop.errors import WorkshopError
 from workshop.files import make_private_folder, write_private
+from workshop.notebooks.learner_copies import copy_notebooks
 
 SIGN_IN = "sign-in"
 GROUP = "group"

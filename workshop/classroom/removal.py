@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from azure.mgmt.resource.resources.models import ResourceGroup
 
 from workshop.classroom.clients import Clients, refusals_in_words
-from workshop.classroom.folder import set_aside
 from workshop.classroom.inventory import (
     Inventory,
     applications,
@@ -27,6 +26,7 @@ from workshop.classroom.inventory import (
 from workshop.classroom.provision import Outcome, Provisioning, Reporter, for_each
 from workshop.classroom.roster import Classroom, Learner
 from workshop.errors import WorkshopError
+from workshop.notebooks.learner_copies import set_aside
 
 
 @dataclass(frozen=True)

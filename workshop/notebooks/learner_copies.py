@@ -1,0 +1,164 @@
+"""Copies of the course to work in: without outputs, and with each solution as folded text instead of a cell.
+
+What is in a copy is never overwritten: only what it lacks is added.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workshop.errors import UsageError
+from workshop.files import make_private_folder, notebook_text, read_notebook, write_whole
+from workshop.notebooks.series import find_series
+from workshop.paths import NOTEBOOKS
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+HOME = "index.ipynb"  # where a copy is opened
+_PICTURES = "images"
+_PARAMETERS = "parameters"
+_SOLUTION = "solution"
+_LEARNER = "learner: bool = True  # checks answer with a hint; with False they fail"
+_WARM_KERNEL = "python3-warm"
+_ELSEWHERE = "Name another folder with --folder."
+
+
+def make_copy(folder: Path) -> list[Path]:
+    """Make the copy that a learner works in on this computer, or complete it; return the notebooks that are new.
+
+    Raises:
+        UsageError: The folder cannot be made or written, or there are no notebooks.
+    """
+    try:
+        new = copy_notebooks(folder, {})
+    except OSError as error:
+        raise UsageError(f"No copy of the course can be kept in {folder}: {error.strerror}. {_ELSEWHERE}") from error
+    if not os.access(folder, os.W_OK):
+        raise UsageError(f"The copy of the course in {folder} cannot be written. {_ELSEWHERE}")
+    return new
+
+
+def copy_notebooks(folder: Path, parameters: Mapping[str, str]) -> list[Path]:
+    """Write those notebooks that ``folder`` does not have yet; what a learner has worked in is never overwritten.
+
+    Returns:
+        What was written.
+
+    Raises:
+        UsageError: There are no notebooks, or one does not declare these parameters.
+        OSError: The folder cannot be written.
+    """
+    series = [notebook.path for notebook in find_series()]
+    make_private_folder(folder)
+    _copy_pictures(folder)
+    missing = [path for path in _with_home(series) if not (folder / path.name).exists()]
+    for path in missing:
+        write_whole(folder / path.name, learners_copy(path, parameters))
+    return [folder / path.name for path in missing]
+
+
+def _with_home(series: list[Path]) -> list[Path]:
+    home = NOTEBOOKS / HOME
+    return [*series, home] if home.exists() else series
+
+
+def _copy_pictures(folder: Path) -> None:
+    (folder / _PICTURES).mkdir(exist_ok=True)
+    for picture in (NOTEBOOKS / _PICTURES).iterdir():
+        if not (folder / _PICTURES / picture.name).exists():
+            shutil.copyfile(picture, folder / _PICTURES / picture.name)
+
+
+def set_aside(folder: Path) -> Path | None:
+    """Move a folder of notebooks out of the way; return where to, or None if there is none."""
+    if not folder.exists():
+        return None
+    number = 1
+    while (backup := folder.with_name(f"{folder.name}-before-reset-{number}")).exists():
+        number += 1
+    return folder.rename(backup)
+
+
+def learners_copy(path: Path, parameters: Mapping[str, str]) -> str:
+    """Return the text of a notebook as a learner gets it, with these values in its cell of parameters.
+
+    Raises:
+        UsageError: It has no such cell, or does not declare one of them.
+    """
+    node = read_notebook(path)
+    if path.name != HOME:
+        _fill_in(node, path, parameters)
+    node.cells = [new for cell in node.cells for new in _for_learners(cell)]
+    node.metadata.update(_kernel())
+    return notebook_text(node)
+
+
+def _fill_in(node: NotebookNode, path: Path, parameters: Mapping[str, str]) -> None:
+    cells = [cell for cell in node.cells if _PARAMETERS in cell.metadata.get("tags", [])]
+    if len(cells) != 1:
+        raise UsageError(f"{path} should have one cell tagged '{_PARAMETERS}', but has {len(cells)}.")
+    cells[0].source = f"{with_values(cells[0].source, parameters).rstrip()}\n{_LEARNER}"
+
+
+def _for_learners(cell: NotebookNode) -> list[NotebookNode]:
+    """Return the cell without outputs; one with a solution as an empty one, with the solution folded below it."""
+    if cell.cell_type != "code":
+        return [cell]
+    cell.outputs, cell.execution_count = [], None
+    if _SOLUTION not in cell.metadata.get("tags", []):
+        return [cell]
+    from nbformat.v4 import new_markdown_cell
+
+    text = f"<details>\n<summary>A solution</summary>\n\n```python\n{cell.source}\n```\n\n</details>"
+    cell.source, cell.metadata = "", type(cell.metadata)()
+    return [cell, new_markdown_cell(text, id=f"{cell.id}-folded")]
+
+
+def _kernel() -> dict[str, Any]:
+    """Return which kernel to open, in just those words that JupyterLab would write when it has started it.
+
+    With any other words a notebook would count as changed as soon as it is opened.
+    """
+    from ipykernel.ipkernel import IPythonKernel
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    specs = KernelSpecManager()
+    name = _WARM_KERNEL if _WARM_KERNEL in specs.find_kernel_specs() else "python3"
+    spec = specs.get_kernel_spec(name)
+    return {
+        "kernelspec": {"display_name": spec.display_name, "language": spec.language, "name": name},
+        "language_info": dict(IPythonKernel.language_info),
+    }
+
+
+def with_values(source: str, values: Mapping[str, str]) -> str:
+    """Return lines such as ``name: str = "default"  # comment`` with other values; the rest stays as it is.
+
+    Raises:
+        UsageError: One of ``values`` is not declared there.
+    """
+    found = {
+        node.target.id: node.value
+        for node in ast.parse(source).body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None
+    }
+    if missing := values.keys() - found.keys():
+        raise UsageError(f"The notebooks have no parameter {', '.join(sorted(missing))}.")
+    lines = source.splitlines(keepends=True)
+    for name, value in values.items():
+        node = found[name]
+        line = lines[node.lineno - 1].encode()  # the parser counts bytes
+        before, after = line[: node.col_offset], line[node.end_col_offset :]
+        lines[node.lineno - 1] = (before + _literal(value).encode() + after).decode()
+    return "".join(lines)
+
+
+def _literal(value: str) -> str:
+    quoted = repr(value)
+    return f'"{value}"' if quoted == f"'{value}'" and '"' not in value else quoted
