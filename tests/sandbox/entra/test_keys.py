@@ -3,6 +3,7 @@
 import base64
 import stat
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import jwt
@@ -75,24 +76,28 @@ def weak() -> bytes:
 
 
 def mixed() -> bytes:
-    """Two keys in one: the public half is another's."""
-    mine, other = (rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2))
-    secret = mine.private_numbers()
-    numbers = rsa.RSAPrivateNumbers(
-        secret.p, secret.q, secret.d, secret.dmp1, secret.dmq1, secret.iqmp, other.public_key().public_numbers()
-    )
+    """A key whose parts do not belong together: one of its exponents is another key's."""
+    mine, other = (rsa.generate_private_key(public_exponent=65537, key_size=2048).private_numbers() for _ in range(2))
+    numbers = rsa.RSAPrivateNumbers(mine.p, mine.q, mine.d, other.dmp1, mine.dmq1, mine.iqmp, mine.public_numbers)
     return numbers.private_key(unsafe_skip_rsa_key_validation=True).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
 
 
-@pytest.mark.parametrize("damage", ["empty", "cut", "garbage", "weak", "mixed"])
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda _: b"",
+    "cut": lambda whole: whole[:900],
+    "garbage": lambda _: b"\xff" * 40,
+    "weak": lambda _: weak(),
+    "mixed": lambda _: mixed(),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_key_is_remade(tmp_path: Path, damage: str) -> None:
     made = ensure_signing_key(tmp_path)
     path = StateDirectory(tmp_path).signing_key
-    whole = path.read_bytes()
-    damaged = {"empty": b"", "cut": whole[:900], "garbage": b"\xff" * 40, "weak": weak(), "mixed": mixed()}
-    path.write_bytes(damaged[damage])
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
     remade = ensure_signing_key(tmp_path)
     assert remade.kid != made.kid
     assert remade.private.key_size == 2048
