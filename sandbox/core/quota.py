@@ -1,10 +1,11 @@
-"""Quotas: token buckets that requests take from, refilled as time passes.
+"""Quotas: token buckets that requests take from, and that fill again as time passes.
 
 They are kept in memory: a restart fills every bucket.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +17,7 @@ _REMEMBERED = 10_000  # buckets; by the time one is forgotten it is full again
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How many requests may come at once, and how many more (``refill``) each ``seconds``."""
+    """How many requests may come at once, and how many more (``refill``) in any ``seconds``."""
 
     size: int
     refill: int
@@ -35,38 +36,31 @@ class Quota:
     resource: Limit | None = None
 
 
-@dataclass(slots=True)
-class _Bucket:
-    level: int
-    filled: int  # when, in milliseconds
-
-
 class TokenBuckets:
     """A bucket for each key, full when it is first used."""
 
     def __init__(self) -> None:
-        self._buckets: LRUCache[Hashable, _Bucket] = LRUCache(maxsize=_REMEMBERED)
+        # For each bucket when the tokens that were taken come back, in milliseconds.
+        self._returns: LRUCache[Hashable, deque[int]] = LRUCache(maxsize=_REMEMBERED)
 
     def take(self, key: Hashable, limit: Limit, now: datetime) -> tuple[int, int]:
         """Count one request; return how many more may come at once, and the seconds to wait if it is too many, else 0.
 
-        A key's ``limit`` is always the same. The time to the next refill begins when a full bucket is taken from.
+        A key's ``limit`` is always the same. A token comes back no sooner than ``limit.seconds`` after it was taken, so
+        where all of them can, no time of that length ever has more than ``limit.size`` requests.
         """
-        moment = round(now.timestamp() * 1000)
-        bucket = self._buckets.get(key)
-        if bucket is None:
-            bucket = _Bucket(limit.size, moment)
-            self._buckets[key] = bucket
-        refills = (moment - bucket.filled) // (limit.seconds * 1000)
-        bucket.level = min(limit.size, bucket.level + max(0, refills) * limit.refill)
-        if bucket.level == limit.size or refills < 0:  # below 0 the clock was set back
-            bucket.filled = moment
-        else:
-            bucket.filled += refills * limit.seconds * 1000
-        if bucket.level == 0:
-            return 0, limit.seconds - (moment - bucket.filled) // 1000
-        bucket.level -= 1
-        return bucket.level, 0
+        moment, period = round(now.timestamp() * 1000), limit.seconds * 1000
+        returns = self._returns.setdefault(key, deque())
+        if returns and returns[0] > moment + period:  # the clock was set back
+            later = returns[0] - moment - period
+            returns = self._returns[key] = deque(at - later for at in returns)
+        while returns and returns[0] <= moment:
+            returns.popleft()
+        if len(returns) == limit.size:
+            return 0, -((moment - returns[0]) // 1000)
+        before = returns[-limit.refill] if len(returns) >= limit.refill else moment
+        returns.append(max(moment, before) + period)
+        return limit.size - len(returns), 0
 
     def take_quota(self, quota: Quota, resource_id: str, now: datetime) -> tuple[str, int]:
         """Count one request against a provider's quota; return what is left, as its header says it, and the wait."""

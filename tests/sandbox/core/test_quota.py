@@ -33,6 +33,25 @@ def test_no_more_are_admitted_than_the_bucket_and_its_refills(
             assert sum(moment >= first for moment in admitted) <= size + refills * refill
 
 
+@given(
+    size=st.integers(1, 20),
+    more=st.integers(0, 5),
+    seconds=st.integers(1, 3),
+    bursts=st.lists(st.tuples(st.integers(0, 20), st.integers(1, 1500)), max_size=8),
+)
+def test_no_time_of_its_length_has_more_than_the_limit_where_all_of_it_refills(
+    size: int, more: int, seconds: int, bursts: list[tuple[int, int]]
+) -> None:
+    buckets, limit, now = TokenBuckets(), Limit(size, size + more, seconds), START
+    admitted: list[datetime] = []
+    for count, pause in bursts:
+        for _ in range(count):
+            has_room = sum(moment > now - timedelta(seconds=seconds) for moment in admitted) < size
+            assert (buckets.take("key", limit, now)[1] == 0) == has_room
+            admitted += [now] * has_room
+        now += timedelta(milliseconds=pause)
+
+
 @given(gap=st.integers(0, 10_000))
 def test_a_full_bucket_has_its_size_and_no_more_in_the_time_of_a_refill(gap: int) -> None:
     buckets, limit, now = TokenBuckets(), Limit(20, 20, seconds=1), START + timedelta(milliseconds=1)

@@ -180,6 +180,17 @@ def test_twenty_requests_a_second_and_no_more(slow_machine: Machine) -> None:
     assert ask() == 200
 
 
+def test_not_even_across_the_turn_of_a_second(slow_machine: Machine) -> None:
+    def ask() -> int:
+        return slow_machine.send("GET", "/metadata/versions", headers=HEADER).status_code
+
+    assert ask() == 200
+    slow_machine.clock.advance(0.9)
+    assert [ask() for _ in range(REQUESTS_A_SECOND - 1)] == [200] * (REQUESTS_A_SECOND - 1)
+    slow_machine.clock.advance(0.2)
+    assert [ask() for _ in range(2)] == [200, 429]
+
+
 def test_the_refusal_of_too_many_requests(slow_machine: Machine) -> None:
     for _ in range(REQUESTS_A_SECOND):
         slow_machine.get(INSTANCE, **VERSION)
