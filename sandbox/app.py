@@ -61,7 +61,13 @@ class App:
     def handle(self, request: Request) -> Answer:
         """Answer ``request``; whatever it changes is committed on return. Never raises."""
         try:
-            answer = self._answer(request)
+            service = _service_of(request.host, request.path)
+        except AzureError as error:
+            return error.answer()
+        try:
+            answer = self._answer(service, request)
+        except AzureError as error:
+            answer = error.answer()
         except sqlite3.Error as error:
             _log.error("The state could not be read or written: %s", error)
             message = f"The sandbox's state could not be read or written: {error}. Nothing was changed."
@@ -69,7 +75,7 @@ class App:
         except Exception:
             _log.exception("%s %s failed", request.method, request.path)
             answer = AzureError(500, "InternalServerError", "The sandbox failed; its log says why.").answer()
-        if "x-ms-request-id" not in answer.headers:  # Entra has headers of its own
+        if service is Service.RESOURCE_MANAGER:
             add_response_headers(answer, request, _REGION, self._cloud.clock.now())
         return answer
 
@@ -97,15 +103,11 @@ class App:
             with self._cloud.store.transaction():
                 self._cloud.long_operations.complete_due()
 
-    def _answer(self, request: Request) -> Answer:
+    def _answer(self, service: Service, request: Request) -> Answer:
         self.complete_due_operations()
-        try:
-            service = _service_of(request.host, request.path)
-            writes = service is Service.RESOURCE_MANAGER and request.method not in _READS  # the others only read
-            with self._cloud.store.transaction() if writes else nullcontext():
-                return self._handlers[service](request)
-        except AzureError as error:
-            return error.answer()
+        writes = service is Service.RESOURCE_MANAGER and request.method not in _READS  # the others only read
+        with self._cloud.store.transaction() if writes else nullcontext():
+            return self._handlers[service](request)
 
     def _manage(self, request: Request) -> Answer:
         return answer_cloud_metadata(request) or self._resource_manager.handle(request)

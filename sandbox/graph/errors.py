@@ -5,10 +5,10 @@ Codes: https://learn.microsoft.com/graph/errors and https://learn.microsoft.com/
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
-from sandbox.core.http import Answer, Request
-from sandbox.core.ids import new_request_id
+from sandbox.core.http import Answer
 
 
 class GraphError(Exception):
@@ -20,14 +20,9 @@ class GraphError(Exception):
         self.code = code
         self.message = message
 
-    def answer(self, now: datetime, request: Request) -> Answer:
-        """Return the refusal of ``request`` as Graph answers it at ``now``."""
-        request_id = new_request_id()
-        inner = {
-            "date": f"{now:%Y-%m-%dT%H:%M:%S}",
-            "request-id": request_id,
-            "client-request-id": request.headers.get("client-request-id", request_id),
-        }
+    def answer(self, now: datetime, ids: Mapping[str, str]) -> Answer:
+        """Return the refusal as Graph answers it at ``now``; ``ids`` are those of the request."""
+        inner = {"date": f"{now:%Y-%m-%dT%H:%M:%S}", **ids}
         return Answer(self.status, {"error": {"code": self.code, "message": self.message, "innerError": inner}})
 
 

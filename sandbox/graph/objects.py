@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from rbac.folding import fold
 from sandbox.cloud import Cloud
 from sandbox.state.directory import Principal
 
@@ -99,7 +100,7 @@ def _alternative_names(principal: Principal) -> list[str]:
     """Return what leads from a managed identity's principal to its resource."""
     if principal.resource_id is None:
         return []
-    explicit = _USER_ASSIGNED in principal.resource_id.casefold()
+    explicit = _USER_ASSIGNED in fold(principal.resource_id)
     return [f"isExplicit={explicit}", principal.resource_id]
 
 

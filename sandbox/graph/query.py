@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from rbac.folding import fold
 from sandbox.core.http import Answer, Request
 from sandbox.core.tokenizer import END, Tokenizer, UnknownCharacterError
 from sandbox.graph import errors
@@ -41,7 +42,7 @@ def answer_collection(request: Request, kind: Kind, objects: list[dict[str, Any]
     text = request.parameter("$filter")
     found = list(filter(parse_filter(text, kind.filterable, kind.name), objects)) if text is not None else objects
     body = dict(context)
-    if (request.parameter("$count") or "").casefold() == "true":
+    if fold(request.parameter("$count") or "") == "true":
         body["@odata.count"] = len(found)
     after = _skip_token(request)
     rest = [shown for shown in found if shown["id"] > after]
@@ -56,17 +57,17 @@ def selected(request: Request, kind: Kind, shown: dict[str, Any]) -> dict[str, A
     wanted = request.parameter("$select")
     if not wanted:
         return shown
-    names = {name.casefold(): name for name in shown}
+    names = {fold(name): name for name in shown}
     chosen = [part.strip() for part in wanted.split(",")]
     for name in chosen:
-        if name.casefold() not in names:
+        if fold(name) not in names:
             raise errors.unsupported_query(f"Could not find a property named '{name}' on type '{kind.odata_type[1:]}'.")
-    return {names[name.casefold()]: shown[names[name.casefold()]] for name in chosen}
+    return {names[fold(name)]: shown[names[fold(name)]] for name in chosen}
 
 
 def _check_options(request: Request) -> None:
     for name, _ in request.query:
-        if name.startswith("$") and name.casefold() not in _OFFERED:
+        if name.startswith("$") and fold(name) not in _OFFERED:
             raise errors.unsupported_query(f"The query option '{name}' is not supported for this request.")
 
 
@@ -88,7 +89,7 @@ def _skip_token(request: Request) -> str:
 
 def _next_link(request: Request, last_id: str) -> str:
     token = base64.urlsafe_b64encode(last_id.encode()).decode()
-    kept = [(name, value) for name, value in request.query if name.casefold() != "$skiptoken"]
+    kept = [(name, value) for name, value in request.query if fold(name) != "$skiptoken"]
     return f"{request.base_url}{quote(request.path)}?{urlencode([*kept, ('$skiptoken', token)])}"
 
 
@@ -121,7 +122,7 @@ class _Parser:
             self._tokens = Tokenizer(text, _TOKEN)
         except UnknownCharacterError as error:
             raise errors.invalid_filter(f"character {error.at + 1} of '{text}' is not understood") from error
-        self._properties = {name.casefold(): (name, type_) for name, type_ in properties.items()}
+        self._properties = {fold(name): (name, type_) for name, type_ in properties.items()}
         self._kind = kind
 
     def alternatives(self, depth: int) -> Condition:
@@ -186,7 +187,7 @@ class _Parser:
         return self._known(self._tokens.next(), type_)
 
     def _known(self, token: str, type_: type) -> str:
-        name, actual = self._properties.get(token.casefold(), (token, None))
+        name, actual = self._properties.get(fold(token), (token, None))
         if actual is not type_:
             raise errors.unsupported_filter(token, self._kind)
         return name
@@ -218,4 +219,4 @@ class _Parser:
 
 
 def _fold(value: object) -> str:
-    return value.casefold() if isinstance(value, str) else ""
+    return fold(value) if isinstance(value, str) else ""

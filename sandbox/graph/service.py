@@ -6,8 +6,10 @@ import re
 import uuid
 from typing import Any
 
+from rbac.folding import fold
 from sandbox.cloud import Cloud
 from sandbox.core.http import Answer, Request, read_json
+from sandbox.core.ids import new_request_id
 from sandbox.entra.tenant import READ_DIRECTORY
 from sandbox.entra.validation import Claims, ExpiredToken, InvalidToken, WrongAudience
 from sandbox.graph import errors
@@ -21,6 +23,8 @@ _BY_APP_ID = re.compile(r"(\w+)\(appId='([^']*)'\)", re.IGNORECASE)
 _HEADERS = {
     "Content-Type": "application/json; odata.metadata=minimal; odata.streaming=true; charset=utf-8",
     "OData-Version": "4.0",
+    "Cache-Control": "no-cache",
+    "Strict-Transport-Security": "max-age=31536000",
 }
 
 
@@ -32,19 +36,21 @@ class Graph:
 
     def handle(self, request: Request) -> Answer:
         """Return the answer; a refusal is one, in Graph's own shape."""
+        request_id = new_request_id()
+        ids = {"request-id": request_id, "client-request-id": request.headers.get("client-request-id", request_id)}
         try:
             answer = self._answer(request)
         except GraphError as error:
-            answer = error.answer(self._cloud.clock.now(), request)
-        answer.headers |= _HEADERS
+            answer = error.answer(self._cloud.clock.now(), ids)
+        answer.headers |= _HEADERS | ids
         return answer
 
     def _answer(self, request: Request) -> Answer:
         claims = self._authenticate(request)
         version, *segments = request.path.strip("/").split("/")
-        if version.casefold() not in VERSIONS:
+        if fold(version) not in VERSIONS:
             raise errors.invalid_version(version)
-        first = segments[0].casefold() if segments else ""
+        first = fold(segments[0]) if segments else ""
         if first == "me":
             raise errors.only_for_users()
         roles = claims.raw.get("roles")
@@ -56,7 +62,7 @@ class Graph:
 
     def _authenticate(self, request: Request) -> Claims:
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
-        if kind.casefold() != "bearer" or not token.strip():
+        if fold(kind) != "bearer" or not token.strip():
             raise errors.empty_token()
         try:
             return self._cloud.graph_validator.validate(token.strip())
@@ -70,7 +76,7 @@ class Graph:
     def _directory_objects(self, request: Request, segments: list[str]) -> Answer:
         if len(segments) != 1:
             raise errors.unknown_segment(segments[1] if segments else "directoryObjects")
-        if segments[0].casefold() == "getbyids":
+        if fold(segments[0]) == "getbyids":
             _check_method(request, "POST")
             return self._by_ids(request)
         _check_method(request, "GET")
@@ -85,7 +91,7 @@ class Graph:
             raise errors.bad_request(f"Too many ids: at most {_MAXIMUM_IDS} can be asked for at once.")
         for object_id in ids:
             _check_guid(object_id)
-        wanted = {name.casefold() for name in types}
+        wanted = {fold(name) for name in types}
         value: list[dict[str, Any]] = []
         if wanted & {"directoryobject", "serviceprincipal"}:
             found = (service_principal(object_id, self._cloud) for object_id in dict.fromkeys(ids))
@@ -106,14 +112,14 @@ class Graph:
 
     def _find(self, kind: Kind, name: str, value: str) -> dict[str, Any]:
         for found in objects_of(kind, self._cloud):
-            if found.get(name, "").casefold() == value.casefold():
+            if fold(found.get(name, "")) == fold(value):
                 return found
         raise errors.not_found(value)
 
 
 def _kind(segment: str) -> Kind:
     for kind in KINDS:
-        if kind.collection.casefold() == segment.casefold():
+        if fold(kind.collection) == fold(segment):
             return kind
     raise errors.unknown_segment(segment)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
+from rbac.scopes import canonical
 from sandbox.cloud import Cloud
 from sandbox.core.http import Answer, Request
 from sandbox.core.resource_ids import parse_resource_id
@@ -255,7 +256,7 @@ def _public_address(cloud: Cloud, configuration: dict[str, Any]) -> str:
 
 
 def _subnets(cloud: Cloud, configurations: list[dict[str, Any]]) -> list[dict[str, str]]:
-    found = {entry["subnet"]["id"].casefold(): cloud.store.get(entry["subnet"]["id"]) for entry in configurations}
+    found = {canonical(entry["subnet"]["id"]): cloud.store.get(entry["subnet"]["id"]) for entry in configurations}
     prefixes = [prefix for subnet in found.values() if subnet for prefix in _prefixes(subnet.properties)]
     ranges = (range_ for range_ in map(ipaddress.ip_network, prefixes) if range_.version == 4)
     return [{"address": str(range_.network_address), "prefix": str(range_.prefixlen)} for range_ in ranges]

@@ -167,6 +167,7 @@ def test_a_host_that_is_not_azures_is_refused(sandbox: RunningSandbox, host: str
         headers={"Host": host, "Authorization": f"Bearer {sandbox.token()}"},
     )
     assert error_of(response) == (421, "MisdirectedRequest")
+    assert not [name for name in response.headers if name.lower().startswith("x-ms-")]
 
 
 def test_the_headers_of_an_answer(sandbox: RunningSandbox) -> None:

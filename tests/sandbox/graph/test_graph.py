@@ -189,6 +189,24 @@ def test_a_refusal_names_the_clients_request(ask: Asker) -> None:
     assert inner["client-request-id"] == NOBODY and set(inner) == {"date", "request-id", "client-request-id"}
 
 
+def test_the_headers_are_graphs_and_not_resource_managers(ask: Asker) -> None:
+    for path, status in (("/v1.0/servicePrincipals", 200), ("/v1.0/me", 400)):
+        headers = {"Authorization": f"Bearer {ask.token}", "client-request-id": NOBODY}
+        answer = ask.sandbox.session.get(f"{ask.sandbox.endpoint}{path}", headers=headers)
+        names = set(map(str.lower, answer.headers))
+        assert answer.status_code == status
+        assert not {name for name in names if name.startswith("x-ms-")} and not {"pragma", "expires"} & names
+        assert answer.headers["client-request-id"] == NOBODY
+        inner = answer.json().get("error", {}).get("innerError", answer.headers)
+        assert inner["request-id"] == answer.headers["request-id"] != NOBODY
+
+
+def test_names_that_differ_in_more_than_case_are_kept_apart(ask: Asker) -> None:
+    ask.sandbox.add_principal("straße")
+    assert ask.names(filter="displayName eq 'STRAßE'") == ["straße"]
+    assert ask.names(filter="displayName eq 'strasse'") == []
+
+
 def test_only_who_may_read_the_directory_sees_it(ask: Asker, identity: Identity) -> None:
     denied = (403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
     learner, secret = ask.sandbox.add_principal("learner")
