@@ -13,7 +13,15 @@ from sandbox.process import background
 from sandbox.process import shell as guest_command
 from sandbox.process.environment import FORMATS, environment, running_machine
 from sandbox.process.operator_client import OperatorClient, RefusedError
-from sandbox.state.state_directory import Runtime, Settings, StateDirectory, StateError, read_runtime, state_directory
+from sandbox.state.state_directory import (
+    VARIABLE,
+    Runtime,
+    Settings,
+    StateDirectory,
+    StateError,
+    read_runtime,
+    state_directory,
+)
 
 _NOT_RUNNING = "The sandbox is not running. Start it: python -m sandbox start"
 
@@ -27,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     state = state_directory(options.data)
     try:
-        state.check_owner()
+        state.check()
         return int(options.run(state, options))
     except (_Failure, StateError, background.StartError, RefusedError, OSError) as error:
         print(f"sandbox: {error}", file=sys.stderr)
@@ -40,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
         description="A local Azure on loopback: Resource Manager, Entra and a metadata service for each machine.",
     )
     parser.add_argument(
-        "--data", metavar="DIR", help="the state directory (default: $AZURE_SANDBOX_DIR, else a folder of the user's)"
+        "--data", metavar="DIR", help=f"the state directory (default: ${VARIABLE}, else a folder of the user's)"
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 

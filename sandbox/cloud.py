@@ -15,7 +15,7 @@ from sandbox.core.seed_data import SeedData
 from sandbox.core.timing import Timing
 from sandbox.entra.keys import SigningKey
 from sandbox.entra.tenant import Tenant
-from sandbox.entra.tokens import TokenIssuer
+from sandbox.entra.tokens import BACKDATING, TokenIssuer
 from sandbox.entra.validation import GRAPH_AUDIENCES, TokenValidator
 from sandbox.guest.scripts import Scripts
 from sandbox.state.assignments import RoleAssignments
@@ -24,6 +24,8 @@ from sandbox.state.gate import Gate
 from sandbox.state.long_operations import LongOperations
 from sandbox.state.roles import Roles
 from sandbox.state.store import Resource, Store
+
+_LATEST = "latest time"
 
 
 @dataclass
@@ -98,6 +100,19 @@ class Cloud:
         latest = now + timedelta(seconds=max(self.timing.durations.values(), default=0))
         self.assignments.bring_forward(latest, now)
         self.long_operations.restart_begun_after(now)
+
+    def is_time_to_note(self) -> bool:
+        """Return whether ``note_time`` was last called long enough ago, but not too long for the tokens' backdating."""
+        return self.clock.now().timestamp() > self.validator.latest + BACKDATING / 5
+
+    def note_time(self) -> None:
+        """Keep the latest time there was, up to which tokens may be dated; to be called in a transaction.
+
+        So those from before a clock was set back are good after a restart, too.
+        """
+        latest = max(self.clock.now().timestamp(), float(self.store.setting(_LATEST) or 0))
+        self.store.set_setting(_LATEST, str(latest))
+        self.validator.latest = self.graph_validator.latest = latest
 
     def close(self) -> None:
         """Close the store."""

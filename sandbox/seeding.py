@@ -55,8 +55,8 @@ def ensure_operator_secret(file: Path) -> str:
     """
     try:
         secret = json.loads(file.read_bytes())["clientSecret"]
-        usable = isinstance(secret, str) and is_private(file)
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        usable = isinstance(secret, str) and secret != "" and is_private(file)
+    except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
         usable = False
     if not usable:
         secret = new_secret()

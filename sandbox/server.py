@@ -55,7 +55,12 @@ class SandboxServer:
         self.state.make()
         last = read_runtime(self.state)
         self.runtime = Runtime(0, 0, self.settings, last.metadata if last else {})
-        had_state = last is not None and self.state.database.exists()
+        had_state = self.state.runtime.exists() and self.state.database.exists()
+        if last is None and self.state.runtime.exists():
+            self._notice(
+                f"{self.state.runtime} was damaged, so ports and settings of the last start are forgotten. If those "
+                "were not the defaults, stop the sandbox and start it with them."
+            )
         self.cloud = self._open_cloud()
         self._issued_tokens = contextlib.ExitStack()
         if self.state.issued_tokens.exists():
@@ -68,8 +73,7 @@ class SandboxServer:
             self.cloud.close()
             raise
         if was_empty and had_state:
-            self.runtime.notice = f"{self.state.database} was empty, so the sandbox starts with the seed data only."
-            _log.warning(self.runtime.notice)
+            self._notice(f"{self.state.database} was empty, so the sandbox starts with the seed data only.")
         if self.settings.allow_run_command:
             self.cloud.scripts = Scripts(self.state, self.settings.run_command_limit)
             self.cloud.scripts.sweep()
@@ -104,6 +108,10 @@ class SandboxServer:
         self._issued_tokens.close()
         self.cloud.close()
 
+    def _notice(self, text: str) -> None:
+        _log.warning(text)
+        self.runtime.notice = f"{self.runtime.notice}\n{text}".strip()
+
     def _open_cloud(self) -> Cloud:
         roles: Mapping[str, RoleDefinition] = builtin_roles()
         if self.settings.roles is not None:
@@ -130,6 +138,7 @@ class SandboxServer:
         with self.cloud.store.transaction():
             was_empty = ensure_seeded(self.cloud, ensure_operator_secret(self.state.operator))
             self.cloud.follow_clock()
+            self.cloud.note_time()
             fail_lost_scripts(self.cloud)
         return was_empty
 
@@ -141,8 +150,12 @@ class SandboxServer:
             now = self.clock.now()
             try:
                 if now < latest:
-                    self._follow_clock((latest - now).total_seconds())
+                    with self.cloud.store.transaction():
+                        self.cloud.follow_clock()
                 latest = now
+                if self.cloud.is_time_to_note():
+                    with self.cloud.store.transaction():
+                        self.cloud.note_time()
                 self._app.complete_due_operations()
                 await self._reconcile()
                 if read_runtime(self.state) != self.runtime:  # damaged, or it could not be written
@@ -152,13 +165,6 @@ class SandboxServer:
                 if not failed:  # one time is enough
                     _log.exception("What has come due could not be carried out; it is tried again.")
                 failed = True
-
-    def _follow_clock(self, seconds: float) -> None:
-        """Carry on after the clock was set back by so many seconds."""
-        with self.cloud.store.transaction():
-            self.cloud.follow_clock()
-        for validator in (self.cloud.validator, self.cloud.graph_validator):
-            validator.clock_was_set_back(seconds)
 
     def _follow_machines(self) -> Awaitable[None] | None:
         """After a request that started, stopped or removed a machine: have its listener there before the answer."""

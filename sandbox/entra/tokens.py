@@ -20,7 +20,7 @@ ALGORITHM = "RS256"
 CLIENT_SECRET = "1"  # appidacr: the application proved itself with a secret …
 CLIENT_CERTIFICATE = "2"  # … or with a certificate, as a managed identity does behind the scenes
 
-_BACKDATING = 300  # seconds; Entra dates a token back so that a verifier whose clock is slow accepts it
+BACKDATING = 300  # seconds; Entra dates a token back so that a verifier whose clock is slow accepts it
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class TokenIssuer:
             xms_az_rid: For a managed identity, the id of the resource whose metadata service asked.
         """
         now = int(self._clock.now().timestamp())
-        begin, end = now - _BACKDATING, now + int(lifetime.total_seconds())
+        begin, end = now - BACKDATING, now + int(lifetime.total_seconds())
         issuer = issuer_of(self._tenant_id)
         claims: dict[str, object] = {
             "aud": audience,

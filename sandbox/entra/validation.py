@@ -127,6 +127,10 @@ class TokenValidator:
 
     Every request brings its token along, and checking a signature costs more than serving the request. The times are
     looked at each time.
+
+    Attributes:
+        latest: The latest time there was, in seconds since 1970. If the clock was set back since, a token from before
+            seems to come from the future, and is good.
     """
 
     def __init__(
@@ -137,8 +141,8 @@ class TokenValidator:
         self._tenant_id = tenant_id
         self._issuer = issuer_of(tenant_id)
         self._clock = clock
-        self._set_back = 0.0
         self._audiences = {_without_slash(audience) for audience in audiences}
+        self.latest = 0.0
         self._verified: LRUCache[bytes, Claims] = LRUCache(maxsize=CACHE_SIZE)
 
     def accept(self, audience: str) -> None:
@@ -148,10 +152,6 @@ class TokenValidator:
     def accepts(self, audience: str) -> bool:
         """Return whether tokens for ``audience`` are accepted; a final slash does not matter."""
         return _without_slash(audience) in self._audiences
-
-    def clock_was_set_back(self, seconds: float) -> None:
-        """Accept tokens that were issued before the clock was set back, and so seem to come from the future."""
-        self._set_back += seconds
 
     def validate(self, token: str) -> Claims:
         """Return the token's claims.
@@ -193,7 +193,7 @@ class TokenValidator:
         seconds = now.timestamp()
         if seconds >= claims.expires_on:
             raise ExpiredToken(datetime.fromtimestamp(claims.expires_on, UTC), now)
-        if seconds + self._set_back < claims.not_before:
+        if max(seconds, self.latest) < claims.not_before:
             raise NotYetValid("not valid yet")
 
 

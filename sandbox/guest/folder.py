@@ -69,7 +69,7 @@ def machine_folder(state: StateDirectory, machine_id: str) -> MachineFolder:
     folder = folder_path(state, machine_id)
     for path in (folder / "azure", folder / "nscd"):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    authority = (state.path / "ca.pem").read_bytes()
+    authority = state.authority.read_bytes()
     bundle = next((file.read_bytes() for file in _BUNDLES if file.exists()), b"")
     write_private(folder / "ca.pem", authority)
     write_private(folder / "ca-bundle.pem", bundle + authority)

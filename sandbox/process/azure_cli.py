@@ -18,7 +18,6 @@ from sandbox.arm.cloud_metadata import CLOUD_NAME, cloud_metadata
 from sandbox.core.files import write_private
 from sandbox.state.state_directory import StateDirectory
 
-_FOLDER = "azure-cli"
 _SETTINGS: Mapping[str, Mapping[str, str]] = {
     "cloud": {"name": CLOUD_NAME},
     "core": {
@@ -40,7 +39,7 @@ def azure_cli_settings(state: StateDirectory, endpoint: str, machine_id: str | N
     Raises:
         OSError: The state directory cannot be written.
     """
-    folder = state.path / _FOLDER / _owner(machine_id)
+    folder = state.azure_cli / _owner(machine_id)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _update(folder / "clouds.config", {CLOUD_NAME: _cloud(cloud_metadata(endpoint))})
     _update(folder / "config", _SETTINGS)

@@ -32,7 +32,7 @@ def environment(state: StateDirectory, runtime: Runtime, client: OperatorClient,
 def client_variables(state: StateDirectory, runtime: Runtime, client: OperatorClient) -> dict[str, str]:
     """Return the variables that any client needs to sign in as the operator; nothing is asked for them."""
     endpoint = f"https://localhost:{runtime.port}"
-    authority = str(state.path / "ca.pem")
+    authority = str(state.authority)
     return {
         "AZURE_TENANT_ID": client.seed_data.tenant_id,
         "AZURE_CLIENT_ID": client.seed_data.operator_client_id,

@@ -26,7 +26,7 @@ class OperatorClient:
     def __init__(self, state: StateDirectory, runtime: Runtime) -> None:
         self._state = state
         self._runtime = runtime
-        self._tls = ssl.create_default_context(cafile=state.path / "ca.pem")
+        self._tls = ssl.create_default_context(cafile=state.authority)
         self.seed_data = SeedData(Ids(runtime.settings.seed))
 
     @property

@@ -18,7 +18,7 @@ from pathlib import Path
 from sandbox.process import background
 from sandbox.process.environment import environment
 from sandbox.process.operator_client import OperatorClient, RefusedError
-from sandbox.state.state_directory import Settings, StateDirectory, StateError
+from sandbox.state.state_directory import VARIABLE, Settings, StateDirectory, StateError
 
 _LOG_LINES = 5  # of a sandbox that did not start
 
@@ -33,7 +33,7 @@ def run() -> int:
         try:
             runtime, _ = background.start(state, Settings())
             variables = environment(state, runtime, OperatorClient(state, runtime), vm=None)
-            _print({"environment": {**variables, "AZURE_SANDBOX_DIR": folder}})
+            _print({"environment": {**variables, VARIABLE: folder}})
             sys.stdin.buffer.read()
         except (StateError, background.StartError, RefusedError, OSError) as error:
             _print({"error": f"{error}\n{_end_of_log(state)}".strip()})

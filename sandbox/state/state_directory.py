@@ -1,4 +1,4 @@
-"""The state directory: what lies where in it, and who may look."""
+"""The state directory: what lies where in it, who may look, and with what the sandbox was started."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from typing import Any
 from platformdirs import user_state_path
 
 from sandbox.core.files import is_own, write_private
+from sandbox.core.timing import TIMINGS
+
+VARIABLE = "AZURE_SANDBOX_DIR"
+"""The environment variable that names a sandbox's state directory."""
 
 _NAME = "azure-sandbox"
 
@@ -22,67 +26,33 @@ class StateError(Exception):
     """The state directory cannot be used; the message says what to do."""
 
 
-@dataclass(frozen=True, slots=True)
 class StateDirectory:
-    """The folder of one sandbox."""
+    """The folder of one sandbox, and what lies where in it."""
 
-    path: Path
-
-    @property
-    def database(self) -> Path:
-        """The SQLite file."""
-        return self.path / "state.db"
-
-    @property
-    def signing_key(self) -> Path:
-        """The key that signs tokens."""
-        return self.path / "signing-key.pem"
-
-    @property
-    def operator(self) -> Path:
-        """The operator's secret."""
-        return self.path / "operator.json"
-
-    @property
-    def runtime(self) -> Path:
-        """Where the running sandbox listens, or the last one did."""
-        return self.path / "runtime.json"
-
-    @property
-    def client(self) -> Path:
-        """What a client needs to sign in, written down as long as the sandbox runs."""
-        return self.path / "client.json"
-
-    @property
-    def issued_tokens(self) -> Path:
-        """The tokens that were issued, a line each, if whoever has the sandbox for themselves has made this file."""
-        return self.path / "issued-tokens"
-
-    @property
-    def lock(self) -> Path:
-        """Held by the running sandbox."""
-        return self.path / "sandbox.lock"
-
-    @property
-    def machines(self) -> Path:
-        """The folders that the insides of machines have for their own."""
-        return self.path / "machines"
-
-    @property
-    def log(self) -> Path:
-        """What the sandbox has to say."""
-        return self.path / "sandbox.log"
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.database = path / "state.db"  # and two files of SQLite's beside it
+        self.signing_key = path / "signing-key.pem"
+        self.authority = path / "ca.pem"  # with the server's certificate and key beside it
+        self.operator = path / "operator.json"  # the operator's secret
+        self.runtime = path / "runtime.json"  # where the running sandbox listens, or the last one did
+        self.client = path / "client.json"  # what a client needs to sign in, as long as the sandbox runs
+        self.issued_tokens = path / "issued-tokens"  # a line each, if whoever has the sandbox alone made this file
+        self.lock = path / "sandbox.lock"  # held by the running sandbox
+        self.log = path / "sandbox.log"
+        self.machines = path / "machines"  # a folder for the inside of each machine
+        self.azure_cli = path / "azure-cli"  # a folder of settings for each user of the Azure CLI
 
     def make(self) -> None:
         """Make the folder, for its owner only.
 
         Raises:
-            StateError: It cannot be made or written, others may look into it and that cannot be changed, or it or
-                something in it belongs to another user, who may have put it there to be trusted.
+            StateError: It cannot be made or written, others may look into it and that cannot be changed, or something
+                in it is not as the sandbox left it.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self.check_owner()
+            self.check()
             if sys.platform != "win32":
                 self.path.chmod(0o700)
         except OSError as error:
@@ -90,11 +60,12 @@ class StateDirectory:
         if not os.access(self.path, os.W_OK | os.X_OK):
             raise StateError(self._unusable("it is read-only"))
 
-    def check_owner(self) -> None:
-        """Check that the folder, if there is one, and all that is in it are this user's own.
+    def check(self) -> None:
+        """Check that the folder, if there is one, and all that is in it can be trusted and used.
 
         Raises:
-            StateError: Something belongs to another user, who may have put it there to be trusted.
+            StateError: Something belongs to another user, who may have put it there to be trusted; or it is not a file,
+                or folder, where the sandbox has one, or cannot be read and written.
             OSError: The folder cannot be read.
         """
         if not self.path.is_dir():
@@ -103,6 +74,14 @@ class StateDirectory:
             with contextlib.suppress(FileNotFoundError):  # a running sandbox has just renamed it
                 if not is_own(path):
                     raise StateError(self._unusable(f"{path} belongs to another user"))
+        for folder in (self.machines, self.azure_cli):
+            if folder.exists() and not folder.is_dir():
+                raise StateError(f"{folder} is not a folder, as it has to be. Move it away, or delete it.")
+        for file in (*self.path.glob("*.pem"), *self.path.glob("*.json"), self.issued_tokens, self.lock, self.log):
+            if file.exists() and not file.is_file():
+                raise StateError(f"{file} is not a file, as it has to be. Move it away, or delete it.")
+            if file.exists() and not os.access(file, os.R_OK | os.W_OK):
+                raise StateError(f"{file} cannot be read and written. Let its owner do so: chmod u+rw '{file}'")
 
     def forget_state(self) -> None:
         """Delete the database, the machines' folders and the signing key; certificates, secret and ports stay.
@@ -119,13 +98,13 @@ class StateDirectory:
     def _unusable(self, why: str) -> str:
         return (
             f"The sandbox's state directory {self.path} cannot be used: {why}. "
-            "Name another with --data or the environment variable AZURE_SANDBOX_DIR."
+            f"Name another with --data or the environment variable {VARIABLE}."
         )
 
 
 def state_directory(given: str | None) -> StateDirectory:
     """Return the directory that ``--data``, the environment or, failing both, the platform's custom names."""
-    chosen = given or os.environ.get("AZURE_SANDBOX_DIR")
+    chosen = given or os.environ.get(VARIABLE)
     return StateDirectory(Path(chosen).expanduser().absolute() if chosen else user_state_path(_NAME))
 
 
@@ -186,6 +165,7 @@ def _makes_sense(runtime: Runtime) -> bool:
     return (
         all(isinstance(getattr(runtime, name), kind) for name, kind in kinds.items())
         and all(isinstance(getattr(runtime.settings, name), kind) for name, kind in setting_kinds.items())
+        and runtime.settings.timing in TIMINGS
         and (runtime.pid == 0 or runtime.pid > 1)  # 1 is the system's
         and all(isinstance(port, int) and 0 <= port < 2**16 for port in ports)
     )

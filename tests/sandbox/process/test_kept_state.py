@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -17,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.cli import main
 from sandbox.process import background
 from sandbox.process.log_file import LogFile
 from sandbox.seeding import ensure_operator_secret
@@ -38,7 +40,7 @@ def state(tmp_path: Path) -> StateDirectory:
 def run(state: StateDirectory) -> Iterator[Run]:
     def command(*words: str) -> subprocess.CompletedProcess[str]:
         line = [sys.executable, "-m", "sandbox", "--data", str(state.path), *words]
-        return subprocess.run(line, capture_output=True, text=True, timeout=60)
+        return subprocess.run(line, capture_output=True, text=True, timeout=300)
 
     yield command
     command("stop")
@@ -152,6 +154,87 @@ def test_a_state_that_comes_up_empty_is_said(run: Run, state: StateDirectory) ->
     assert "was empty" not in run("start").stdout
 
 
+FILES = [
+    "operator.json",
+    "runtime.json",
+    "client.json",
+    "issued-tokens",
+    "sandbox.lock",
+    "sandbox.log",
+    "signing-key.pem",
+    "ca.pem",
+    "server.pem",
+    "server-key.pem",
+]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_folder_in_the_place_of_a_file_is_said_in_one_sentence(state: StateDirectory, name: str) -> None:
+    (state.path / name).mkdir(parents=True)
+    with pytest.raises(StateError, match=f"{re.escape(str(state.path / name))} is not a file.* Move it away"):
+        state.make()
+
+
+@pytest.mark.parametrize("name", ["machines", "azure-cli"])
+def test_a_file_in_the_place_of_a_folder_is_said_in_one_sentence(state: StateDirectory, name: str) -> None:
+    state.make()
+    (state.path / name).write_bytes(b"")
+    with pytest.raises(StateError, match=f"{re.escape(str(state.path / name))} is not a folder.* Move it away"):
+        state.make()
+
+
+@posix_only
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.mkdir()], ids=["pipe", "folder"])
+@pytest.mark.parametrize("command", ["start", "status", "stop", "logs", "env"])
+def test_every_command_says_what_is_not_a_file(
+    state: StateDirectory, make: Callable[[Path], None], command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state.make()
+    make(state.runtime)
+    assert main(["--data", str(state.path), command]) == 1
+    assert f"{state.runtime} is not a file" in only_line(capsys.readouterr().err)
+
+
+@posix_only
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_cannot_be_read_is_said_in_one_sentence(
+    state: StateDirectory, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state.make()
+    (state.path / name).write_bytes(b"")
+    (state.path / name).chmod(0)
+    monkeypatch.setattr(os, "access", lambda path, mode: path.stat().st_mode & 0o600 == 0o600)  # root may everything
+    with pytest.raises(StateError, match=f"{re.escape(str(state.path / name))} cannot be read and written"):
+        state.make()
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[" * 100_000, '{"pid": 0, "port": 8443, "settings": {"timing": "soon"}}'])
+def test_settings_that_were_lost_are_said(run: Run, state: StateDirectory, damage: str) -> None:
+    state.make()
+    state.runtime.write_text(damage)
+    first, second = run("start"), run("start")
+    assert f"{state.runtime} was damaged" in first.stdout and first.returncode == 0
+    assert "was damaged" not in second.stdout
+
+
+@pytest.mark.parametrize(
+    "name", ["operator.json", "client.json", "signing-key.pem", "ca.pem", "server.pem", "server-key.pem", "state.db"]
+)
+@pytest.mark.parametrize("content", [b"", b"[" * 100_000, b"\xff\xfe"], ids=["empty", "nested", "not text"])
+def test_what_is_half_written_is_made_anew_or_said(
+    state: StateDirectory, keys: Path, name: str, content: bytes
+) -> None:
+    with running_sandbox(state.path, keys_from=keys):
+        pass
+    (state.path / name).write_bytes(content)
+    if name == "state.db" and content:
+        with pytest.raises(StateError, match="python -m sandbox reset"), running_sandbox(state.path):
+            pass
+        return
+    with running_sandbox(state.path) as sandbox:
+        assert sandbox.arm("GET", sandbox.seed_data.subscription, version="2022-12-01").status_code == 200
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -162,6 +245,7 @@ def test_a_state_that_comes_up_empty_is_said(run: Run, state: StateDirectory) ->
         '{"pid": 1, "port": 8443, "settings": {}, "metadata": {}}',
         '{"pid": 5, "port": 84430, "settings": {}, "metadata": {}}',
         '{"pid": 5, "port": 8443, "settings": {"seed": "x"}, "metadata": {}}',
+        '{"pid": 5, "port": 8443, "settings": {"timing": "soon"}, "metadata": {}}',
         '{"pid": 5, "port": 8443, "settings": {}, "metadata": {"vm": "x"}}',
         '{"pid": 5, "port": 8443, "settings": {}, "metadata": [1]}',
         "[" * 100_000,
@@ -285,7 +369,7 @@ def test_a_disk_without_room_is_said_in_one_sentence(run: Run, state: StateDirec
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     said = only_line(limited.stderr)
     assert limited.returncode == 1 and str(state.path) in said and "ake room" in said
@@ -328,3 +412,21 @@ def test_nobody_is_locked_out_when_the_clock_is_set_back(tmp_path: Path, keys: P
             time.sleep(0.05)
         assert sandbox.arm("GET", path, token=token, version="2022-12-01").status_code == 200
         assert sandbox.arm("GET", path, version="2022-12-01").status_code == 200
+
+
+@pytest.mark.parametrize("audience", ["https://management.azure.com", "https://graph.microsoft.com"])
+def test_nobody_is_locked_out_when_the_clock_is_set_back_across_a_restart(
+    tmp_path: Path, keys: Path, audience: str
+) -> None:
+    with running_sandbox(tmp_path / "state", keys_from=keys) as sandbox:
+        sandbox.clock.advance(86_400)
+        for _ in range(200):  # within a tick
+            if sandbox.on_loop(lambda: not sandbox.cloud.is_time_to_note()):
+                break
+            time.sleep(0.05)
+        token = sandbox.credential().get_token(f"{audience}/.default").token
+    for _ in range(2):
+        with running_sandbox(tmp_path / "state") as sandbox:
+            path = "/v1.0/servicePrincipals" if "graph" in audience else f"{sandbox.seed_data.subscription}/locations"
+            answer = sandbox.arm("GET", path, token=token, version="2022-12-01")
+            assert answer.status_code == 200, answer.text
