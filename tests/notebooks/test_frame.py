@@ -112,7 +112,8 @@ def test_each_solution_is_folded_and_checked(each: Book) -> None:
     for cell in solutions:
         assert cell.is_code and cell.metadata["jupyter"] == {"source_hidden": True}
         check = each.cells[each.cells.index(cell) + 2]
-        assert "assert" in check.source and check.id.startswith("exercise-check")
+        assert re.search(r"^check_\w+\(globals\(\)\)$", check.source, re.MULTILINE)
+        assert check.id.startswith("exercise-check")
 
 
 def test_expected_refusals_are_caught_and_asserted(each: Book) -> None:
