@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -9,22 +10,23 @@ from typing import Any
 
 import requests
 from azure.core.credentials import TokenCredential
-from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import ClientSecretCredential
 from requests.adapters import HTTPAdapter
 
 from helpers.errors import TutorialError, explain
 from helpers.names import check_names
 from helpers.settings import points_to_sandbox, sandbox_settings
-from helpers.sign_in import azure_credential, check_sign_in
-from helpers.subscriptions import choose_subscription
+from helpers.sign_in import SCOPE, SignedIn, Way, azure_credential, check_sign_in, who_has
+from helpers.subscriptions import active_in_az, choose_subscription
 from helpers.tables import Shown, Table, show
 from helpers.transport import (
+    CONNECT_LIMIT,
     ENTRA,
     METADATA_SERVICE,
     RESOURCE_MANAGER,
     FixedAddressAdapter,
     check_machine,
+    check_reachable,
     metadata_adapters,
     remove_other_sources,
     sdk_transport,
@@ -53,6 +55,11 @@ class Connection(Shown):
     subscription: Mapping[str, Any] = field(default_factory=dict)
     _adapters: Mapping[str, HTTPAdapter] = field(default_factory=dict)
 
+    @cached_property
+    def signed_in(self) -> SignedIn:
+        """Who is signed in."""
+        return who_has(self.credential.get_token(SCOPE).token)
+
     @property
     def subscription_id(self) -> str:
         """The subscription's GUID."""
@@ -68,7 +75,8 @@ class Connection(Shown):
 
         ``ComputeManagementClient(connection.credential, connection.subscription_id, **connection.client_options)``
         """
-        return {"transport": sdk_transport(self.session()), "polling_interval": _POLLING_INTERVALS[self.target]}
+        pauses = {"polling_interval": _POLLING_INTERVALS[self.target], "retry_connect": 0}
+        return {"transport": sdk_transport(self.session()), **pauses}
 
     def on_vm(self, vm_id: str) -> requests.Session:
         """Return a session as the machine has it: ``http://169.254.169.254`` is that machine's metadata service.
@@ -91,24 +99,16 @@ class Connection(Shown):
         """Send one request to Resource Manager as the one who signed in; refusals are answers too.
 
         Raises:
-            TutorialError: Nobody is signed in.
+            SignInError: Nobody is signed in.
         """
-        try:
-            token = self.credential.get_token(f"{RESOURCE_MANAGER}/.default").token
-        except TutorialError:
-            raise
-        except ClientAuthenticationError as error:
-            raise TutorialError(
-                "Signing in to Azure did not work. In a terminal, 'az login' signs in (with --use-device-code "
-                f"where no browser can open); then run this cell again. {explain(error)}"
-            ) from error
+        token = self.credential.get_token(SCOPE).token
         return self.session().request(
             method,
             f"{RESOURCE_MANAGER}{path}",
             params={"api-version": api_version} if api_version else None,
             headers={"Authorization": f"Bearer {token}"},
             json=body,
-            timeout=_ANSWER_LIMIT,
+            timeout=(CONNECT_LIMIT, _ANSWER_LIMIT),
         )
 
     def _metadata_adapters(self, vm_id: str) -> Mapping[str, HTTPAdapter]:
@@ -121,22 +121,25 @@ class Connection(Shown):
         return metadata_adapters(answer.json()["properties"]["endpoint"], stopped)
 
     def _table(self) -> Table:
-        found = self.subscription
-        where = {"Connected to": _TARGETS[self.target], "Subscription": found["displayName"]}
-        return show({**where, "Subscription id": self.subscription_id, "Tenant id": found["tenantId"]})
+        found, who = self.subscription, self.signed_in
+        where = {"Connected to": _TARGETS[self.target], "Signed in as": f"{who.name} ({who.kind})"}
+        ids = {"Subscription id": self.subscription_id, "Tenant id": found["tenantId"]}
+        return show({**where, "Subscription": found["displayName"], **ids})
 
 
 def connect(
-    target: str = "sandbox", subscription_id: str = "", *, sign_in: str = "auto", reach_vm: str = "here"
+    target: str = "sandbox", subscription_id: str = "", *, sign_in: Way = "auto", reach_vm: str = "here"
 ) -> Connection:
     """Sign in and choose the subscription.
 
     Args:
         target: ``"sandbox"``: the one that the environment points to, else one on this computer, started if need
             be. ``"azure"``: the public cloud.
-        subscription_id: Its GUID. Empty: the sandbox's, or the only one that the sign-in sees.
-        sign_in: How to sign in to Azure. ``"auto"``: with whatever sign-in ``DefaultAzureCredential`` finds, except
-            that of a machine the kernel may run on. The sandbox has one of its own.
+        subscription_id: Its GUID. Empty: the one that ``AZURE_SUBSCRIPTION_ID`` names, or that the Azure CLI works
+            in, or the only one that is enabled; in the sandbox its own.
+        sign_in: How to sign in to Azure: by name, or a function that returns a credential. ``"auto"``: a pipeline's
+            workload identity federation, or what ``DefaultAzureCredential`` finds but for the managed identity of the
+            machine that the kernel may run on. The sandbox has a sign-in of its own.
         reach_vm: ``"here"`` if this kernel runs on the machine, or ``"run-command"``. Any kernel on this computer
             reaches the machines of the sandbox.
 
@@ -170,13 +173,15 @@ def _connect_to_sandbox(subscription_id: str) -> Connection:
     )
 
 
-def _connect_to_azure(subscription_id: str, sign_in: str) -> Connection:
+def _connect_to_azure(subscription_id: str, sign_in: Way) -> Connection:
     if points_to_sandbox():
         raise TutorialError(
             "target is 'azure', but the environment points to a sandbox. Take what 'python -m sandbox env' set out "
             "of the environment, beginning with AZURE_RESOURCE_MANAGER_ENDPOINT, and restart the kernel."
         )
-    credential = azure_credential(sign_in)
+    wanted = subscription_id or os.environ.get("AZURE_SUBSCRIPTION_ID", "")
     adapters = {RESOURCE_MANAGER: HTTPAdapter()}  # one, so that all sessions share its connections
-    connection = Connection("azure", credential, _adapters=adapters)
-    return replace(connection, subscription=choose_subscription(connection.arm, subscription_id))
+    connection = Connection("azure", azure_credential(sign_in), _adapters=adapters)
+    check_reachable(connection.session(), RESOURCE_MANAGER)
+    preferred = "" if wanted else active_in_az(connection.signed_in.tenant_id)
+    return replace(connection, subscription=choose_subscription(connection.arm, wanted, preferred))

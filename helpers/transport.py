@@ -19,6 +19,7 @@ METADATA_SERVICE = "http://169.254.169.254"
 RESOURCE_MANAGER = "https://management.azure.com"
 ENTRA = "https://login.microsoftonline.com"
 
+CONNECT_LIMIT = 5  # seconds, for reaching a server or a proxy
 _METADATA_LIMIT = 2  # seconds; on a machine the service answers within milliseconds
 _METADATA_VARIABLE = "AZURE_POD_IDENTITY_AUTHORITY_HOST"
 # With one of these, azure-identity asks something else than the metadata service for a managed identity's token.
@@ -89,7 +90,24 @@ def sdk_transport(session: requests.Session) -> RequestsTransport:
     Clients that have it share connections: most of the time that a short request to Azure takes is TLS. Closing a
     client leaves the connections open for the others.
     """
-    return RequestsTransport(session=session, session_owner=False)
+    return RequestsTransport(session=session, session_owner=False, connection_timeout=CONNECT_LIMIT)
+
+
+def check_reachable(session: requests.Session, address: str) -> None:
+    """Check that a server can be reached, whatever it answers: signing in would try for a minute.
+
+    Raises:
+        TutorialError: It cannot.
+    """
+    try:
+        session.get(f"{address}/subscriptions", params={"api-version": "2022-12-01"}, timeout=CONNECT_LIMIT)
+    except (requests.ConnectionError, requests.Timeout) as error:
+        proxy = requests.utils.get_environ_proxies(address).get(urlsplit(address).scheme)
+        through = f" through the proxy {urlsplit(proxy).hostname}" if proxy else ""
+        raise TutorialError(
+            f"{address} cannot be reached{through}, or not within {CONNECT_LIMIT} seconds. Check the network and the "
+            "proxy (HTTPS_PROXY, or the system's settings), then run this cell again."
+        ) from error
 
 
 def metadata_adapters(address: str, stopped: str = "") -> dict[str, HTTPAdapter]:

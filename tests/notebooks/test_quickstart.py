@@ -34,9 +34,7 @@ COMMANDS = (
         "configure-python-packages",
         '"azure-mgmt-msi"',
     ),
-    Step(
-        "Connect-AzAccount", "00_prerequisites", "sign-in-connect", "connect(target, subscription_id, sign_in=sign_in"
-    ),
+    Step("Connect-AzAccount", "00_prerequisites", "sign-in-connect", "connect(target, subscription_id, sign_in="),
     Step(
         "New-AzUserAssignedIdentity",
         "01_create_identity",
