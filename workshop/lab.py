@@ -11,8 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from workshop.errors import WorkshopError
-from workshop.notebooks.learner_copies import make_copy, set_aside
-from workshop.notebooks.series import find_series
+from workshop.notebooks.learner_copies import HOME, LAYOUTS, make_copy, set_aside
 from workshop.sandbox import DIRECTORY, start_users_sandbox, users_directory
 
 _ON_CTRL_C = -signal.SIGINT
@@ -52,16 +51,14 @@ def lab(folder: Path, port: int | None, arguments: Sequence[str]) -> int:
         JupyterLab's exit status.
 
     Raises:
-        UsageError: There are no notebooks in the folder.
         SandboxError: The sandbox does not start.
         WorkshopError: JupyterLab cannot be started.
     """
-    first = find_series(folder)[0]
     print(start_users_sandbox(), flush=True)
     if _is_root() and _AS_ROOT not in arguments:
         print(f"You are root, as containers often have it: JupyterLab is started with {_AS_ROOT}.", flush=True)
         arguments = [_AS_ROOT, *arguments]
-    command = lab_command(first.path, port, arguments)
+    command = lab_command(folder / HOME, port, arguments)
     with _left_to_the_child(signal.SIGINT):
         try:
             status = subprocess.run(command, env=_environment(), check=False).returncode
@@ -80,6 +77,7 @@ def lab_command(notebook: Path, port: int | None, arguments: Sequence[str]) -> l
         *(sys.executable, "-m", "jupyterlab"),
         f"--ServerApp.root_dir={notebook.parent.absolute()}",
         f"--LabApp.default_url=/lab/tree/{notebook.name}",
+        f"--LabApp.workspaces_dir={notebook.parent.absolute() / LAYOUTS}",
         "--ServerApp.answer_yes=True",
         "--ServerApp.jpserver_extensions={'workshop.server_extension': True}",
         *([f"--ServerApp.port={port}"] if port is not None else []),

@@ -22,7 +22,7 @@ def each(request: pytest.FixtureRequest) -> Book:
 
 
 def test_the_folder_has_these_notebooks_and_no_others() -> None:
-    assert sorted(path.stem for path in FOLDER.glob("*.ipynb")) == list(NAMES)
+    assert sorted(path.stem for path in FOLDER.glob("*.ipynb")) == [*NAMES, "index"]
 
 
 def test_begins_with_a_title_that_has_a_verb(each: Book) -> None:

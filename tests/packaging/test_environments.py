@@ -136,8 +136,8 @@ def test_binder_makes_a_copy_and_starts_the_sandbox_before_the_command(tmp_path:
             check=False,
         )
         assert seen.returncode == 0, seen.stderr
-        assert (tmp_path / "copy" / "00_prerequisites.ipynb").is_file()
-        opens = f"--LabApp.default_url=/lab/tree/{tmp_path / 'copy'}/00_prerequisites.ipynb"
+        assert (tmp_path / "copy" / "index.ipynb").is_file()
+        opens = f"--LabApp.default_url=/lab/tree/{tmp_path / 'copy'}/index.ipynb"
         assert (opens in seen.stdout) == (command == "jupyter-lab")
     finally:
         subprocess.run([sys.executable, "-m", "sandbox", "stop"], env=environment, capture_output=True, check=True)

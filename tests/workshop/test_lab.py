@@ -18,9 +18,9 @@ from workshop.sandbox import sandbox_command
 
 
 def test_the_command_line() -> None:
-    words = lab_command(Path("/my/course/00_prerequisites.ipynb"), 9999, ["--no-browser"])
+    words = lab_command(Path("/my/course/index.ipynb"), 9999, ["--no-browser"])
     assert "--ServerApp.port=9999" in words
-    assert "--LabApp.default_url=/lab/tree/00_prerequisites.ipynb" in words
+    assert "--LabApp.default_url=/lab/tree/index.ipynb" in words
     assert f"--ServerApp.root_dir={Path('/my/course').absolute()}" in words
     assert words[-1] == "--no-browser"
     assert "--ServerApp.jpserver_extensions={'workshop.server_extension': True}" in words
@@ -63,12 +63,12 @@ def test_jupyterlab_opens_the_copy_and_the_sandbox_stays(tmp_path: Path) -> None
         sign_in = {"Authorization": f"token {token}"}
         wait_for(f"{server}/api/status", sign_in)
         start = requests.get(server, headers=sign_in, timeout=30)
-        assert start.url.endswith("/lab/tree/00_prerequisites.ipynb")
+        assert start.url.endswith("/lab/tree/index.ipynb")
         page = requests.get(start.url, headers=sign_in, timeout=30)
         assert '"@jupyterlab/apputils-extension:announcements"' in page.text.partition("disabledExtensions")[2][:200]
-        notebook = requests.get(f"{server}/api/contents/00_prerequisites.ipynb?content=0", headers=sign_in, timeout=30)
+        notebook = requests.get(f"{server}/api/contents/index.ipynb?content=0", headers=sign_in, timeout=30)
         assert notebook.json()["type"] == "notebook"
-        assert (tmp_path / "mine" / "00_prerequisites.ipynb").is_file()
+        assert (tmp_path / "mine" / "index.ipynb").is_file()
         (server_process,) = psutil.Process(lab.pid).children()
         changed = {name for name, value in server_process.environ().items() if os.environ.get(name) != value}
         assert changed <= {"AZURE_SANDBOX_DIR", "JUPYTER_CONFIG_DIR", "LC_CTYPE"}

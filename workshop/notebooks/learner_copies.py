@@ -6,6 +6,7 @@ What is in a copy is never overwritten: only what it lacks is added.
 from __future__ import annotations
 
 import ast
+import json
 import os
 import shutil
 from collections.abc import Mapping
@@ -21,12 +22,18 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 HOME = "index.ipynb"  # where a copy is opened
+LAYOUTS = Path(".jupyter", "lab", "workspaces")  # in a copy: where JupyterLab looks if the copy is the user's home
 _PICTURES = "images"
 _PARAMETERS = "parameters"
 _SOLUTION = "solution"
 _LEARNER = "learner: bool = True  # checks answer with a hint; with False they fail"
 _WARM_KERNEL = "python3-warm"
 _ELSEWHERE = "Name another folder with --folder."
+_LEFT = ("filebrowser", "running-sessions", "@jupyterlab/toc:plugin")
+_LAYOUT: dict[str, Any] = {  # JupyterLab's at the first start: the table of contents beside the notebook
+    "metadata": {"id": "default"},
+    "data": {"layout-restorer:data": {"left": {"visible": True, "current": _LEFT[-1], "widgets": [*_LEFT]}}},
+}
 
 
 def make_copy(folder: Path) -> list[Path]:
@@ -57,6 +64,7 @@ def copy_notebooks(folder: Path, parameters: Mapping[str, str]) -> list[Path]:
     series = [notebook.path for notebook in find_series()]
     make_private_folder(folder)
     _copy_pictures(folder)
+    _lay_out(folder / LAYOUTS)
     missing = [path for path in _with_home(series) if not (folder / path.name).exists()]
     for path in missing:
         write_whole(folder / path.name, learners_copy(path, parameters))
@@ -73,6 +81,15 @@ def _copy_pictures(folder: Path) -> None:
     for picture in (NOTEBOOKS / _PICTURES).iterdir():
         if not (folder / _PICTURES / picture.name).exists():
             shutil.copyfile(picture, folder / _PICTURES / picture.name)
+
+
+def _lay_out(folder: Path) -> None:
+    from jupyterlab_server.workspaces_handler import WorkspacesManager
+
+    layouts = WorkspacesManager(str(folder))
+    folder.mkdir(parents=True, exist_ok=True)
+    if not layouts.list_workspaces():
+        layouts.save("default", json.dumps(_LAYOUT))
 
 
 def set_aside(folder: Path) -> Path | None:

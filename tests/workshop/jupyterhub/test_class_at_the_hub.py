@@ -100,7 +100,7 @@ async def spend(day: Day) -> None:
     try:
         assert set(await all_of(people, Visitor.sign_in, len(people))) == {"/hub/spawn"}
         addresses = await all_of(people, Visitor.start_server, len(people))
-        assert all("/lab/tree/00_prerequisites.ipynb" in address for address in addresses)
+        assert all("/lab/tree/index.ipynb" in address for address in addresses)
         await the_trainer_sees_all(day)
         await everybody_has_their_own(day, people)
         await all_of(people, run_course, AT_ONCE)

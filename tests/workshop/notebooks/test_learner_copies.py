@@ -15,12 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ipykernel.ipkernel import IPythonKernel
 from jupyter_client.kernelspec import KernelSpecManager
+from jupyterlab_server.workspaces_handler import WorkspacesManager
 
 from tests.workshop.classroom.lesson import class_of, learner
 from workshop.classroom.folder import parameters_of
 from workshop.errors import UsageError
 from workshop.files import read_notebook
-from workshop.notebooks.learner_copies import learners_copy, make_copy, set_aside, with_values
+from workshop.notebooks.learner_copies import HOME, LAYOUTS, learners_copy, make_copy, set_aside, with_values
 from workshop.notebooks.series import find_series
 
 SOURCE = 'target: str = "sandbox"  # where – "sandbox", "azure"\nname: str = "ID1"  # its name\nrole: str = "Reader"\n'
@@ -93,8 +94,8 @@ def test_checks_are_told_that_a_learner_is_at_work(course: Path) -> None:
 
 def test_all_links_and_pictures_lead_to_something_in_the_copy(course: Path) -> None:
     links = 0
-    for notebook in find_series(course):
-        text = "\n".join(cell.source for cell in read_notebook(notebook.path).cells if cell.cell_type == "markdown")
+    for path in course.glob("*.ipynb"):
+        text = "\n".join(cell.source for cell in read_notebook(path).cells if cell.cell_type == "markdown")
         for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
             links += 1
             assert target.startswith("https://") or (course / target).is_file(), target
@@ -104,8 +105,8 @@ def test_all_links_and_pictures_lead_to_something_in_the_copy(course: Path) -> N
 def test_jupyterlab_finds_what_it_would_write_itself(course: Path) -> None:
     """It would else show each notebook as changed as soon as the kernel has answered."""
     specs = KernelSpecManager()
-    for notebook in find_series(course):
-        node = nbformat.reads(notebook.path.read_text("utf-8"), as_version=4)
+    for path in course.glob("*.ipynb"):
+        node = nbformat.reads(path.read_text("utf-8"), as_version=4)
         spec = specs.get_kernel_spec(node.metadata.kernelspec.name)
         assert node.metadata.kernelspec == {
             "name": "python3-warm",
@@ -115,6 +116,24 @@ def test_jupyterlab_finds_what_it_would_write_itself(course: Path) -> None:
         assert node.metadata.language_info == IPythonKernel.language_info
         assert (node.nbformat, node.nbformat_minor) == (4, 5)
         assert all(cell.id for cell in node.cells)
+
+
+def test_its_home_and_the_table_of_contents_beside_it_are_what_opens_first(course: Path) -> None:
+    home = read_notebook(course / HOME)
+    assert [notebook.path.name for notebook in find_series(course)] == re.findall(
+        r"^\| \d\d \| \[[^]]+\]\((\d\d_\w+\.ipynb)\)", home.cells[1].source, re.MULTILINE
+    )
+    (layout,) = WorkspacesManager(str(course / LAYOUTS)).list_workspaces()
+    assert layout["data"]["layout-restorer:data"]["left"]["current"] == "@jupyterlab/toc:plugin"
+
+
+def test_the_layout_that_the_learner_has_made_stays(tmp_path: Path) -> None:
+    make_copy(tmp_path / "copy")
+    layouts = WorkspacesManager(str(tmp_path / "copy" / LAYOUTS))
+    layouts.save("default", '{"data": {}, "metadata": {"id": "default"}}')
+    make_copy(tmp_path / "copy")
+    (layout,) = layouts.list_workspaces()
+    assert layout["data"] == {}
 
 
 def test_what_is_there_stays_and_what_is_missing_is_added(tmp_path: Path) -> None:
