@@ -127,6 +127,16 @@ class RoleAssignments:
         ).fetchone()
         return None if row is None else RoleAssignment(json.loads(row[0]))
 
+    def count_under(self, scope: str) -> int:
+        """Return how many assignments there are at ``scope`` and below it."""
+        key = canonical(scope)
+        row = self._connection.execute(
+            "SELECT count(*) FROM role_assignments WHERE (scope = ? OR (scope > ? AND scope < ?))"
+            " AND effective_until IS NULL",
+            (key, f"{key}/", f"{key}0"),
+        ).fetchone()
+        return int(row[0])
+
     def uses_role(self, role_id: str) -> bool:
         """Return whether any assignment is of this role."""
         row = self._connection.execute(

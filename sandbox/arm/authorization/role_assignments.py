@@ -22,6 +22,7 @@ from sandbox.state.assignments import RoleAssignment
 _COLLECTION = f"{{scope}}/providers/{ROLE_ASSIGNMENT}"
 _ASSIGNMENT = _COLLECTION + "/{name}"
 _SERVICE_PRINCIPAL = "ServicePrincipal"
+_MOST = 4000  # in a subscription
 _PRINCIPAL_TYPES = ("User", "Group", _SERVICE_PRINCIPAL, "ForeignGroup", "Device")
 _FILTER = re.compile(  # ``atScope()`` goes together with assignedTo, and not with principalId
     r"""(?: (?P<at_scope>atScope\(\)) (?: \s+ and \s+ (?=assignedTo) | $ ) )?
@@ -65,6 +66,7 @@ def put_assignment(call: Call) -> Answer:
     role_id = role_guid(properties["roleDefinitionId"])
     if call.cloud.assignments.find_same(call["scope"], properties["principalId"], role_id):
         raise errors.conflict("RoleAssignmentExists", "The role assignment already exists.")
+    _check_number(call)
     now = call.cloud.clock.now()
     properties |= {"createdOn": timestamp(now), "updatedOn": timestamp(now)}
     prefix = "" if properties["scope"] == "/" else properties["scope"]
@@ -132,7 +134,7 @@ def _read_properties(call: Call) -> dict[str, Any]:
         "updatedOn": None,
         "createdBy": None,
         "updatedBy": call.caller.object_id,
-        "delegatedManagedIdentityResourceId": given.text("delegatedManagedIdentityResourceId"),
+        "delegatedManagedIdentityResourceId": _delegated_resource(call, given, principal_id),
         "description": given.text("description"),
     }
 
@@ -169,6 +171,24 @@ def _principal_type(call: Call, given: Fields, principal_id: str) -> str:
             "Group.  See https://aka.ms/docs-principaltype",
         )
     return kind or _SERVICE_PRINCIPAL
+
+
+def _check_number(call: Call) -> None:
+    subscription = call.cloud.seed_data.subscription
+    if scopes.contains(subscription, call["scope"]) and call.cloud.assignments.count_under(subscription) >= _MOST:
+        raise errors.AzureError(400, "RoleAssignmentLimitExceeded", "No more role assignments can be created.")
+
+
+def _delegated_resource(call: Call, given: Fields, principal_id: str) -> str | None:
+    """Return the id of the resource whose managed identity the principal is, if the request names it."""
+    resource_id = given.text("delegatedManagedIdentityResourceId")
+    principal = call.cloud.directory.by_object_id(principal_id)
+    owner = principal.resource_id if principal else None
+    if resource_id is not None and (owner is None or scopes.canonical(resource_id) != scopes.canonical(owner)):
+        raise errors.invalid_parameter(
+            f"The principal '{principal_id}' is not the managed identity of the resource '{resource_id}'."
+        )
+    return resource_id
 
 
 def _check_scope_exists(call: Call) -> None:

@@ -9,7 +9,11 @@ from azure.core.exceptions import HttpResponseError
 from azure.mgmt.authorization import AuthorizationManagementClient
 from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters
 
+from rbac.roles import OWNER
+from sandbox.core.http import Answer
+from sandbox.state.assignments import RoleAssignment
 from sandbox.state.state_directory import Settings
+from tests.support.desk import Desk, code, message
 from tests.support.sandbox import RunningSandbox, running_sandbox
 
 READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
@@ -43,6 +47,53 @@ def test_a_grant_opens_just_its_scope_and_taking_it_away_closes_it(sandbox: Runn
     assert gone.status_code == 200 and gone.json()["name"] == NAME
     assert read(sandbox, token) == 403
     assert sandbox.arm("DELETE", grant_path(sandbox)).status_code == 204
+
+
+def test_a_subscription_holds_4000_assignments(desk: Desk) -> None:
+    """One of them is the owner's; those above the subscription do not count."""
+
+    def fill() -> None:
+        for number in range(3_998):
+            name, scope = uuid.UUID(int=number), desk.group if number % 2 else desk.subscription
+            body = {
+                "id": f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}",
+                "properties": {"scope": scope, "principalId": str(name), "roleDefinitionId": READER},
+            }
+            desk.cloud.assignments.put(RoleAssignment(body), desk.clock.now())
+
+    def ask(scope: str, number: int) -> Answer:
+        definition = f"{desk.subscription}/providers/Microsoft.Authorization/roleDefinitions/{READER}"
+        given = {"roleDefinitionId": definition, "principalId": str(uuid.uuid4()), "principalType": "ServicePrincipal"}
+        path = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{uuid.UUID(int=10_000 + number)}"
+        return desk.ask("PUT", path, {"properties": given}, version="2022-04-01")
+
+    desk.do(fill)
+    desk.grant(desk.owner, OWNER, "/")
+    assert ask(desk.group, 1).status == 201
+    for scope in (desk.group, desk.subscription):
+        refused = ask(scope, 2)
+        assert (refused.status, code(refused)) == (400, "RoleAssignmentLimitExceeded")
+        assert message(refused) == "No more role assignments can be created."
+    assert ask("", 3).status == 201
+    first = f"{desk.subscription}/providers/Microsoft.Authorization/roleAssignments/{uuid.UUID(int=0)}"
+    assert desk.ask("DELETE", first, version="2022-04-01").status == 200
+    assert ask(desk.subscription, 2).status == 201
+
+
+def test_a_delegated_resource_has_the_principal_as_its_identity(sandbox: RunningSandbox) -> None:
+    group = sandbox.seed_data.group("myResourceGroupVM")
+    path = f"{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
+    ids = [
+        sandbox.arm("PUT", f"{path}/{name}", {"location": "eastus"}, version="2024-11-30").json()
+        for name in ["aaa", "bbb"]
+    ]
+    principal = ids[0]["properties"]["principalId"]
+    for wrong in (ids[1]["id"], f"{path}/nowhere", "x"):
+        refused = grant(sandbox, principal, delegatedManagedIdentityResourceId=wrong)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (400, "InvalidParameter")
+    made = grant(sandbox, principal, delegatedManagedIdentityResourceId=ids[0]["id"])
+    assert made.status_code == 201
+    assert made.json()["properties"]["delegatedManagedIdentityResourceId"] == ids[0]["id"]
 
 
 def grant_path(sandbox: RunningSandbox) -> str:
