@@ -5,6 +5,7 @@ A provider writes its types down in a notation: by type, the names of its member
 - no mark: a text; ``=A|B``: one of these texts;
 - ``?``: a flag; ``#``: a whole number; ``#0-63``: one of these;
 - ``:Type``: an object; ``@type``: a reference, ``{"id": ...}``, to a resource of that type of the provider's;
+- ``^``: a reference that is the id alone, a text;
 - ``*``: a list of texts; after a type, of such objects or references;
 - ``~``: anything, kept as it is; ``!``: what only answers have, disregarded as Azure does; ``-``: what would need
   something that the sandbox does not have, refused unless it is empty.
@@ -23,7 +24,7 @@ from sandbox.core.errors import AzureError
 
 _LARGEST = 2**63 - 1
 
-Refer = Callable[[Fields, str], dict[str, Any]]
+Refer = Callable[[str | None, str, str], object]
 Unknown = Callable[[str, str, str], AzureError]
 
 
@@ -34,13 +35,14 @@ class Schema:
         self._types = {type_: dict(map(_member, members.split())) for type_, members in notation.items()}
         self._unknown = unknown
 
-    def read(self, given: Fields, type_: str, refer: Refer = lambda given, _: given.plain()) -> dict[str, Any]:
+    def read(self, given: Fields, type_: str, refer: Refer) -> dict[str, Any]:
         """Return an object with names and values as Azure writes them, and without what is null.
 
-        ``refer`` reads a reference to a resource of the type that it is called with.
+        ``refer`` is called with each reference, the type that it has to be of, and the path at which it stands.
 
         Raises:
-            AzureError: 400 for a member that its type does not have, at any depth, or one with a wrong value.
+            AzureError: 400 for a member that its type does not have, at any depth, or one with a wrong value; and as
+            ``refer`` does.
         """
         members, result = self._types[type_], {}
         for written in given.names():
@@ -59,8 +61,10 @@ class Schema:
         if mark in (":", "@"):
             of = rest.rstrip("*")
             items = given.objects(name) if is_list else [given.object(name)]
-            values = [refer(item, of) if mark == "@" else self.read(item, of, refer) for item in items]
+            values = [self._refer(item, of, refer) if mark == "@" else self.read(item, of, refer) for item in items]
             return values if is_list else values[0]
+        if mark == "^":
+            refer(given.text(name), "", f"{given.path}.{name}")
         if mark == "?":
             return given.flag(name)
         if mark == "#":
@@ -70,7 +74,12 @@ class Schema:
             return given.texts(name)
         if mark == "~":
             return without_nulls(given.value(name))
-        return given.text(name, rest.split("|") if rest else ())
+        return given.text(name, rest.split("|") if mark == "=" else ())
+
+    def _refer(self, given: Fields, type_: str, refer: Refer) -> dict[str, Any]:
+        reference = given.text("id")
+        refer(reference, type_, given.path)
+        return {"id": reference}
 
 
 def _undefined(member: str) -> AzureError:

@@ -178,6 +178,7 @@ def _machines(ask: Ask, subscription: str, group: str, version: str) -> None:
     for disk in ({}, {"osDisk": {"caching": "ReadOnly"}}, {"osDisk": {"createOption": None}}):
         properties = {"storageProfile": disk} if disk else {}
         ask("PUT", linux, {"location": "eastus", "properties": properties}, version=version, expect=200)
+        ask("PATCH", linux, {"properties": properties}, version=version, expect=200)
     ask("PUT", _machine(group, "bare"), {"location": "eastus"}, version=version, expect=400)
     for path in (windows, f"{windows}?$expand=instanceView", f"{windows}/instanceView"):
         ask("GET", path, version=version, expect=200)

@@ -186,7 +186,8 @@ TOLERATED = (
         _MACHINE_WRITES,
         "OBJECT_MISSING_REQUIRED_PROPERTY",
         r"\$\.properties\.storageProfile\.osDisk\.createOption",
-        "of a machine that is there, what a request leaves out stays as it was",
+        "Compute documents that PUT and PATCH alike leave what a request leaves out as it was:"
+        " learn.microsoft.com/previous-versions/azure/virtual-machines/put-calls-create-or-update",
     ),
 )
 

@@ -140,6 +140,16 @@ def apply_identity(call: Call, machine: Resource, request: IdentityRequest, *, r
     return new
 
 
+def check_encryption_identity(machine: Resource, given: dict[str, Any]) -> None:
+    """Refuse to encrypt disks as an identity that the machine does not have."""
+    wanted = given.get("securityProfile", {}).get("encryptionIdentity", {}).get("userAssignedIdentityResourceId")
+    has = machine.body.get("identity", {}).get("userAssignedIdentities", {})
+    if wanted is not None and canonical(wanted) not in map(canonical, has):
+        raise errors.invalid_parameter(
+            f"The encryption identity '{wanted}' is not one of the user-assigned identities of the virtual machine."
+        )
+
+
 def shown_when_new(body: dict[str, Any], new: list[str]) -> dict[str, Any]:
     """Return ``body`` as the answer that attaches the identities ``new`` has it: with nothing in their entries."""
     if not new:

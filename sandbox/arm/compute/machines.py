@@ -12,6 +12,7 @@ from sandbox.arm.compute import os_profile, properties, provider, schema
 from sandbox.arm.compute.identity_block import (
     IdentityRequest,
     apply_identity,
+    check_encryption_identity,
     forget_system_identity,
     read_identity,
     shown_when_new,
@@ -227,11 +228,11 @@ def _new(call: Call, location: str, asked: _Asked) -> Resource:
         raise errors.invalid_parameter(
             f"The entity name 'vmName' is invalid according to its validation rule: {_NAME_RULE}."
         )
+    properties.check_disks(asked.properties)
     machine = _machine(call.cloud, group_name(call), name, location, asked.properties)
     machine.body |= {member: asked.body[member] for member in _FIXED if member in asked.body}
-    disk = machine.properties["storageProfile"]["osDisk"]
-    if disk["createOption"] == "FromImage":
-        os_profile.check_credentials(asked.properties["osProfile"], disk["osType"])
+    os_type = machine.properties["storageProfile"]["osDisk"]["osType"]
+    os_profile.check_credentials(asked.properties["osProfile"], os_type)
     for interface in _interfaces(machine.properties):
         interfaces.check_attachable(call, interface["id"], machine)
     _connect(call.cloud, machine)
@@ -255,7 +256,7 @@ def _update(call: Call, machine: Resource, asked: _Asked) -> Answer:
     before = _interfaces(machine.properties)
     own = {name: machine.properties.pop(name) for name in ("provisioningState", "vmId", "timeCreated")}
     changed = properties.change(call.cloud.ids, machine.id, machine.properties, asked.properties)
-    machine.body["properties"] = _ordered({**own, "provisioningState": "Updating"}, changed)
+    machine.body["properties"] = _ordered(own, changed)
     if _ids(before) != _ids(_interfaces(changed)):
         _reconnect(call, machine, before)
     if asked.replace:
@@ -264,14 +265,23 @@ def _update(call: Call, machine: Resource, asked: _Asked) -> Answer:
 
 
 def _accept(call: Call, machine: Resource, asked: _Asked, what: str, status: int) -> Answer:
-    """Give a machine its tags and identities, keep it, and answer it with the link to follow what goes on."""
+    """Give a machine its tags and identities, keep it, and answer it with the link to follow what goes on.
+
+    As in Azure, nothing goes on after a PUT that changes nothing.
+    """
     if asked.tags is not None:
         machine.body["tags"] = asked.tags
     if "userData" in asked.properties:
         machine.internal["user_data"] = asked.properties["userData"]
     new = apply_identity(call, machine, asked.identity, replace=asked.replace) if asked.identity else []
+    check_encryption_identity(machine, asked.properties)
     machine.body = {name: machine.body[name] for name in _ORDER if name in machine.body}
+    goes_on = not asked.replace or machine != call.cloud.store.get(machine.id)
+    if goes_on and what == "vm.update":
+        machine.properties["provisioningState"] = "Updating"
     etag = provider.write(call, machine)
+    if not goes_on:
+        return Answer(status, machine.body, etag)
     links = provider.follow(call, machine, provider.begin(call, machine, what))
     del links["location"]
     body = shown_when_new(machine.body, new)

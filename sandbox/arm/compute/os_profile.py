@@ -49,7 +49,7 @@ def fill(given: dict[str, Any], name: str, os_type: str) -> dict[str, Any]:
         computerName=computer_name,
         adminUsername=username,
         **configuration,
-        secrets=given.get("secrets", []),
+        secrets=[],
         allowExtensionOperations=given.get("allowExtensionOperations", True),
         requireGuestProvisionSignal=given.get("requireGuestProvisionSignal", True),
     )

@@ -7,13 +7,14 @@ is: merge what is given, and fill.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from rbac.scopes import canonical
 from sandbox.arm.compute import os_profile
 from sandbox.arm.compute.images import Image, find_image
 from sandbox.arm.compute.provider import missing
-from sandbox.arm.compute.schema import completed
+from sandbox.arm.compute.schema import completed, refuse_reference
 from sandbox.core import errors
 from sandbox.core.ids import Ids
 
@@ -22,7 +23,6 @@ _INTERFACE_ID = re.compile(
     r"/subscriptions/[\w-]+/resourceGroups/[\w.()-]+/providers/Microsoft\.Network/networkInterfaces/[\w.-]+",
     re.IGNORECASE,
 )
-_IMAGE_IDS = ("id", "sharedGalleryImageId", "communityGalleryImageId")
 _KEPT = (
     "additionalCapabilities",
     "applicationProfile",
@@ -43,7 +43,6 @@ _FIXED = {
     ("storageProfile", "imageReference", "offer"): "imageReference",
     ("storageProfile", "imageReference", "sku"): "imageReference",
     ("storageProfile", "imageReference", "version"): "imageReference",
-    ("storageProfile", "imageReference", "id"): "imageReference",
     ("storageProfile", "osDisk", "osType"): "osDisk.osType",
     ("storageProfile", "osDisk", "name"): "osDisk.name",
     ("storageProfile", "osDisk", "createOption"): "osDisk.createOption",
@@ -73,12 +72,12 @@ def fill(ids: Ids, machine_id: str, given: dict[str, Any]) -> dict[str, Any]:
         raise errors.invalid_parameter(f"The value {size} provided for the VM size is not valid.")
     os_hint = os_profile.os_of(given.get("osProfile", {}))
     storage = _Storage(ids, machine_id, size).fill(_required(given, "storageProfile"), os_hint)
-    disk = storage["osDisk"]
-    filled = {"hardwareProfile": given["hardwareProfile"], "storageProfile": storage}
-    if disk["createOption"] == "FromImage" or "osProfile" in given:
-        filled["osProfile"] = os_profile.fill(_required(given, "osProfile"), name, disk["osType"])
-    _check_image(storage)
-    filled["networkProfile"] = _network(_required(given, "networkProfile"), name)
+    filled = {
+        "hardwareProfile": given["hardwareProfile"],
+        "storageProfile": storage,
+        "osProfile": os_profile.fill(_required(given, "osProfile"), name, storage["osDisk"]["osType"]),
+        "networkProfile": _network(_required(given, "networkProfile"), name),
+    }
     return filled | {member: given[member] for member in _KEPT if member in given}
 
 
@@ -92,7 +91,32 @@ def change(ids: Ids, machine_id: str, current: dict[str, Any], given: dict[str, 
         value = _dig(given, path)
         if value is not None and not _same(value, _dig(current, path)):
             raise errors.conflict("PropertyChangeNotAllowed", f"Changing property '{shown}' is not allowed.")
+    check_disks(given, [canonical(disk["managedDisk"]["id"]) for disk in _disks(current)])
     return fill(ids, machine_id, _merged(current, given))
+
+
+def check_disks(given: dict[str, Any], known: Sequence[str] = ()) -> None:
+    """Refuse a disk that is given by its id, unless it is one of those ``known``: there are no others.
+
+    Raises:
+        AzureError: 400 where the disk is to be made, so that it can have no id yet; 404 where it is to be there.
+    """
+    for disk in _disks(given):
+        disk_id, option = disk.get("managedDisk", {}).get("id"), disk.get("createOption")
+        if disk_id is None or canonical(disk_id) in known:
+            continue
+        if option in ("FromImage", "Empty"):
+            raise errors.invalid_parameter(
+                f"The property 'createOption' of a disk cannot have the value '{option}' when property "
+                "'managedDisk.id' is set.",
+                "InvalidParameterConflictingProperties",
+            )
+        refuse_reference(disk_id, "", "managedDisk.id")
+
+
+def _disks(of: dict[str, Any]) -> list[dict[str, Any]]:
+    storage = of.get("storageProfile", {})
+    return [storage.get("osDisk", {}), *storage.get("dataDisks", [])]
 
 
 def _required(given: dict[str, Any], name: str) -> dict[str, Any]:
@@ -113,35 +137,35 @@ class _Storage:
 
     def fill(self, given: dict[str, Any], os_hint: str | None) -> dict[str, Any]:
         """Return the whole profile; ``os_hint`` is the operating system that the OS profile speaks of."""
-        reference = given.get("imageReference", {})
-        if reference and not any(reference.get(name) for name in _IMAGE_IDS):
-            for name in ("publisher", "offer", "sku", "version"):
-                if not reference.get(name):
-                    raise missing(f"imageReference.{name}")
-        image = find_image(reference)
-        filled: dict[str, Any] = {}
-        if reference:
-            filled["imageReference"] = {**reference, "exactVersion": image.exact_version}
-        filled["osDisk"] = self._os_disk(given.get("osDisk", {}), os_hint, image, from_image=bool(reference))
-        filled["dataDisks"] = self._data_disks(given.get("dataDisks", []))
-        return completed(given, **filled)
-
-    def _os_disk(self, given: dict[str, Any], os_hint: str | None, image: Image, *, from_image: bool) -> dict[str, Any]:
-        option, managed = given.get("createOption"), given.get("managedDisk", {})
-        if option is None:
-            raise missing("osDisk.createOption")
-        if option == "FromImage" and not from_image:
+        disk, reference = given.get("osDisk", {}), given.get("imageReference")
+        _check_source("osDisk", disk)
+        if reference is None:
             raise missing("imageReference")
-        if option == "Attach" and "id" not in managed:
-            raise missing("osDisk.managedDisk.id")
+        for name in ("publisher", "offer", "sku", "version"):
+            if not reference.get(name):
+                raise missing(f"imageReference.{name}")
+        image = find_image(reference)
+        return completed(
+            given,
+            imageReference={**reference, "exactVersion": image.exact_version},
+            osDisk=self._os_disk(disk, os_hint, image),
+            dataDisks=self._data_disks(given.get("dataDisks", [])),
+        )
+
+    def _os_disk(self, given: dict[str, Any], os_hint: str | None, image: Image) -> dict[str, Any]:
+        os_type = given.get("osType") or os_hint or image.os_type
+        if os_type != image.os_type:
+            raise errors.invalid_parameter(f"The image holds {image.os_type}, not {os_type}.")
+        if given["createOption"] == "Empty":
+            raise errors.invalid_parameter("The value 'Empty' of parameter 'osDisk.createOption' is invalid.")
         name = given.get("name") or f"{self._name}_OsDisk_1_{self._suffix('os')}"
         return completed(
             given,
-            osType=given.get("osType") or os_hint or image.os_type,
+            osType=os_type,
             name=name,
-            createOption=option,
+            createOption=given["createOption"],
             caching=given.get("caching", "ReadWrite"),
-            managedDisk=self._managed(managed, name),
+            managedDisk=self._managed(given.get("managedDisk", {}), name),
             deleteOption=given.get("deleteOption", "Detach"),
             diskSizeGB=given.get("diskSizeGB", image.disk_size),
         )
@@ -158,8 +182,7 @@ class _Storage:
         return [self._data_disk(disk) for disk in given]
 
     def _data_disk(self, given: dict[str, Any]) -> dict[str, Any]:
-        if "createOption" not in given:
-            raise missing("dataDisk.createOption")
+        _check_source("dataDisk", given)
         if given["createOption"] == "Empty" and "diskSizeGB" not in given:
             raise missing("dataDisk.diskSizeGB")
         name = given.get("name") or f"{self._name}_disk{given['lun'] + 2}_{self._suffix(given['lun'])}"
@@ -185,13 +208,15 @@ class _Storage:
         return self._ids.guid("disk", self._group, self._name, disk).replace("-", "")
 
 
-def _check_image(storage: dict[str, Any]) -> None:
-    """Refuse an operating system that is not the image's, where it is known; it is not of an image given by its id."""
-    disk, reference = storage["osDisk"], storage.get("imageReference", {})
-    if disk["createOption"] == "FromImage" and "publisher" in reference:
-        os_type = find_image(reference).os_type
-        if disk["osType"] != os_type:
-            raise errors.invalid_parameter(f"The image holds {os_type}, not {disk['osType']}.")
+def _check_source(path: str, disk: dict[str, Any]) -> None:
+    """Refuse a disk of which it is not said what it is made from."""
+    option = disk.get("createOption")
+    if option is None:
+        raise missing(f"{path}.createOption")
+    if option == "Attach" and "id" not in disk.get("managedDisk", {}):
+        raise missing(f"{path}.managedDisk.id")
+    if option in ("Copy", "Restore"):
+        raise missing(f"{path}.sourceResource")
 
 
 def _network(profile: dict[str, Any], name: str) -> dict[str, Any]:

@@ -1,15 +1,17 @@
 """Which members the objects of a virtual machine have, as of api-version 2026-04-01, in a schema's notation.
 
-Location, tags and identity are read for themselves.
+Location, tags and identity are read for themselves. What a machine refers to by an id, but for its interfaces, is of
+kinds that the sandbox has none of, and so is not found.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from sandbox.arm.fields import Fields
 from sandbox.arm.schema import Schema
 from sandbox.core import errors
+from sandbox.core.resource_ids import parse_resource_id
 
 _NOTATION = {
     "VirtualMachine": "id! name! type! etag! location! tags! identity! properties:Properties zones* plan:Plan"
@@ -23,38 +25,31 @@ _NOTATION = {
     " licenseType extensionsTimeBudget userData platformFaultDomain- availabilitySet-"
     " virtualMachineScaleSet- host- hostGroup- proximityPlacementGroup-"
     " capacityReservation- interconnectBlockProfile- instanceView! provisioningState! vmId! timeCreated!",
-    "SubResource": "id",
     "HardwareProfile": "vmSize vmSizeProperties:VMSizeProperties processorMode",
     "VMSizeProperties": "vCPUsAvailable# vCPUsPerCore#",
     "StorageProfile": "imageReference:ImageReference osDisk:OSDisk dataDisks:DataDisk* diskControllerType=SCSI|NVMe"
     " alignRegionalDisksToVMZone? diskApiVersion",
-    "ImageReference": "id publisher offer sku version exactVersion sharedGalleryImageId communityGalleryImageId",
-    "OSDisk": "osType=Windows|Linux encryptionSettings:DiskEncryptionSettings name vhd:VirtualHardDisk"
-    " image:VirtualHardDisk caching=None|ReadOnly|ReadWrite writeAcceleratorEnabled? diffDiskSettings:DiffDiskSettings"
+    "ImageReference": "id^ publisher offer sku version exactVersion sharedGalleryImageId- communityGalleryImageId-",
+    "OSDisk": "osType=Windows|Linux encryptionSettings- name vhd- image- caching=None|ReadOnly|ReadWrite"
+    " writeAcceleratorEnabled? diffDiskSettings:DiffDiskSettings createOption=FromImage|Empty|Attach|Copy|Restore"
+    " diskSizeGB#1-65536 storageFaultDomainAlignment managedDisk:ManagedDiskParameters deleteOption=Delete|Detach",
+    "DataDisk": "lun#0-63 name vhd- image- caching=None|ReadOnly|ReadWrite writeAcceleratorEnabled?"
     " createOption=FromImage|Empty|Attach|Copy|Restore diskSizeGB#1-65536 storageFaultDomainAlignment"
-    " managedDisk:ManagedDiskParameters deleteOption=Delete|Detach",
-    "DataDisk": "lun#0-63 name vhd:VirtualHardDisk image:VirtualHardDisk caching=None|ReadOnly|ReadWrite"
-    " writeAcceleratorEnabled? createOption=FromImage|Empty|Attach|Copy|Restore diskSizeGB#1-65536"
-    " storageFaultDomainAlignment managedDisk:ManagedDiskParameters sourceResource:SubResource toBeDetached?"
-    " diskIOPSReadWrite# diskMBpsReadWrite# detachOption=ForceDetach deleteOption=Delete|Detach",
-    "VirtualHardDisk": "uri",
-    "DiskEncryptionSettings": "diskEncryptionKey:KeyVaultSecretReference keyEncryptionKey:KeyVaultKeyReference"
-    " enabled?",
-    "KeyVaultSecretReference": "secretUrl sourceVault:SubResource",
-    "KeyVaultKeyReference": "keyUrl sourceVault:SubResource",
+    " managedDisk:ManagedDiskParameters sourceResource@ toBeDetached? diskIOPSReadWrite# diskMBpsReadWrite#"
+    " detachOption=ForceDetach deleteOption=Delete|Detach",
     "DiffDiskSettings": "option=Local placement=CacheDisk|ResourceDisk|NvmeDisk enableFullCaching?",
     "ManagedDiskParameters": "id storageAccountType=Standard_LRS|Premium_LRS|StandardSSD_LRS|UltraSSD_LRS|Premium_ZRS"
-    "|StandardSSD_ZRS|PremiumV2_LRS diskEncryptionSet:SubResource securityProfile:VMDiskSecurityProfile"
+    "|StandardSSD_ZRS|PremiumV2_LRS diskEncryptionSet@ securityProfile:VMDiskSecurityProfile"
     " additionalDiskProperties:AdditionalDiskProperties",
     "VMDiskSecurityProfile": "securityEncryptionType=VMGuestStateOnly|DiskWithVMGuestState|NonPersistedTPM"
-    " diskEncryptionSet:SubResource",
+    " diskEncryptionSet@",
     "AdditionalDiskProperties": "managedDiskProperties:ManagedDiskProperties",
     "ManagedDiskProperties": "tier burstingEnabled? performancePlus? optimizedForFrequentAttach?"
-    " availabilityPolicy:DiskAvailabilityPolicy maxShares# networkAccessPolicy diskAccessId diskIOPSReadOnly#"
+    " availabilityPolicy:DiskAvailabilityPolicy maxShares# networkAccessPolicy diskAccessId^ diskIOPSReadOnly#"
     " diskMBpsReadOnly# logicalSectorSize#",
     "DiskAvailabilityPolicy": "actionOnDiskDelay",
     "OSProfile": "computerName adminUsername adminPassword customData windowsConfiguration:WindowsConfiguration"
-    " linuxConfiguration:LinuxConfiguration secrets:VaultSecretGroup* allowExtensionOperations?"
+    " linuxConfiguration:LinuxConfiguration secrets- allowExtensionOperations?"
     " requireGuestProvisionSignal?",
     "WindowsConfiguration": "provisionVMAgent? enableAutomaticUpdates? timeZone patchSettings:PatchSettings"
     " additionalUnattendContent:AdditionalUnattendContent* winRM:WinRMConfiguration enableVMAgentPlatformUpdates?",
@@ -71,26 +66,21 @@ _NOTATION = {
     " patchSettings:LinuxPatchSettings enableVMAgentPlatformUpdates?",
     "SshConfiguration": "publicKeys:SshPublicKey*",
     "SshPublicKey": "path keyData",
-    "VaultSecretGroup": "sourceVault:SubResource vaultCertificates:VaultCertificate*",
-    "VaultCertificate": "certificateUrl certificateStore",
     "NetworkProfile": "networkInterfaces:NetworkInterfaceReference* networkApiVersion networkInterfaceConfigurations-"
-    " interconnectGroupProfile:InterconnectGroupProfile",
+    " interconnectGroupProfile-",
     "NetworkInterfaceReference": "id properties:NetworkInterfaceReferenceProperties",
     "NetworkInterfaceReferenceProperties": "primary? deleteOption=Delete|Detach",
-    "InterconnectGroupProfile": "interconnectGroup:SubResource subgroups:SubResource*",
     "SecurityProfile": "uefiSettings:UefiSettings encryptionAtHost? securityType=TrustedLaunch|ConfidentialVM|Standard"
     " encryptionIdentity:EncryptionIdentity proxyAgentSettings:ProxyAgentSettings",
     "UefiSettings": "secureBootEnabled? vTpmEnabled?",
     "EncryptionIdentity": "userAssignedIdentityResourceId",
     "ProxyAgentSettings": "enabled? mode=Audit|Enforce keyIncarnationId# wireServer:HostEndpointSettings"
     " imds:HostEndpointSettings addProxyAgentExtension?",
-    "HostEndpointSettings": "mode inVMAccessControlProfileReferenceId useLocalFileRules?",
+    "HostEndpointSettings": "mode inVMAccessControlProfileReferenceId- useLocalFileRules?",
     "DiagnosticsProfile": "bootDiagnostics:BootDiagnostics",
     "BootDiagnostics": "enabled? storageUri",
     "AdditionalCapabilities": "ultraSSDEnabled? hibernationEnabled? enableFips1403Encryption?",
-    "ApplicationProfile": "galleryApplications:VMGalleryApplication*",
-    "VMGalleryApplication": "tags order# packageReferenceId configurationReference treatFailureAsDeploymentFailure?"
-    " enableAutomaticUpgrade?",
+    "ApplicationProfile": "galleryApplications-",
     "BillingProfile": "maxPrice~",
     "ResiliencyProfile": "zoneMovement:ZoneMovement",
     "ZoneMovement": "isEnabled?",
@@ -113,13 +103,25 @@ def _unknown(member: str, type_: str, path: str) -> errors.AzureError:
 _SCHEMA = Schema(_NOTATION, _unknown)
 
 
+def refuse_reference(reference: str | None, _: str, path: str) -> NoReturn:
+    """Refuse what is referred to at ``path`` as malformed, or as not there."""
+    parts = parse_resource_id(reference or "")
+    if not parts.names:
+        raise errors.invalid_parameter(
+            f"Property id '{reference}' at path '{path}' is invalid. Expect fully qualified resource Id that start "
+            "with '/subscriptions/{subscriptionId}' or '/providers/{resourceProviderNamespace}/'.",
+            "LinkedInvalidPropertyId",
+        )
+    raise errors.resource_not_found(parts.type, parts.name, parts.group)
+
+
 def read(body: Fields) -> dict[str, Any]:
     """Return a machine's body with names and values as Compute writes them, and without what is null.
 
     Raises:
-        AzureError: 400 for a member that there is not, at any depth, or one with a wrong value.
+        AzureError: 400 for a member that there is not, at any depth, or one with a wrong value; 404 for a reference.
     """
-    return _SCHEMA.read(body, "VirtualMachine")
+    return _SCHEMA.read(body, "VirtualMachine", refuse_reference)
 
 
 def completed(given: dict[str, Any], **values: Any) -> dict[str, Any]:

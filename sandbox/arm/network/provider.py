@@ -129,14 +129,12 @@ def read_body(call: Call, resource: Resource, body: dict[str, Any], model: str) 
         AzureError: 400 as the schema does, and InvalidResourceReference; 403 LinkedAuthorizationFailed.
     """
 
-    def refer(given: Fields, type_: str) -> dict[str, Any]:
-        reference = given.text("id")
+    def refer(reference: str | None, type_: str, path: str) -> None:
         if reference is None or not _REFERENCE.fullmatch(reference):
             raise errors.invalid_parameter(
-                f"Value for reference id is missing or malformed. Path {given.path}.", "InvalidRequestFormat"
+                f"Value for reference id is missing or malformed. Path {path}.", "InvalidRequestFormat"
             )
         joined(call, resource, reference, f"{NAMESPACE}/{type_}")
-        return {"id": reference}
 
     return schema.read(Fields(body, ""), model, refer)
 

@@ -120,16 +120,95 @@ def test_data_disks_are_filled_in(machines: Machines) -> None:
     assert disk["managedDisk"]["id"].endswith(disk["name"])
 
 
-def test_a_machine_from_a_disk_needs_no_os_profile(machines: Machines) -> None:
+def data_disk(**disk: Any) -> dict[str, Any]:
+    return {"storageProfile": {"dataDisks": [{"lun": 0, "createOption": "Attach", **disk}]}}
+
+
+def os_disk(**disk: Any) -> dict[str, Any]:
+    return {"storageProfile": {"osDisk": {"createOption": "Attach", "osType": "Windows", **disk}}}
+
+
+COMPUTE_IDS = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute"
+ENCRYPTED = {"diskEncryptionSet": {"id": f"{COMPUTE_IDS}/diskEncryptionSets/x"}}
+
+
+@pytest.mark.parametrize(
+    ("properties", "missing"),
+    [
+        (data_disk(managedDisk={"id": f"{COMPUTE_IDS}/disks/x"}), "Microsoft.Compute/disks/x"),
+        (os_disk(managedDisk={"id": f"{COMPUTE_IDS}/disks/x"}), "Microsoft.Compute/disks/x"),
+        (
+            data_disk(createOption="Empty", diskSizeGB=4, managedDisk=ENCRYPTED),
+            "Microsoft.Compute/diskEncryptionSets/x",
+        ),
+        (os_disk(createOption="FromImage", managedDisk=ENCRYPTED), "Microsoft.Compute/diskEncryptionSets/x"),
+        (
+            os_disk(createOption="FromImage", managedDisk={"securityProfile": ENCRYPTED}),
+            "Microsoft.Compute/diskEncryptionSets/x",
+        ),
+        (data_disk(createOption="Copy", sourceResource={"id": f"{COMPUTE_IDS}/snapshots/x"}), "Compute/snapshots/x"),
+        ({"storageProfile": {"imageReference": {"id": f"{COMPUTE_IDS}/images/x"}}}, "Microsoft.Compute/images/x"),
+        (
+            {"storageProfile": {"imageReference": {"id": f"{COMPUTE_IDS}/galleries/g/images/x/versions/1.0.0"}}},
+            "Microsoft.Compute/galleries/images/versions/g/x/1.0.0",
+        ),
+    ],
+)
+def test_what_is_named_by_its_id_has_to_be_there(machines: Machines, properties: Any, missing: str) -> None:
+    new = machines.body(machines.interface("nic2"))
+    for profile, members in properties.items():
+        new["properties"][profile] |= members
+    for answer in (machines.put(new), machines.patch({"properties": properties})):
+        if (answer.status, code(answer)) != (409, "PropertyChangeNotAllowed"):  # as the OS disk's own id is for good
+            assert (answer.status, code(answer)) == (404, "ResourceNotFound")
+            assert f"{missing}' under resource group 'g' was not found." in message(answer)
+    assert machines.ask("GET", machines.path("vm2")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("properties", "expected"),
+    [
+        (data_disk(managedDisk={"id": "x"}), "LinkedInvalidPropertyId"),
+        (os_disk(createOption="FromImage", managedDisk={"diskEncryptionSet": {"id": "x"}}), "LinkedInvalidPropertyId"),
+        (os_disk(createOption="FromImage", managedDisk={"diskEncryptionSet": {}}), "LinkedInvalidPropertyId"),
+        (
+            data_disk(createOption="Empty", diskSizeGB=4, managedDisk={"id": f"{COMPUTE_IDS}/disks/x"}),
+            "InvalidParameterConflictingProperties",
+        ),
+        (data_disk(), "InvalidParameter"),
+        (os_disk(), "InvalidParameter"),
+        (os_disk(createOption="Empty"), "InvalidParameter"),
+        (data_disk(createOption="Restore"), "InvalidParameter"),
+        (os_disk(vhd={"uri": "https://a.blob.core.windows.net/vhds/a.vhd"}), "InvalidParameter"),
+        ({"applicationProfile": {"galleryApplications": [{"packageReferenceId": "/x"}]}}, "InvalidParameter"),
+    ],
+)
+def test_a_disk_says_what_it_is_made_from(machines: Machines, properties: Any, expected: str) -> None:
     body = machines.body(machines.interface("nic2"))
-    disk = {"osType": "Linux", "createOption": "Attach", "managedDisk": {"id": f"{machines.desk.group}/disk"}}
-    body["properties"]["storageProfile"] = {"osDisk": disk}
-    del body["properties"]["osProfile"]
+    for profile, members in properties.items():
+        body["properties"].setdefault(profile, {}).update(members)
     answer = machines.put(body)
-    assert answer.status == 201
-    assert "osProfile" not in answer.body["properties"]
-    assert machines.ask("GET", f"{machines.path('vm2')}/instanceView").body["computerName"] == "vm2"
-    assert machines.patch({"tags": {"a": "b"}}, "vm2").status == 200
+    assert (answer.status, code(answer)) == (400, expected)
+
+
+def test_a_machines_own_disks_may_be_named_by_their_ids(machines: Machines) -> None:
+    body = machines.body(machines.interface("nic2"))
+    body["properties"]["storageProfile"]["dataDisks"] = [{"lun": 0, "createOption": "Empty", "diskSizeGB": 64}]
+    machines.put(body)
+    found = machines.get("vm2")
+    (disk,) = found["properties"]["storageProfile"]["dataDisks"]
+    assert machines.put(found).status == 200
+    again = {"lun": 1, "createOption": "Attach", "managedDisk": {"id": disk["managedDisk"]["id"].upper()}}
+    assert machines.patch({"properties": {"storageProfile": {"dataDisks": [again]}}}, "vm2").status == 200
+
+
+def test_disks_are_encrypted_as_an_identity_that_the_machine_has(machines: Machines) -> None:
+    identity = machines.identity("ID1")
+    as_identity = {"securityProfile": {"encryptionIdentity": {"userAssignedIdentityResourceId": identity}}}
+    refused = machines.patch({"properties": as_identity})
+    assert (refused.status, code(refused)) == (400, "InvalidParameter")
+    block = {"type": "UserAssigned", "userAssignedIdentities": {identity: {}}}
+    assert machines.patch({"properties": as_identity, "identity": block}).status == 200
 
 
 def test_a_machine_made_again_is_another(machines: Machines) -> None:
@@ -420,7 +499,7 @@ def test_interfaces_change_only_while_deallocated(machines: Machines) -> None:
 def test_a_machine_put_as_it_was_read_stays_as_it_is(machines: Machines) -> None:
     before = machines.get()
     answer = machines.put(before, "myVM")
-    assert (answer.status, answer.body["properties"]["provisioningState"]) == (200, "Updating")
+    assert (answer.status, answer.body["properties"]["provisioningState"]) == (200, "Succeeded")
     assert machines.get() == {**before, "etag": '"2"'}
 
 
@@ -473,6 +552,23 @@ def test_what_is_fixed_cannot_change(machines: Machines, properties: Any, shown:
 def test_a_machine_does_not_move(machines: Machines) -> None:
     answer = machines.put({"location": "westus"}, "myVM")
     assert (answer.status, code(answer)) == (409, "InvalidResourceLocation")
+
+
+def test_a_put_that_changes_nothing_begins_no_operation(machines: Machines) -> None:
+    identity = machines.identity("ID1")
+    block = {"type": "SystemAssigned, UserAssigned", "userAssignedIdentities": {identity: {}}}
+    machines.patch({"identity": block, "tags": {"a": "b"}, "properties": {"userData": "AA=="}})
+    found = machines.get()
+    for body in (found, {"location": "eastus", "tags": {"a": "b"}}, {**found, "properties": {"userData": "AA=="}}):
+        answer = machines.put(body, "myVM")
+        assert (answer.status, answer.body) == (200, {**found, "etag": headers(answer)["etag"]})
+        assert not {"azure-asyncoperation", "location"} & set(headers(answer))
+    changes: list[dict[str, Any]] = [{"tags": {}}, {"properties": {"userData": "BB=="}}]
+    for change in changes:
+        answer = machines.put({**found, **change}, "myVM")
+        assert answer.body["properties"]["provisioningState"] == "Updating"
+        assert "azure-asyncoperation" in headers(answer)
+    assert "azure-asyncoperation" in headers(machines.patch({}))
 
 
 def test_the_etag_counts_and_can_be_a_condition(machines: Machines) -> None:
