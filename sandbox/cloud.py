@@ -129,7 +129,7 @@ def build_cloud(
     roles: Mapping[str, RoleDefinition],
 ) -> Cloud:
     """Put a cloud together over the SQLite file ``database``; an empty one has nothing in it yet."""
-    store = Store(database)
+    store = Store(database, clock.now)
     ids = Ids(seed)
     seed_data = SeedData(ids)
     assignments = RoleAssignments(store)

@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -81,11 +82,14 @@ class Resource:
 class Store:
     """The SQLite file at ``path`` (``":memory:"`` for none); used from one thread, and by nobody else meanwhile.
 
+    ``now`` tells the time at which a resource is made or changed.
+
     Raises:
         sqlite3.Error: The file cannot be opened, is damaged, or is not the sandbox's.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._now = now
         self.connection = sqlite3.connect(path, _LOCK_LIMIT, isolation_level=None, check_same_thread=False)
         try:
             self._open()
@@ -186,6 +190,8 @@ class Store:
     def put(self, resource: Resource) -> None:
         """Keep ``resource`` under its id, in the place of what was there."""
         self._row.cache_clear()
+        resource.internal["changed"] = self._now().timestamp()
+        resource.internal.setdefault("created", resource.internal["changed"])
         self.connection.execute(
             "INSERT OR REPLACE INTO resources VALUES (?, ?, ?, ?)",
             (

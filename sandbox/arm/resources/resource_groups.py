@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import re
+from datetime import UTC, datetime
 from typing import Any
 
+from rbac.folding import fold
 from sandbox.arm import versions
 from sandbox.arm.fields import Fields, read_location, read_tags
 from sandbox.arm.listing import list_resources, resource_condition
@@ -14,6 +16,7 @@ from sandbox.arm.polling import begin_operation, follow_operation, pace
 from sandbox.arm.routing import GROUP, SUBSCRIPTION, Call, Operations
 from sandbox.cloud import Cloud
 from sandbox.core import errors
+from sandbox.core.clock import timestamp
 from sandbox.core.http import Answer, read_json
 from sandbox.core.resource_ids import RESOURCE_GROUP
 from sandbox.state.store import Resource
@@ -109,20 +112,23 @@ def poll_delete(call: Call) -> Answer:
 def list_all(call: Call) -> Answer:
     """Answer the resources in the subscription, or in a group, that the caller may read."""
     condition = resource_condition(call, ("resourcetype", "name", "location", "resourcegroup", "tagname", "tagvalue"))
-    show_state = "provisioningstate" in (call.query("$expand") or "").casefold().split(",")
+    expand = [name.strip() for name in fold(call.query("$expand") or "").split(",")]
     # A group is no resource of itself, a custom role and a child resource are none of their group.
     return list_resources(
         call,
         call.scope,
         None,
-        show=lambda resource: _summary(resource, show_state),
+        show=lambda resource: _summary(resource, expand),
         keep=lambda resource: "location" in resource.body and resource.type != RESOURCE_GROUP and condition(resource),
     )
 
 
-def _summary(resource: Resource, show_state: bool) -> dict[str, Any]:
+def _summary(resource: Resource, expand: list[str]) -> dict[str, Any]:
     shown = {key: value for key, value in resource.body.items() if key not in ("properties", "etag")}
-    if show_state:
+    for name, kept_as in (("createdTime", "created"), ("changedTime", "changed")):
+        if fold(name) in expand and kept_as in resource.internal:
+            shown[name] = timestamp(datetime.fromtimestamp(resource.internal[kept_as], UTC))
+    if "provisioningstate" in expand:
         shown["provisioningState"] = resource.properties.get("provisioningState", "Succeeded")
     return shown
 

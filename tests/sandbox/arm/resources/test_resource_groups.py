@@ -153,6 +153,25 @@ def test_azures_regions_are_known(desk: Desk, location: str) -> None:
     assert (made.status, made.body["location"]) == (201, location.replace(" ", "").lower())
 
 
+def test_resources_are_listed_with_the_times_at_which_they_were_made_and_changed(slow_desk: Desk) -> None:
+    path = f"{slow_desk.group}/providers/Microsoft.Network/publicIPAddresses/ip"
+    where = f"{slow_desk.group}/resources?$expand=createdtime, changedTime"
+
+    def times() -> list[str]:
+        [shown] = slow_desk.ask("GET", where, version="2024-07-01").body["value"]
+        return [shown["createdTime"], shown["changedTime"]]
+
+    assert slow_desk.ask("PUT", path, {"location": "eastus"}, version="2024-05-01").status == 201
+    assert times() == ["2024-05-28T12:00:00.0000000Z"] * 2
+    slow_desk.clock.advance(3)  # then it is done
+    assert times() == ["2024-05-28T12:00:00.0000000Z", "2024-05-28T12:00:03.0000000Z"]
+    slow_desk.clock.advance(60)
+    assert slow_desk.ask("PUT", path, {"location": "eastus"}, version="2024-05-01").status == 200
+    assert times() == ["2024-05-28T12:00:00.0000000Z", "2024-05-28T12:01:03.0000000Z"]
+    [plain] = slow_desk.ask("GET", f"{slow_desk.group}/resources", version="2024-07-01").body["value"]
+    assert not {"createdTime", "changedTime"} & set(plain)
+
+
 def test_resources_are_listed_with_their_state_if_that_is_asked(desk: Desk) -> None:
     path = f"{desk.group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/ID1"
     assert desk.ask("PUT", path, {"location": "eastus"}, version="2024-11-30").status == 201
