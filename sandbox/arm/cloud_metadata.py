@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rbac.folding import fold
 from sandbox.core.http import Answer, Request
 
 CLOUD_NAME = "Sandbox"
@@ -16,7 +17,7 @@ _PUBLIC = "management.azure.com"
 
 def answer_cloud_metadata(request: Request) -> Answer | None:
     """Answer the cloud's addresses, or return None if that is not what is asked."""
-    if request.method != "GET" or request.path.casefold().rstrip("/") != _PATH:
+    if request.method != "GET" or fold(request.path).rstrip("/") != _PATH:
         return None
     return Answer(200, cloud_metadata(None if request.hostname == _PUBLIC else request.base_url))
 

@@ -74,7 +74,7 @@ class ResourceManager:
         if not header:
             raise errors.authentication_failed(tenant_id)
         kind, _, token = header.partition(" ")
-        if kind.casefold() != "bearer":
+        if fold(kind) != "bearer":
             raise errors.invalid_authentication_token(tenant_id)
         try:
             claims = self._cloud.validator.validate(token.strip())
@@ -196,7 +196,7 @@ def add_response_headers(answer: Answer, request: Request, region: str, now: dat
     answer.headers["x-ms-request-id"] = request_id
     answer.headers["x-ms-correlation-request-id"] = correlation
     answer.headers["x-ms-routing-request-id"] = f"{region}:{_compact(now)}:{request_id}"
-    if request.headers.get("x-ms-return-client-request-id", "").casefold() == "true":
+    if fold(request.headers.get("x-ms-return-client-request-id", "")) == "true":
         answer.headers["x-ms-client-request-id"] = request.headers.get("x-ms-client-request-id", "")
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from rbac.folding import fold
 from sandbox.arm.routing import Call
 from sandbox.core import errors
 from sandbox.core.http import Answer
@@ -56,9 +57,9 @@ def read_filter(text: str) -> dict[str, str]:
     at = 0
     while at < len(text):
         found = _COMPARISON.match(text, at)
-        if found is None or found[1].casefold() in comparisons:
+        if found is None or fold(found[1]) in comparisons:
             raise invalid_filter(text)
-        comparisons[found[1].casefold()] = found[2].replace("''", "'")
+        comparisons[fold(found[1])] = found[2].replace("''", "'")
         at = found.end()
     return comparisons
 
@@ -78,7 +79,7 @@ def resource_condition(call: Call, names: tuple[str, ...]) -> Condition:
         raise invalid_filter(text)
 
     def keep(resource: Resource) -> bool:
-        tags = {key.casefold(): value for key, value in (resource.body.get("tags") or {}).items()}
+        tags = {fold(key): value for key, value in (resource.body.get("tags") or {}).items()}
         actual = {
             "resourcetype": resource.type,
             "name": str(resource.body["name"]),
@@ -87,12 +88,12 @@ def resource_condition(call: Call, names: tuple[str, ...]) -> Condition:
         }
         for name, value in wanted.items():
             if name == "tagname":
-                if value.casefold() not in tags:
+                if fold(value) not in tags:
                     return False
             elif name == "tagvalue":
-                if tags.get(wanted.get("tagname", "").casefold()) != value:
+                if tags.get(fold(wanted.get("tagname", ""))) != value:
                     return False
-            elif actual[name].casefold() != value.casefold():
+            elif fold(actual[name]) != fold(value):
                 return False
         return True
 
@@ -122,5 +123,5 @@ def _skip_token(call: Call) -> str:
 
 def _next_link(call: Call, last_id: str) -> str:
     token = base64.urlsafe_b64encode(last_id.encode()).decode()
-    kept = [(name, value) for name, value in call.request.query if name.casefold() != "$skiptoken"]
+    kept = [(name, value) for name, value in call.request.query if fold(name) != "$skiptoken"]
     return f"{call.request.base_url}{quote(call.request.path)}?{urlencode([*kept, ('$skipToken', token)])}"

@@ -6,6 +6,7 @@ import re
 from datetime import date
 from functools import lru_cache
 
+from rbac.folding import fold
 from sandbox.core.seed_data import LOCAL_API_VERSION
 
 _VERSION = re.compile(r"(\d{4}-\d\d-\d\d)(-preview)?")
@@ -14,7 +15,7 @@ _VERSION = re.compile(r"(\d{4}-\d\d-\d\d)(-preview)?")
 @lru_cache(maxsize=1024)
 def is_served(version: str, known: frozenset[str]) -> bool:
     """Return whether a type of these known versions answers to ``version``: to a newer one as to the newest."""
-    folded = version.casefold()
+    folded = fold(version)
     if folded in known:
         return True
     found = _VERSION.fullmatch(folded)

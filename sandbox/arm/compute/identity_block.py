@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from rbac.folding import fold
 from rbac.scopes import canonical
 from sandbox.arm.fields import Fields
 from sandbox.arm.managed_identity.identities import add_principal
@@ -173,7 +174,7 @@ def _requested_type(request: IdentityRequest) -> str:
 def _read_type(value: object) -> tuple[bool, bool]:
     if value is None:
         raise errors.invalid_parameter("ResourceIdentity Type must be provided.")
-    halves = set("".join(value.split()).casefold().split(",")) if isinstance(value, str) else set()
+    halves = set(fold("".join(value.split())).split(",")) if isinstance(value, str) else set()
     if halves == {"none"}:
         return False, False
     if not halves or not halves <= _TYPES:

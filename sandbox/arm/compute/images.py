@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from rbac.folding import fold
 from sandbox.arm import versions
 from sandbox.arm.compute.provider import LOCATION, NAMESPACE
 from sandbox.arm.routing import Call, Operations
@@ -45,7 +46,7 @@ class Image:
 
 def find_image(reference: dict[str, Any]) -> Image:
     """Return the image that an ``imageReference`` with publisher, offer, sku and version refers to."""
-    publisher, offer, sku = (str(reference.get(name, "")).casefold() for name in ("publisher", "offer", "sku"))
+    publisher, offer, sku = (fold(str(reference.get(name, ""))) for name in ("publisher", "offer", "sku"))
     if publisher.startswith(_WINDOWS_PUBLISHERS) and not _LINUX.search(offer):
         return _windows(sku, reference)
     numbers = _NUMBER.findall(sku) or _NUMBER.findall(offer)
@@ -66,7 +67,7 @@ def _windows(sku: str, reference: dict[str, Any]) -> Image:
 
 def _exact(reference: dict[str, Any], latest: str) -> str:
     version = str(reference.get("version", "latest"))
-    return latest if version.casefold() == "latest" else version
+    return latest if fold(version) == "latest" else version
 
 
 @operations.operation("GET", _VERSIONS, action=_TYPE + "/read")

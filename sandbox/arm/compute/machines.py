@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from rbac.folding import fold
 from rbac.scopes import canonical
 from sandbox.arm import versions
 from sandbox.arm.compute import os_profile, properties, provider, schema
@@ -91,7 +92,7 @@ def get_machine(call: Call) -> Answer:
     """Answer one machine, with its instance view and its user data if ``$expand`` asks for them."""
     machine = existing(call, VIRTUAL_MACHINE)
     asked = call.query("$expand") or ""
-    expand = {part.strip().casefold() for part in asked.split(",")} - {""}
+    expand = {fold(part.strip()) for part in asked.split(",")} - {""}
     if not expand <= {"instanceview", "userdata"}:
         raise errors.invalid_parameter(f"The value '{asked}' of the query option '$expand' is invalid.")
     expanded = dict(machine.properties)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from rbac.folding import fold
 from rbac.scopes import canonical
 from sandbox.arm.compute import os_profile
 from sandbox.arm.compute.images import Image, find_image
@@ -259,5 +260,5 @@ def _dig(value: Any, path: tuple[str, ...]) -> Any:
 
 def _same(one: Any, other: Any) -> bool:
     if isinstance(one, str) and isinstance(other, str):
-        return one.casefold() == other.casefold()
+        return fold(one) == fold(other)
     return bool(one == other)

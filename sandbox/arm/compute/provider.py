@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from rbac.folding import fold
 from sandbox.arm import versions
 from sandbox.arm.polling import begin_operation, find_operation, operation_url, pace
 from sandbox.arm.routing import GROUP, SUBSCRIPTION, Call, Operations
@@ -36,7 +37,7 @@ operations = Operations(NAMESPACE + "/locations/operations", versions.COMPUTE)
 def poll(call: Call) -> Answer:
     """Answer how far an operation is; with ``monitor=true`` as its result: 202 while it goes on, then 200."""
     operation = find_operation(call)
-    if (call.query("monitor") or "").casefold() == "true":
+    if fold(call.query("monitor") or "") == "true":
         if operation.ended is None:
             return Answer(202, headers={**_links(call, call["location"], operation.id), **pace(call)})
         if "error" in operation.outcome:

@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from rbac.folding import fold
 from sandbox.arm import versions
 from sandbox.arm.compute.provider import LOCATION, MACHINE, NAMESPACE
 from sandbox.arm.listing import invalid_filter, read_filter
@@ -51,7 +52,7 @@ SIZES = (
     Size("Standard_D2s_v5", "standardDSv5Family", 2, 8),
     Size("Standard_D4s_v5", "standardDSv5Family", 4, 16),
 )
-_BY_NAME = {size.name.casefold(): size for size in SIZES}
+_BY_NAME = {fold(size.name): size for size in SIZES}
 
 operations = Operations(NAMESPACE + "/skus", versions.COMPUTE)
 
@@ -89,7 +90,7 @@ def list_usages(call: Call) -> Answer:
     for machine in call.cloud.store.list(call.cloud.seed_data.subscription, VIRTUAL_MACHINE):
         if machine.body["location"] == region:
             used[_MACHINES] += 1
-            size = _BY_NAME.get(str(machine.properties["hardwareProfile"]["vmSize"]).casefold())
+            size = _BY_NAME.get(fold(machine.properties["hardwareProfile"]["vmSize"]))
             if size is not None:
                 used[_CORES] += size.cores
                 used[size.family] += size.cores

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
+from rbac.folding import fold
 from rbac.scopes import canonical
 from sandbox.arm.network import provider
 from sandbox.arm.network.provider import INTERFACE, users_of
@@ -97,7 +98,7 @@ def _check_free(cloud: Cloud, found: Resource, address_id: str) -> None:
 
 def _fill_interface(cloud: Cloud, found: Resource, given: dict[str, Any]) -> None:
     attached = {name: found.properties[name] for name in _ATTACHED if name in found.properties}
-    before = {entry["name"].casefold(): entry["properties"] for entry in found.properties.get("ipConfigurations", ())}
+    before = {fold(entry["name"]): entry["properties"] for entry in found.properties.get("ipConfigurations", ())}
     entries = given.get("ipConfigurations")
     if not entries:
         raise errors.invalid_parameter(
@@ -120,7 +121,7 @@ def _fill_interface(cloud: Cloud, found: Resource, given: dict[str, Any]) -> Non
         name = entry.get("name", f"ipconfig{number + 1}")
         provider.check_name(name)
         properties = entry.get("properties", {})
-        configuration = _configuration(cloud, found, name, properties, before.get(name.casefold(), {}))
+        configuration = _configuration(cloud, found, name, properties, before.get(fold(name), {}))
         configuration["properties"].setdefault("primary", number == 0)
         found.properties["ipConfigurations"].append(configuration)
         cloud.store.put(found)  # so that the next one gets another address

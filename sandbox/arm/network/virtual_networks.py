@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
+from rbac.folding import fold
 from sandbox.arm import versions
 from sandbox.arm.listing import list_resources
 from sandbox.arm.network import provider
@@ -127,9 +128,9 @@ def _fill_network(found: Resource, given: dict[str, Any]) -> None:
 
 def _replace_subnets(call: Call, parent: Resource, given: list[dict[str, Any]]) -> None:
     names = [provider.read_name(subnet, "subnets") for subnet in given]
-    kept = {name.casefold() for name in names}
+    kept = {fold(name) for name in names}
     for subnet in call.cloud.store.list(parent.id, SUBNET):
-        if subnet.body["name"].casefold() not in kept:
+        if fold(subnet.body["name"]) not in kept:
             _check_subnet_unused(call.cloud, subnet)
             call.cloud.store.delete(subnet.id)
     for name, entry in zip(names, given, strict=True):

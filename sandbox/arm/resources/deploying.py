@@ -13,9 +13,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from rbac.folding import fold
 from sandbox.arm.fields import read_object
 from sandbox.arm.resources.templates.expressions import TemplateError
-from sandbox.arm.resources.templates.jsonc import read_jsonc
+from sandbox.arm.resources.templates.jsonc import named, read_jsonc
 from sandbox.arm.resources.templates.plan import DeploymentScope, Planned
 from sandbox.arm.resources.templates.template import Template
 from sandbox.arm.routing import Call
@@ -43,6 +44,7 @@ class Deployment:
         self._call = call
         self.name = name
         given = read_object(call.json(read=read_jsonc), "properties", required=True)
+        given = named(given, ("template", "parameters", "mode", "templateLink", "parametersLink", "onErrorDeployment"))
         if "templateLink" in given or "parametersLink" in given:
             raise errors.invalid_request_content("The sandbox opens no links: send the template itself.")
         if "onErrorDeployment" in given:
@@ -60,7 +62,7 @@ class Deployment:
         self.template_hash = hashed(json.dumps(template, sort_keys=True))
         self.template: Template = _readable(lambda: Template(template, parameters, target))
         self._by_name = {
-            name.casefold(): resource
+            fold(name): resource
             for resource in reversed(self.template.resources)
             for name in (resource.name, resource.id)
         }
@@ -108,7 +110,7 @@ class Deployment:
 
     def _reference(self, name: str, version: str | None = None, full: str | None = None) -> Any:
         """Look up a resource by its id, or by its name if it is one of the template's."""
-        known = self._by_name.get(name.casefold())
+        known = self._by_name.get(fold(name))
         version = version or (known.api_version if known else None)
         if version is None:
             raise _invalid_template(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rbac.folding import fold
 from sandbox.arm import versions
 from sandbox.arm.routing import SUBSCRIPTION, Call, Operations
 from sandbox.cloud import Cloud
@@ -78,7 +79,7 @@ def declare_effects(cloud: Cloud) -> None:
 
 def _namespace(call: Call) -> str:
     for namespace in _TYPES:
-        if namespace.casefold() == call["namespace"].casefold():
+        if fold(namespace) == fold(call["namespace"]):
             return namespace
     raise errors.invalid_namespace(call["namespace"])
 

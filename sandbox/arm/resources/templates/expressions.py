@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from rbac.folding import fold
 from sandbox.core.tokenizer import END, Tokenizer, UnknownCharacterError
 
 Function = Callable[..., Any]
@@ -218,7 +219,7 @@ def _member(target: Any, key: Any) -> Any:
         return target[key]
     if isinstance(target, dict) and isinstance(key, str):
         for name, value in target.items():
-            if name.casefold() == key.casefold():
+            if fold(name) == fold(key):
                 return value
         known = ", ".join(target)
         raise evaluation_failed(
@@ -277,7 +278,7 @@ class _Parser:
                 self._tokens.next()
                 arguments.append(self.expression(depth + 1))
         self.expect(")")
-        return FunctionCall(name.casefold(), tuple(arguments))
+        return FunctionCall(fold(name), tuple(arguments))
 
     def _members(self, target: Expression, depth: int) -> Expression:
         while self._tokens.peek() in (".", "["):

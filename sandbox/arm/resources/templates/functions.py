@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from rbac.folding import fold
 from sandbox.arm.resources.templates.expressions import LARGEST, LONGEST, Function, evaluation_failed, too_large
 from sandbox.core.http import read_json
 
@@ -91,7 +92,7 @@ def _union(*parts: Any) -> Any:
 
 def _contains(container: Any, item: Any) -> bool:
     if isinstance(container, dict):
-        return str(item).casefold() in {name.casefold() for name in container}
+        return fold(str(item)) in {fold(name) for name in container}
     return item in container
 
 
@@ -134,7 +135,7 @@ def relative_id(*names: Any) -> str:
 PURE: Mapping[str, Function] = {
     "add": lambda one, other: int(one) + int(other),
     "and": _all_true,
-    "bool": lambda value: str(value).casefold() in ("true", "1"),
+    "bool": lambda value: fold(str(value)) in ("true", "1"),
     "coalesce": _coalesce,
     "concat": _concat,
     "contains": _contains,

@@ -8,8 +8,10 @@ Format: https://learn.microsoft.com/azure/azure-resource-manager/templates/synta
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
+from rbac.folding import fold
 from sandbox.core.http import read_json
 
 _STRING = r'"(?:[^"\\]|\\.)*(?P<quote>"?)'
@@ -40,6 +42,12 @@ def plain_json(body: bytes) -> bytes:
     """
     text = _WRITTEN.sub(_plain, body.decode("utf-8-sig"))
     return _SURPLUS_COMMA.sub(lambda found: found[1] or "", text).encode()
+
+
+def named(value: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Return an object with those of its names that are among ``names`` in their case: people write them in any."""
+    known = {fold(name): name for name in names}
+    return {known.get(fold(name), name): member for name, member in value.items()}
 
 
 def _plain(found: re.Match[str]) -> str:

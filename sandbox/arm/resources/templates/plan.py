@@ -9,6 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import islice
 from typing import Any
 
+from rbac.folding import fold
 from sandbox.arm.resources.templates.expressions import (
     Evaluator,
     Function,
@@ -18,6 +19,7 @@ from sandbox.arm.resources.templates.expressions import (
     validation_failed,
 )
 from sandbox.arm.resources.templates.functions import PURE, relative_id
+from sandbox.arm.resources.templates.jsonc import named
 
 _MOST = 800  # resources in a template, and copies of one, ARM's limit
 _MOST_DEPENDENCIES = 100_000  # of all resources together, which the deployment shows
@@ -66,7 +68,7 @@ class Planned:
     evaluator: Evaluator
     loop: str | None
     wanted: bool
-    named: list[str]
+    depends_on: list[str]
     references: list[FunctionCall]
     after: list[Planned] = field(default_factory=list)
 
@@ -94,9 +96,10 @@ def _read_all(
 ) -> Iterator[Planned]:
     if not isinstance(resources, list) or len(resources) > _MOST:
         raise validation_failed("The template's 'resources' is not a valid list of resources")
-    for declared in resources:
-        if not isinstance(declared, dict):
+    for written in resources:
+        if not isinstance(written, dict):
             raise validation_failed("A resource of the template is not an object")
+        declared = named(written, _OF_THE_TEMPLATE)
         references = list(evaluator.calls_in(_body(declared), "reference"))
         for index, loop in _copies(declared, evaluator):
             own = evaluator if index is None else evaluator.extended(copyindex=_copy_index(index, loop))
@@ -114,7 +117,8 @@ def _copies(declared: dict[str, Any], evaluator: Evaluator) -> Iterator[tuple[in
     if copy is None:
         yield None, None
         return
-    count = evaluator.evaluate(copy.get("count")) if isinstance(copy, dict) else None
+    copy = named(copy, ("name", "count")) if isinstance(copy, dict) else {}
+    count = evaluator.evaluate(copy.get("count"))
     if not isinstance(count, int) or isinstance(count, bool) or not 0 <= count <= _MOST:
         raise validation_failed(
             f"The copy count of a resource must be a number from 0 to {_MOST}", "arm-resource-loops"
@@ -143,7 +147,7 @@ def _read(
     references: list[FunctionCall],
 ) -> Planned:
     type_, name, version = (_text(declared, key, evaluator) for key in ("type", "name", "apiVersion"))
-    if type_.casefold() == "microsoft.resources/deployments":
+    if fold(type_) == "microsoft.resources/deployments":
         raise validation_failed("A deployment within a template is not supported by the sandbox")
     if parent is not None:
         type_, name = f"{parent.type}/{type_}", f"{parent.name}/{name}"
@@ -156,8 +160,8 @@ def _read(
             f"The template resource '{name}' of type '{type_}' has an invalid name: a name has as many segments as the "
             "type has after its namespace"
         ) from error
-    named = declared.get("dependsOn", [])
-    if not isinstance(named, list):
+    depends_on = declared.get("dependsOn", [])
+    if not isinstance(depends_on, list):
         raise validation_failed(f"The 'dependsOn' of the template resource '{name}' is not a list")
     return Planned(
         id=str(scope).rstrip("/") + below,
@@ -168,7 +172,7 @@ def _read(
         evaluator=evaluator,
         loop=loop,
         wanted=evaluator.evaluate(declared.get("condition", True)) is True,
-        named=[str(evaluator.evaluate(each)) for each in named],
+        depends_on=[str(evaluator.evaluate(each)) for each in depends_on],
         references=references,
     )
 
@@ -184,28 +188,28 @@ class _Index:
     """Finds resources of a template by what they are called in it, without regard to case."""
 
     def __init__(self, planned: list[Planned]) -> None:
-        self._by_id = {resource.id.casefold(): resource for resource in planned}
+        self._by_id = {fold(resource.id): resource for resource in planned}
         for resource in planned:
-            if self._by_id[resource.id.casefold()] is not resource:
+            if self._by_id[fold(resource.id)] is not resource:
                 raise validation_failed(f"The resource '{resource.id}' is defined multiple times in a template")
         self._by_name: dict[str, list[Planned]] = defaultdict(list)
         self._by_type_or_loop: dict[str, list[Planned]] = defaultdict(list)
         for resource in planned:
-            self._by_name[resource.name.casefold()].append(resource)
-            self._by_type_or_loop[resource.id.casefold().rpartition("/providers/")[2]].append(resource)
+            self._by_name[fold(resource.name)].append(resource)
+            self._by_type_or_loop[fold(resource.id).rpartition("/providers/")[2]].append(resource)
             if resource.loop:
-                self._by_type_or_loop[resource.loop.casefold()].append(resource)
+                self._by_type_or_loop[fold(resource.loop)].append(resource)
 
     def before(self, resource: Planned) -> list[Planned]:
         """Return what ``resource`` comes after: what it says it depends on, and what it reads something of."""
         found: dict[str, Planned] = {}
-        for name in dict.fromkeys(each.casefold() for each in resource.named):
+        for name in dict.fromkeys(fold(each) for each in resource.depends_on):
             others = [*self._named(name), *self._by_type_or_loop.get(name.removeprefix("/providers/"), [])]
             if not others:
                 raise validation_failed(f"The resource '{name}' is not defined in the template")
             found |= {other.id: other for other in others}
         called = (resource.evaluator.value_of(call.arguments[0]) for call in resource.references if call.arguments)
-        for name in dict.fromkeys(str(value).casefold() for value in called):
+        for name in dict.fromkeys(fold(str(value)) for value in called):
             found |= {other.id: other for other in self._named(name)}
         return list(found.values())
 

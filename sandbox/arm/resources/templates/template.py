@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from rbac.folding import fold
 from sandbox.arm.resources.templates.expressions import Evaluator, evaluation_failed, size_of, validation_failed
+from sandbox.arm.resources.templates.jsonc import named
 from sandbox.arm.resources.templates.plan import DeploymentScope, Planned, plan_resources
 
 _SECTIONS: dict[str, type] = {"parameters": dict, "variables": dict, "resources": list, "outputs": dict}
+_DISREGARDED = ("$schema", "contentVersion", "languageVersion", "apiProfile", "metadata", "functions")
+_OF_A_PARAMETER = ("type", "defaultValue", "allowedValues", "minValue", "maxValue", "minLength", "maxLength")
 _LIMITS = {"parameters": 256, "variables": 256, "outputs": 64}  # ARM's
 _TYPES: dict[str, type] = {
     "string": str,
@@ -31,9 +35,10 @@ class Template:
     """
 
     def __init__(self, template: dict[str, Any], given: dict[str, Any], target: DeploymentScope) -> None:
+        template = named(template, (*_SECTIONS, *_DISREGARDED))
         _check_sections(template)
-        self._declared: dict[str, Any] = template.get("parameters", {})
-        self._variables = {name.casefold(): value for name, value in template.get("variables", {}).items()}
+        self._declared = {name: _declaration(given) for name, given in template.get("parameters", {}).items()}
+        self._variables = {fold(name): value for name, value in template.get("variables", {}).items()}
         self._outputs: dict[str, Any] = template.get("outputs", {})
         self._evaluating: set[str] = set()
         self._evaluated: dict[str, Any] = {}
@@ -46,28 +51,28 @@ class Template:
     def parameters(self) -> dict[str, Any]:
         """What a deployment tells of its parameters: never the value of a secure one."""
         return {
-            name: _shown(_type(declaration), self._values[name.casefold()])
-            for name, declaration in self._declared.items()
+            name: _shown(declaration["type"], self._values[fold(name)]) for name, declaration in self._declared.items()
         }
 
     def outputs(self, reference: Callable[..., Any]) -> dict[str, Any]:
         """Return the outputs, of secure ones the type alone; ``reference`` looks up what is there by now."""
         evaluator = self._evaluator.extended(reference=reference)
         shown = {}
-        for name, output in self._outputs.items():
-            if not isinstance(output, dict) or not isinstance(output.get("type"), str):
+        for name, written in self._outputs.items():
+            output = named(written, ("type", "value", "condition")) if isinstance(written, dict) else {}
+            if not isinstance(output.get("type"), str):
                 raise validation_failed(f"The template output '{name}' is not valid", "arm-syntax-outputs")
             if evaluator.evaluate(output.get("condition", True)) is True:
-                shown[name] = _shown(output["type"].casefold(), evaluator.evaluate(output.get("value")))
+                shown[name] = _shown(fold(output["type"]), evaluator.evaluate(output.get("value")))
         return shown
 
     def _parameter(self, name: str) -> Any:
-        if name.casefold() not in self._values:
+        if fold(name) not in self._values:
             raise validation_failed(f"The template parameter '{name}' is not found", "arm-syntax-parameters")
-        return self._values[name.casefold()]
+        return self._values[fold(name)]
 
     def _variable(self, name: str) -> Any:
-        folded = name.casefold()
+        folded = fold(name)
         if folded in self._evaluating:
             raise evaluation_failed(f"The template variable '{name}' refers to itself")
         if folded not in self._variables:
@@ -80,6 +85,8 @@ class Template:
 
 
 def _check_sections(template: dict[str, Any]) -> None:
+    for name in template.keys() - _SECTIONS.keys() - set(_DISREGARDED):
+        raise validation_failed(f"Could not find member '{name}' on object of type 'Template'")
     for section, type_ in _SECTIONS.items():
         if not isinstance(template.get(section, type_()), type_):
             raise validation_failed(f"The template's '{section}' is not valid")
@@ -95,30 +102,31 @@ def _check_sections(template: dict[str, Any]) -> None:
 
 def _read_parameters(declared: dict[str, Any], given: dict[str, Any], evaluator: Evaluator) -> dict[str, Any]:
     """Return the value of each parameter by its name in lowercase; ``given`` is ``{name: {"value": …}}``."""
-    known = {name.casefold() for name in declared}
-    surplus = [name for name in given if name.casefold() not in known]
+    known = {fold(name) for name in declared}
+    surplus = [name for name in given if fold(name) not in known]
     if surplus:
         raise validation_failed(
             f"The following parameters were supplied, but do not correspond to any parameters defined in the template: "
             f"'{', '.join(surplus)}'. The parameters defined in the template are: '{', '.join(declared)}'",
             "arm-pass-parameter-values",
         )
-    values = {name.casefold(): _given(name, entry) for name, entry in given.items()}
-    return {name.casefold(): _value(name, declaration, values, evaluator) for name, declaration in declared.items()}
+    values = {fold(name): _given(name, entry) for name, entry in given.items()}
+    return {fold(name): _value(name, declaration, values, evaluator) for name, declaration in declared.items()}
 
 
-def _given(name: str, entry: Any) -> Any:
-    if not isinstance(entry, dict) or "value" not in entry:
+def _given(name: str, written: Any) -> Any:
+    entry = named(written, ("value",)) if isinstance(written, dict) else {}
+    if "value" not in entry:
         raise validation_failed(
             f"The value for the template parameter '{name}' is not valid: an object with a 'value' is expected"
         )
     return entry["value"]
 
 
-def _value(name: str, declaration: Any, given: dict[str, Any], evaluator: Evaluator) -> Any:
-    type_ = _type(declaration)
-    if name.casefold() in given:
-        value = given[name.casefold()]
+def _value(name: str, declaration: dict[str, Any], given: dict[str, Any], evaluator: Evaluator) -> Any:
+    type_ = declaration["type"]
+    if fold(name) in given:
+        value = given[fold(name)]
     elif "defaultValue" in declaration:
         value = evaluator.evaluate(declaration["defaultValue"])
     else:
@@ -134,14 +142,28 @@ def _value(name: str, declaration: Any, given: dict[str, Any], evaluator: Evalua
             f"The provided value for the template parameter '{name}' is not valid. The value '{value}' is not part of "
             f"the allowed value(s): '{','.join(map(str, allowed))}'"
         )
+    _check_bounds(name, declaration, value)
     return value
 
 
-def _type(declaration: Any) -> str:
-    type_ = declaration.get("type") if isinstance(declaration, dict) else None
-    if not isinstance(type_, str) or type_.casefold() not in _TYPES:
+def _check_bounds(name: str, declaration: dict[str, Any], value: Any) -> None:
+    what = "Value" if declaration["type"] == "int" else "Length"
+    low, high = (declaration.get(f"{bound}{what}") for bound in ("min", "max"))
+    size = value if what == "Value" else len(value) if isinstance(value, str | list) else 0
+    if (isinstance(low, int) and size < low) or (isinstance(high, int) and size > high):
+        raise validation_failed(
+            f"The provided value for the template parameter '{name}' is not valid. Its {what.lower()} '{size}' is not "
+            f"between '{low}' and '{high}'"
+        )
+
+
+def _declaration(written: Any) -> dict[str, Any]:
+    """Return what a template says of a parameter, the type in lowercase."""
+    declaration = named(written, _OF_A_PARAMETER) if isinstance(written, dict) else {}
+    type_ = declaration.get("type")
+    if not isinstance(type_, str) or fold(type_) not in _TYPES:
         raise validation_failed(f"The template parameter type '{type_}' is not valid")
-    return type_.casefold()
+    return {**declaration, "type": fold(type_)}
 
 
 def _shown_type(type_: str) -> str:

@@ -172,6 +172,16 @@ def test_resources_are_listed_with_the_times_at_which_they_were_made_and_changed
     assert not {"createdTime", "changedTime"} & set(plain)
 
 
+def test_names_are_told_apart_as_ids_are(desk: Desk) -> None:
+    """Not as str.casefold would, to which "ß" is "ss"."""
+    for name in ("straße", "strasse"):
+        path = f"{desk.subscription}/resourceGroups/{name}"
+        assert desk.ask("PUT", path, {"location": "eastus"}, version="2024-07-01").status == 201
+    for name, expected in (("strasse", "strasse"), ("STRAßE", "straße")):
+        where = f"{desk.subscription}/resourceGroups?$filter=name eq '{name}'"
+        assert [group["name"] for group in desk.ask("GET", where, version="2024-07-01").body["value"]] == [expected]
+
+
 def test_resources_are_listed_with_their_state_if_that_is_asked(desk: Desk) -> None:
     path = f"{desk.group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/ID1"
     assert desk.ask("PUT", path, {"location": "eastus"}, version="2024-11-30").status == 201

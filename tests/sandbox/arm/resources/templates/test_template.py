@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -102,6 +103,72 @@ def test_a_secure_output_is_not_told(type_: str, shown: str) -> None:
 )
 def test_parameters_that_are_wrong(parameters: Any, given: Any, message: str) -> None:
     assert message in refused([], given, parameters=parameters)
+
+
+@pytest.mark.parametrize(
+    ("limits", "given", "message"),
+    [
+        ({"type": "int", "minValue": 2}, 1, "Its value '1' is not between '2' and 'None'"),
+        ({"type": "int", "maxValue": 2}, 3, "Its value '3' is not between 'None' and '2'"),
+        ({"type": "string", "minLength": 2, "maxLength": 3}, "abcd", "Its length '4' is not between '2' and '3'"),
+        ({"type": "array", "MINLENGTH": 1}, [], "Its length '0' is not between '1' and 'None'"),
+    ],
+)
+def test_a_parameter_keeps_to_its_limits(limits: dict[str, Any], given: Any, message: str) -> None:
+    assert message in refused([], {"a": {"value": given}}, parameters={"a": limits})
+
+
+def test_a_template_has_the_members_that_azure_knows() -> None:
+    assert "Could not find member 'resource' on object of type 'Template'" in refused([], resource=[])
+    surplus: dict[str, Any] = {"$schema": "x", "contentVersion": "1.0.0.0", "metadata": {}}
+    read([], **surplus)
+
+
+@st.composite
+def in_any_case(draw: st.DrawFn, value: Any) -> Any:
+    """A template with the names of its members in some other case, but for those that are its author's own."""
+    if isinstance(value, list):
+        return [draw(in_any_case(member)) for member in value]
+    if not isinstance(value, dict):
+        return value
+    kept = ("a", "out", "tags", "n")
+    cases: st.SearchStrategy[Callable[[str], str]] = st.sampled_from([str.upper, str.lower, str.title])
+    return {name if name in kept else draw(cases)(name): draw(in_any_case(member)) for name, member in value.items()}
+
+
+ANY_CASE = {
+    "parameters": {"a": {"type": "string", "defaultValue": "x", "allowedValues": ["x", "y"]}},
+    "variables": {"a": "[parameters('a')]"},
+    "resources": [
+        {
+            "type": TYPE,
+            "apiVersion": "2024-11-30",
+            "name": "[concat(variables('a'), copyIndex())]",
+            "copy": {"name": "loop", "count": 2},
+            "condition": True,
+            "dependsOn": ["first"],
+            "comments": "two",
+            "tags": {"n": "1"},
+        },
+        {"type": TYPE, "apiVersion": "2024-11-30", "name": "first"},
+    ],
+    "outputs": {"out": {"type": "string", "value": "[variables('a')]", "condition": True}},
+}
+
+
+@given(in_any_case(ANY_CASE), in_any_case({"a": {"value": "y"}}))
+def test_the_names_of_members_may_be_in_any_case(template: dict[str, Any], parameters: dict[str, Any]) -> None:
+    read_so = Template(template, parameters, PLACE)
+    assert names(read_so) == ["first", "y0", "y1"]
+    assert [planned.api_version for planned in read_so.resources] == ["2024-11-30"] * 3
+    assert read_so.resources[1].content(no_reference) == {"tags": {"n": "1"}}
+    assert read_so.outputs(no_reference) == {"out": {"type": "String", "value": "y"}}
+
+
+def test_names_are_told_apart_as_ids_are() -> None:
+    """Not as str.casefold would, to which "ß" is "ss"."""
+    apart = [resource("straße"), resource("strasse", dependsOn=["STRAßE"])]
+    assert names(read(apart)) == ["straße", "strasse"]
 
 
 def test_copies_each_have_their_number() -> None:
