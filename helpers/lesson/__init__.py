@@ -9,6 +9,7 @@ from helpers.lesson.checks import (
     check_spare,
     check_wrong_door,
 )
+from helpers.lesson.predictions import compare
 
 __all__ = [
     "check_both",
@@ -18,4 +19,5 @@ __all__ = [
     "check_second_grant",
     "check_spare",
     "check_wrong_door",
+    "compare",
 ]

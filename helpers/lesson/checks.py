@@ -18,6 +18,7 @@ from azure.mgmt.resource.resources import ResourceManagementClient
 
 from helpers.errors import Explanation, explain
 from helpers.lesson.answers import Answers, HintError, exercise
+from helpers.lesson.predictions import compare
 from helpers.names import MADE_BY
 from rbac.actions import matches
 from rbac.roles import role_guid
@@ -174,8 +175,8 @@ def check_wrong_door(answers: Answers) -> str:
     if claim != "aud":
         raise HintError(f"{claim!r} is not what counts. Which claim says for which service the token is good?")
     return (
-        "aud, the audience, is Key Vault's, so a token opens one door. 401 says 'this is no token for me'; 403 would "
-        "be 'I know you, and you may not'."
+        "aud, the audience, is Key Vault's, so a token opens one door. "
+        f"{compare(answers.variables.get('guess'), answer)}"
     )
 
 
