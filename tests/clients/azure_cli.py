@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,25 @@ _OF_THE_USER = ("AZURE_", "MSI_", "IDENTITY_", "HTTP_PROXY", "HTTPS_PROXY", "htt
 def azure_cli_program() -> Path:
     """The ``az`` program; skips the test where it cannot be installed."""
     return program(python_environment("azure-cli", f"azure-cli=={VERSION}"), "az")
+
+
+@contextmanager
+def forking_azure_cli(az: Path, folder: Path) -> Iterator[Path]:
+    """Yield a program in ``folder`` that does what ``az`` does, in less than half of the time where Linux forks it."""
+    if sys.platform != "linux":
+        yield az
+        return
+    here, python, address = Path(__file__).parent, az.with_name("python"), folder / "socket"
+    call = folder / "az"
+    words = [python, "-ES", here / "az_call.py", address]
+    call.write_text(f'#!/bin/sh\nexec {shlex.join(map(str, words))} "$@"\n')
+    call.chmod(0o700)
+    command = [python, here / "az_forks.py", address]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None and process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield call
+        process.stdin.close()
 
 
 def clients_environment(sandbox: RunningSandbox, home: Path, vm: str | None = None) -> dict[str, str]:

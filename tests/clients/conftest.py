@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.entra.keys import SigningKey, ensure_signing_key
-from tests.clients.azure_cli import AzureCli, azure_cli_program, clients_environment
+from tests.clients.azure_cli import AzureCli, azure_cli_program, clients_environment, forking_azure_cli
 from tests.clients.forged import Forged, forged_tokens
 from tests.support.sandbox import RunningSandbox, running_sandbox
 
@@ -21,8 +21,15 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory, keys: Path) -> Iterator[Ru
 
 
 @pytest.fixture(scope="session")
-def az_program() -> Path:
+def installed_az() -> Path:
     return azure_cli_program()
+
+
+@pytest.fixture(scope="session")
+def az_program(installed_az: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The ``az`` of most tests; ``installed_az`` is the one that people have."""
+    with forking_azure_cli(installed_az, tmp_path_factory.mktemp("az")) as program:
+        yield program
 
 
 @pytest.fixture(scope="module")

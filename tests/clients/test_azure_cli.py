@@ -27,12 +27,12 @@ az account show --query '[environmentName, user.type]' --output tsv
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
-def test_one_eval_is_all_it_takes_before_az_login(tmp_path: Path, az_program: Path) -> None:
+def test_one_eval_is_all_it_takes_before_az_login(tmp_path: Path, installed_az: Path) -> None:
     data, home = tmp_path / "state", tmp_path / "home"
     home.mkdir()
     sandbox = [sys.executable, "-m", "sandbox", "--data", str(data)]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AZURE_")}
-    path = f"{az_program.parent}{os.pathsep}{kept['PATH']}"
+    path = f"{installed_az.parent}{os.pathsep}{kept['PATH']}"
     subprocess.run([*sandbox, "start"], check=True, capture_output=True)
     try:
         done = subprocess.run(

@@ -43,11 +43,11 @@ def identity(lab: Lab, request: pytest.FixtureRequest) -> dict[str, Any]:
     return made
 
 
-def test_the_azure_cli_as_it_is_installed(lab: Lab, identity: dict[str, Any], az_program: Path) -> None:
+def test_the_azure_cli_as_it_is_installed(lab: Lab, identity: dict[str, Any], installed_az: Path) -> None:
     client = identity["properties"]["clientId"]
     lab.let_read(identity)
     typed = f"az login --identity --client-id {client} --output none && az group show --name {GROUP} --query id"
-    done = lab.inside("myVM", "sh", "-c", f'PATH="{az_program.parent}:$PATH"; {typed} && az cloud show --query name')
+    done = lab.inside("myVM", "sh", "-c", f'PATH="{installed_az.parent}:$PATH"; {typed} && az cloud show --query name')
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [f'"{lab.group}"', '"AzureCloud"']
 

@@ -1,0 +1,77 @@
+"""Run with the Azure CLI's own Python: fork a process for each command, in which libraries are imported already.
+
+    python az_forks.py SOCKET
+
+Importing takes most of what a command takes. What is not the CLI's own (SDKs, MSAL, requests ...) is kept from one
+command to the next; the CLI itself is imported by each, since it reads its folder of settings as it is imported. The
+process ends with its standard input.
+"""
+
+import importlib
+import json
+import os
+import runpy
+import select
+import socket
+import sys
+from typing import Any
+
+
+def serve(address: str) -> None:
+    """Answer one command after the other."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        listener.listen()
+        print("ready", flush=True)
+        while listener in select.select([listener, sys.stdin], [], [])[0]:
+            connection, _ = listener.accept()
+            with connection:
+                answer(connection)
+
+
+def answer(connection: socket.socket) -> None:
+    """Run the command that comes over ``connection``, on the descriptors that come with it; send its exit code."""
+    _, descriptors, _, _ = socket.recv_fds(connection, 1, 3)
+    with connection.makefile("rb") as stream:
+        command = json.load(stream)
+    reading, writing = os.pipe()
+    process = os.fork()
+    if not process:
+        os.close(reading)
+        run(command, descriptors, writing)
+    os.close(writing)
+    for descriptor in descriptors:
+        os.close(descriptor)
+    with os.fdopen(reading) as names:
+        import_again(names.read().split())
+    code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    connection.sendall(b"%d" % code)
+
+
+def run(command: dict[str, Any], descriptors: list[int], writing: int) -> None:
+    """Become the ``az`` that was called; in the end, tell which modules it needed."""
+    for number, descriptor in enumerate(descriptors):
+        os.dup2(descriptor, number)
+    os.chdir(command["folder"])
+    os.environ.clear()
+    os.environ.update(command["variables"])
+    sys.argv = ["az", *command["words"]]
+    try:
+        runpy.run_module("azure.cli", run_name="__main__")
+    finally:
+        with os.fdopen(writing, "w") as names:
+            names.write("\n".join(sys.modules))
+
+
+def import_again(names: list[str]) -> None:
+    """Import what a command imported and is not the CLI's."""
+    for name in names:
+        if not name.startswith(("azure.cli", "__")) and name not in sys.modules:
+            try:
+                importlib.import_module(name)
+            except ImportError:  # a name that its package made up as it ran
+                continue
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])
