@@ -6,7 +6,7 @@ import logging
 import re
 import sqlite3
 from contextlib import nullcontext
-from enum import Enum, auto
+from enum import StrEnum
 from functools import lru_cache
 
 from sandbox.arm import OPERATIONS, declare_effects
@@ -19,6 +19,7 @@ from sandbox.core.errors import AzureError
 from sandbox.core.http import Answer, Request, hostname_of
 from sandbox.entra.endpoints import Entra
 from sandbox.entra.validation import InvalidToken
+from sandbox.faults.rules import Faults, Handle
 from sandbox.graph.service import Graph
 from sandbox.web.listeners import MAXIMUM_BODY, SMALL_BODY
 
@@ -36,25 +37,27 @@ _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _REMEMBERED = 1024  # hosts with paths
 
 
-class Service(Enum):
+class Service(StrEnum):
     """What answers a request."""
 
-    ENTRA = auto()
-    GRAPH = auto()
-    RESOURCE_MANAGER = auto()
+    ENTRA = "entra"
+    GRAPH = "graph"
+    RESOURCE_MANAGER = "arm"
 
 
 class App:
     """Resource Manager, Entra and Graph behind one TLS listener, known by host name or, on loopback, by path."""
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: Cloud, faults: Faults | None = None) -> None:
         self._cloud = cloud
         self._resource_manager = ResourceManager(cloud, Router(OPERATIONS))
-        self._handlers = {
+        self._handlers: dict[Service, Handle] = {
             Service.ENTRA: Entra(cloud.tenant).handle,
             Service.GRAPH: Graph(cloud).handle,
             Service.RESOURCE_MANAGER: self._manage,
         }
+        if faults is not None:
+            self._handlers = {service: faults.before(service, handle) for service, handle in self._handlers.items()}
         self._validators = {Service.RESOURCE_MANAGER: cloud.validator, Service.GRAPH: cloud.graph_validator}
         declare_effects(cloud)
 

@@ -61,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.set_defaults(run=_serve)
 
     temporary = commands.add_parser("temporary", help="be a sandbox in a folder of its own, until standard input ends")
+    _add_faults(temporary)
     temporary.set_defaults(run=_temporary)
 
     stop = commands.add_parser("stop", help="stop the sandbox; its state stays")
@@ -111,7 +112,14 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--timing", choices=sorted(TIMINGS), help=timing)
     roles = "more roles: the output of 'az role definition list' (default: as before, or none)"
     parser.add_argument("--roles", metavar="FILE", type=_absolute, help=roles)
+    _add_faults(parser)
     guest_command.add_settings(parser)
+
+
+def _add_faults(parser: argparse.ArgumentParser) -> None:
+    faults = "which requests are to fail, and how: a file that docs/sandbox.md describes (default: as before, or none)"
+    parser.add_argument("--faults", metavar="FILE", type=_absolute, help=faults)
+    parser.add_argument("--no-faults", dest="faults", action="store_const", const="", help="no longer as before")
 
 
 def _absolute(path: str) -> str:
@@ -126,6 +134,7 @@ def _settings(state: StateDirectory, options: argparse.Namespace) -> Settings:
         seed=kept.seed if options.seed is None else options.seed,
         timing=options.timing or kept.timing,
         roles=options.roles or kept.roles,
+        faults=kept.faults if options.faults is None else options.faults or None,
         allow_run_command=options.allow_run_command,
         run_command_limit=options.run_command_limit,
     )
@@ -158,7 +167,7 @@ def _serve(state: StateDirectory, options: argparse.Namespace) -> int:
 def _temporary(state: StateDirectory, options: argparse.Namespace) -> int:
     from sandbox.process import temporary  # only for this command
 
-    return temporary.run()
+    return temporary.run(Settings(faults=options.faults or None))
 
 
 def _stop(state: StateDirectory, options: argparse.Namespace) -> int:
@@ -174,7 +183,7 @@ def _status(state: StateDirectory, options: argparse.Namespace) -> int:
         print(_NOT_RUNNING)
     else:
         for name, value in _described(state, runtime).items():
-            print(f"{name:10} {value}")
+            print(f"{name:10} {'none' if value is None else value}")
     return 3 if runtime is None else 0
 
 
@@ -187,6 +196,7 @@ def _described(state: StateDirectory, runtime: Runtime | None) -> dict[str, obje
         "process": runtime.pid,
         "seed": runtime.settings.seed,
         "timing": runtime.settings.timing,
+        "faults": runtime.settings.faults,
         "data": str(state.path),
     }
 

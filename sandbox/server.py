@@ -19,6 +19,8 @@ from sandbox.cloud import Cloud, MetadataEndpoint, build_cloud
 from sandbox.core.clock import Clock, SystemClock
 from sandbox.core.timing import TIMINGS
 from sandbox.entra.keys import ensure_signing_key
+from sandbox.faults.file import load_faults
+from sandbox.faults.rules import Faults
 from sandbox.guest.scripts import Scripts
 from sandbox.imds.service import SERVER, MetadataService
 from sandbox.seeding import ensure_operator_secret, ensure_seeded
@@ -50,7 +52,7 @@ class SandboxServer:
         Raises:
             StateError: The state directory or the state in it cannot be used.
             OSError: The port is taken or the state directory cannot be written.
-            ValueError: The file of role definitions cannot be used.
+            ValueError: The file of role definitions or that of faults cannot be used.
         """
         self.state.make()
         last = read_runtime(self.state)
@@ -61,12 +63,14 @@ class SandboxServer:
                 f"{self.state.runtime} was damaged, so ports and settings of the last start are forgotten. If those "
                 "were not the defaults, stop the sandbox and start it with them."
             )
+        rules = load_faults(Path(self.settings.faults)) if self.settings.faults else []
         self.cloud = self._open_cloud()
+        self._faults = Faults(rules, self.cloud.seed_data, self.clock) if rules else None
         self._issued_tokens = contextlib.ExitStack()
         if self.state.issued_tokens.exists():
             file = self._issued_tokens.enter_context(self.state.issued_tokens.open("a", buffering=1))
             self.cloud.issuer.record = lambda token: file.write(f"{token}\n")
-        self._app = App(self.cloud)
+        self._app = App(self.cloud, self._faults)
         try:
             was_empty = self._bring_up_to_date()
         except BaseException:
@@ -197,9 +201,9 @@ class SandboxServer:
         self.runtime.write(self.state)
 
     async def _listen_for(self, key: str, machine_id: str) -> None:
-        service = MetadataService(self.cloud, machine_id)
+        handle = MetadataService(self.cloud, machine_id).handle
         listener = Listener(
-            service.handle,
+            self._faults.before("metadata", handle) if self._faults else handle,
             server_name=SERVER,
             log=self.access_log,
             body_limit=lambda _: 0,

@@ -18,11 +18,11 @@ _TROUBLESHOOTING = "For more details please go to https://aka.ms/ARMResourceNotF
 class AzureError(Exception):
     """A refusal: HTTP ``status``, ARM's ``code`` and ``message``, and headers that go with them.
 
-    ``more`` are the members that some errors have besides: ``details`` and ``additionalInfo``.
+    ``more`` are the members that some errors have besides: ``target``, ``details`` and ``additionalInfo``.
     """
 
     def __init__(
-        self, status: int, code: str, message: str, headers: dict[str, str] | None = None, **more: list[dict[str, Any]]
+        self, status: int, code: str, message: str, headers: dict[str, str] | None = None, **more: object
     ) -> None:
         super().__init__(f"{status} {code}: {message}")
         self.status = status
@@ -251,6 +251,18 @@ def parent_not_found(kind: str, name: str) -> AzureError:
         "ParentResourceNotFound",
         f"Failed to perform 'write' on resource(s) of type '{kind}', because the parent resource "
         f"'{name}' could not be found.",
+    )
+
+
+def principal_not_found(principal_id: str, tenant_id: str) -> AzureError:
+    """A role assignment to a principal that is not in the directory, or not yet everywhere."""
+    return AzureError(
+        400,
+        "PrincipalNotFound",
+        f"Principal {principal_id.replace('-', '')} does not exist in the directory {tenant_id}. Check that you have "
+        "the correct principal ID. If you are creating this principal and then immediately assigning a role, this "
+        "error might be related to a replication delay. In this case, set the role assignment principalType property "
+        "to a value, such as ServicePrincipal, User, or Group.  See https://aka.ms/docs-principaltype",
     )
 
 

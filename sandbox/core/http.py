@@ -11,6 +11,9 @@ from functools import lru_cache
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
+COMMAND_LINE = "azure-sandbox"
+"""The ``User-Agent`` of the sandbox's own commands."""
+
 _HOST = re.compile(r"([^:\[\]]*|\[[^\]]*\])(:[0-9]{1,5})?")
 
 
@@ -80,6 +83,14 @@ class Answer:
     status: int
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class NoAnswer(Answer):
+    """The connection ends without an answer: at once, or, with ``hangs``, when the client gives up."""
+
+    status: int = 0
+    hangs: bool = False
 
 
 def read_json(body: bytes) -> Any:

@@ -113,6 +113,7 @@ def _spawn(state: StateDirectory, settings: Settings, port: int) -> tuple[int | 
     command = [sys.executable, "-P", "-m", "sandbox", "--data", str(state.path), "serve", "--port", str(port)]
     command += ["--seed", str(settings.seed), "--timing", settings.timing]
     command += ["--roles", settings.roles] if settings.roles else []
+    command += ["--faults", settings.faults] if settings.faults else ["--no-faults"]
     command += ["--run-command-limit", str(settings.run_command_limit)]
     command += ["--allow-run-command"] if settings.allow_run_command else []
     if sys.platform == "win32":

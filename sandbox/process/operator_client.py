@@ -9,6 +9,7 @@ from http.client import HTTPException, HTTPSConnection
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from sandbox.core.http import COMMAND_LINE
 from sandbox.core.ids import Ids
 from sandbox.core.seed_data import LOCAL_API_VERSION, SeedData
 from sandbox.state.state_directory import Runtime, StateDirectory
@@ -61,7 +62,7 @@ class OperatorClient:
     def _send(self, method: str, url: str, body: str | None, headers: Mapping[str, str]) -> Any:
         connection = HTTPSConnection("localhost", self._runtime.port, context=self._tls, timeout=_TIMEOUT)
         try:
-            connection.request(method, url, body, dict(headers))
+            connection.request(method, url, body, {"User-Agent": COMMAND_LINE, **headers})
             response = connection.getresponse()
             content = json.loads(response.read() or b"null")
         except (HTTPException, ValueError) as error:

@@ -23,7 +23,7 @@ from sandbox.state.state_directory import VARIABLE, Settings, StateDirectory, St
 _LOG_LINES = 5  # of a sandbox that did not start
 
 
-def run() -> int:
+def run(settings: Settings) -> int:
     """Have a sandbox until standard input ends; return the exit status."""
     for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
         signal.signal(number, lambda *_: sys.exit(1))
@@ -31,7 +31,7 @@ def run() -> int:
         state = StateDirectory(Path(folder))
         state.issued_tokens.touch(mode=0o600)  # so that they can be taken out of what its user saves
         try:
-            runtime, _ = background.start(state, Settings())
+            runtime, _ = background.start(state, settings)
             variables = environment(state, runtime, OperatorClient(state, runtime), vm=None)
             _print({"environment": {**variables, VARIABLE: folder}})
             sys.stdin.buffer.read()

@@ -112,13 +112,14 @@ def state_directory(given: str | None) -> StateDirectory:
 class Settings:
     """With what a sandbox was started; the limit is in seconds.
 
-    The next start uses ``seed``, ``timing`` and ``roles`` again, unless it is given others. Permission to run programs
-    on this computer has to be given each time.
+    The next start uses ``seed``, ``timing``, ``roles`` and ``faults`` again, unless it is given others. Permission to
+    run programs on this computer has to be given each time.
     """
 
     seed: int = 1
     timing: str = "instant"
     roles: str | None = None
+    faults: str | None = None
     allow_run_command: bool = False
     run_command_limit: float = 90 * 60
 
@@ -158,6 +159,7 @@ def _makes_sense(runtime: Runtime) -> bool:
         "seed": int,
         "timing": str,
         "roles": str | None,
+        "faults": str | None,
         "allow_run_command": bool,
         "run_command_limit": int | float,
     }

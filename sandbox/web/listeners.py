@@ -8,6 +8,7 @@ import logging
 import math
 import socket
 import ssl
+import struct
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from aiohttp import HttpVersion11, web
 
 from sandbox.core import errors
 from sandbox.core.errors import AzureError
-from sandbox.core.http import Answer, Request, parse_query
+from sandbox.core.http import Answer, NoAnswer, Request, parse_query
 from sandbox.web.socket_owner import user_behind
 
 HOST = "127.0.0.1"
@@ -28,6 +29,7 @@ _LINGERING = 2.0  # seconds for which a body that was refused is received nevert
 _SHUTDOWN = 1.0  # seconds that open connections get to finish
 _BACKLOG = 128  # connections that may wait to be accepted
 _PAUSE = 1.0  # seconds between looks for what is overdue
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _WARN_PAUSE = 60.0  # seconds between two warnings
 
 _log = logging.getLogger(__name__)
@@ -126,9 +128,12 @@ class Listener:
                 await waiting
         took = (time.perf_counter() - began) * 1000
         self._log(f"{self._server_name} {raw.method} {url.raw_path} {answer.status} {took:.1f} ms")
-        response = to_response(answer, self._server_name)
-        cast(_Connection, raw.protocol).await_next_request()
-        return response
+        connection = cast(_Connection, raw.protocol)
+        if isinstance(answer, NoAnswer):
+            await connection.end_unanswered(hang=answer.hangs)
+            return web.Response()  # to nobody
+        connection.await_next_request()
+        return to_response(answer, self._server_name)
 
 
 async def _read_body(raw: web.BaseRequest, limit: int) -> bytes:
@@ -186,6 +191,7 @@ class _Connection(web.RequestHandler):
         self._connections = connections
         self._limits = limits
         self._receiving = False
+        self._lost = asyncio.Event()
         self.is_new = True
         self.deadline = self._loop_time() + limits.idle
 
@@ -200,7 +206,17 @@ class _Connection(web.RequestHandler):
         self._receiving = self.is_new = False
         self.deadline = self._loop_time() + self._limits.idle
 
+    async def end_unanswered(self, *, hang: bool) -> None:
+        """Reset the connection; with ``hang``, only once the client gives up."""
+        if hang:
+            self.deadline = math.inf
+            await self._lost.wait()
+        elif self.transport is not None:
+            self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+            self.transport.abort()
+
     def connection_lost(self, exc: BaseException | None) -> None:
+        self._lost.set()
         self._connections.discard(self)
         super().connection_lost(exc)
 

@@ -161,15 +161,7 @@ def _principal_type(call: Call, given: Fields, principal_id: str) -> str:
             f"from specified PrinciaplType '{kind}'.",  # the spelling is Azure's
         )
     if kind is None and not is_known:
-        raise errors.AzureError(
-            400,
-            "PrincipalNotFound",
-            f"Principal {principal_id.replace('-', '')} does not exist in the directory "
-            f"{call.cloud.seed_data.tenant_id}. Check that you have the correct principal ID. If you are creating this "
-            "principal and then immediately assigning a role, this error might be related to a replication delay. In "
-            "this case, set the role assignment principalType property to a value, such as ServicePrincipal, User, or "
-            "Group.  See https://aka.ms/docs-principaltype",
-        )
+        raise errors.principal_not_found(principal_id, call.cloud.seed_data.tenant_id)
     return kind or _SERVICE_PRINCIPAL
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from sandbox.cli import main
 from sandbox.process import background
@@ -76,6 +77,38 @@ def test_roles_are_kept(run: Run, tmp_path: Path, state: StateDirectory) -> None
     run("start")
     found = read_runtime(state)
     assert found is not None and found.settings.roles == str(roles.resolve())
+
+
+def test_faults_are_kept_until_told_otherwise(run: Run, tmp_path: Path) -> None:
+    faults = tmp_path / "faults.yaml"
+    faults.write_text("- {fault: 503, service: entra}\n")
+    assert run("start", "--faults", os.path.relpath(faults)).returncode == 0
+    run("stop")
+    assert run("start").returncode == 0
+    assert status(run)["faults"] == str(faults.resolve()) and str(faults) in run("status").stdout
+    assert sign_in(json.loads(run("env", "--format", "json").stdout)) == 503
+    run("stop")
+    faults.write_text("- fault: 503\n")
+    done = run("start")
+    assert done.returncode == 1 and f"{faults}:1: which service?" in only_line(done.stderr)
+    assert run("start", "--no-faults").returncode == 0 and status(run)["faults"] is None
+    run("stop")
+    assert run("start").returncode == 0 and sign_in(json.loads(run("env", "--format", "json").stdout)) == 400
+
+
+def sign_in(environment: dict[str, str]) -> int:
+    """The status of a sign-in that says nothing."""
+    url = f"{environment['AZURE_AUTHORITY_HOST']}/{environment['AZURE_TENANT_ID']}/oauth2/v2.0/token"
+    return requests.post(url, data={}, verify=environment["REQUESTS_CA_BUNDLE"], timeout=300).status_code
+
+
+def test_a_temporary_sandbox_has_faults_too(tmp_path: Path) -> None:
+    faults = tmp_path / "faults.yaml"
+    faults.write_text("- {fault: 503, service: entra}\n")
+    command = [sys.executable, "-m", "sandbox", "temporary", "--faults", str(faults)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert sign_in(json.loads(process.stdout.readline())["environment"]) == 503
 
 
 def test_permission_to_run_programs_here_is_not_kept(run: Run, state: StateDirectory) -> None:
@@ -260,7 +293,7 @@ def test_what_makes_no_sense_is_not_believed(state: StateDirectory, damage: str)
 
 def test_what_makes_sense_is_read_as_it_was_written(state: StateDirectory) -> None:
     state.make()
-    runtime = Runtime(5, 8443, Settings(7, "realistic", "/roles", True, 9.5), {"/vm": 80}, "notice")
+    runtime = Runtime(5, 8443, Settings(7, "realistic", "/roles", "/faults", True, 9.5), {"/vm": 80}, "notice")
     runtime.write(state)
     assert read_runtime(state) == runtime
 

@@ -1,0 +1,180 @@
+"""What the services answer where something is wrong, each in its own words.
+
+Texts that are marked (*) are ours: the real one's are not recorded.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from http.client import responses
+
+from sandbox.core import errors
+from sandbox.core.errors import AzureError
+from sandbox.core.http import Answer, Request
+from sandbox.core.ids import new_request_id
+from sandbox.core.resource_ids import parse_resource_id
+from sandbox.core.seed_data import SeedData
+from sandbox.entra.errors import EntraError
+from sandbox.graph.errors import GraphError
+from sandbox.imds import errors as metadata_errors
+from sandbox.imds.errors import MetadataError
+
+SERVICES = ("arm", "entra", "graph", "metadata")
+_WRITES = ("PUT", "PATCH", "POST", "DELETE")
+_MULTI_FACTOR = {"access_token": {"acrs": {"essential": True, "values": ["p1"]}}}
+_PASSING = "A transient error has occurred. Please try again."
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A fault with a name: for which requests it is, unless told otherwise, and what they are answered.
+
+    ``refuse`` is None for what happens to the connection, at any service.
+    """
+
+    service: str | None = None
+    methods: tuple[str, ...] = ()
+    path: str = "*"
+    refuse: Callable[[Request, SeedData], Answer] | None = None
+
+
+def answer_status(status: int, service: str, request: Request, now: datetime, retry_after: int | None) -> Answer:
+    """Return what ``service`` answers with ``status``."""
+    reason = responses.get(status, "Error")
+    code = reason.title().replace(" ", "").replace("-", "")
+    answer: Answer
+    match service:
+        case "metadata":
+            answer = _metadata_error(status, reason).answer(identity=request.path.startswith("/metadata/identity"))
+        case "entra":
+            answer = _entra_error(status).answer(now, new_request_id())
+        case "graph":
+            answer = GraphError(status, code, _PASSING if status >= 500 else reason).answer(now, {})  # (*)
+        case _ if status == 429:
+            answer = errors.throttled(1 if retry_after is None else retry_after).answer()
+        case _:
+            answer = AzureError(status, code, _arm_message(status, reason)).answer()
+    if retry_after is not None:
+        answer.headers["Retry-After"] = str(retry_after)
+    return answer
+
+
+def _arm_message(status: int, reason: str) -> str:
+    """(*)."""
+    if status == 409:
+        return "Another operation on this resource is in progress. Please try again later."
+    return f"{reason}. Please try again later." if status >= 500 else f"{reason}."
+
+
+def _entra_error(status: int) -> EntraError:
+    if status == 429:
+        return EntraError(status, "temporarily_unavailable", 90055, "There are too many incoming requests.")
+    if status >= 500:
+        return EntraError(status, "temporarily_unavailable", 90033, _PASSING)
+    return EntraError(status, "invalid_request", 9002313, "Invalid request. Request is malformed or invalid.")
+
+
+def _metadata_error(status: int, reason: str) -> MetadataError:
+    match status:
+        case 404:
+            return metadata_errors.not_found()
+        case 429:
+            return metadata_errors.too_many_requests()
+        case 410:
+            return MetadataError(status, "gone", "The service is being updated")  # (*)
+        case _:
+            return MetadataError(status, "unknown" if status >= 500 else "invalid_request", reason)  # (*)
+
+
+# --- by name ----------------------------------------------------------------------------------------------------------
+
+
+def _principal_not_found(request: Request, seed: SeedData) -> Answer:
+    try:
+        principal_id = str(json.loads(request.body)["properties"]["principalId"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        principal_id = ""
+    return errors.principal_not_found(principal_id, seed.tenant_id).answer()
+
+
+def _scope_locked(request: Request, seed: SeedData) -> Answer:
+    operation = "delete" if request.method == "DELETE" else "write"
+    group = parse_resource_id(request.path).group
+    locked = seed.group(group) if group else seed.subscription
+    return AzureError(
+        409,
+        "ScopeLocked",
+        f"The scope '{request.path}' cannot perform {operation} operation because following scope(s) are locked: "
+        f"'{locked}'. Please remove the lock and try again.",
+    ).answer()
+
+
+def _disallowed_by_policy(request: Request, seed: SeedData) -> Answer:
+    name = request.path.rpartition("/")[2]
+    assignment = f"{seed.subscription}/providers/Microsoft.Authorization/policyAssignments/allowed-resources"
+    definition = "/providers/Microsoft.Authorization/policyDefinitions/a08ec900-254a-4555-9bf5-e42af04b5c5c"
+    display_name = "Allowed resource types"
+    identifiers = [
+        {
+            "policyAssignment": {"name": display_name, "id": assignment},
+            "policyDefinition": {"name": display_name, "id": definition},
+        }
+    ]
+    info = {
+        "policyDefinitionDisplayName": display_name,
+        "policyDefinitionId": definition,
+        "policyDefinitionName": definition.rpartition("/")[2],
+        "policyDefinitionEffect": "deny",
+        "policyAssignmentDisplayName": display_name,
+        "policyAssignmentId": assignment,
+        "policyAssignmentName": assignment.rpartition("/")[2],
+        "policyAssignmentScope": seed.subscription,
+    }
+    return AzureError(
+        403,
+        "RequestDisallowedByPolicy",
+        f"Resource '{name}' was disallowed by policy. Policy identifiers: "
+        f"'{json.dumps(identifiers, separators=(',', ':'))}'.",
+        target=name,
+        additionalInfo=[{"type": "PolicyViolation", "info": info}],
+    ).answer()
+
+
+def _subscription_disabled(request: Request, seed: SeedData) -> Answer:
+    return AzureError(
+        409,
+        "ReadOnlyDisabledSubscription",
+        f"The subscription '{seed.subscription_id}' is disabled and therefore marked as read only. You cannot perform "
+        "any write actions on this subscription until it is re-enabled.",
+    ).answer()
+
+
+def _claims_challenge(request: Request, seed: SeedData) -> Answer:
+    claims = base64.b64encode(json.dumps(_MULTI_FACTOR, separators=(",", ":")).encode()).decode()
+    challenge = (
+        f'Bearer realm="", authorization_uri="https://login.microsoftonline.com/{seed.tenant_id}/oauth2/authorize", '
+        f'error="insufficient_claims", claims="{claims}"'
+    )
+    message = "The access token does not have the claims that this request needs. Sign in with them."  # (*)
+    return AzureError(401, "InvalidAuthenticationToken", message, {"WWW-Authenticate": challenge}).answer()
+
+
+def _identity_not_found(request: Request, seed: SeedData) -> Answer:
+    return metadata_errors.identity_not_found().answer(identity=True)
+
+
+NAMED = {
+    "PrincipalNotFound": Named("arm", ("PUT",), "*/roleAssignments/*", _principal_not_found),
+    "ScopeLocked": Named("arm", _WRITES, "*/resourceGroups/*", _scope_locked),
+    "RequestDisallowedByPolicy": Named("arm", ("PUT", "PATCH"), "*", _disallowed_by_policy),
+    "ReadOnlyDisabledSubscription": Named("arm", _WRITES, "/subscriptions/*", _subscription_disabled),
+    "ClaimsChallenge": Named("arm", _WRITES, "*", _claims_challenge),
+    "IdentityNotFound": Named("metadata", ("GET",), "/metadata/identity/oauth2/token", _identity_not_found),
+    "reset": Named(),  # the connection is reset, and nothing is done
+    "lost": Named(),  # it is done, and the connection reset before the answer
+    "hang": Named(),  # nothing comes until the client gives up
+}
