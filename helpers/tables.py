@@ -53,6 +53,18 @@ class Table:
         return "<table>\n" + "\n".join(lines) + "\n</table>"
 
 
+@dataclass(frozen=True, repr=False)
+class Result(Table):
+    """A table whose values are saved in the notebook as data, too, where papermill's users look for them."""
+
+    name: str = ""
+    data: Any = None
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        scrap = {"name": self.name, "data": self.data, "encoder": "json", "version": 1}
+        return {"application/scrapbook.scrap.json+json": scrap}
+
+
 class Shown:
     """Something that notebooks show as a table."""
 
@@ -66,7 +78,7 @@ class Shown:
         return self._table()._repr_html_()
 
 
-def show(what: Any, *fields: str) -> Table:
+def show(what: Any, *fields: str, result: str = "") -> Table:
     """Return a table of one object or of several.
 
     Values that are secrets, by their name or because they look like a token, are left out.
@@ -74,23 +86,31 @@ def show(what: Any, *fields: str) -> Table:
     Args:
         what: A mapping, an object of the Azure SDK, or an iterable of them.
         fields: Which fields, in which order; ``"identity.type"`` looks into a field. All, if none is named.
+        result: A name under which programs find the fields of one object in the saved notebook.
 
     Raises:
         AttributeError: An object has no such field.
     """
     if isinstance(what, Mapping) or not isinstance(what, Iterable):
-        return Table(tuple(_record(what, fields).items()))
+        rows = tuple(_record(what, fields).items())
+        return Result(rows, name=result, data=_as_data(_values(what, fields))) if result else Table(rows)
     records = [_record(each, fields) for each in what]
     headings = tuple(dict.fromkeys(name for record in records for name in record))
     return Table(tuple(tuple(record.get(name, "") for name in headings) for record in records), headings)
 
 
 def _record(what: Any, fields: Sequence[str]) -> dict[str, str]:
+    return {str(name): _text(name, value) for name, value in _values(what, fields).items()}
+
+
+def _values(what: Any, fields: Sequence[str]) -> dict[str, Any]:
     if fields:
-        values = {field: _look_up(what, field) for field in fields}
-    else:
-        values = dict(what) if isinstance(what, Mapping) else what.as_dict()
-    return {str(name): _text(name, value) for name, value in values.items()}
+        return {field: _look_up(what, field) for field in fields}
+    return dict(what) if isinstance(what, Mapping) else what.as_dict()
+
+
+def _as_data(values: dict[str, Any]) -> Any:
+    return json.loads(_TOKEN.sub(_HIDDEN, json.dumps(_without_secrets(values), default=_plain)))
 
 
 def _look_up(what: Any, path: str) -> Any:

@@ -21,6 +21,7 @@ from workshop.kernels.imports import import_papermill
 from workshop.kernels.kernels import KernelKind, default_kind, warm_up
 from workshop.notebooks.parameters import Text, from_file, from_options
 from workshop.notebooks.plan import make_plan
+from workshop.notebooks.results import flat
 from workshop.notebooks.series import find_series, select
 from workshop.paths import COPY, NOTEBOOKS
 from workshop.sandbox import SandboxChoice, environments
@@ -153,9 +154,9 @@ def _run(options: argparse.Namespace) -> int:
 def _print_result(result: Result, console: Console) -> int:
     if result.account:
         _print(console, f"\n{result.account}", style="red")
-    elif result.summary:
-        width = max(map(len, result.summary))
-        _print(console, "", *(f"{name:{width}}  {value}" for name, value in result.summary.items()))
+    elif lines := flat(result.results):
+        width = max(map(len, lines))
+        _print(console, "", *(f"{name:{width}}  {value}" for name, value in lines.items()))
     _print(console, f"\nThe executed notebooks: {result.index}")
     return INTERRUPTED if result.interrupted else int(bool(result.account))
 

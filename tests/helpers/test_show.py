@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime
 from enum import Enum
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from azure.mgmt.authorization.models import Permission
@@ -11,6 +12,7 @@ from azure.mgmt.compute.models import UserAssignedIdentitiesValue, VirtualMachin
 from azure.mgmt.msi.models import Identity
 from hypothesis import given
 from hypothesis import strategies as st
+from IPython.core.formatters import DisplayFormatter
 
 from helpers import show
 
@@ -135,3 +137,34 @@ def test_html_says_what_the_text_says_and_nothing_becomes_markup(rows: list[tupl
     assert set(parsed.tags) == {"table", "thead", "tr", "th", "td"}
     expected = ["one", "two"] + [value for row in rows for value in row]
     assert [" ".join(cell.split()) for cell in parsed.cells] == [" ".join(value.split()) for value in expected]
+
+
+def bundle(shown: object) -> dict[str, Any]:
+    """What a notebook saves of an object that it shows."""
+    formatter: Any = DisplayFormatter()
+    data: dict[str, Any] = formatter.format(shown)[0]
+    return data
+
+
+def test_a_result_is_a_table_and_data() -> None:
+    identity = Identity(location="eastus")
+    identity.client_id = "1"
+    shown = bundle(show(identity, "client_id", "tags", "location", result="identity"))
+    assert shown.pop("application/scrapbook.scrap.json+json") == {
+        "name": "identity",
+        "data": {"client_id": "1", "tags": None, "location": "eastus"},
+        "encoder": "json",
+        "version": 1,
+    }
+    assert shown == bundle(show(identity, "client_id", "tags", "location"))
+
+
+def test_a_results_data_are_json_without_secrets() -> None:
+    given = {"colour": Colour.RED, "when": datetime(2026, 1, 2, tzinfo=UTC), "access_token": "x", "said": [TOKEN]}
+    data = bundle(show(given, result="r"))["application/scrapbook.scrap.json+json"]["data"]
+    assert data == {
+        "colour": "Red",
+        "when": "2026-01-02T00:00:00+00:00",
+        "access_token": "(received, not shown)",
+        "said": ["(received, not shown)"],
+    }

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 
+import nbformat
 import pytest
 
 from tests.notebooks.course import NAMES, Book, book
+from workshop.notebooks.results import results_of
 
 
 @pytest.fixture(params=NAMES)
@@ -77,3 +79,22 @@ def test_tables_have_a_plain_twin(each: Book) -> None:
 def test_what_matters_is_to_be_seen(name: str, cell: str, words: str) -> None:
     plain = ["".join(output["data"]["text/plain"]) for output in book(name).cell(cell).outputs]
     assert words in " ".join(plain)
+
+
+def test_each_saves_its_results_as_data_just_before_the_exercise(each: Book) -> None:
+    cell = each.cell("results")
+    assert each.cells[each.cells.index(cell) + 1].id == "exercise"
+    [output] = cell.outputs
+    scrap = output["data"]["application/scrapbook.scrap.json+json"]
+    assert set(scrap) == {"name", "data", "encoder", "version"}
+    assert scrap["data"]
+
+
+def test_the_results_agree_with_each_other() -> None:
+    found = results_of(nbformat.read(book(name).path, 4) for name in NAMES)
+    identity, assignment, claims = found["identity"], found["assignment"], found["claims"]
+    assert claims["oid"] == identity["principal_id"] == assignment["principal_id"]
+    assert claims["appid"] == identity["client_id"]
+    assert found["vm"]["identities"] == [identity["id"]] == found["deleted"]["resources"]
+    assert found["deleted"]["assignments"] == [assignment["id"]]
+    assert found["group"]["id"].casefold() == assignment["scope"].casefold()

@@ -46,7 +46,9 @@ def saved(folder: Path) -> list[str]:
 def test_a_run_saves_notebooks_pages_and_an_index(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert workshop(folder, "--param", "identity_name=ID7") == 0
     names = ["00_first", "01_second", "02_third"]
-    assert saved(folder) == sorted([f"{n}.{e}" for n in names for e in ("ipynb", "html")] + ["index.html"])
+    assert saved(folder) == sorted(
+        [f"{n}.{e}" for n in names for e in ("ipynb", "html")] + ["index.html", "results.json"]
+    )
     said = capsys.readouterr().out
     assert [line.partition(":")[0] for line in said.splitlines()[:3]] == names
     first = (folder.parent / "output" / "00_first.ipynb").read_text("utf-8")
@@ -63,7 +65,7 @@ def test_a_part_is_run_and_what_an_earlier_run_left_goes(folder: Path) -> None:
     mine = folder.parent / "output" / "notes.txt"
     mine.write_text("mine")
     assert workshop(folder, "--from", "01", "--to", "second") == 0
-    assert saved(folder) == ["01_second.html", "01_second.ipynb", "index.html", "notes.txt"]
+    assert saved(folder) == ["01_second.html", "01_second.ipynb", "index.html", "notes.txt", "results.json"]
 
 
 def test_two_runs_are_the_same_bytes(folder: Path) -> None:

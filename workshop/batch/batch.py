@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from workshop.batch.cluster import Cluster, cluster
 from workshop.batch.manifest import Manifest, Record, read_manifest
 from workshop.batch.output import Output, is_address, open_output
-from workshop.batch.reports import html_report, junit_report
+from workshop.batch.reports import html_report, junit_report, results_table
 from workshop.batch.rows import Row, Source
 from workshop.batch.runner import RetryPolicy, Runner
 from workshop.batch.status import BatchResult, RowStatus
@@ -34,6 +34,7 @@ from workshop.sandbox import SANDBOX, FreshSandbox, SandboxChoice, WatchedSandbo
 MANIFEST = "manifest.jsonl"
 REPORT = "report.html"
 JUNIT = "junit.xml"
+RESULTS = "results.csv"
 _LOCK = ".lock"
 
 
@@ -75,7 +76,7 @@ def run_batch(
         WorkshopError: The manifest or a report cannot be written.
     """
     began = time.monotonic()
-    output = open_output(settings.output)
+    output = open_output(settings.output, sources)
     with _records(settings) as earlier, _manifest(settings.records) as manifest:
         all_rows = [_status(row, earlier.get(row.name)) for row in rows]
         pending = [status for status in all_rows if not status.earlier]
@@ -116,7 +117,7 @@ def _manifest(folder: Path) -> Manifest:
 def _status(row: Row, record: Record | None) -> RowStatus:
     """A row as an earlier run completed it, with the same notebooks and parameters; else it is to be run."""
     if record and record.state is State.COMPLETED and record.inputs == row.inputs:
-        return RowStatus(row, State.COMPLETED, seconds=record.seconds, earlier=True)
+        return RowStatus(row, State.COMPLETED, seconds=record.seconds, results=record.results, earlier=True)
     return RowStatus(row)
 
 
@@ -216,7 +217,11 @@ def _task(
 def _write_reports(result: BatchResult, sources: Sequence[Source], settings: BatchSettings) -> None:
     notebooks = [source.notebook.name for source in sources]
     linked = not is_address(settings.output) and Path(settings.output).resolve() == settings.records.resolve()
-    texts = {REPORT: html_report(result, notebooks, linked), JUNIT: junit_report(result, notebooks)}
+    texts = {
+        REPORT: html_report(result, notebooks, linked),
+        JUNIT: junit_report(result, notebooks),
+        RESULTS: results_table(result),
+    }
     for name, text in texts.items():
         try:
             write_whole(settings.records / name, text)

@@ -27,7 +27,8 @@ The columns of the file are parameters of the notebooks; an empty cell stands fo
 other, for each cleans up after itself. All rows are checked before anything starts.
 
 In the output folder: a folder of executed notebooks for each row, manifest.jsonl (a line each time a row changes
-state), and at the end report.html and junit.xml. If the output is an address, only the notebooks go there.
+state), and at the end results.csv (a line for each row: its parameters, and what its notebooks have saved as data),
+report.html and junit.xml. If the output is an address, only the notebooks go there.
 
 With --scheduler, this package must be installed where the workers are. There the target azure signs in as the worker's
 own environment has it, and the target sandbox needs workers on this computer, for it serves no other.
@@ -121,7 +122,7 @@ def _settings(options: argparse.Namespace) -> BatchSettings:
 
 
 def _tell(result: BatchResult, settings: BatchSettings, console: Console) -> None:
-    from workshop.batch.batch import REPORT
+    from workshop.batch.batch import REPORT, RESULTS
     from workshop.batch.status import duration
     from workshop.notebooks.outcome import State
 
@@ -132,7 +133,7 @@ def _tell(result: BatchResult, settings: BatchSettings, console: Console) -> Non
     lines += [f"  {status.row.name}: {status.error[:200]}" for status in failed[:_MOST_FAILURES]]
     if len(failed) > _MOST_FAILURES:
         lines.append(f"  and {len(failed) - _MOST_FAILURES} more")
-    lines.append(f"The report: {settings.records / REPORT}")
+    lines += [f"The report: {settings.records / REPORT}", f"The results: {settings.records / RESULTS}"]
     if not result.passed:
         lines.append("To run what is not completed: the same command with --resume")
     console.print(*lines, sep="\n", markup=False, highlight=False, soft_wrap=True)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -17,6 +17,8 @@ from typing import BinaryIO, Self
 from workshop.batch.status import RowStatus
 from workshop.errors import WorkshopError
 from workshop.notebooks.outcome import State
+from workshop.notebooks.parameters import Value
+from workshop.notebooks.results import Results
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Record:
         error: a line about what was wrong, or None.
         seconds: the row ran.
         inputs: a digest of its notebooks and parameters.
+        parameters: that it gives to the notebooks.
+        results: what the notebooks have saved as data, by name.
     """
 
     row: int
@@ -40,6 +44,8 @@ class Record:
     error: str | None = None
     seconds: float = 0.0
     inputs: str = ""
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+    results: Results = field(default_factory=dict)
 
     @classmethod
     def of(cls, status: RowStatus) -> Self:
@@ -52,6 +58,8 @@ class Record:
             error=status.error or None,
             seconds=round(status.seconds, 3),
             inputs=status.row.inputs,
+            parameters=status.row.given,
+            results=status.results,
         )
 
 

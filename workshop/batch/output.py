@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from workshop.batch.rows import Source
 from workshop.batch.task import NotebookResult
 from workshop.errors import UsageError, WorkshopError
 from workshop.files import write_whole
 from workshop.notebooks.secrets import Secrets
+from workshop.pages.output import copy_files
 
 
 class LocalOutput:
-    """A folder with one for each row in it."""
+    """A folder with one for each row in it.
+
+    Args:
+        folder: the folder.
+        sources: the notebooks that are executed; their pictures are saved, too.
+    """
 
     warning = ""  # nothing speaks against it
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, sources: Sequence[Source] = ()) -> None:
         self._folder = folder
+        self._sources = {source.notebook.name: source for source in sources}
 
     def save(self, row: str, notebook: NotebookResult) -> None:
         """Write a notebook of a row, whole or not at all.
@@ -32,6 +41,8 @@ class LocalOutput:
             write_whole(path, notebook.text)
         except OSError as error:
             raise WorkshopError(f"{path} cannot be written: {error.strerror}.") from error
+        if source := self._sources.get(notebook.name):
+            copy_files(source.pictures, source.notebook.path.parent, path.parent)
 
 
 class RemoteOutput:
@@ -102,10 +113,10 @@ def is_address(output: str) -> bool:
     return "://" in output
 
 
-def open_output(output: str) -> Output:
+def open_output(output: str, sources: Sequence[Source] = ()) -> Output:
     """Return where a batch saves to.
 
     Raises:
         UsageError: It is an address that cannot be written to.
     """
-    return RemoteOutput(output) if is_address(output) else LocalOutput(Path(output))
+    return RemoteOutput(output) if is_address(output) else LocalOutput(Path(output), sources)

@@ -11,7 +11,9 @@ from xml.etree import ElementTree
 
 from workshop.batch.status import BatchResult, BatchStatistics, RowStatus, duration
 from workshop.execution.progress import ProgressEvent, Reporter
+from workshop.files import csv_text
 from workshop.notebooks.outcome import State
+from workshop.notebooks.results import flat
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -132,9 +134,26 @@ def html_report(result: BatchResult, notebooks: Sequence[str], linked: bool) -> 
         notebooks=notebooks,
         ended_early=result.ended_early,
         linked=linked,
+        flat=flat,
         took=duration(result.seconds),
     )
-    return page.encode("utf-8", "backslashreplace").decode("utf-8")  # paths can have lone surrogates
+    return _encodable(page)
+
+
+def _encodable(text: str) -> str:
+    """Return ``text`` without lone surrogates, which paths and outputs can have."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def results_table(result: BatchResult) -> str:
+    """Return a CSV with each row's name and state, its parameters, and what its notebooks have saved as data."""
+    rows = [
+        {"name": status.row.name, "state": str(status.state)} | flat(status.row.given) | flat(status.results)
+        for status in result.rows
+    ]
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    text = csv_text([columns, *([row.get(name, "") for name in columns] for row in rows)])
+    return _encodable(text)
 
 
 def junit_report(result: BatchResult, notebooks: Sequence[str]) -> str:

@@ -16,6 +16,7 @@ from workshop.files import notebook_text, read_notebook
 from workshop.notebooks.parameters import Parameter, Text, Value, check, declared
 from workshop.notebooks.secrets import looks_like_a_secret
 from workshop.notebooks.series import Notebook
+from workshop.pages.output import pictures_in
 from workshop.sandbox import SANDBOX
 
 NAME = "name"
@@ -29,11 +30,12 @@ _NOT_ON_WINDOWS = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 
 @dataclass(frozen=True)
 class Source:
-    """A notebook of the batch: the text of its file, and the parameters it declares."""
+    """A notebook of the batch: the text of its file, the parameters it declares, and the pictures in its folder."""
 
     notebook: Notebook
     text: str
     declares: Mapping[str, Parameter]
+    pictures: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,11 @@ class Row:
     concurrency_key: str
     inputs: str
 
+    @property
+    def given(self) -> dict[str, Value]:
+        """What the row says: the notebooks' own values are not among it."""
+        return {name: value for values in self.parameters for name, value in values.items()}
+
 
 def read_sources(notebooks: Sequence[Notebook]) -> list[Source]:
     """Read notebooks and their declarations.
@@ -64,10 +71,12 @@ def read_sources(notebooks: Sequence[Notebook]) -> list[Source]:
     Raises:
         UsageError: One cannot be read.
     """
-    nodes = [read_notebook(notebook.path) for notebook in notebooks]
-    return [
-        Source(notebook, notebook_text(node), declared(node)) for notebook, node in zip(notebooks, nodes, strict=True)
-    ]
+    sources = []
+    for notebook in notebooks:
+        node = read_notebook(notebook.path)
+        pictures = pictures_in(node, notebook.path.parent)
+        sources.append(Source(notebook, notebook_text(node), declared(node), pictures))
+    return sources
 
 
 def check_rows(table: Table, sources: Sequence[Source]) -> list[Row]:

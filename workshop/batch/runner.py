@@ -184,7 +184,7 @@ class Runner:
 
     def _take(self, status: RowStatus, result: RowResult) -> None:
         failed = result.failed
-        status.seconds = result.seconds
+        status.seconds, status.results = result.seconds, result.results
         status.notebooks = [Executed(each.name, each.seconds, each.error) for each in result.notebooks]
         status.error = failed.error if failed else ""
         status.details = failed.details if failed else ""

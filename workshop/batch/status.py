@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from workshop.batch.rows import Row
 from workshop.execution.progress import ProgressEvent
 from workshop.notebooks.outcome import State
+from workshop.notebooks.results import Results
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class RowStatus:
         error: a line about what was wrong.
         details: of that, for a person.
         seconds: the latest attempt took.
+        results: what its notebooks have saved as data, by name.
         sandbox_restarts: how often the sandbox had been restarted when it was begun.
         earlier: whether it was completed by an earlier run.
     """
@@ -52,6 +54,7 @@ class RowStatus:
     error: str = ""
     details: str = ""
     seconds: float = 0.0
+    results: Results = field(default_factory=dict)
     sandbox_restarts: int = 0
     earlier: bool = False
 
@@ -66,7 +69,7 @@ class RowStatus:
         self.attempt += 1
         self.notebooks, self.executed, self.workers = [], 0, 0
         self.error = self.details = ""
-        self.seconds = 0.0
+        self.seconds, self.results = 0.0, {}
         self.sandbox_restarts = sandbox_restarts
 
     def event(self) -> ProgressEvent:

@@ -8,6 +8,7 @@ from typing import TypedDict
 
 from workshop.kernels.kernels import KernelKind
 from workshop.notebooks.parameters import Value
+from workshop.notebooks.results import Results
 
 
 @dataclass(frozen=True)
@@ -75,12 +76,14 @@ class RowResult:
         seconds: all took together.
         kernel_died: whether it ended because a kernel did, by itself.
         cancelled: whether it ended because the runner said so.
+        results: what the notebooks have saved as data, by name.
     """
 
     notebooks: Sequence[NotebookResult]
     seconds: float
     kernel_died: bool
     cancelled: bool
+    results: Results = field(default_factory=dict)
 
     @property
     def failed(self) -> NotebookResult | None:

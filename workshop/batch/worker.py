@@ -24,6 +24,7 @@ from workshop.kernels.kernels import KernelKind, default_kind, warm_up
 from workshop.notebooks.cleaning import Paths
 from workshop.notebooks.outcome import Outcome, account_of
 from workshop.notebooks.plan import Plan, PlannedNotebook
+from workshop.notebooks.results import results_of
 from workshop.notebooks.secrets import Secrets
 from workshop.notebooks.series import Notebook
 from workshop.sandbox import kernel_environment
@@ -98,6 +99,7 @@ def _run(task: RowTask, environment: Mapping[str, str]) -> RowResult:
         seconds=time.monotonic() - began,
         kernel_died=failure is not None and failure.kernel_died,
         cancelled=deadline.cancelled,
+        results=results_of(outcome.node for outcome in done),
     )
 
 

@@ -10,8 +10,9 @@ from workshop.errors import UsageError
 from workshop.execution.executor import code_cells, execute_plan
 from workshop.execution.progress import Reporter
 from workshop.kernels.kernels import KernelKind
-from workshop.notebooks.outcome import Outcome, State, account_of, summary_of
+from workshop.notebooks.outcome import Outcome, State, account_of
 from workshop.notebooks.plan import Plan
+from workshop.notebooks.results import Results, results_of
 from workshop.pages.index import IndexEntry, title_of
 from workshop.pages.output import OutputFolder
 from workshop.sandbox import EnvironmentFor
@@ -23,14 +24,14 @@ class Result:
 
     Attributes:
         entries: each notebook and its state.
-        summary: what the run brought about, by name.
+        results: what the notebooks have saved as data, by name.
         account: of what failed; empty if nothing did.
         index: the page that lists the executed notebooks.
         interrupted: whether the user ended it.
     """
 
     entries: list[IndexEntry]
-    summary: dict[str, str]
+    results: Results
     account: str
     index: Path
     interrupted: bool
@@ -67,11 +68,11 @@ def run(plan: Plan, output: Path, environment_for: EnvironmentFor, kind: KernelK
 
 def _result(plan: Plan, done: list[Outcome], folder: OutputFolder) -> Result:
     entries = _entries(plan, done, State.SKIPPED)
-    summary = summary_of(outcome.node for outcome in done)
+    results = results_of(outcome.node for outcome in done)
     failure = done[-1].failure if done else None
     account = account_of(done[-1].name, failure) if failure else ""
-    index = folder.finish(entries, summary, account)
-    return Result(entries, summary, account, index, failure is not None and failure.interrupted)
+    index = folder.finish(entries, results, account)
+    return Result(entries, results, account, index, failure is not None and failure.interrupted)
 
 
 def _entries(plan: Plan, done: Sequence[Outcome], others: State) -> list[IndexEntry]:

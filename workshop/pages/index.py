@@ -49,18 +49,18 @@ def title_of(node: NotebookNode, name: str) -> str:
     return name
 
 
-def index_page(entries: Sequence[IndexEntry], summary: Mapping[str, str] | None = None, failure: str = "") -> str:
+def index_page(entries: Sequence[IndexEntry], results: Mapping[str, str] | None = None, failure: str = "") -> str:
     """Return the page.
 
     Args:
         entries: the notebooks, in order.
-        summary: what the run brought about, by name.
+        results: what the notebooks have saved as data, by name.
         failure: the account of what failed; empty if nothing did.
     """
     from markupsafe import Markup
 
     return _template().render(
-        entries=entries, summary=summary, failure=failure, style=Markup(style_sheet()), generator=Markup(GENERATOR)
+        entries=entries, results=results, failure=failure, style=Markup(style_sheet()), generator=Markup(GENERATOR)
     )
 
 

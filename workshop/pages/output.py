@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -13,6 +14,7 @@ from urllib.parse import unquote
 from workshop.errors import UsageError, WorkshopError
 from workshop.files import notebook_text, write_whole
 from workshop.notebooks.outcome import Outcome
+from workshop.notebooks.results import Results, flat
 from workshop.pages.index import GENERATOR, IndexEntry, index_page
 from workshop.pages.page_maker import Job, PageMaker
 
@@ -20,8 +22,9 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 INDEX = "index.html"
+RESULTS = "results.json"
 _PICTURE = re.compile(r'!\[[^\]]*\]\(<?([^)\s>]+)|<img\b[^>]*?\bsrc="([^"]+)"')
-_OURS = re.compile(r"\d\d_\w+\.(?:ipynb|html)\Z", re.ASCII)
+_OURS = re.compile(r"(?:\d\d_\w+\.(?:ipynb|html)|results\.json)\Z", re.ASCII)
 
 
 class OutputFolder:
@@ -45,7 +48,9 @@ class OutputFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             found = [old for old in self.path.iterdir() if _OURS.match(old.name)]
             if found and not self._is_ours():
-                raise UsageError(f"{path} has notebooks in it that are not from a run; choose another folder.")
+                raise UsageError(
+                    f"{path} has notebooks or results in it that are not from a run; choose another folder."
+                )
             write_whole(self.path / INDEX, index_page(entries))
             for old in found:
                 old.unlink()
@@ -69,13 +74,13 @@ class OutputFolder:
             WorkshopError: They cannot be written.
         """
         self._write(f"{outcome.name}.ipynb", notebook_text(outcome.node))
-        self._copy(outcome.folder, pictures_in(outcome.node, outcome.folder))
+        copy_files(pictures_in(outcome.node, outcome.folder), outcome.folder, self.path)
         self._write(INDEX, index_page(entries))
         self._pages = self._pages or PageMaker()
         self._pages.make(Job(self.path / f"{outcome.name}.ipynb", self._names, outcome.folder, outcome.failure))
 
-    def finish(self, entries: Sequence[IndexEntry], summary: Mapping[str, str], account: str) -> Path:
-        """Wait for the pages and write the final list of them.
+    def finish(self, entries: Sequence[IndexEntry], results: Results, account: str) -> Path:
+        """Wait for the pages, and write the final list of them and the results as JSON.
 
         Returns:
             The page that is this list.
@@ -85,7 +90,8 @@ class OutputFolder:
         """
         if self._pages is not None:
             self._pages.finish()
-        self._write(INDEX, index_page(entries, summary, account))
+        self._write(RESULTS, json.dumps(results, indent=2) + "\n")
+        self._write(INDEX, index_page(entries, flat(results), account))
         return self.path / INDEX
 
     def _write(self, name: str, text: str) -> None:
@@ -94,20 +100,26 @@ class OutputFolder:
         except OSError as error:
             raise WorkshopError(f"{self.path / name} cannot be written: {error.strerror}.") from error
 
-    def _copy(self, folder: Path, names: Sequence[str]) -> None:
-        for name in names:
-            copy = self.path / name
-            try:
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(folder / name, copy)
-            except shutil.SameFileError:
-                continue
-            except OSError as error:
-                raise WorkshopError(f"{copy} cannot be written: {error.strerror}.") from error
-
     def _is_ours(self) -> bool:
         index = self.path / INDEX
         return index.is_file() and GENERATOR in index.read_text("utf-8", "replace")
+
+
+def copy_files(names: Iterable[str], source: Path, folder: Path) -> None:
+    """Copy files of one folder to another, under the same relative names.
+
+    Raises:
+        WorkshopError: One cannot be written.
+    """
+    for name in names:
+        copy = folder / name
+        try:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / name, copy)
+        except shutil.SameFileError:
+            continue
+        except OSError as error:
+            raise WorkshopError(f"{copy} cannot be written: {error.strerror}.") from error
 
 
 def pictures_in(node: NotebookNode, folder: Path) -> list[str]:

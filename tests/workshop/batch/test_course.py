@@ -1,5 +1,7 @@
 """The course's own notebooks in a batch: what is saved is what papermill's own run of them leaves."""
 
+import csv
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 
 from tests.workshop.batch.conftest import Desk
 from workshop.cli import main
+from workshop.notebooks.results import flat, results_of
 from workshop.notebooks.series import find_series
 from workshop.paths import NOTEBOOKS
 from workshop.sandbox import FreshSandbox, kernel_environment
@@ -47,6 +50,16 @@ def test_a_batch_saves_what_papermill_does(
         path.parent.mkdir(exist_ok=True)
         papermill.execute_notebook(book.path, path, ROWS[0], progress_bar=False, cwd=book.path.parent)
         assert outputs(desk.output / "row-0001" / book.path.name) == outputs(path), book.name
+    stock = results_of(nbformat.read(path, 4) for path in sorted((tmp_path / "stock").iterdir()))
+    last = desk.lines()[-2:]
+    assert {line["name"]: line["parameters"] for line in last} == {"row-0001": ROWS[0], "row-0002": ROWS[1]}
+    assert next(line["results"] for line in last if line["name"] == "row-0001") == stock
+    table = list(csv.DictReader(io.StringIO((desk.output / "results.csv").read_text("utf-8"))))
+    assert [row["identity.id"].rpartition("/")[2] for row in table] == ["ID0-app", "ID1-app"]
+    assert table[0]["vm_name"] == "vm-0"
+    assert table[0] == {"name": "row-0001", "state": "completed"} | ROWS[0] | flat(stock)
+    assert stock["identity"]["client_id"] in (desk.output / "report.html").read_text("utf-8")
+    assert (desk.output / "row-0002" / "images" / "03_grant_access.svg").is_file()
     text = (desk.output / "row-0002" / "03_grant_access.ipynb").read_text("utf-8")
     assert "contoso-1" in text
     assert "contoso-0" not in text

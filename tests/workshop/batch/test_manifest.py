@@ -30,7 +30,19 @@ def test_each_line_is_json_with_the_same_names(tmp_path: Path) -> None:
     write(tmp_path / "m")
     lines = [json.loads(line) for line in (tmp_path / "m").read_text("utf-8").splitlines()]
     assert len(lines) == 4
-    assert {tuple(line) for line in lines} == {("row", "name", "state", "notebook", "error", "seconds", "inputs")}
+    assert {tuple(line) for line in lines} == {
+        (
+            "row",
+            "name",
+            "state",
+            "notebook",
+            "error",
+            "seconds",
+            "inputs",
+            "parameters",
+            "results",
+        )
+    }
 
 
 def test_there_may_be_none(tmp_path: Path) -> None:

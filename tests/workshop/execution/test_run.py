@@ -36,21 +36,26 @@ def test_the_course_runs_and_says_what_came_of_it(tmp_path: Path, capsys: pytest
     names = [found.name for found in find_series()]
     assert sorted(path.stem for path in tmp_path.glob("*.ipynb")) == names
     assert sorted(path.stem for path in tmp_path.glob("*.html")) == [*names, "index"]
-    summary = dict(re.findall(r"^(\w[\w ]+?)  +(\S.*)$", said, re.MULTILINE))
+    shown = dict(re.findall(r"^(\w+\.[\w.]+)  +(\S.*)$", said, re.MULTILINE))
     object_id = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    group = r"/subscriptions/\S+/resource[gG]roups/myResourceGroupVM"
     for label, value in {
-        "Identity": rf"ID7 \(principal id {object_id}\)",
-        "Virtual machine": "myVM",
-        "Role": "Reader",
-        "Scope": r"/subscriptions/\S+/resourceGroups/myResourceGroupVM",
-        "Token for": rf"ID7 \(object id {object_id}\)",
-        "Token good at": "https://management.azure.com/",
-        "Token lives": "24 hours",
-        "Resource group": "myResourceGroupVM in eastus",
-        "Its state": "Succeeded",
+        "identity.id": f"{group}/\\S+/ID7",
+        "identity.principal_id": object_id,
+        "vm.id": f"{group}/\\S+/myVM",
+        "assignment.role": "Reader",
+        "assignment.scope": group,
+        "claims.xms_mirid": f"{group}/\\S+/ID7",
+        "claims.aud": "https://management.azure.com/",
+        "group.name": "myResourceGroupVM",
+        "group.location": "eastus",
+        "group.properties.provisioning_state": "Succeeded",
     }.items():
-        assert re.fullmatch(value, summary[label]), label
-    assert summary["Identity"][-37:] == summary["Token for"][-37:]
+        assert re.fullmatch(value, shown[label]), label
+    assert shown["identity.principal_id"] == shown["claims.oid"]
+    results = json.loads((tmp_path / "results.json").read_text("utf-8"))
+    assert results["claims"]["appid"] == results["identity"]["client_id"] == shown["identity.client_id"]
+    assert results["assignment"]["id"] in results["deleted"]["assignments"]
     for path in tmp_path.rglob("*.*"):
         text = path.read_text("utf-8")
         assert not re.search(r"eyJ[A-Za-z0-9_-]{8,}", text), path
