@@ -9,7 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import requests
-from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
 from azure.identity import CredentialUnavailableError
 
 from helpers.tables import Shown, Table, show
@@ -62,6 +68,12 @@ _NO_IMDS = (
     "Only a virtual machine has a metadata service. On one, ask it directly, as the first half of 04_get_token does: "
     "it says in its own words what is wrong."
 )
+_NO_ANSWER = (
+    "Check the network and the proxy (HTTPS_PROXY, or the system's settings), then run this cell again. The sandbox "
+    "needs neither."
+)
+# What is raised where nothing answers.
+DROPPED = (requests.ConnectionError, requests.Timeout, ServiceRequestError, ServiceResponseError)
 _UNKNOWN = "Read the service's message; its documentation explains the code."
 
 
@@ -103,6 +115,8 @@ def explain(error: requests.Response | Exception, *, expected: bool = False) -> 
     """
     if expected:
         return replace(explain(error), advice="Nothing: this was to be refused.")
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        error = error.response
     if isinstance(error, requests.Response):
         if error.ok:
             raise ValueError(f"The answer has status {error.status_code}: that is no error.")
@@ -114,7 +128,8 @@ def explain(error: requests.Response | Exception, *, expected: bool = False) -> 
         message = error.error.message if error.error else None
         return _explanation(error.status_code, code or type(error).__name__, message or error.message)
     message = error.message if isinstance(error, AzureError) else str(error)
-    return _explanation(None, type(error).__name__, message)
+    explained = _explanation(None, type(error).__name__, message)
+    return replace(explained, advice=_NO_ANSWER) if isinstance(error, DROPPED) else explained
 
 
 def _explain_sign_in(error: ClientAuthenticationError) -> Explanation:

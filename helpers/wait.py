@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import requests
-from azure.core.exceptions import AzureError, ServiceRequestError, ServiceResponseError
+from azure.core.exceptions import AzureError
 from azure.identity import CredentialUnavailableError
 
-from helpers.errors import TutorialError, explain
+from helpers.errors import DROPPED, TutorialError, explain
 from helpers.transport import METADATA_SERVICE
 
 Answer = TypeVar("Answer")
@@ -19,7 +19,6 @@ _FIRST_PAUSE = 0.5  # seconds
 _LONGEST_PAUSE = 10.0  # seconds
 _FIRST_CHECK = 10.0  # seconds
 _NEXT_CHECK = 60.0  # seconds
-_DROPPED = (requests.ConnectionError, requests.Timeout, ServiceRequestError, ServiceResponseError)
 
 
 def wait_until(
@@ -49,7 +48,7 @@ def wait_until(
         TutorialError: The answer is final: a 400, 401 or 404 for what was asked, or what ``check`` found.
         TimeoutError: It took too long; the message says what to do.
     """
-    not_yet: tuple[type[Exception], ...] = (*_DROPPED, *(ignoring if isinstance(ignoring, tuple) else (ignoring,)))
+    not_yet: tuple[type[Exception], ...] = (*DROPPED, *(ignoring if isinstance(ignoring, tuple) else (ignoring,)))
     began = time.monotonic()
     pause, next_check, shown = _FIRST_PAUSE, _FIRST_CHECK, ""
     while True:

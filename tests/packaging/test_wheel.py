@@ -22,6 +22,7 @@ def test_wheel_holds_every_file_of_the_packages(tmp_path: Path) -> None:
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     beside = {name for name in held if ".data/data/" in name}
     assert {name.partition(".data/data/")[2] for name in beside} == {
+        "etc/ipython/ipython_kernel_config.json",
         "etc/jupyter/labconfig/default_setting_overrides.json",
         "etc/jupyter/labconfig/page_config.json",
         "share/jupyter/kernels/python3-warm/kernel.json",

@@ -1,0 +1,210 @@
+"""Errors in a notebook: one short box as the cell's error output, and the frames folded below."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbclient
+import nbformat
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import CapturedIO, capture_output
+
+from tests.helpers.pointing import environment_of
+from tests.notebooks.course import FOLDER, book, run
+from tests.support.sandbox import RunningSandbox
+
+EXTENSION = "workshop.kernels.error_box"
+AS_IDENTITY = "as_identity.resource_groups.get(resource_group)"
+
+
+@pytest.fixture
+def shell() -> Iterator[InteractiveShell]:
+    """IPython as a kernel has it, with an empty namespace."""
+    found: Any = InteractiveShell.instance()
+    found.reset(new_session=False)
+    found.extension_manager.load_extension(EXTENSION)
+    yield found
+    found.extension_manager.loaded.discard(EXTENSION)
+    found.set_custom_exc((), None)
+    found.reset(new_session=False)
+
+
+def shown(shell: Any, source: str, **variables: Any) -> CapturedIO:
+    shell.push(variables)
+    with capture_output() as said:
+        shell.run_cell(source, store_history=True)
+    return said
+
+
+def words(text: str) -> str:
+    """The text of a box, without its lines."""
+    return " ".join(text.replace("│", " ").split())
+
+
+def test_a_refusal_says_what_why_and_what_to_do(shell: InteractiveShell, at_sandbox: RunningSandbox) -> None:
+    variables = run("05_read_properties", stop_after="take-away-delete")
+    said = shown(shell, AS_IDENTITY, **variables)
+    text = words(said.stdout)
+    assert said.stdout.startswith("┌ HttpResponseError: 403 AuthorizationFailed\n│")
+    assert "What it means Azure knows who asks, and they may not do this." in text
+    assert "Likely cause No role that reaches this far" in text
+    assert "What to do Grant whoever asks a role" in text
+    assert "In its words The client '" in text
+    assert "Correlation id" in text
+    assert f"Missing Microsoft.Resources/subscriptions/resourceGroups/read at {variables['group'].id}" in text.replace(
+        "resourcegroups", "resourceGroups"
+    )
+    assert f"Looked at no role assignment: {variables['identity'].principal_id} has none here" in text
+
+
+@pytest.mark.parametrize(
+    ("role", "scope", "reason"),
+    [
+        ("AcrPull", "{group}", "AcrPull at {group} does not have the action"),
+        ("Reader", "{vm}", "Reader at {vm} has the action by */read, but does not reach this far"),
+    ],
+)
+def test_the_sandbox_says_what_it_looked_at(
+    shell: InteractiveShell, at_sandbox: RunningSandbox, role: str, scope: str, reason: str
+) -> None:
+    variables = run("05_read_properties", stop_after="take-away-delete")
+    places = {"group": variables["group"].id, "vm": variables["vm"].id}
+    variables["ensure_granted"](variables["connection"], variables["identity"], scope.format(**places), role)
+    text = words(shown(shell, AS_IDENTITY, **variables).stdout)
+    assert reason.format(**places).casefold() in text.casefold()
+
+
+def test_what_a_role_takes_off_again_is_named(shell: InteractiveShell, at_sandbox: RunningSandbox) -> None:
+    variables = run("05_read_properties", stop_after="take-away-delete")
+    variables["ensure_granted"](variables["connection"], variables["identity"], variables["group"].id, "Contributor")
+    delete = "AuthorizationManagementClient(credential, connection.subscription_id, transport=transport)"
+    text = words(shown(shell, f"{delete}.role_assignments.delete(group.id, grant.name)", **variables).stdout)
+    assert "has the action by *, and takes it off by Microsoft.Authorization/*/Delete" in text
+
+
+def test_on_azure_and_for_those_who_may_not_ask_the_box_has_no_reasons(
+    shell: InteractiveShell, at_sandbox: RunningSandbox
+) -> None:
+    variables = run("05_read_properties", stop_after="take-away-delete")
+    del variables["connection"]
+    text = words(shown(shell, AS_IDENTITY, **variables).stdout)
+    assert "AuthorizationFailed" in text and "Looked at" not in text
+
+
+def test_frames_are_folded_below(shell: InteractiveShell, at_sandbox: RunningSandbox) -> None:
+    variables = run("02_assign_identity", stop_after="assign-identity-client")
+    said = shown(shell, "compute.virtual_machines.get('<nowhere>', vm_name)", **variables)
+    assert "_operations.py" not in said.stdout
+    below: Any = said.outputs[0]
+    assert len(said.outputs) == 1
+    assert below._repr_html_().startswith("<details><summary>Where it happened</summary><pre>")
+    assert "_operations.py" in below._repr_html_() and "\x1b" not in below._repr_html_()
+    assert "&lt;nowhere&gt;" in below._repr_html_() and "<nowhere>" not in below._repr_html_()
+    assert "_operations.py" in shown(shell, "%tb").stdout
+
+
+def test_no_answer(shell: InteractiveShell) -> None:
+    said = shown(shell, "import helpers, requests\nrequests.get('https://127.0.0.1:1', timeout=2)")
+    assert said.stdout.startswith("┌ ConnectionError: no answer")
+    assert "Check the network and the proxy" in words(said.stdout)
+
+
+def test_no_token_for_an_identity_that_the_machine_does_not_have(
+    shell: InteractiveShell, at_sandbox: RunningSandbox
+) -> None:
+    variables = run("04_get_token", stop_after="with-sdk-credential")
+    ask = "ManagedIdentityCredential(client_id=stranger['client_id'], transport=transport)"
+    said = shown(shell, f"{ask}.get_token('https://management.azure.com/.default')", **variables)
+    assert said.stdout.startswith("┌ CredentialUnavailableError: no token")
+    assert "never assigned to this machine" in words(said.stdout)
+
+
+def test_an_answer_that_was_raised_by_hand(shell: InteractiveShell, at_sandbox: RunningSandbox) -> None:
+    variables = run("04_get_token", stop_after="refusals-no-header")
+    said = shown(shell, "no_header.raise_for_status()", **variables)
+    assert said.stdout.startswith("┌ HTTPError: 400 invalid_request")
+    assert "Send the header 'Metadata: true'." in words(said.stdout)
+
+
+def test_what_the_course_says_itself_has_no_frames(shell: InteractiveShell) -> None:
+    said = shown(shell, "from helpers.errors import TutorialError\nraise TutorialError('It is shut. Open\\n  it.')")
+    assert said.stdout == "┌ It is shut.\n│   What to do     Open\n│                    it.\n└\n"
+    assert said.outputs == []
+
+
+@pytest.mark.parametrize("source", ["1 / 0", "import helpers\n1 / 0", "nowhere", "[][1]", "raise OSError('x')"])
+def test_other_errors_look_as_always(shell: InteractiveShell, source: str) -> None:
+    said = shown(shell, source)
+    assert "Traceback (most recent call last)" in said.stdout and "┌" not in said.stdout
+    assert said.outputs == []
+
+
+def test_a_fault_in_the_box_does_not_hide_the_error(
+    shell: InteractiveShell, at_sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variables = run("02_assign_identity", stop_after="assign-identity-client")
+    monkeypatch.setattr("helpers.lesson.error_box.explain", None)
+    for _ in range(2):  # the second time shows that it still listens
+        said = shown(shell, "compute.virtual_machines.get('nowhere', vm_name)", **variables)
+        assert "ResourceGroupNotFound" in said.stdout
+
+
+@pytest.mark.parametrize(
+    ("failed", "name", "begins"),
+    [
+        ("create-grant", "roles", "from azure.mgmt.authorization import AuthorizationManagement…"),
+        ("grant-access-url", "group", "from helpers import ensure_group, ensure_identity"),
+        ("check-granted-once", "held", "def held():"),
+    ],
+)
+def test_a_name_of_an_earlier_cell_says_which_to_run(
+    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, failed: str, name: str, begins: str
+) -> None:
+    monkeypatch.setenv("JPY_SESSION_NAME", str(shutil.copy(FOLDER / "03_grant_access.ipynb", tmp_path)))
+    text = words(shown(shell, book("03_grant_access").cell(failed).source).stdout)
+    assert text.startswith("┌ NameError: there is no ")
+    text = words(shown(shell, name).stdout)
+    assert f"begins with {begins}" in text and "since this kernel started" in text
+
+
+def test_a_cell_that_comes_later_is_not_to_be_run_first(
+    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    cells = [nbformat.v4.new_code_cell(source) for source in ("late", "late = 1")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path := tmp_path / "x.ipynb")
+    monkeypatch.setenv("JPY_SESSION_NAME", str(path))
+    assert "┌" not in shown(shell, "late").stdout
+    assert "begins with late = 1" in words(shown(shell, "late + 1").stdout)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"cells": 1}', '{"cells": [{"cell_type": "code", "source": "(" }]}']
+)
+def test_a_notebook_that_cannot_be_read_is_no_help_and_no_trouble(
+    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str
+) -> None:
+    path = tmp_path / "x.ipynb"
+    path.write_text(content, "utf-8")
+    monkeypatch.setenv("JPY_SESSION_NAME", str(path))
+    assert "name 'nowhere' is not defined" in shown(shell, "nowhere").stdout
+
+
+@pytest.mark.parametrize("kernel", ["python3", "python3-warm"])
+def test_every_kernel_has_it_from_its_start(at_sandbox: RunningSandbox, kernel: str, tmp_path: Path) -> None:
+    """Before any cell has run, the box is the error output, which is what runners of notebooks see."""
+    copy = shutil.copy(FOLDER / "03_grant_access.ipynb", tmp_path)
+    cells = [book("03_grant_access").cell("grant-access-url").source, "1 / 0"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
+    environment = {**os.environ, **environment_of(at_sandbox), "JPY_SESSION_NAME": str(copy)}
+    client = nbclient.NotebookClient(notebook, kernel_name=kernel, allow_errors=True, timeout=60)
+    client.execute(cwd=str(tmp_path), env=environment)
+    error, folded = notebook.cells[0].outputs
+    assert (error.output_type, error.ename) == ("error", "NameError")
+    assert error.traceback[0].startswith("┌ NameError: there is no group yet")
+    assert "<details>" in folded.data["text/html"] and "NameError" in folded.data["text/plain"]
+    assert [output.ename for output in notebook.cells[1].outputs] == ["ZeroDivisionError"]
