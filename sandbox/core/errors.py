@@ -8,9 +8,10 @@ AzureError
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
-from sandbox.core.http import Answer
+from sandbox.core.http import Answer, refusal
 
 _TROUBLESHOOTING = "For more details please go to https://aka.ms/ARMResourceNotFoundFix"
 
@@ -39,6 +40,8 @@ class AzureError(Exception):
         """Return the refusal as an answer."""
         return Answer(self.status, self.body(), dict(self.headers))
 
+
+_refusal = partial(refusal, AzureError)
 
 # --- who ---------------------------------------------------------------------------------------------------------
 
@@ -112,14 +115,36 @@ def linked_authorization_failed(
 
 # --- what --------------------------------------------------------------------------------------------------------
 
-
-def missing_api_version() -> AzureError:
-    """No ``api-version`` in the query."""
-    return AzureError(
-        400,
-        "MissingApiVersionParameter",
-        "The api-version query parameter (?api-version=) is required for all requests.",
-    )
+missing_api_version = _refusal(
+    400,
+    "MissingApiVersionParameter",
+    text="The api-version query parameter (?api-version=) is required for all requests.",
+)
+invalid_namespace = _refusal(404, "InvalidResourceNamespace", text="The resource namespace '{}' is invalid.")
+invalid_resource_type = _refusal(
+    404,
+    "InvalidResourceType",
+    text="The resource type could not be found in the namespace '{}' for api version '{}'.",
+)
+wrong_host = _refusal(  # perhaps a page of somebody's, rebound to this address
+    421,
+    "MisdirectedRequest",
+    text="The host '{}' is not served here. Call https://localhost or https://management.azure.com.",
+)
+path_not_found = _refusal(404, "NotFound", text="The path '{}' is not an operation of Azure Resource Manager.")
+invalid_request_content = _refusal(400, "InvalidRequestContent", text="{}")
+request_too_large = _refusal(
+    413, "RequestEntityTooLarge", text="The request content size exceeds the maximum size of {} bytes."
+)
+subscription_not_found = _refusal(404, "SubscriptionNotFound", text="The subscription '{}' could not be found.")
+invalid_subscription_id = _refusal(
+    400, "InvalidSubscriptionId", text="The provided subscription identifier '{}' is malformed or invalid."
+)
+parent_not_found = _refusal(
+    404,
+    "ParentResourceNotFound",
+    text="Failed to perform 'write' on resource(s) of type '{}', because the parent resource '{}' could not be found.",
+)
 
 
 def invalid_api_version(version: str, supported: Iterable[str]) -> AzureError:
@@ -156,34 +181,6 @@ def location_not_available(location: str, kind: str, locations: Iterable[str]) -
     )
 
 
-def invalid_namespace(namespace: str) -> AzureError:
-    """A provider that does not exist."""
-    return AzureError(404, "InvalidResourceNamespace", f"The resource namespace '{namespace}' is invalid.")
-
-
-def invalid_resource_type(namespace: str, version: str) -> AzureError:
-    """A resource type that its provider does not have."""
-    return AzureError(
-        404,
-        "InvalidResourceType",
-        f"The resource type could not be found in the namespace '{namespace}' for api version '{version}'.",
-    )
-
-
-def wrong_host(host: str) -> AzureError:
-    """A ``Host`` header that names none of Azure's hosts: a page of somebody's, rebound to this address, perhaps."""
-    return AzureError(
-        421,
-        "MisdirectedRequest",
-        f"The host '{host}' is not served here. Call https://localhost or https://management.azure.com.",
-    )
-
-
-def path_not_found(path: str) -> AzureError:
-    """A path that is not a resource id."""
-    return AzureError(404, "NotFound", f"The path '{path}' is not an operation of Azure Resource Manager.")
-
-
 def method_not_allowed(method: str, path: str, allowed: Iterable[str]) -> AzureError:
     """A verb that the resource does not have."""
     names = ", ".join(sorted(allowed))
@@ -195,37 +192,9 @@ def method_not_allowed(method: str, path: str, allowed: Iterable[str]) -> AzureE
     )
 
 
-def invalid_request_content(message: str) -> AzureError:
-    """A body that is not what the operation takes."""
-    return AzureError(400, "InvalidRequestContent", message)
-
-
 def invalid_parameter(message: str, code: str = "InvalidParameter") -> AzureError:
     """A value that the provider refuses."""
     return AzureError(400, code, message)
-
-
-def request_too_large(limit: int) -> AzureError:
-    """A body of more than ``limit`` bytes."""
-    return AzureError(
-        413,
-        "RequestEntityTooLarge",
-        f"The request content size exceeds the maximum size of {limit} bytes.",
-    )
-
-
-def subscription_not_found(subscription: str) -> AzureError:
-    """A subscription that is not in this tenant."""
-    return AzureError(404, "SubscriptionNotFound", f"The subscription '{subscription}' could not be found.")
-
-
-def invalid_subscription_id(subscription: str) -> AzureError:
-    """A subscription id that is no GUID."""
-    return AzureError(
-        400,
-        "InvalidSubscriptionId",
-        f"The provided subscription identifier '{subscription}' is malformed or invalid.",
-    )
 
 
 def resource_group_not_found(group: str) -> AzureError:
@@ -241,16 +210,6 @@ def resource_not_found(kind: str, name: str, group: str) -> AzureError:
         "ResourceNotFound",
         f"The Resource '{kind}/{name}' under resource group '{group}' was not found. {_TROUBLESHOOTING}",
         {"x-ms-failure-cause": "gateway"},
-    )
-
-
-def parent_not_found(kind: str, name: str) -> AzureError:
-    """A child resource whose parent does not exist."""
-    return AzureError(
-        404,
-        "ParentResourceNotFound",
-        f"Failed to perform 'write' on resource(s) of type '{kind}', because the parent resource "
-        f"'{name}' could not be found.",
     )
 
 

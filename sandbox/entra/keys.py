@@ -14,6 +14,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
+from jwt.algorithms import RSAAlgorithm
 
 from sandbox.core.files import is_private, write_private
 from sandbox.state.state_directory import StateDirectory
@@ -53,17 +54,10 @@ class SigningKey:
 
     def jwks(self) -> dict[str, list[dict[str, object]]]:
         """Return the JSON Web Key Set that verifies this tenant's tokens: public members only (RFC 7517)."""
-        numbers = self.public.public_numbers()
-        key: dict[str, object] = {
-            "kty": "RSA",
-            "use": "sig",
-            "kid": self.kid,
-            "x5t": self.kid,
-            "n": base64url(_big_endian(numbers.n)),
-            "e": base64url(_big_endian(numbers.e)),
-            "x5c": [base64.b64encode(self.certificate).decode()],
-        }
-        return {"keys": [key]}
+        key = RSAAlgorithm.to_jwk(self.public, as_dict=True)
+        del key["key_ops"]
+        x5c = [base64.b64encode(self.certificate).decode()]
+        return {"keys": [{**key, "use": "sig", "kid": self.kid, "x5t": self.kid, "x5c": x5c}]}
 
 
 def ensure_signing_key(folder: Path) -> SigningKey:
@@ -128,7 +122,3 @@ def _certificate(key: rsa.RSAPrivateKey) -> x509.Certificate:
         .not_valid_after(_CERTIFICATE_END)
         .sign(key, hashes.SHA256())
     )
-
-
-def _big_endian(number: int) -> bytes:
-    return number.to_bytes((number.bit_length() + 7) // 8, "big")

@@ -18,6 +18,7 @@ from sandbox.core.http import Answer, Request
 from sandbox.core.ids import new_request_id
 from sandbox.core.resource_ids import parse_resource_id
 from sandbox.core.seed_data import SeedData
+from sandbox.entra import errors as entra_errors
 from sandbox.entra.errors import EntraError
 from sandbox.graph.errors import GraphError
 from sandbox.imds import errors as metadata_errors
@@ -72,7 +73,7 @@ def _arm_message(status: int, reason: str) -> str:
 
 def _entra_error(status: int) -> EntraError:
     if status == 429:
-        return EntraError(status, "temporarily_unavailable", 90055, "There are too many incoming requests.")
+        return entra_errors.throttled()
     if status >= 500:
         return EntraError(status, "temporarily_unavailable", 90033, _PASSING)
     return EntraError(status, "invalid_request", 9002313, "Invalid request. Request is malformed or invalid.")

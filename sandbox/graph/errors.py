@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 
-from sandbox.core.http import Answer
+from sandbox.core.http import Answer, refusal
 
 
 class GraphError(Exception):
@@ -26,79 +27,29 @@ class GraphError(Exception):
         return Answer(self.status, {"error": {"code": self.code, "message": self.message, "innerError": inner}})
 
 
-def empty_token() -> GraphError:
-    """No ``Authorization`` header."""
-    return GraphError(401, "InvalidAuthenticationToken", "Access token is empty.")
+_refusal = partial(refusal, GraphError)
 
-
-def invalid_token() -> GraphError:
-    """A token that is malformed, forged, or another tenant's."""
-    return GraphError(401, "InvalidAuthenticationToken", "Access token validation failure.")
-
-
-def wrong_audience() -> GraphError:
-    """A token for another resource."""
-    return GraphError(401, "InvalidAuthenticationToken", "Access token validation failure. Invalid audience.")
-
-
-def expired_token() -> GraphError:
-    """A token whose time is over."""
-    return GraphError(401, "InvalidAuthenticationToken", "Lifetime validation failed, the token is expired.")
-
-
-def denied() -> GraphError:
-    """A caller without the permission."""
-    return GraphError(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
-
-
-def only_for_users() -> GraphError:
-    """``/me``, asked by an application."""
-    return GraphError(400, "BadRequest", "/me request is only valid with delegated authentication flow.")
-
-
-def invalid_version(version: str) -> GraphError:
-    """A path that does not start with a version."""
-    return GraphError(400, "BadRequest", f"Invalid version: {version}.")
-
-
-def unknown_segment(segment: str) -> GraphError:
-    """A path that Graph, as far as it is here, does not have."""
-    return GraphError(400, "BadRequest", f"Resource not found for the segment '{segment}'.")
-
-
-def method_not_allowed() -> GraphError:
-    """A verb that the path does not take; nothing is written through Graph here."""
-    return GraphError(405, "Request_BadRequest", "Specified HTTP method is not allowed for the request target.")
-
-
-def not_found(object_id: str) -> GraphError:
-    """An object that is not in the directory."""
-    return GraphError(
-        404,
-        "Request_ResourceNotFound",
-        f"Resource '{object_id}' does not exist or one of its queried reference-property objects are not present.",
-    )
-
-
-def bad_request(message: str) -> GraphError:
-    """A request that cannot be read."""
-    return GraphError(400, "Request_BadRequest", message)
-
-
-def invalid_filter(message: str) -> GraphError:
-    """A ``$filter`` that is not an expression."""
-    return GraphError(400, "BadRequest", f"Invalid filter clause: {message}")
-
-
-def unsupported_filter(name: str, kind: str) -> GraphError:
-    """A ``$filter`` on a property that cannot be compared this way; ``kind`` is the type of object."""
-    return GraphError(
-        400,
-        "Request_UnsupportedQuery",
-        f"Unsupported or invalid query filter clause specified for property '{name}' of resource '{kind}'.",
-    )
-
-
-def unsupported_query(message: str) -> GraphError:
-    """A query option that is not offered."""
-    return GraphError(400, "Request_UnsupportedQuery", message)
+empty_token = _refusal(401, "InvalidAuthenticationToken", text="Access token is empty.")
+invalid_token = _refusal(401, "InvalidAuthenticationToken", text="Access token validation failure.")
+wrong_audience = _refusal(401, "InvalidAuthenticationToken", text="Access token validation failure. Invalid audience.")
+expired_token = _refusal(401, "InvalidAuthenticationToken", text="Lifetime validation failed, the token is expired.")
+denied = _refusal(403, "Authorization_RequestDenied", text="Insufficient privileges to complete the operation.")
+only_for_users = _refusal(400, "BadRequest", text="/me request is only valid with delegated authentication flow.")
+invalid_version = _refusal(400, "BadRequest", text="Invalid version: {}.")
+unknown_segment = _refusal(400, "BadRequest", text="Resource not found for the segment '{}'.")
+method_not_allowed = _refusal(
+    405, "Request_BadRequest", text="Specified HTTP method is not allowed for the request target."
+)
+not_found = _refusal(
+    404,
+    "Request_ResourceNotFound",
+    text="Resource '{}' does not exist or one of its queried reference-property objects are not present.",
+)
+bad_request = _refusal(400, "Request_BadRequest", text="{}")
+invalid_filter = _refusal(400, "BadRequest", text="Invalid filter clause: {}")
+unsupported_filter = _refusal(
+    400,
+    "Request_UnsupportedQuery",
+    text="Unsupported or invalid query filter clause specified for property '{}' of resource '{}'.",
+)
+unsupported_query = _refusal(400, "Request_UnsupportedQuery", text="{}")

@@ -7,8 +7,9 @@ real one's are not recorded.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
-from sandbox.core.http import Answer
+from sandbox.core.http import Answer, refusal
 
 _MORE = "For more information refer to aka.ms/azureimds"
 
@@ -34,66 +35,11 @@ class MetadataError(Exception):
         return Answer(self.status, body, dict(self._headers))
 
 
-def bad_request(message: str) -> MetadataError:
-    """A request that makes no sense."""
-    return MetadataError(400, "invalid_request", message)
-
-
-def no_metadata_header() -> MetadataError:
-    """No ``Metadata: true``: perhaps somebody tricked a program on the machine into asking."""
-    return bad_request("Required metadata header not specified")
-
-
-def forwarded() -> MetadataError:
-    """A request that came through a proxy (*)."""
-    return bad_request("Requests with the X-Forwarded-For header are not accepted")
-
-
-def wrong_host(host: str) -> MetadataError:
-    """A request to another name that leads here: perhaps a web page (*)."""
-    return MetadataError(403, "forbidden", f"The host '{host}' is not the metadata service")
-
-
-def another_user() -> MetadataError:
-    """A process of somebody else's on this computer, who would not be on the machine in Azure (*)."""
-    return MetadataError(
-        403,
-        "forbidden",
-        "This is the metadata service of another user's machine. If you may run commands on the machine, run again the "
-        "cell or the command that enters it: Resource Manager then lets you in",
-    )
-
-
-def duplicate_parameter(name: str) -> MetadataError:
-    """A parameter that is there twice (*)."""
-    return bad_request(f"The query parameter '{name}' is specified more than once")
-
-
-def no_version(newest: Iterable[str]) -> MetadataError:
-    """No ``api-version``."""
-    message = f"Bad request. api-version was not specified in the request. {_MORE}"
+def no_version(newest: Iterable[str], *, given: bool = False) -> MetadataError:
+    """No ``api-version``, or one that there is not."""
+    what = "is invalid or was not specified" if given else "was not specified"
+    message = f"Bad request. api-version {what} in the request. {_MORE}"
     return MetadataError(400, "invalid_request", message, extra={"newest-versions": list(newest)})
-
-
-def unknown_version(newest: Iterable[str]) -> MetadataError:
-    """An ``api-version`` that there is not."""
-    message = f"Bad request. api-version is invalid or was not specified in the request. {_MORE}"
-    return MetadataError(400, "invalid_request", message, extra={"newest-versions": list(newest)})
-
-
-def needs_text(path: str) -> MetadataError:
-    """A single value, which is no JSON document, asked for as one (*)."""
-    return bad_request(f"Bad request. The value '{path}' is only available with format=text. {_MORE}")
-
-
-def unknown_format(name: str) -> MetadataError:
-    """A format that there is not (*)."""
-    return bad_request(f"Bad request. The format '{name}' is not one of json and text. {_MORE}")
-
-
-def not_found() -> MetadataError:
-    """A path with nothing there."""
-    return MetadataError(404, "not_found", "Not found")
 
 
 def wrong_method() -> MetadataError:
@@ -101,37 +47,32 @@ def wrong_method() -> MetadataError:
     return MetadataError(405, "method_not_allowed", "Not allowed", allow="GET")
 
 
-def too_many_requests() -> MetadataError:
-    """More requests than a machine may make."""
-    return MetadataError(429, "too_many_requests", "Too many requests")
+_bad_request = partial(refusal, MetadataError, 400, "invalid_request")
 
+not_found = refusal(MetadataError, 404, "not_found", text="Not found")
+too_many_requests = refusal(MetadataError, 429, "too_many_requests", text="Too many requests")
+wrong_host = refusal(MetadataError, 403, "forbidden", text="The host '{}' is not the metadata service")  # (*)
+another_user = refusal(  # (*) a process of somebody's who would not be on the machine in Azure
+    MetadataError,
+    403,
+    "forbidden",
+    text="This is the metadata service of another user's machine. If you may run commands on the machine, run again "
+    "the cell or the command that enters it: Resource Manager then lets you in",
+)
+no_metadata_header = _bad_request(text="Required metadata header not specified")
+forwarded = _bad_request(text="Requests with the X-Forwarded-For header are not accepted")  # (*)
+duplicate_parameter = _bad_request(text="The query parameter '{}' is specified more than once")  # (*)
+needs_text = _bad_request(text="Bad request. The value '{}' is only available with format=text. " + _MORE)  # (*)
+unknown_format = _bad_request(text="Bad request. The format '{}' is not one of json and text. " + _MORE)  # (*)
 
-# --- identities --------------------------------------------------------------------------------------------------
+# --- identities -------------------------------------------------------------------------------------------------------
 
-
-def no_resource() -> MetadataError:
-    """No ``resource``."""
-    return bad_request("Required audience parameter not specified")
-
-
-def several_selectors(names: Iterable[str]) -> MetadataError:
-    """An identity named in more than one way (*)."""
-    return bad_request(f"Only one of the query parameters {', '.join(names)} may be specified")
-
-
-def identity_not_found() -> MetadataError:
-    """An identity that the machine does not have, or none at all."""
-    return bad_request("Identity not found")
-
-
-def several_identities() -> MetadataError:
-    """No identity named, and more than one to choose from."""
-    return bad_request(
-        "Multiple user assigned identities exist, please specify the clientId / resourceId of the identity in the "
-        "token request"
-    )
-
-
-def unknown_resource(description: str) -> MetadataError:
-    """A resource that no token can be had for; Entra's ``description`` is passed on."""
-    return MetadataError(400, "invalid_resource", description)
+no_resource = _bad_request(text="Required audience parameter not specified")
+bad_bypass = _bad_request(text="The query parameter 'bypass_cache' can only be 'true'")
+several_selectors = _bad_request(text="Only one of the query parameters {} may be specified")  # (*)
+identity_not_found = _bad_request(text="Identity not found")  # the machine does not have it, or has none
+several_identities = _bad_request(  # and none is named
+    text="Multiple user assigned identities exist, please specify the clientId / resourceId of the identity in the "
+    "token request"
+)
+unknown_resource = refusal(MetadataError, 400, "invalid_resource", text="{}")  # in Entra's words

@@ -66,7 +66,7 @@ def _selected(identities: Identities, request: Request) -> Principal:
     """
     given = {name: value for name in _SELECTORS if (value := request.parameter(name)) is not None}
     if len(given) > 1:
-        raise errors.several_selectors(given)
+        raise errors.several_selectors(", ".join(given))
     for name, value in given.items():
         return _named(identities, _SELECTORS[name], value)
     if identities.system is not None:
@@ -147,5 +147,5 @@ class Tokens:
 def _bypasses_cache(request: Request) -> bool:
     value = request.parameter("bypass_cache")
     if value not in {None, "true"}:
-        raise errors.bad_request("The query parameter 'bypass_cache' can only be 'true'")
+        raise errors.bad_bypass()
     return value is not None

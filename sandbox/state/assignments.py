@@ -15,7 +15,10 @@ from typing import Any
 
 from rbac.decisions import Assignment
 from rbac.scopes import canonical
-from sandbox.state.store import Store
+from sandbox.state.store import Store, keys_below
+
+_BELOW = "scope > ? AND scope < ?"  # with ``keys_below``
+_UNDER = f"(scope = ? OR ({_BELOW}))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +64,7 @@ class RoleAssignments:
 
     def get(self, assignment_id: str) -> RoleAssignment | None:
         """Return the assignment with this id, or None."""
-        row = self._connection.execute(
-            "SELECT body FROM role_assignments WHERE key = ? AND effective_until IS NULL",
-            (canonical(assignment_id),),
-        ).fetchone()
-        return None if row is None else RoleAssignment(json.loads(row[0]))
+        return next(iter(self._listed("key = ?", canonical(assignment_id))), None)
 
     def put(self, assignment: RoleAssignment, effective_from: datetime) -> None:
         """Keep ``assignment`` under its id; it counts from ``effective_from``."""
@@ -114,78 +113,57 @@ class RoleAssignments:
         """Drop what was assigned at ``scope`` and below it: the scope itself is gone."""
         self.version += 1
         key = canonical(scope)
-        self._connection.execute(
-            "DELETE FROM role_assignments WHERE scope = ? OR (scope > ? AND scope < ?)", (key, f"{key}/", f"{key}0")
-        )
+        self._connection.execute(f"DELETE FROM role_assignments WHERE {_UNDER}", (key, *keys_below(key)))
 
     def find_same(self, scope: str, principal_id: str, role_id: str) -> RoleAssignment | None:
         """Return the assignment of this role to this principal at just this scope, or None."""
-        row = self._connection.execute(
-            "SELECT body FROM role_assignments WHERE scope = ? AND principal_id = ? AND role_id = ?"
-            " AND effective_until IS NULL",
-            (canonical(scope), principal_id.lower(), role_id.lower()),
-        ).fetchone()
-        return None if row is None else RoleAssignment(json.loads(row[0]))
+        values = canonical(scope), principal_id.lower(), role_id.lower()
+        return next(iter(self._listed("scope = ? AND principal_id = ? AND role_id = ?", *values)), None)
 
     def count_under(self, scope: str) -> int:
         """Return how many assignments there are at ``scope`` and below it."""
         key = canonical(scope)
         row = self._connection.execute(
-            "SELECT count(*) FROM role_assignments WHERE (scope = ? OR (scope > ? AND scope < ?))"
-            " AND effective_until IS NULL",
-            (key, f"{key}/", f"{key}0"),
+            f"SELECT count(*) FROM role_assignments WHERE {_UNDER} AND effective_until IS NULL", (key, *keys_below(key))
         ).fetchone()
         return int(row[0])
 
     def uses_role(self, role_id: str) -> bool:
         """Return whether any assignment is of this role."""
-        row = self._connection.execute(
-            "SELECT 1 FROM role_assignments WHERE role_id = ? AND effective_until IS NULL LIMIT 1", (role_id.lower(),)
-        ).fetchone()
-        return row is not None
+        return bool(self._listed("role_id = ?", role_id.lower()))
 
     def at(self, scopes: Sequence[str]) -> list[RoleAssignment]:
         """Return what is assigned at just these scopes, highest scope first."""
-        marks = ",".join("?" * len(scopes))
-        rows = self._connection.execute(
-            f"SELECT body FROM role_assignments WHERE scope IN ({marks}) AND effective_until IS NULL"
-            " ORDER BY scope, key",
-            [canonical(scope) for scope in scopes],
-        )
-        return [RoleAssignment(json.loads(row[0])) for row in rows]
+        return self._listed(_one_of(scopes), *map(canonical, scopes))
 
     def below(self, scope: str) -> list[RoleAssignment]:
         """Return what is assigned at scopes below this one."""
-        key = canonical(scope)
-        prefix = "/" if key == "/" else f"{key}/"
-        rows = self._connection.execute(
-            "SELECT body FROM role_assignments WHERE scope > ? AND scope < ? AND effective_until IS NULL"
-            " ORDER BY scope, key",
-            (prefix, prefix[:-1] + "0"),
-        )
-        return [RoleAssignment(json.loads(row[0])) for row in rows]
+        return self._listed(_BELOW, *keys_below(canonical(scope)))
 
     def in_force(self, principal_id: str, scopes: Sequence[str], now: datetime) -> list[Assignment]:
         """Return what counts now for this principal at just these (canonical) scopes."""
-        marks = ",".join("?" * len(scopes))
-        moment = now.timestamp()
-        rows = self._connection.execute(
-            "SELECT key, scope, principal_id, role_id FROM role_assignments"
-            f" WHERE principal_id = ? AND scope IN ({marks}) AND effective_from <= ?"
-            " AND (effective_until IS NULL OR effective_until > ?)",
-            (principal_id.lower(), *scopes, moment, moment),
-        )
-        return [Assignment(*row) for row in rows]
+        return self._counting(principal_id, now, _one_of(scopes), *scopes)
 
     def in_force_below(self, principal_id: str, scope: str, now: datetime) -> list[Assignment]:
         """Return what counts now for this principal below ``scope``."""
-        key = canonical(scope)
-        prefix = "/" if key == "/" else f"{key}/"
+        return self._counting(principal_id, now, _BELOW, *keys_below(canonical(scope)))
+
+    def _listed(self, condition: str, *values: str) -> list[RoleAssignment]:
+        rows = self._connection.execute(
+            f"SELECT body FROM role_assignments WHERE {condition} AND effective_until IS NULL ORDER BY scope, key",
+            values,
+        )
+        return [RoleAssignment(json.loads(row[0])) for row in rows]
+
+    def _counting(self, principal_id: str, now: datetime, condition: str, *values: str) -> list[Assignment]:
         moment = now.timestamp()
         rows = self._connection.execute(
-            "SELECT key, scope, principal_id, role_id FROM role_assignments"
-            " WHERE principal_id = ? AND scope > ? AND scope < ? AND effective_from <= ?"
-            " AND (effective_until IS NULL OR effective_until > ?)",
-            (principal_id.lower(), prefix, prefix[:-1] + "0", moment, moment),
+            "SELECT key, scope, principal_id, role_id FROM role_assignments WHERE principal_id = ?"
+            f" AND effective_from <= ? AND (effective_until IS NULL OR effective_until > ?) AND {condition}",
+            (principal_id.lower(), moment, moment, *values),
         )
         return [Assignment(*row) for row in rows]
+
+
+def _one_of(scopes: Sequence[str]) -> str:
+    return f"scope IN ({','.join('?' * len(scopes))})"

@@ -206,7 +206,7 @@ class Store:
         """Forget the resource with this id and everything below it."""
         self._row.cache_clear()
         key = canonical(resource_id)
-        self.connection.execute("DELETE FROM resources WHERE key = ? OR (key > ? AND key < ?)", (key, *_below(key)))
+        self.connection.execute("DELETE FROM resources WHERE key = ? OR (key > ? AND key < ?)", (key, *keys_below(key)))
 
     def list(
         self, under: str, type_: str | None = None, *, after: str = "", limit: int | None = None
@@ -215,7 +215,7 @@ class Store:
 
         ``type_`` keeps one type only; ``after`` is the id of the last resource of the page before.
         """
-        low, high = _below(canonical(under))
+        low, high = keys_below(canonical(under))
         low = max(low, canonical(after)) if after else low
         kind = " AND type = ?" if type_ else ""
         rows = self.connection.execute(
@@ -233,6 +233,6 @@ def _resource(row: tuple[str, str]) -> Resource:
     return Resource(_decode(row[0]), _decode(row[1]))
 
 
-def _below(key: str) -> tuple[str, str]:
+def keys_below(key: str) -> tuple[str, str]:
     """Return the bounds of the keys below ``key``: ``0`` is the character after ``/``."""
     return ("/", "0") if key == "/" else (f"{key}/", f"{key}0")
