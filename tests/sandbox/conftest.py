@@ -61,9 +61,9 @@ def _served(handle: Handle, certificates: Certificates | None) -> Iterator[str]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    listener = asyncio.run_coroutine_threadsafe(start(), loop).result(10)
+    listener = asyncio.run_coroutine_threadsafe(start(), loop).result(300)
     yield f"http{'s' if tls else ''}://localhost:{listener.port}"
-    asyncio.run_coroutine_threadsafe(listener.stop(), loop).result(10)
+    asyncio.run_coroutine_threadsafe(listener.stop(), loop).result(300)
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     loop.close()

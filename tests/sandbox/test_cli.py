@@ -46,7 +46,7 @@ def token_of(sandbox: dict[str, str]) -> str:
                 "scope": "https://management.azure.com/.default",
             },
             verify=sandbox["REQUESTS_CA_BUNDLE"],
-            timeout=10,
+            timeout=300,
         ).json()["access_token"]
     )
 
@@ -57,7 +57,7 @@ def subscription_status(sandbox: dict[str, str], token: str) -> int:
         params={"api-version": "2022-12-01"},
         headers={"Authorization": f"Bearer {token}"},
         verify=sandbox["REQUESTS_CA_BUNDLE"],
-        timeout=10,
+        timeout=300,
     ).status_code
 
 
@@ -208,7 +208,7 @@ def test_a_killed_sandbox_starts_again(run: Run) -> None:
 def test_two_starts_at_once_end_in_one_sandbox(run: Run, data: Path) -> None:
     command = [sys.executable, "-m", "sandbox", "--data", str(data), "start"]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    said = [each.communicate(timeout=60)[0] for each in both]
+    said = [each.communicate(timeout=300)[0] for each in both]
     assert [each.returncode for each in both] == [0, 0]
     assert said[0].rpartition(" ")[2] == said[1].rpartition(" ")[2]
 

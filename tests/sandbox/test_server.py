@@ -12,7 +12,7 @@ from sandbox.core import seed_data
 from tests.support.sandbox import RunningSandbox
 
 VERSION = "2024-07-01"
-PATIENCE = 20.0  # seconds
+PATIENCE = 300.0  # seconds
 
 
 def machine(sandbox: RunningSandbox) -> str:

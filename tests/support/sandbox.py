@@ -93,7 +93,7 @@ class RunningSandbox:
         async def call() -> Any:
             return function()
 
-        return asyncio.run_coroutine_threadsafe(call(), self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(call(), self._loop).result(300)
 
 
 @contextmanager
@@ -112,12 +112,12 @@ def running_sandbox(
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     try:
-        asyncio.run_coroutine_threadsafe(server.start(), loop).result(30)
+        asyncio.run_coroutine_threadsafe(server.start(), loop).result(300)
         try:
             yield RunningSandbox(server, loop, clock)
         finally:
-            asyncio.run_coroutine_threadsafe(server.stop(), loop).result(30)
+            asyncio.run_coroutine_threadsafe(server.stop(), loop).result(300)
     finally:
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(300)
         loop.close()

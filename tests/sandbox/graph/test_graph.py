@@ -233,7 +233,7 @@ def test_tokens_that_do_not_open(ask: Asker, other_key: SigningKey) -> None:
     assert audience == (*invalid[:2], "Access token validation failure. Invalid audience.")
     sandbox.clock.advance(3601)
     assert ask.refused(path)[2] == "Lifetime validation failed, the token is expired."
-    empty = requests.get(f"{sandbox.endpoint}{path}", verify=sandbox.ca, timeout=5)
+    empty = requests.get(f"{sandbox.endpoint}{path}", verify=sandbox.ca, timeout=300)
     assert empty.json()["error"]["message"] == "Access token is empty."
 
 

@@ -90,7 +90,7 @@ class Lab:
         with requests.Session() as session:
             session.trust_env = False
             headers = {"Authorization": f"Bearer {token}"}
-            return session.request(method, url, json=body, headers=headers, timeout=10, verify=self.ca)
+            return session.request(method, url, json=body, headers=headers, timeout=300, verify=self.ca)
 
     def wait(self, answer: requests.Response) -> Any:
         """Follow the operation that an answer began; return its last status."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-PATIENCE = 20.0  # seconds
+PATIENCE = 300.0  # seconds
 
 
 def wait_until(holds: Callable[[], bool]) -> None:

@@ -76,7 +76,7 @@ def test_two_machines_see_different_worlds_at_one_address_at_one_time(lab: Lab) 
         for process in both.values():
             assert process.stdout is not None and process.stdout.readline() == "ready\n"
         for machine, process in both.items():  # both are inside by now
-            seen[machine] = json.loads(process.communicate("go\ngo\n", timeout=30)[0])["client_id"]
+            seen[machine] = json.loads(process.communicate("go\ngo\n", timeout=300)[0])["client_id"]
     finally:
         for process in both.values():
             process.kill()

@@ -29,6 +29,6 @@ def test_a_script_gets_its_parameters_as_they_are(named: dict[str, str], others:
         place = Path(folder) / "with space & 'quote'"
         script = f"{sys.executable} -c '{PROGRAM}' '{' '.join(variables)}' \"$@\""
         command = _write(place, place, Script(script, parameters, powershell=False))
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout) == [list(parameters.values()), {name: parameters[name] for name in variables}]

@@ -19,7 +19,7 @@ from sandbox.guest.machine import not_permitted
 
 def refused(lab: Lab, launcher: str, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", launcher, *lab.command(*words)[1:]]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
 @pytest.mark.usefixtures("namespaces")

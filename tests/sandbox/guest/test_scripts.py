@@ -59,7 +59,7 @@ def run(client: ComputeManagementClient, *script: str, machine: str = "web", **p
 
 def streams(poller: Any) -> tuple[str, str]:
     """What a script wrote to its two streams."""
-    (status,) = poller.result(timeout=60).value
+    (status,) = poller.result(timeout=300).value
     before, _, rest = status.message.partition("\n[stdout]\n")
     stdout, _, stderr = rest.rpartition("\n[stderr]\n")
     assert before == "Enable succeeded: "
@@ -263,7 +263,7 @@ def test_where_namespaces_are_not_permitted_the_operation_fails_and_says_why(tmp
     lab = Lab(tmp_path / "state")
     lab.run("stop")
     words = lab.command("start", "--allow-run-command")[1:]
-    subprocess.run([sys.executable, "-c", WITHOUT_NAMESPACES, *words], check=True, capture_output=True, timeout=60)
+    subprocess.run([sys.executable, "-c", WITHOUT_NAMESPACES, *words], check=True, capture_output=True, timeout=300)
     try:
         lab.find()
         lab.add_linux_machine("web")
@@ -292,7 +292,7 @@ def test_powershell_scripts_run_where_powershell_is(lab: Lab, client: ComputeMan
         with pytest.raises(HttpResponseError, match="there is no program 'pwsh'"):
             client.virtual_machines.begin_run_command(GROUP, "myVM", body)
         pytest.skip("PowerShell is not installed: only that this is said was tested")
-    result: Any = client.virtual_machines.begin_run_command(GROUP, "myVM", body).result(timeout=60)
+    result: Any = client.virtual_machines.begin_run_command(GROUP, "myVM", body).result(timeout=300)
     stdout, stderr = result.value
     assert (stdout.code, stdout.message) == ("ComponentStatus/StdOut/succeeded", "$(Get-Date); 'x'\n-arg1")
     assert (stderr.code, stderr.message) == ("ComponentStatus/StdErr/succeeded", "oops")

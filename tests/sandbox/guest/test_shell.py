@@ -39,7 +39,7 @@ def test_arguments_are_passed_as_they_are(lab: Lab) -> None:
 def test_the_folder_is_the_one_it_was_started_in(lab: Lab, tmp_path: Path) -> None:
     command = lab.command("shell", "myVM", "--", "pwd")
     environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
     assert done.stdout == f"{tmp_path}\n"
 
 
@@ -265,7 +265,7 @@ def test_a_machine_that_does_not_run_has_no_inside(lab: Lab) -> None:
 
 def test_without_a_sandbox_it_says_what_to_do(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "sandbox", "--data", str(tmp_path), "shell", "myVM", "--", "true"]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stderr) == (
         1,
         "sandbox: The sandbox is not running. Start it: python -m sandbox start\n",

@@ -74,7 +74,7 @@ class Machine:
 
     def send(self, method: str, path: str, **options: Any) -> requests.Response:
         """Ask the metadata service anything."""
-        return self._http.request(method, self.address + path, timeout=10, **options)
+        return self._http.request(method, self.address + path, timeout=300, **options)
 
     def token(self, **query: str) -> requests.Response:
         """Ask for a token for Resource Manager, unless another resource is named."""

@@ -42,7 +42,7 @@ class User:
             extra_groups=[],
             cwd="/",
             capture_output=True,
-            timeout=30,
+            timeout=300,
             check=True,
         )
         return json.loads(done.stdout)

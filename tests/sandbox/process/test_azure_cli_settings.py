@@ -51,7 +51,7 @@ def test_the_sandbox_is_the_cloud_in_use(state: StateDirectory) -> None:
 def test_the_cloud_is_what_the_sandbox_says_of_itself(sandbox: RunningSandbox) -> None:
     cloud = read(folder(sandbox.server.state, sandbox.endpoint) / "clouds.config")["Sandbox"]
     url = f"{sandbox.endpoint}/metadata/endpoints?api-version=2022-09-01"
-    told = requests.get(url, verify=sandbox.ca, timeout=5).json()
+    told = requests.get(url, verify=sandbox.ca, timeout=300).json()
     assert cloud["endpoint_active_directory"] == told["authentication"]["loginEndpoint"]
     assert cloud["endpoint_resource_manager"] == told["resourceManager"]
     assert cloud["suffix_keyvault_dns"] == "." + told["suffixes"]["keyVaultDns"]

@@ -46,7 +46,7 @@ class Writer(threading.Thread):
                     self.expected.pop(identity, None)
                 try:
                     url = f"{self._sandbox['AZURE_RESOURCE_MANAGER_ENDPOINT']}{path}?api-version={version}"
-                    response = self._session.request(method, url, json=body, timeout=5)
+                    response = self._session.request(method, url, json=body, timeout=300)
                 except requests.RequestException:
                     return
                 assert response.status_code in (200, 201, 202), response.text
@@ -70,7 +70,7 @@ def signed_in(sandbox: dict[str, str]) -> requests.Session:
         "scope": "https://management.azure.com/.default",
     }
     url = f"{sandbox['AZURE_AUTHORITY_HOST']}/{sandbox['AZURE_TENANT_ID']}/oauth2/v2.0/token"
-    session.headers["Authorization"] = f"Bearer {session.post(url, data=form, timeout=5).json()['access_token']}"
+    session.headers["Authorization"] = f"Bearer {session.post(url, data=form, timeout=300).json()['access_token']}"
     return session
 
 
@@ -88,7 +88,7 @@ def test_nothing_that_was_answered_is_lost(tmp_path: Path) -> None:
         os.kill(runtime.pid, signal.SIGKILL)
         os.waitpid(runtime.pid, 0)
         for writer in writers:
-            writer.join(20)
+            writer.join(300)
             assert not writer.is_alive()
             expected |= writer.expected
     try:
@@ -107,5 +107,5 @@ def _check(sandbox: dict[str, str], expected: dict[str, bool]) -> None:
     for path, there in expected.items():
         version = "2024-11-30" if "ManagedIdentity" in path else "2024-07-01"
         url = f"{sandbox['AZURE_RESOURCE_MANAGER_ENDPOINT']}{path}?api-version={version}"
-        found = session.get(url, timeout=5).status_code
+        found = session.get(url, timeout=300).status_code
         assert found == (200 if there else 404), path

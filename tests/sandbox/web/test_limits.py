@@ -23,7 +23,7 @@ from sandbox.web.tls import ensure_certificates, server_context
 from tests.support.sandbox import RunningSandbox
 
 WHOLE = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
-PATIENCE = 20.0  # seconds
+PATIENCE = 300.0  # seconds
 
 Listen = Callable[..., int]
 
@@ -41,9 +41,9 @@ def listening(limits: Limits, tls: ssl.SSLContext | None) -> Iterator[int]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    listener = asyncio.run_coroutine_threadsafe(start(), loop).result(10)
+    listener = asyncio.run_coroutine_threadsafe(start(), loop).result(300)
     yield listener.port
-    asyncio.run_coroutine_threadsafe(listener.stop(), loop).result(10)
+    asyncio.run_coroutine_threadsafe(listener.stop(), loop).result(300)
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     loop.close()
