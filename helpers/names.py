@@ -9,6 +9,8 @@ from collections.abc import Mapping
 # clean-up can tell it from everything else.
 MADE_BY = "managed-identity-tutorial"
 
+_LONGEST_FOR_A_MACHINE = 24
+_TOO_LONG_FOR_A_MACHINE = "Microsoft warns: to be assigned to a machine, it should have no more than 24."
 
 _RULES: Mapping[str, tuple[str, str]] = {
     "subscription_id": (
@@ -55,7 +57,14 @@ def check_names(**names: str) -> list[dict[str, str]]:
     problems = [problem for name, value in names.items() if (problem := _problem(name, value))]
     if problems:
         raise ValueError("\n".join(problems))
-    return [{"Parameter": name, "Value": value, "What Azure allows": _RULES[name][1]} for name, value in names.items()]
+    return [
+        {"Parameter": name, "Value": value, "What Azure allows": _rule(name, value)} for name, value in names.items()
+    ]
+
+
+def _rule(name: str, value: str) -> str:
+    long = name == "identity_name" and len(value) > _LONGEST_FOR_A_MACHINE
+    return _RULES[name][1] + (f" {_TOO_LONG_FOR_A_MACHINE}" if long else "")
 
 
 def _problem(name: str, value: object) -> str | None:

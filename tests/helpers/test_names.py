@@ -50,6 +50,12 @@ def test_the_sentence_for_identities_says_what_azure_allows() -> None:
         check_names(identity_name="no")
 
 
+@pytest.mark.parametrize(("length", "warned"), [(24, False), (25, True)])
+def test_a_long_name_of_an_identity_gets_microsofts_warning(length: int, warned: bool) -> None:
+    rows = check_names(identity_name="x" * length, resource_group="x" * length)
+    assert ["Microsoft warns" in row["What Azure allows"] for row in rows] == [warned, False]
+
+
 def test_all_problems_are_named_at_once() -> None:
     with pytest.raises(ValueError) as refusal:
         check_names(resource_group="", vm_name="myVM", identity_name="x")

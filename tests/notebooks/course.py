@@ -37,8 +37,8 @@ class Cell:
 
     @property
     def lines(self) -> int:
-        """Lines that have something on them."""
-        return sum(1 for line in self.source.splitlines() if line.strip())
+        """Lines that have something to read on them: more than what closes a bracket."""
+        return sum(1 for line in self.source.splitlines() if line.strip(" ()[]{},"))
 
 
 @dataclass(frozen=True)

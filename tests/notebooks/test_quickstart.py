@@ -83,13 +83,13 @@ COMMANDS = (
 
 HEADINGS = (
     ("Prerequisites", "00_prerequisites", "# Check the prerequisites"),
-    ("Configure Azure PowerShell locally", "00_prerequisites", "### Configure Python locally"),
+    ("Configure Azure PowerShell locally", "00_prerequisites", "## Configure Python locally"),
     ("Enable a user-assigned managed identity", "01_create_identity", "## Enable a user-assigned managed identity"),
-    ("Create identity", "01_create_identity", "### Create identity"),
-    ("Assign identity", "02_assign_identity", "### Assign identity"),
+    ("Create identity", "01_create_identity", "## Create identity"),
+    ("Assign identity", "02_assign_identity", "## Assign identity"),
     ("Grant access", "03_grant_access", "## Grant access"),
-    ("Get an access token", "04_get_token", "### Get an access token"),
-    ("Read properties", "05_read_properties", "### Read properties"),
+    ("Get an access token", "04_get_token", "## Get an access token"),
+    ("Read properties", "05_read_properties", "## Read properties"),
 )
 
 IDENTITY_FIELDS = (
@@ -122,7 +122,7 @@ class TestCommand:
     def test_a_cell_does_it(self, step: Step) -> None:
         cell = book(step.notebook).cell(step.cell)
         assert cell.is_code
-        assert step.python in cell.source
+        assert "".join(step.python.split()) in "".join(cell.source.split())  # a long line is broken somewhere
 
     def test_its_powershell_is_folded_into_the_same_notebook(self, step: Step) -> None:
         assert cmdlet(step.command) in cmdlet_lines(twins(step.notebook, "powershell"))
@@ -147,7 +147,7 @@ def test_every_field_of_an_answer_is_shown(notebook: str, cell: str, fields: tup
     outputs = [output["data"] for output in book(notebook).cell(cell).outputs]
     shown = "".join("".join(data["text/plain"]) for data in outputs)
     for name in fields:
-        assert re.search(rf"(^|['\s]){name}(['\s]*:)", shown, re.MULTILINE), name
+        assert re.search(rf"(^|[\"\s]){name}([\"\s]*:)", shown, re.MULTILINE), name
 
 
 def test_the_literal_addresses_stand_in_the_cells() -> None:
