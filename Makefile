@@ -50,10 +50,12 @@ bench: install ## measure, side by side with the alternatives
 	@$(VENV) -m benchmarks
 
 # The second file is the first without its hashes: conda hands pip the lock and the editable project in one file,
-# and pip refuses an editable install beside hashes.
+# and pip refuses an editable install beside hashes. Left out is a grammar that only jsonschema imports, if it is there,
+# for a format that no notebook has: it is compiled at each import, which takes longer than importing papermill.
 lock: install ## resolve pyproject.toml into requirements.txt and requirements-conda.txt
 	@$(VENV) -m uv pip compile --no-config --quiet --universal --python-version 3.11 \
 	    --extra batch --extra dev --generate-hashes --no-emit-index-url --no-annotate \
+	    --no-emit-package rfc3987-syntax --no-emit-package lark \
 	    --custom-compile-command "make lock" $(LOCK) pyproject.toml --output-file requirements.txt
 	@sed -e '/ --hash=/d' -e 's/ *\\$$//' requirements.txt > requirements-conda.txt
 
