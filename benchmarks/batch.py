@@ -24,7 +24,7 @@ from workshop.batch.rows import Row, check_rows, read_sources
 from workshop.batch.table import RawRow
 from workshop.batch.table import Table as Rows
 from workshop.execution.progress import ProgressEvent, Reporter
-from workshop.kernels.kernels import default_kind
+from workshop.kernels.start import default_kind
 from workshop.notebooks.outcome import State
 from workshop.notebooks.series import find_series
 from workshop.sandbox import kernel_environment

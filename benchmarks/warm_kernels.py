@@ -14,41 +14,41 @@ from pathlib import Path
 
 import nbformat
 import papermill
+import psutil
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from benchmarks.report import Table
-from workshop.kernels.manager import WarmKernelManager
-from workshop.kernels.pool import pool
 
 ROUNDS = 7  # each kind once a round, so that what else the machine does meets them alike
 IMPORTS = "import azure.identity, azure.mgmt.authorization, azure.mgmt.compute, azure.mgmt.msi, requests"
-MANAGERS = {"stock": AsyncKernelManager, "warm": WarmKernelManager}
+NAMES = {"stock": "python3", "warm": "python3-warm"}
 EXTRA = ["--HistoryManager.hist_file=:memory:"]  # as nbclient starts kernels
 MB = 1024
 
 
 @dataclass
 class Kernel:
-    """Seconds until it was ready and until the imports were done too, and its private memory then, in MB."""
+    """Seconds until it was ready and until the imports were done; then its and its parent's private memory, in MB."""
 
     ready: float
     imported: float
     private: float
+    parent: float
 
 
 def measure() -> list[Table]:
     """Measure; the first warm kernel, which waits for the imports, is not counted but has a row of its own."""
-    first = asyncio.run(_kernel(WarmKernelManager))
-    kernels: dict[str, list[Kernel]] = {kind: [] for kind in MANAGERS}
+    first = asyncio.run(_kernel(NAMES["warm"]))
+    kernels: dict[str, list[Kernel]] = {kind: [] for kind in NAMES}
     for _ in range(ROUNDS):
-        for kind, manager in MANAGERS.items():
-            kernels[kind].append(asyncio.run(_kernel(manager)))
+        for kind, name in NAMES.items():
+            kernels[kind].append(asyncio.run(_kernel(name)))
     return [_starts(kernels, first), _notebooks(), _memory(kernels)]
 
 
-async def _kernel(manager_class: type[AsyncKernelManager]) -> Kernel:
-    manager = manager_class(kernel_name="python3")
+async def _kernel(name: str) -> Kernel:
+    manager = AsyncKernelManager(kernel_name=name)
     began = time.perf_counter()
     await manager.start_kernel(extra_arguments=EXTRA)
     client = manager.client()
@@ -57,10 +57,11 @@ async def _kernel(manager_class: type[AsyncKernelManager]) -> Kernel:
     ready = time.perf_counter() - began
     await client.execute(IMPORTS, reply=True, timeout=60)
     imported = time.perf_counter() - began
-    private = private_memory(_pid(manager))
+    pid = _pid(manager)
+    private, parent = private_memory(pid), private_memory(psutil.Process(pid).ppid())
     client.stop_channels()
     await manager.shutdown_kernel()
-    return Kernel(ready, imported, private)
+    return Kernel(ready, imported, private, parent)
 
 
 def _pid(manager: AsyncKernelManager) -> int:
@@ -83,7 +84,7 @@ def _starts(kernels: Mapping[str, list[Kernel]], first: Kernel) -> Table:
         "until it has imported the Azure clients": lambda kernel: kernel.imported,
     }
     for what, seconds in rows.items():
-        stock, warm = (statistics.median(map(seconds, kernels[kind])) for kind in MANAGERS)
+        stock, warm = (statistics.median(map(seconds, kernels[kind])) for kind in NAMES)
         table.add(what, f"{stock:.2f}", f"{warm:.2f}", f"{stock / warm:.1f}", f"{seconds(first):.2f}")
     return table
 
@@ -116,7 +117,7 @@ def _side_by_side(source: Path) -> list[float]:
     ways: list[Callable[[], object]] = [
         lambda: subprocess.run(command, check=True, capture_output=True),
         lambda: papermill.execute_notebook(source, target, progress_bar=False),
-        lambda: papermill.execute_notebook(source, target, progress_bar=False, kernel_manager_class=WarmKernelManager),
+        lambda: papermill.execute_notebook(source, target, progress_bar=False, kernel_name=NAMES["warm"]),
     ]
     taken = [[_seconds(way) for way in ways] for _ in range(ROUNDS)]
     return [statistics.median(seconds) for seconds in zip(*taken, strict=True)]
@@ -130,10 +131,10 @@ def _seconds(act: Callable[[], object]) -> float:
 
 def _memory(kernels: Mapping[str, list[Kernel]]) -> Table:
     table = Table("Private memory with the Azure clients imported", ("MB", "stock", "warm", "times less"))
-    stock, warm = (statistics.median(kernel.private for kernel in kernels[kind]) for kind in MANAGERS)
+    stock, warm = (statistics.median(kernel.private for kernel in kernels[kind]) for kind in NAMES)
     table.add("each further kernel", f"{stock:.0f}", f"{warm:.0f}", f"{stock / warm:.1f}")
-    (zygote,) = pool.pids()
-    table.add("once: what they are forked from", "", f"{private_memory(zygote):.0f}", "")
+    zygote = statistics.median(kernel.parent for kernel in kernels["warm"])
+    table.add("once: what they are forked from", "", f"{zygote:.0f}", "")
     return table
 
 

@@ -19,7 +19,7 @@ from nbval.plugin import IPyNbCell
 
 from workshop.execution.executor import execute
 from workshop.files import read_notebook
-from workshop.kernels.kernels import KernelKind, Kernels, default_kind
+from workshop.kernels.start import KernelKind, Kernels, default_kind
 from workshop.notebooks.outcome import account_of
 from workshop.notebooks.series import Notebook, find_series
 from workshop.sandbox import FreshSandbox, kernel_environment

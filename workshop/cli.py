@@ -17,8 +17,7 @@ from workshop.execution.progress import reporter_on
 from workshop.execution.run import Result, run
 from workshop.execution.save import save
 from workshop.jupyterhub.cli import add_hub
-from workshop.kernels.imports import import_papermill
-from workshop.kernels.kernels import KernelKind, default_kind, warm_up
+from workshop.kernels.start import KernelKind, default_kind, warm_up
 from workshop.notebooks.parameters import Text, from_file, from_options
 from workshop.notebooks.plan import make_plan
 from workshop.notebooks.results import flat
@@ -144,7 +143,8 @@ def _run(options: argparse.Namespace) -> int:
     warm_up(options.kernel)
     hint = target.text if isinstance(target, Text) else target
     with environments(SandboxChoice(options.sandbox), hint) as environment_for:
-        import_papermill()
+        import papermill  # noqa: F401 - takes long: now, while the sandbox starts
+
         console = open_console()
         plan = make_plan(notebooks, given)
         result = run(plan, options.output, environment_for, options.kernel, reporter_on(console))
@@ -167,7 +167,8 @@ def _print(console: Console, *lines: str, style: str | None = None) -> None:
 
 def _save(options: argparse.Namespace) -> int:
     warm_up(options.kernel)
-    import_papermill()
+    import papermill  # noqa: F401 - takes long: now, while kernels are warmed up
+
     console = open_console()
     changed = save(find_series(options.notebooks), options.kernel, reporter_on(console))
     _print(console, f"Saved, {len(changed) or 'none'} changed{': ' if changed else ''}{', '.join(changed)}.")

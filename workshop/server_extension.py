@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from tornado.web import HTTPError
 
-from workshop.kernels.handles import WarmStartError
 from workshop.kernels.pool import pool
 from workshop.kernels.preload import NOTEBOOK_MODULES
+from workshop.kernels.request import WarmStartError
 from workshop.notebooks.cleaning import redact
 from workshop.notebooks.secrets import Secrets
 

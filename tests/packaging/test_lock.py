@@ -99,6 +99,14 @@ def test_installed_is_what_the_lock_says() -> None:
             assert pin.specifier.contains(version(pin.name)), pin
 
 
+def test_a_slow_grammar_that_nothing_needs_is_left_out() -> None:
+    """jsonschema imports it if it is there, for a format that no notebook has: 1.4 s for whoever reads notebooks."""
+    assert not {"lark", "rfc3987-syntax"} & {pin.name for pin in pins()}
+    look = "import jsonschema, nbformat, sys; print('lark' in sys.modules, jsonschema.validate([], {'type': 'array'}))"
+    found = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["False", "None"]
+
+
 def test_installed_packages_agree_with_each_other() -> None:
     check = [sys.executable, "-m", "uv", "pip", "check", "--no-config", "--python", sys.executable]
     found = subprocess.run(check, capture_output=True, text=True, check=False)

@@ -10,7 +10,7 @@ import pytest
 from tests.workshop.small_notebooks import code, notebook, write_series
 from workshop.execution.progress import Reporter
 from workshop.execution.save import save
-from workshop.kernels.kernels import default_kind
+from workshop.kernels.start import default_kind
 from workshop.notebooks.series import find_series
 from workshop.paths import ROOT
 

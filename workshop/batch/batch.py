@@ -27,7 +27,7 @@ from workshop.batch.task import NotebookTask, RowTask
 from workshop.errors import UsageError, WorkshopError
 from workshop.execution.progress import Reporter
 from workshop.files import write_whole
-from workshop.kernels.kernels import KernelKind
+from workshop.kernels.start import KernelKind
 from workshop.notebooks.outcome import State
 from workshop.sandbox import SANDBOX, FreshSandbox, SandboxChoice, WatchedSandbox, users_environment
 

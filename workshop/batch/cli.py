@@ -82,9 +82,7 @@ def _batch(options: argparse.Namespace) -> int:
     _require_dask()
     from workshop.batch.rows import check_rows, read_sources
     from workshop.batch.table import read_table
-    from workshop.kernels.imports import import_papermill
 
-    import_papermill()
     sources = read_sources(select(find_series(options.notebooks), options.first, options.last))
     rows = check_rows(read_table(options.parameters), sources)
     settings = _settings(options)

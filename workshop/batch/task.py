@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypedDict
 
-from workshop.kernels.kernels import KernelKind
+from workshop.kernels.start import KernelKind
 from workshop.notebooks.parameters import Value
 from workshop.notebooks.results import Results
 

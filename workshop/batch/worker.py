@@ -19,8 +19,7 @@ from workshop.batch.task import NotebookResult, RowError, RowEvent, RowResult, R
 from workshop.execution.deadline import Deadline
 from workshop.execution.executor import execute_plan
 from workshop.execution.progress import ProgressEvent, Reporter
-from workshop.kernels.imports import import_papermill
-from workshop.kernels.kernels import KernelKind, default_kind, warm_up
+from workshop.kernels.start import KernelKind, default_kind, warm_up
 from workshop.notebooks.cleaning import Paths
 from workshop.notebooks.outcome import Outcome, account_of
 from workshop.notebooks.plan import Plan, PlannedNotebook
@@ -69,7 +68,7 @@ def _keep_to(processor: int) -> None:
 def get_ready(kind: KernelKind | None = None) -> None:
     """Do what the first row would else have to wait for."""
     warm_up(kind or default_kind())
-    import_papermill()
+    import papermill  # noqa: F401 - takes long
 
 
 def run_row(task: RowTask) -> RowResult:
@@ -87,7 +86,6 @@ def run_row(task: RowTask) -> RowResult:
 
 
 def _run(task: RowTask, environment: Mapping[str, str]) -> RowResult:
-    import_papermill()
     began = time.monotonic()
     reporter = _RowReporter(task)
     reporter.send(None)

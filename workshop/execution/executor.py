@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from workshop.execution.deadline import Deadline
 from workshop.execution.progress import ProgressEvent, Reporter
-from workshop.kernels.kernels import KERNEL, KernelKind, Kernels
+from workshop.kernels.start import KERNEL, KernelKind, Kernels
 from workshop.notebooks.cleaning import Paths, clean
 from workshop.notebooks.outcome import Failure, Outcome, State
 from workshop.notebooks.parameters import Value
@@ -28,8 +28,9 @@ from workshop.sandbox import DIRECTORY, IssuedTokens
 from workshop.terminal import printable
 
 if TYPE_CHECKING:
-    from jupyter_client.manager import KernelManager
     from nbformat import NotebookNode
+
+    from workshop.kernels.manager import Manager
 
 _LEAK = "An access token or a secret, or a part of one, is in this notebook. It was taken out before saving."
 
@@ -160,7 +161,7 @@ def _prepared(node: NotebookNode, parameters: Mapping[str, Value]) -> NotebookNo
 
 
 @contextmanager
-def _kernel(kernels: Kernels, notebook: Notebook, deadline: Deadline) -> Iterator[KernelManager]:
+def _kernel(kernels: Kernels, notebook: Notebook, deadline: Deadline) -> Iterator[Manager]:
     manager = kernels.take(notebook.path.parent)
     try:
         deadline.watch(manager)

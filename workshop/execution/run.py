@@ -9,7 +9,7 @@ from pathlib import Path
 from workshop.errors import UsageError
 from workshop.execution.executor import code_cells, execute_plan
 from workshop.execution.progress import Reporter
-from workshop.kernels.kernels import KernelKind
+from workshop.kernels.start import KernelKind
 from workshop.notebooks.outcome import Outcome, State, account_of
 from workshop.notebooks.plan import Plan
 from workshop.notebooks.results import Results, results_of

@@ -9,7 +9,7 @@ from workshop.errors import WorkshopError
 from workshop.execution.executor import execute_plan
 from workshop.execution.progress import Reporter
 from workshop.files import notebook_text, stage
-from workshop.kernels.kernels import KernelKind
+from workshop.kernels.start import KernelKind
 from workshop.notebooks.outcome import Outcome, account_of
 from workshop.notebooks.plan import Plan, make_plan
 from workshop.notebooks.series import Notebook

@@ -4,11 +4,10 @@ A normal kernel spends its first seconds importing IPython, its debugger and the
 process (the zygote) does that once; each kernel is then forked from it, with a namespace, environment,
 working directory, session and streams of its own.
 
-    kernels                        one for each notebook of a run, the next started while one runs
+    start                          one for each notebook of a run, the next started while one runs
     manager -> provisioner         a kernel as Jupyter starts it; JupyterLab begins at the provisioner
-    provisioner -> pool            what is asked for, and of which zygote
-    pool -> handles                this side of a zygote and of a kernel
-    zygote -> preload, warm_up     the other side, which they talk to over a channel
+    provisioner -> request, pool   what is asked for, and of which zygote
+    zygote -> preload              the other side, which the pool talks to
     zygote -> kernel               what a forked process becomes
 
 Linux only. Windows has no fork, and on macOS the system's own libraries (proxy settings, for one) do not
@@ -17,8 +16,10 @@ is to be had, for that or any other reason, the same launch starts a normal one.
 
 What a forked kernel shares with its siblings and a normal one does not: the seed of ``hash(str)``, the layout of
 its address space, and the limits, priority and namespaces of the process that forked it. It shows in lists of
-processes under that one's command line. What an import prints or warns of is not seen again by each kernel.
+processes under that one's command line. What an import prints or warns of is not seen again by each kernel, and
+modules of this package are among those that are imported.
 
-A zygote is asked only for kernels whose environment has the same values for all variables that its imports have
-read, and for as long as neither the installed packages nor the project's own modules among the imports change.
+A zygote is asked only for kernels whose environment has the same values for all variables that its imports read,
+in whose working directory there is no other version of what it has imported, and for as long as neither the installed
+packages nor the project's own modules among the imports change.
 """

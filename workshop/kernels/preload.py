@@ -1,18 +1,16 @@
-"""What the zygote imports, and what the owner must know to tell whether the result still fits a kernel."""
+"""What kernels are forked with: modules imported beforehand, and what tells whether they still fit a kernel."""
 
 from __future__ import annotations
 
 import importlib
+import importlib.machinery
 import os
 import site
 import sys
 import sysconfig
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
-
-from workshop.kernels import warm_up
 
 # What ipykernel and IPython import only once they start, handle the first cell or show the first traceback.
 KERNEL_MODULES = (
@@ -50,86 +48,89 @@ NOTEBOOK_MODULES = (
     "helpers",
 )
 
-# Set anew for each kernel, so their value at import does not matter.
-_SET_FOR_EACH_KERNEL = {"JPY_PARENT_PID", "JPY_INTERRUPT_EVENT"}
+# The variables that a starting interpreter and these imports read, and what the names of others begin with: a test
+# looks at which they read. Kernels for which one of them differs are forked from different processes.
+_READ = frozenset(
+    (
+        *("COLUMNS", "DISPLAY", "HOME", "LINES", "MSGPACK_PUREPYTHON", "PATH", "TERM", "USER"),
+        *("ANDROID_DATA", "IN_SPHINX_RUN", "PATHS_FROM_ECLIPSE_TO_PYTHON", "PSUTIL_DEBUG", "PYCHARM_DEBUG"),
+    )
+)
+_READ_PREFIXES = (
+    *("DEBUG", "GEVENT_", "IPYTHON", "JUPYTER_", "PYDEV", "PYTHON", "_PYTHON", "PYZMQ_", "TORNADO_", "TRAITLETS_"),
+    *("GLIBC_", "LANG", "LC_", "LD_", "MALLOC_", "OPENSSL_"),
+)
 
 
-class Report(TypedDict):
-    """What the zygote tells its owner once the imports are done.
+@dataclass(frozen=True)
+class Preloaded:
+    """What has been imported.
 
     Attributes:
-        modules: names that were imported, of those asked for.
-        skipped: names that were not, with the reason.
-        files: path to ``[mtime in ns, size in bytes]`` of what, changed on disk, makes the imports out of date.
-        environ: names of the environment variables that were read meanwhile.
-        problem: why this process must not fork, or ``None``.
+        modules: those that were asked for.
+        skipped: names of those that could not be imported, with the reason.
+        stamps: of what, changed on disk, makes the imports out of date.
+        environ: the variables that an import has set, or removed where the value is ``None``.
     """
 
     modules: list[str]
     skipped: dict[str, str]
-    files: dict[str, list[int]]
-    environ: list[str]
-    problem: str | None
+    stamps: dict[str, tuple[int, int]]
+    environ: dict[str, str | None]
+
+    def is_up_to_date(self) -> bool:
+        """Return whether what was imported is still what is on disk."""
+        return _stamps(self.stamps) == self.stamps
+
+    def shadowed(self, folder: str) -> str | None:
+        """Return a module that ``folder``, a kernel's working directory, has of its own; None if there is none."""
+        for top in {name.partition(".")[0] for name in self.modules}:
+            spec = importlib.machinery.PathFinder.find_spec(top, [folder])
+            if spec and spec.origin and spec.origin != getattr(sys.modules.get(top), "__file__", None):
+                return top
+        return None
 
 
-def preload(modules: list[str]) -> tuple[Report, dict[str, str | None]]:
+def preload(modules: Iterable[str]) -> Preloaded:
     """Import what any kernel needs, then ``modules``.
 
     A module that fails is left to the notebook that imports it, which then shows the error where it belongs.
-
-    Returns:
-        The report, and the environment variables that an import has set, or removed where the value is ``None``.
     """
     before = dict(os.environ)
     done: list[str] = []
     skipped: dict[str, str] = {}
-    with _environment_reads() as read:
-        for name in (*KERNEL_MODULES, *modules):
-            try:
-                importlib.import_module(name)
-            except Exception as error:  # any code may run at import; what it raised is in the report
-                skipped[name] = f"{type(error).__name__}: {error}"
-            else:
-                done.append(name)
-    _warm_up_clients(done, skipped)
-    report: Report = {
-        "modules": [name for name in done if name not in KERNEL_MODULES],
-        "skipped": skipped,
-        "files": stamps(_watched()),
-        "environ": sorted(read - _SET_FOR_EACH_KERNEL),
-        "problem": unsafe_to_fork(),
-    }
-    changed = {name for name, _value in before.items() ^ os.environ.items()}
-    return report, {name: os.environ.get(name) for name in changed}
+    for name in (*KERNEL_MODULES, *modules):
+        try:
+            importlib.import_module(name)
+        except Exception as error:  # any code may run at import
+            skipped[name] = f"{type(error).__name__}: {error}"
+        else:
+            done.append(name)
+    changed = {name for name, _ in before.items() ^ os.environ.items()}
+    return Preloaded(
+        modules=[name for name in done if name not in KERNEL_MODULES],
+        skipped=skipped,
+        stamps=_stamps(_watched()),
+        environ={name: os.environ.get(name) for name in changed},
+    )
 
 
-def _warm_up_clients(done: list[str], skipped: dict[str, str]) -> None:
-    """Have Azure's clients do once what they do at first use, if it is notebooks with Azure that kernels are for."""
-    if not {*NOTEBOOK_MODULES} <= {*done}:
-        return
-    try:
-        warm_up.warm_up_clients()
-    except Exception as error:  # each kernel will do it by itself then; what is wrong is in the report
-        skipped[warm_up.__name__] = f"{type(error).__name__}: {error}"
+def read_by_imports(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return those of the variables that the imports depend on."""
+    return {name: value for name, value in environment.items() if name in _READ or name.startswith(_READ_PREFIXES)}
 
 
-def unsafe_to_fork() -> str | None:
-    """Why a fork of this process would not be whole: another thread would be missing, a lock of its held."""
-    threads = len(list(Path("/proc/self/task").iterdir()))
-    return None if threads == 1 else f"the process has {threads} threads"
-
-
-def stamps(paths: Iterator[str] | Mapping[str, object]) -> dict[str, list[int]]:
-    """Path to ``[mtime in ns, size]``, ``[0, 0]`` for what is not there."""
+def _stamps(paths: Iterable[str]) -> dict[str, tuple[int, int]]:
+    """Path to time of change and size, both 0 for what is not there."""
     return {path: _stamp(path) for path in paths}
 
 
-def _stamp(path: str) -> list[int]:
+def _stamp(path: str) -> tuple[int, int]:
     try:
         status = Path(path).stat()
     except OSError:
-        return [0, 0]
-    return [status.st_mtime_ns, status.st_size]
+        return 0, 0
+    return status.st_mtime_ns, status.st_size
 
 
 def _watched() -> Iterator[str]:
@@ -146,22 +147,3 @@ def _watched() -> Iterator[str]:
         path = getattr(module, "__file__", None)
         if path and not path.startswith(known):
             yield path
-
-
-@contextmanager
-def _environment_reads() -> Iterator[set[str]]:
-    """The names looked up in ``os.environ`` in the body. What C libraries read is not seen."""
-    read: set[str] = set()
-    environ_class = type(os.environ)
-    lookup = environ_class.__getitem__
-
-    def recorded(environ: os._Environ[str], name: str) -> str:
-        if isinstance(name, str):  # os.get_exec_path tries bytes, to be refused
-            read.add(name)
-        return lookup(environ, name)
-
-    environ_class.__getitem__ = recorded  # type: ignore[method-assign]  # to listen, for as long as it imports
-    try:
-        yield read
-    finally:
-        environ_class.__getitem__ = lookup  # type: ignore[method-assign]  # and back

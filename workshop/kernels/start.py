@@ -5,25 +5,23 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import tempfile
 from collections.abc import Mapping
 from enum import StrEnum
-from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     import asyncio
 
-    from jupyter_client.kernelspec import KernelSpecManager
-    from jupyter_client.manager import KernelManager
+    from workshop.kernels.manager import Manager
 
 
 KERNEL = "python3"
 _ARGUMENTS = (
     "--IPKernelApp.log_level=CRITICAL",  # what matters to people is in the outputs
     "--HistoryManager.hist_file=:memory:",  # as nbclient has it: else all kernels would wait for one file
-    "--IPythonKernel._execute_sleep=0",  # it is for clients that do not wait for "idle" after each cell: nbclient does
 )
 
 
@@ -34,6 +32,9 @@ class KernelKind(StrEnum):
     STOCK = "stock"
 
 
+_NAMES = {KernelKind.WARM: "python3-warm", KernelKind.STOCK: KERNEL}  # of their descriptions
+
+
 def default_kind() -> KernelKind:
     """Return the fastest kind of kernel that this system has."""
     return KernelKind.WARM if sys.platform == "linux" else KernelKind.STOCK
@@ -42,9 +43,9 @@ def default_kind() -> KernelKind:
 def warm_up(kind: KernelKind) -> None:
     """Start what warm kernels are forked from, without waiting for it, so that it has its imports done when needed."""
     if kind is KernelKind.WARM:
-        from workshop.kernels.handles import WarmStartError
         from workshop.kernels.pool import pool
         from workshop.kernels.preload import NOTEBOOK_MODULES
+        from workshop.kernels.request import WarmStartError
 
         with contextlib.suppress(WarmStartError):  # then kernels start as usual
             pool.warm_up(((sys.executable,), NOTEBOOK_MODULES), os.environ)
@@ -64,24 +65,27 @@ class Kernels:
     def __init__(self, kind: KernelKind, environment: Mapping[str, str]) -> None:
         self._kind = kind
         self._environment = dict(environment)
-        self._starting: tuple[Path, asyncio.Task[KernelManager]] | None = None
+        self._starting: tuple[Path, asyncio.Task[Manager]] | None = None
         self._ending: list[asyncio.Task[None]] = []
+        self._sockets: tempfile.TemporaryDirectory[str]
 
     def __enter__(self) -> Self:
+        self._sockets = tempfile.TemporaryDirectory(prefix="kernels-")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._abandon()
-        _loop().run_until_complete(self._finish())
+        with self._sockets:
+            self._abandon()
+            _loop().run_until_complete(self._finish())
 
     def prepare(self, folder: Path) -> None:
         """Begin to start the kernel of the next notebook, which is in ``folder``."""
         if self._starting is None:
             self._starting = (folder, _loop().create_task(self._start(folder)))
 
-    def take(self, folder: Path) -> KernelManager:
+    def take(self, folder: Path) -> Manager:
         """Return the manager of a kernel that has been started in ``folder``, for one notebook.
 
         Raises:
@@ -98,7 +102,7 @@ class Kernels:
             if task.done():  # else the user has interrupted, and what is on its way ends with the rest
                 self._starting = None
 
-    def give_back(self, manager: KernelManager) -> None:
+    def give_back(self, manager: Manager) -> None:
         """Begin to end a kernel that was taken."""
         self._ending.append(_loop().create_task(_shut_down(manager)))
 
@@ -121,19 +125,21 @@ class Kernels:
             if isinstance(came, BaseException):
                 raise came
 
-    async def _start(self, folder: Path) -> KernelManager:
-        manager = _remembering(self._kind)(kernel_name=KERNEL, kernel_spec_manager=_specs())
+    async def _start(self, folder: Path) -> Manager:
+        from workshop.kernels.manager import make_manager
+
+        manager = make_manager(_NAMES[self._kind], Path(self._sockets.name))
         await manager.start_kernel(cwd=str(folder), env=self._environment, extra_arguments=list(_ARGUMENTS))
-        return cast("KernelManager", manager)
+        return manager
 
 
-async def _end(starting: asyncio.Task[KernelManager]) -> None:
+async def _end(starting: asyncio.Task[Manager]) -> None:
     """End a kernel that nobody has taken."""
     with contextlib.suppress(RuntimeError, OSError):  # it did not start: whoever takes it would have been told
         await _shut_down(await starting)
 
 
-async def _shut_down(manager: Any) -> None:
+async def _shut_down(manager: Manager) -> None:
     try:
         if await manager.is_alive():
             await manager.shutdown_kernel()
@@ -148,42 +154,3 @@ def _loop() -> asyncio.AbstractEventLoop:
     from jupyter_core.utils import ensure_event_loop
 
     return ensure_event_loop()
-
-
-@cache
-def _remembering(kind: KernelKind) -> type[Any]:
-    """The class of managers for this kind that remember their clients: who ends a kernel closes what leads to it."""
-    base: type[Any] = _base(kind)
-
-    class Manager(base):  # type: ignore[misc]  # mypy takes no base that is chosen as it runs
-        def __init__(self, **kwargs: Any) -> None:
-            super().__init__(**kwargs)
-            self.clients: list[Any] = []
-
-        def client(self, **kwargs: Any) -> Any:
-            self.clients.append(super().client(**kwargs))
-            return self.clients[-1]
-
-    return Manager
-
-
-@cache
-def _specs() -> KernelSpecManager:
-    """Where kernels are described: Jupyter's own folders, searched without IPython, which is long to import.
-
-    Left to itself it would import IPython for the folder that kernels were described in before there was Jupyter.
-    """
-    from jupyter_client.kernelspec import KernelSpecManager
-    from jupyter_core.paths import jupyter_path
-
-    return KernelSpecManager(kernel_dirs=jupyter_path("kernels"))
-
-
-def _base(kind: KernelKind) -> type[KernelManager]:
-    if kind is KernelKind.WARM:
-        from workshop.kernels.manager import WarmKernelManager
-
-        return WarmKernelManager
-    from jupyter_client.manager import AsyncKernelManager
-
-    return AsyncKernelManager

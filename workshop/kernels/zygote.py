@@ -3,15 +3,17 @@
 It runs one thread, holds no socket but its own, and lives only as long as the process that started it
 (its owner) or, once the owner has retired it, as long as its last kernel.
 
-Over the control socket the owner passes descriptors: a channel for the new kernel, and its standard streams.
-The kernel reads its request from the channel itself, so that nothing of it (an environment can hold secrets)
-stays behind for the next kernel to inherit. Over the same channel the owner learns the exit status; closing
-its end is how the owner, alive or dead, gives a kernel up.
+Over the control socket the owner passes descriptors: a connection for the new kernel, and its standard streams.
+The kernel reads its request from the connection itself, so that nothing of it (an environment can hold secrets)
+stays behind for the next kernel to inherit. Over the same connection the owner learns the exit status.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import ctypes
+import gc
 import json
 import os
 import select
@@ -19,19 +21,20 @@ import signal
 import socket
 import sys
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
 
-from workshop.kernels import preload
-from workshop.kernels.channel import Channel
-from workshop.kernels.imports import collector_off
+from workshop.kernels.preload import preload
 
-OWNER_CHECK_MS = 1000
+_OWNER_CHECK = 1.0  # seconds
 
 
 @dataclass(frozen=True)
 class Fork:
-    """What a kernel is forked with: its channel to the owner, and descriptors for its standard streams."""
+    """What a kernel is forked with: its connection to the owner, and descriptors for its standard streams."""
 
-    channel: Channel
+    owner: Connection
     stdio: list[int]
 
 
@@ -43,16 +46,13 @@ class ForkServer:
         owner: process id of the owner.
     """
 
-    def __init__(self, control: Channel, owner: int) -> None:
-        self._control: Channel | None = control
+    def __init__(self, control: socket.socket, owner: int) -> None:
+        self._control: socket.socket | None = control
         self._owner = owner
-        self._kernels: dict[int, Channel] = {}
-        self._poll = select.poll()
-        self._poll.register(control.fileno(), select.POLLIN)
+        self._kernels: dict[int, Connection] = {}
         self._wake, self._woken = socket.socketpair()
         for end in (self._wake, self._woken):
             end.setblocking(False)
-        self._poll.register(self._woken.fileno(), select.POLLIN)
 
     def serve(self) -> Fork | None:
         """Fork on request until the owner needs no more.
@@ -60,61 +60,46 @@ class ForkServer:
         Returns:
             In a forked kernel, what it is forked with; in the zygote, ``None`` when its work is over.
         """
-        self._handle_signals()
+        signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)  # its byte ends the wait
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         while self._control or self._kernels:
-            for fd, _event in self._poll.poll(OWNER_CHECK_MS):
-                if self._control and fd == self._control.fileno():
-                    fork = self._accept(self._control)
-                    if fork:
-                        return fork
-                elif fd == self._woken.fileno():
-                    self._woken.recv(4096)
-                else:
-                    self._give_up(fd)
+            sources = [self._woken, *([self._control] if self._control else [])]
+            ready, _, _ = select.select(sources, [], [], _OWNER_CHECK)
+            if self._woken in ready:
+                self._woken.recv(4096)
+            if self._control in ready:
+                fork = self._accept(self._control)
+                if fork:
+                    return fork
             self._reap()
             if os.getppid() != self._owner:  # its end of our sockets may live on in a process it forked
                 self._abandon()
         return None
 
-    def _handle_signals(self) -> None:
-        signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)  # its byte ends the poll
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def _accept(self, control: Channel) -> Fork | None:
-        descriptors = control.receive_descriptors(most=4)
-        if not descriptors:
-            self._retire(control)
+    def _accept(self, control: socket.socket) -> Fork | None:
+        byte, descriptors, _, _ = socket.recv_fds(control, 1, 4)
+        if not byte:
+            self._control = None
+            control.close()
             return None
-        channel, stdio = Channel(socket.socket(fileno=descriptors[0])), descriptors[1:]
+        owner, *stdio = descriptors
+        fork = Fork(Connection(owner), stdio)
         try:
-            problem = preload.unsafe_to_fork()
+            problem = unsafe_to_fork()
             pid = os.fork() if problem is None else -1
         except OSError as error:
             problem, pid = f"fork failed: {error}", -1
         if pid == 0:
             self._forget()
-            return Fork(channel, stdio)
+            return fork
         for fd in stdio:
             os.close(fd)
         if problem is None:
-            self._kernels[pid] = channel
-            self._poll.register(channel.fileno(), 0)  # hang-up only: what it carries is for the kernel
+            self._kernels[pid] = fork.owner
         else:
-            _report(channel, {"error": problem})
+            _report(fork.owner, "refused", problem)
         return None
-
-    def _retire(self, control: Channel) -> None:
-        self._poll.unregister(control.fileno())
-        control.close()
-        self._control = None
-
-    def _give_up(self, fd: int) -> None:
-        """Kill the kernel whose owner has closed its channel."""
-        self._poll.unregister(fd)
-        for pid, channel in self._kernels.items():
-            if channel.fileno() == fd:
-                _kill(pid)
 
     def _abandon(self) -> None:
         for pid in self._kernels:
@@ -125,10 +110,7 @@ class ForkServer:
         for pid in list(self._kernels):
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
-                channel = self._kernels.pop(pid)
-                with contextlib.suppress(KeyError):  # given up before
-                    self._poll.unregister(channel.fileno())
-                _report(channel, {"status": os.waitstatus_to_exitcode(status)})
+                _report(self._kernels.pop(pid), "ended", os.waitstatus_to_exitcode(status))
 
     def _forget(self) -> None:
         """In a forked kernel: drop what is the zygote's alone."""
@@ -140,6 +122,12 @@ class ForkServer:
                 end.close()
 
 
+def unsafe_to_fork() -> str | None:
+    """Return why a fork of this process would not be whole: another thread would be missing, a lock of its held."""
+    threads = len(list(Path("/proc/self/task").iterdir()))
+    return None if threads == 1 else f"the process has {threads} threads"
+
+
 def _kill(pid: int) -> None:
     """Kill a kernel with its process group; alone if it has none of its own yet."""
     try:
@@ -148,10 +136,9 @@ def _kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)  # ours and not reaped: it exists
 
 
-def _report(channel: Channel, message: dict[str, int | str]) -> None:
-    with contextlib.suppress(OSError):  # nobody listens any more
-        channel.send(message)
-    channel.close()
+def _report(owner: Connection, what: str, value: Any) -> None:
+    with owner, contextlib.suppress(OSError):  # nobody listens any more
+        owner.send((what, value))
 
 
 def _restore_import_path() -> None:
@@ -161,17 +148,41 @@ def _restore_import_path() -> None:
         del sys.path[0]
 
 
+class _LastExitFunction:
+    """Ends a kernel once all else is done that Python does at its end, but for the clearing of every module.
+
+    That would write to, and so copy, all the memory shared with the zygote, and wait for sockets that nobody reads.
+    """
+
+    def __init__(self) -> None:
+        self.status = 1
+        atexit.register(self._end)  # before any import: what is registered first is called last
+
+    def _end(self) -> None:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+        ctypes.CDLL(None).fflush(None)  # what libraries in C have written
+        os._exit(self.status)
+
+
 def main() -> None:
     """Entry point; arguments: this package's folder, control descriptor, owner's process id, modules as JSON."""
-    _root, control_fd, owner, modules = sys.argv[1:]
-    control = Channel(socket.socket(fileno=int(control_fd)))
+    end = _LastExitFunction()
+    _root, control, owner, modules = sys.argv[1:]
     _restore_import_path()
-    with collector_off():  # a kernel's would write to, and so copy, what it inherits: 18 MB for one full collection
-        report, imposed = preload.preload(json.loads(modules))
-    control.send({**report})
-    fork = ForkServer(control, int(owner)).serve()
+    gc.disable()  # this and what follows of it is Python's own advice for sharing memory with what is forked
+    preloaded = preload(json.loads(modules))
+    gc.freeze()
+    fork = ForkServer(socket.socket(fileno=int(control)), int(owner)).serve()
     if fork is None:
         os._exit(0)  # nothing of the preloaded modules is this process's to wind up
+    gc.enable()
     from workshop.kernels.kernel import become_kernel  # which the zygote has imported after all it depends on
 
-    become_kernel(fork.channel, fork.stdio, report["modules"], imposed)
+    try:
+        become_kernel(fork.owner, fork.stdio, preloaded)
+        end.status = 0
+    except SystemExit as leaving:
+        end.status = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+        raise

@@ -18,7 +18,6 @@ from pathlib import Path
 
 from workshop.errors import UsageError, WorkshopError
 from workshop.files import read_notebook, write_whole
-from workshop.kernels.imports import import_nbconvert
 from workshop.notebooks.outcome import Failure
 from workshop.sandbox import start_child
 
@@ -110,7 +109,8 @@ def main() -> None:
     """Make pages until there are no more jobs."""
     if hasattr(os, "nice"):  # not on Windows
         os.nice(_NICE)
-    import_nbconvert()
+    import nbconvert  # noqa: F401 - takes long: now, while the first job is on its way
+
     for line in sys.stdin:
         print(json.dumps(_make(_read(line))), flush=True)
 

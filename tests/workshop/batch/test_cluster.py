@@ -14,7 +14,7 @@ import pytest
 from tests.workshop.small_notebooks import notebook
 from workshop.batch.cluster import RowLostError, cluster, processors_of_their_own
 from workshop.batch.task import NotebookTask, RowTask
-from workshop.kernels.kernels import default_kind
+from workshop.kernels.start import default_kind
 
 MEETING = """
 import json, os, pathlib, time

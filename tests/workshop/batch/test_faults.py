@@ -15,7 +15,7 @@ import pytest
 from tests.support.needs import do_without
 from tests.workshop.batch.conftest import PATIENCE, Desk, all_gone, children, dask_cluster, identities, shows, wait_for
 from workshop.batch import cluster
-from workshop.kernels.kernels import KernelKind, default_kind
+from workshop.kernels.start import KernelKind, default_kind
 from workshop.paths import ROOT
 
 MARK = """

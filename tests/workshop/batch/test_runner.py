@@ -17,7 +17,7 @@ from workshop.batch.status import BatchStatistics, RowStatus
 from workshop.batch.task import NotebookResult, RowResult, RowTask
 from workshop.errors import WorkshopError
 from workshop.execution.progress import ProgressEvent, Reporter
-from workshop.kernels.kernels import KernelKind
+from workshop.kernels.start import KernelKind
 from workshop.notebooks.outcome import State
 
 COMPLETED = RowResult([NotebookResult("00_a", "{}\n", 0.1, "", "")], 0.1, False, False)

@@ -3,7 +3,7 @@
 import pickle
 
 from workshop.batch.task import NotebookTask, RowError, RowTask
-from workshop.kernels.kernels import KernelKind
+from workshop.kernels.start import KernelKind
 
 
 def test_a_task_shows_no_secret_and_an_error_travels() -> None:

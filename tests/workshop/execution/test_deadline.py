@@ -15,7 +15,7 @@ import pytest
 from tests.workshop.small_notebooks import notebook
 from workshop.execution.deadline import Deadline
 from workshop.execution.executor import execute
-from workshop.kernels.kernels import KernelKind, Kernels, default_kind
+from workshop.kernels.start import KernelKind, Kernels, default_kind
 from workshop.notebooks.series import Notebook
 
 HANGS = """

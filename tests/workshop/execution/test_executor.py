@@ -7,7 +7,7 @@ from nbformat import NotebookNode
 
 from tests.workshop.small_notebooks import code, markdown, notebook, text_of
 from workshop.execution.executor import Execution, execute
-from workshop.kernels.kernels import KernelKind, Kernels, default_kind
+from workshop.kernels.start import KernelKind, Kernels, default_kind
 from workshop.notebooks.outcome import account_of
 from workshop.notebooks.parameters import Value
 from workshop.notebooks.series import Notebook

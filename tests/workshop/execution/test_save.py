@@ -9,7 +9,7 @@ from workshop.cli import main
 from workshop.errors import WorkshopError
 from workshop.execution.progress import Reporter
 from workshop.execution.save import save
-from workshop.kernels.kernels import KernelKind, default_kind
+from workshop.kernels.start import KernelKind, default_kind
 from workshop.notebooks.series import find_series
 from workshop.paths import NOTEBOOKS
 

@@ -8,13 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.workshop.kernels.kernels import Kernel, eventually, gone, start
+from tests.workshop.kernels.kernels import Kernel, eventually, gone, start, zygotes
 from workshop.kernels.pool import pool
 
 if sys.platform != "linux":
-    collect_ignore = [
-        f"test_{what}.py" for what in ("isolation", "life", "zygote", "notebooks", "channel", "runtime_folder")
-    ]
+    collect_ignore = [f"test_{what}.py" for what in ("isolation", "life", "zygote", "notebooks")]
 
 Start = Callable[..., Kernel]
 
@@ -23,9 +21,9 @@ Start = Callable[..., Kernel]
 def no_zygote_left() -> Iterator[None]:
     """At the end, zygotes that are asked to go do go."""
     yield
-    zygotes = pool.pids()
+    started = zygotes()
     pool.close()
-    for pid in zygotes:
+    for pid in started:
         assert eventually(gone(pid)), f"zygote {pid} has not gone"
 
 

@@ -13,10 +13,11 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+import psutil
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
-from workshop.kernels.handles import WarmProcess
+from workshop.kernels.pool import WarmProcess
 from workshop.kernels.provisioner import WarmProvisioner
 
 DEADLINE = 120.0
@@ -113,6 +114,20 @@ def running(pid: int) -> bool:
 def gone(pid: int) -> Callable[[], bool]:
     """What to ask to see that a process has ended."""
     return lambda: not running(pid)
+
+
+def zygotes() -> list[int]:
+    """Process ids of this process's zygotes."""
+    children = psutil.Process().children()
+    return [
+        each.pid for each in children if running(each.pid) and "workshop.kernels.zygote" in " ".join(each.cmdline())
+    ]
+
+
+def zygote_of(process: WarmProcess | subprocess.Popen[bytes]) -> int:
+    """Process id of the one that a kernel was forked from."""
+    assert isinstance(process, WarmProcess)
+    return psutil.Process(process.pid).ppid()
 
 
 def eventually(true: Callable[[], bool]) -> bool:

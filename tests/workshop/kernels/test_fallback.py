@@ -11,8 +11,8 @@ import pytest
 
 from tests.workshop.kernels.conftest import Start
 from tests.workshop.kernels.kernels import start
-from workshop.kernels import pool, provisioner
-from workshop.kernels.handles import WarmStartError
+from workshop.kernels import pool
+from workshop.kernels.request import WarmStartError, interpreter_of, request_of
 
 
 def test_without_fork_kernels_are_normal(kernel: Start, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,7 +29,7 @@ def test_forks_are_for_linux(monkeypatch: pytest.MonkeyPatch, platform: str) -> 
     with monkeypatch.context() as elsewhere:
         elsewhere.setattr(sys, "platform", platform)
         with pytest.raises(WarmStartError, match="Linux"):
-            pool.require_fork()
+            pool.Pool().warm_up(((sys.executable,), ()), os.environ)
 
 
 @pytest.mark.parametrize(
@@ -44,19 +44,19 @@ def test_forks_are_for_linux(monkeypatch: pytest.MonkeyPatch, platform: str) -> 
 )
 def test_only_ipykernels_launcher_can_be_forked(command: list[str]) -> None:
     with pytest.raises(WarmStartError):
-        provisioner.interpreter_of(command)
+        interpreter_of(command)
 
 
 def test_the_interpreters_options_are_kept() -> None:
     command = ["python", "-X", "frozen_modules=off", "-m", "ipykernel_launcher", "-f", "connection.json", "--debug"]
-    assert provisioner.interpreter_of(command) == ("python", "-X", "frozen_modules=off")
-    assert provisioner.request_of(command, {})["arguments"] == ["-f", "connection.json", "--debug"]
+    assert interpreter_of(command) == ("python", "-X", "frozen_modules=off")
+    assert request_of(command, {})["arguments"] == ["-f", "connection.json", "--debug"]
 
 
 @pytest.mark.parametrize("options", [{"independent": True}, {"preexec_fn": print}, {"cwd": "no/such/folder"}])
 def test_what_a_fork_cannot_honour_is_refused(options: dict[str, object]) -> None:
     with pytest.raises(WarmStartError):
-        provisioner.request_of(["python", "-m", "ipykernel_launcher"], options)
+        request_of(["python", "-m", "ipykernel_launcher"], options)
 
 
 def test_a_missing_working_directory_is_the_error_it_always_is(tmp_path: Path) -> None:
@@ -82,14 +82,6 @@ def test_standard_streams_go_where_they_are_sent(kernel: Start, tmp_path: Path) 
         assert sent.run(write) == "b'given'"
     assert log.read_text().endswith("to stdout to stderr")
     assert kernel(stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL).run("import os; os.read(0, 1)") == "b''"
-
-
-def test_a_closed_standard_stream_is_refused_before_the_zygote_is_asked(tmp_path: Path) -> None:
-    with (tmp_path / "log").open("wb") as sink:
-        closed = os.dup(sink.fileno())
-    os.close(closed)
-    with pytest.raises(WarmStartError, match="Bad file descriptor"), provisioner.standard_streams({"stdout": closed}):
-        pass
 
 
 def test_a_pipe_to_the_kernel_makes_it_a_normal_one(kernel: Start) -> None:

@@ -13,7 +13,7 @@ from jupyter_client.manager import _ShutdownStatus
 
 from tests.workshop.kernels.conftest import Start
 from tests.workshop.kernels.kernels import CellFailedError, eventually, gone, running, start
-from workshop.kernels.handles import WarmProcess
+from workshop.kernels.pool import WarmProcess
 
 
 def test_its_exit_status_is_reported(kernel: Start) -> None:

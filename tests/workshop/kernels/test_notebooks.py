@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,11 @@ from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 
 from tests.workshop.kernels.kernels import eventually, gone
-from workshop.kernels import manager
-from workshop.kernels.handles import WarmProcess
-from workshop.kernels.manager import WarmKernelManager
+from workshop.kernels.pool import WarmProcess
+from workshop.kernels.start import KernelKind, Kernels
 
 KERNELSPEC = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
-WARM: dict[str, Any] = {"kernel_manager_class": WarmKernelManager}
+WARM: dict[str, Any] = {"kernel_name": "python3-warm"}
 
 
 def notebook(*sources: str, tags: tuple[str, ...] = ()) -> NotebookNode:
@@ -28,7 +29,7 @@ def notebook(*sources: str, tags: tuple[str, ...] = ()) -> NotebookNode:
 
 
 def executed(node: NotebookNode, **options: Any) -> NotebookNode:
-    client = NotebookClient(node, kernel_manager_class=WarmKernelManager, timeout=60, coalesce_streams=True, **options)
+    client = NotebookClient(node, timeout=60, coalesce_streams=True, **WARM, **options)
     result: NotebookNode = client.execute()
     return result
 
@@ -139,22 +140,16 @@ def test_each_notebook_has_a_process_of_its_own_that_is_gone_afterwards() -> Non
     assert all(eventually(gone(int(pid))) for pid, _known in seen)
 
 
-def test_kernels_are_reached_over_private_unix_sockets_that_go_with_them() -> None:
-    reached = "import os\nfrom ipykernel.connect import get_connection_info\nget_connection_info(unpack=True)"
-    client = NotebookClient(notebook(reached), kernel_manager_class=WarmKernelManager)
-    client.km = client.create_kernel_manager()
-    client.owns_km = True
-    with client.setup_kernel():
-        provisioner: Any = client.km.provisioner
-        assert isinstance(provisioner.process, WarmProcess)
-        folder = Path(client.km.connection_file).parent
-        assert client.km.transport == "ipc"
+def test_kernels_are_reached_over_private_unix_sockets_that_go_with_them(tmp_path: Path) -> None:
+    with Kernels(KernelKind.WARM, os.environ) as kernels:
+        manager: Any = kernels.take(tmp_path)
+        assert isinstance(manager.provisioner.process, WarmProcess)
+        folder = Path(manager.connection_file).parent
+        assert manager.transport == "ipc"
         assert folder.stat().st_mode & 0o077 == 0
-        mine = [path for path in folder.iterdir() if path.name.startswith(client.km.kernel_id[:8])]
-        assert len(mine) == 6  # five channels and the connection file
-        client.execute_cell(client.nb.cells[0], 0)
-    assert "'transport': 'ipc'" in client.nb.cells[0].outputs[0].data["text/plain"]
-    assert not [path for path in mine if path.exists()]
+        assert len(list(folder.iterdir())) == 6  # five channels and the connection file
+        kernels.give_back(manager)
+    assert not folder.exists()
 
 
 def test_where_a_socket_would_have_too_long_a_path_kernels_are_reached_over_ports(
@@ -162,6 +157,10 @@ def test_where_a_socket_would_have_too_long_a_path_kernels_are_reached_over_port
 ) -> None:
     folder = tmp_path / ("long" * 25)
     folder.mkdir()
-    monkeypatch.setattr(manager, "runtime_folder", lambda: folder)
-    assert executed(notebook("1 + 1")).cells[0].outputs[0].data["text/plain"] == "2"
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    with Kernels(KernelKind.WARM, os.environ) as kernels:
+        manager: Any = kernels.take(tmp_path)
+        assert isinstance(manager.provisioner.process, WarmProcess)
+        assert manager.transport == "tcp"
+        kernels.give_back(manager)
     assert list(folder.iterdir()) == []

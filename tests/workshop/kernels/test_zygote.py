@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from tests.workshop.kernels.conftest import Start
-from tests.workshop.kernels.kernels import CellFailedError, eventually, gone, running
-from workshop.kernels import handles, pool, provisioner
-from workshop.kernels.handles import WarmProcess
-from workshop.kernels.preload import NOTEBOOK_MODULES, preload
-from workshop.kernels.provisioner import request_of
+from tests.workshop.kernels.kernels import CellFailedError, eventually, gone, running, zygote_of, zygotes
+from workshop.kernels import pool, provisioner
+from workshop.kernels.preload import NOTEBOOK_MODULES, preload, read_by_imports
+from workshop.kernels.request import WarmStartError, request_of
+from workshop.paths import ROOT
 
 
 @pytest.fixture
@@ -37,16 +37,10 @@ def module(tmp_path: Path, own_pool: pool.Pool, monkeypatch: pytest.MonkeyPatch)
     return path
 
 
-def zygote_of(process: WarmProcess | subprocess.Popen[bytes]) -> int:
-    assert isinstance(process, WarmProcess)
-    stat = Path(f"/proc/{process.pid}/stat").read_text()
-    return int(stat.rpartition(")")[2].split()[1])
-
-
 def test_kernels_of_one_recipe_come_from_one_zygote(kernel: Start) -> None:
     first, second = kernel(), kernel()
     assert zygote_of(first.process) == zygote_of(second.process)
-    assert zygote_of(first.process) in pool.pool.pids()
+    assert zygote_of(first.process) in zygotes()
 
 
 def test_what_the_notebooks_import_is_there_already(kernel: Start) -> None:
@@ -56,9 +50,10 @@ def test_what_the_notebooks_import_is_there_already(kernel: Start) -> None:
 
 def test_warmed_up_it_is_the_one_that_kernels_come_from(kernel: Start, own_pool: pool.Pool) -> None:
     recipe = ((sys.executable,), ("json",))
+    before = set(zygotes())
     own_pool.warm_up(recipe, os.environ)
     own_pool.warm_up(recipe, os.environ)
-    (zygote,) = own_pool.pids()
+    (zygote,) = set(zygotes()) - before
     assert zygote_of(kernel(["json"]).process) == zygote
 
 
@@ -82,37 +77,50 @@ def test_one_that_dies_after_the_last_look_at_it_is_replaced(
     os.kill(zygote, signal.SIGKILL)
     assert eventually(gone(zygote))
     looks = iter([True])  # the pool's first look comes before the death
-    look = handles.Zygote.runs
-    monkeypatch.setattr(handles.Zygote, "runs", lambda self: next(looks, None) or look(self))
+    look = pool.Zygote.runs
+    monkeypatch.setattr(pool.Zygote, "runs", lambda self: next(looks, None) or look(self))
     second = kernel(["json"])
     assert second.warm
-    assert own_pool.pids() == [zygote_of(second.process)]
+    assert zygote_of(second.process) != zygote
 
 
 def test_one_that_does_not_answer_is_given_up_for_a_normal_kernel(
     kernel: Start, own_pool: pool.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     zygote = zygote_of(kernel(["json"]).process)
-    monkeypatch.setattr(handles, "FORK_TIMEOUT", 0.2)
+    monkeypatch.setattr(pool, "FORK_TIMEOUT", 0.2)
     os.kill(zygote, signal.SIGSTOP)
     try:
         instead = kernel(["json"])
         assert not instead.warm
         assert instead.run("1 + 1") == "2"
-        assert own_pool.pids() == []
     finally:
         os.kill(zygote, signal.SIGCONT)
+    assert zygote_of(kernel(["json"]).process) != zygote
 
+
+LISTENING = """
+import os
+read = set()
+class Listening(os.environ.__class__):
+    def __getitem__(self, name):
+        read.add(name)
+        return super().__getitem__(name)
+os.environ.__class__ = Listening
+from workshop.kernels.preload import NOTEBOOK_MODULES, preload
+assert preload(NOTEBOOK_MODULES).skipped == {}
+print(*(name for name in read if isinstance(name, str)))
+"""
 
 LAUNCHER = ["-m", "ipykernel_launcher", "-f", "connection.json"]
 
 OWNER = """
 import os, sys, time
-from tests.workshop.kernels.kernels import start
+from tests.workshop.kernels.kernels import start, zygotes
 from workshop.kernels.pool import pool
 kernel = start(["json"])
 child = kernel.run("import subprocess; print(subprocess.Popen(['sleep', '600']).pid)")
-print(*pool.pids(), kernel.process.pid, child, flush=True)
+print(*zygotes(), kernel.process.pid, child, flush=True)
 """
 
 FORKED_OWNER = """
@@ -120,7 +128,7 @@ if os.fork() == 0:  # has no use of an event loop that it shares
     from workshop.kernels.provisioner import request_of
     command = [sys.executable, "-m", "ipykernel_launcher", "-f", os.path.join(os.environ["FOLDER"], "file.json")]
     mine = pool.fork(((sys.executable,), ("json",)), request_of(command, {}), [0, 1, 2])
-    print(*pool.pids(), mine.pid, mine.poll(), flush=True)
+    print(*zygotes(), mine.pid, mine.poll(), flush=True)
     mine.kill()
     print(mine.wait(30), flush=True)
     os._exit(0)
@@ -198,12 +206,12 @@ def test_a_changed_module_makes_another_and_the_old_one_leaves_with_its_last_ker
 
 
 def test_an_import_that_depends_on_the_environment_is_done_again_for_another(kernel: Start, module: Path) -> None:
-    module.write_text("import os\nvalue = os.environ.get('COLOUR')\nos.environ['SEEN'] = str(value)\n")
+    module.write_text("import os\nvalue = os.environ.get('PYTHONCOLOUR')\nos.environ['SEEN'] = str(value)\n")
     env = dict(os.environ)
     seen = "import mine, os; mine.value, os.environ['SEEN']"
-    red = kernel(["mine"], env={**env, "COLOUR": "red", "UNREAD": "1"})
-    same = kernel(["mine"], env={**env, "COLOUR": "red", "UNREAD": "2"})
-    blue = kernel(["mine"], env={**env, "COLOUR": "blue"})
+    red = kernel(["mine"], env={**env, "PYTHONCOLOUR": "red", "UNREAD": "1"})
+    same = kernel(["mine"], env={**env, "PYTHONCOLOUR": "red", "UNREAD": "2"})
+    blue = kernel(["mine"], env={**env, "PYTHONCOLOUR": "blue"})
     none = kernel(["mine"], env=env)
     assert [each.run(seen) for each in (red, same, blue, none)] == [
         "('red', 'red')",
@@ -212,7 +220,7 @@ def test_an_import_that_depends_on_the_environment_is_done_again_for_another(ker
         "(None, 'None')",
     ]
     assert zygote_of(red.process) == zygote_of(same.process) != zygote_of(blue.process)
-    beyond = kernel(["mine"], env={**env, "COLOUR": "green"})
+    beyond = kernel(["mine"], env={**env, "PYTHONCOLOUR": "green"})
     assert not beyond.warm
     assert beyond.run(seen) == "('green', 'green')"
 
@@ -242,16 +250,27 @@ def test_where_no_zygote_can_serve_kernels_are_normal_and_it_is_not_tried_each_t
         assert not normal.warm
         assert normal.run("1 + 1") == "2"
     assert (module.parent / "tries").read_text() == "x"
-    with pytest.raises(handles.WarmStartError, match=reason):
+    with pytest.raises(WarmStartError, match=reason):
         own_pool.fork(((sys.executable,), ("mine",)), request_of([sys.executable, *LAUNCHER], {}), [0, 1, 2])
 
 
-def test_the_report_names_what_was_skipped_and_read(monkeypatch: pytest.MonkeyPatch, module: Path) -> None:
-    module.write_text("import os\nos.environ.get('COLOUR'); 'SHAPE' in os.environ; os.getenv('SIZE')\n")
+def test_it_is_told_what_was_skipped_and_changed(monkeypatch: pytest.MonkeyPatch, module: Path) -> None:
+    module.write_text("import os\nos.environ['SEEN'] = 'yes'; os.environ.pop('GOING')\n")
     monkeypatch.syspath_prepend(module.parent)
-    report, changed = preload(["mine", "no_such_module"])
-    assert report["modules"] == ["mine"]
-    assert list(report["skipped"]) == ["no_such_module"]
-    assert {"COLOUR", "SHAPE", "SIZE"} <= set(report["environ"])
-    assert str(module) in report["files"]
-    assert not {name for name in changed if name.startswith("PYTEST")}
+    monkeypatch.setenv("SEEN", "no")
+    monkeypatch.setenv("GOING", "still there")
+    preloaded = preload(["mine", "no_such_module"])
+    assert preloaded.modules == ["mine"]
+    assert list(preloaded.skipped) == ["no_such_module"]
+    assert str(module) in preloaded.stamps
+    assert (preloaded.environ["SEEN"], preloaded.environ["GOING"]) == ("yes", None)
+
+
+def test_the_variables_that_kernels_can_differ_in_are_read_by_no_import() -> None:
+    """Which are read stands in the code: here is whether a new version of a package reads others."""
+    few = {name: os.environ[name] for name in ("HOME", "PATH")}  # preload itself looks at all there are
+    listening = [sys.executable, "-c", LISTENING]
+    done = subprocess.run(listening, env=few, cwd=ROOT, capture_output=True, text=True, check=True)
+    read = set(done.stdout.split()) - {"JPY_INTERRUPT_EVENT", "JPY_PARENT_PID"}  # set anew for each kernel
+    assert "PYDEVD_USE_FRAME_EVAL" in read
+    assert sorted(read - set(read_by_imports(dict.fromkeys(read, "")))) == []

@@ -1,0 +1,69 @@
+"""What a warm kernel is to be: from a launch in Jupyter's terms to what a fork is asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypedDict
+
+_LAUNCHER = ("-m", "ipykernel_launcher")
+_HONOURED = {"env", "cwd"}
+
+
+class WarmStartError(RuntimeError):
+    """No warm kernel can be had for this launch; a normal one can."""
+
+
+class ForkRequest(TypedDict):
+    """What a new kernel is to be.
+
+    Attributes:
+        argv: its command line as it would have been started with, the interpreter first.
+        arguments: what follows ipykernel's launcher on it.
+        env: the whole environment.
+        cwd: the working directory.
+    """
+
+    argv: list[str]
+    arguments: list[str]
+    env: dict[str, str]
+    cwd: str
+
+
+def interpreter_of(command: Sequence[str]) -> tuple[str, ...]:
+    """Return the interpreter and its options in an ipykernel command line.
+
+    Raises:
+        WarmStartError: The command starts something else.
+    """
+    at = command.index("-m") if "-m" in command else 0
+    if not at or tuple(command[at : at + 2]) != _LAUNCHER:
+        raise WarmStartError("not a command of the form: python -m ipykernel_launcher …")
+    return tuple(command[:at])
+
+
+def request_of(command: Sequence[str], options: Mapping[str, Any]) -> ForkRequest:
+    """Return what to ask for.
+
+    Args:
+        command: the kernel's command line.
+        options: what ``jupyter_client.launcher.launch_kernel`` takes besides.
+
+    Raises:
+        WarmStartError: An option has no equivalent in a fork, or the folder is missing.
+    """
+    others = sorted(name for name, value in options.items() if name not in _HONOURED and value)
+    if others:
+        raise WarmStartError(f"a fork knows no {', '.join(others)}")
+    cwd = Path(options.get("cwd") or Path.cwd()).absolute()
+    if not cwd.is_dir():
+        raise WarmStartError("the working directory does not exist")
+    argv = [os.path.expanduser(part) for part in command]  # noqa: PTH111 - any argument, not a path
+    env = options.get("env")
+    return {
+        "argv": argv,
+        "arguments": argv[len(interpreter_of(argv)) + len(_LAUNCHER) :],
+        "env": dict(os.environ if env is None else env),
+        "cwd": str(cwd),
+    }
