@@ -11,10 +11,12 @@ from typing import Any
 import requests
 from azure.core.credentials import TokenCredential
 from azure.identity import ClientSecretCredential
+from azure.mgmt.compute import ComputeManagementClient
 from requests.adapters import HTTPAdapter
 
 from helpers.errors import TutorialError, explain
 from helpers.names import check_names
+from helpers.run_command import Script, script_of, session_on
 from helpers.settings import points_to_sandbox, sandbox_settings
 from helpers.sign_in import SCOPE, SignedIn, Way, azure_credential, check_sign_in, who_has
 from helpers.subscriptions import active_in_az, choose_subscription
@@ -38,6 +40,7 @@ _WAYS_TO_VM = ("here", "run-command")
 _POLLING_INTERVALS = {"sandbox": 0.5, "azure": 5}  # seconds, where the service does not say when to ask again
 _ANSWER_LIMIT = 60  # seconds
 _LOCAL_VERSION = "2024-05-28"
+_STOPPED = "The virtual machine has stopped, or the sandbox has. Run the cells from the one with connect on again."
 
 
 @dataclass(frozen=True, repr=False)
@@ -48,11 +51,13 @@ class Connection(Shown):
         target: ``"sandbox"`` or ``"azure"``.
         credential: The sign-in, for the clients of the Azure SDK.
         subscription: The subscription that the notebooks work in, as Resource Manager describes it.
+        reach_vm: Whence the requests of a machine's session leave: ``"here"``, or by ``"run-command"`` the machine.
     """
 
     target: str
     credential: TokenCredential
     subscription: Mapping[str, Any] = field(default_factory=dict)
+    reach_vm: str = "here"
     _adapters: Mapping[str, HTTPAdapter] = field(default_factory=dict)
 
     @cached_property
@@ -81,19 +86,25 @@ class Connection(Shown):
     def on_vm(self, vm_id: str) -> requests.Session:
         """Return a session as the machine has it: ``http://169.254.169.254`` is that machine's metadata service.
 
-        It is for clients of the SDK, too: ``transport=RequestsTransport(session=…)``. On Azure this kernel has to run
-        on the machine itself; in the sandbox any kernel on this computer may stand in for it.
+        It is for clients of the SDK, too: ``transport=RequestsTransport(session=…)``. Where its requests leave from
+        is what ``reach_vm`` says; in the sandbox, any kernel on this computer may stand in for the machine.
 
         Raises:
-            TutorialError: This is not the machine, or it is not running.
+            TutorialError: This is not the machine, or the machine is not running.
         """
+        remove_other_sources()
         in_cloud = self.target == "azure"
+        if self.reach_vm == "run-command":
+            return session_on(self._compute, vm_id, self._adapters, trust_env=in_cloud)
         metadata = metadata_adapters(METADATA_SERVICE) if in_cloud else self._metadata_adapters(vm_id)
         session = session_with({**self._adapters, **metadata}, trust_env=in_cloud)
         if in_cloud:
             check_machine(session, vm_id)
-        remove_other_sources()
         return session
+
+    def script(self, vm_id: str) -> Script:
+        """Return what Run Command has the machine run for each request, if that is how it is reached."""
+        return script_of(self._compute, vm_id)
 
     def arm(self, method: str, path: str, api_version: str = "", body: Any = None) -> requests.Response:
         """Send one request to Resource Manager as the one who signed in; refusals are answers too.
@@ -111,14 +122,15 @@ class Connection(Shown):
             timeout=(CONNECT_LIMIT, _ANSWER_LIMIT),
         )
 
+    @property
+    def _compute(self) -> ComputeManagementClient:
+        return ComputeManagementClient(self.credential, self.subscription_id, **self.client_options)
+
     def _metadata_adapters(self, vm_id: str) -> Mapping[str, HTTPAdapter]:
         answer = self.arm("GET", f"{vm_id}/providers/Sandbox.Local/metadataService", _LOCAL_VERSION)
         if not answer.ok:
             raise TutorialError(f"The machine cannot be entered. {explain(answer).message}")
-        stopped = (
-            "The virtual machine has stopped, or the sandbox has. Run the cells from the one with connect on again."
-        )
-        return metadata_adapters(answer.json()["properties"]["endpoint"], stopped)
+        return metadata_adapters(answer.json()["properties"]["endpoint"], _STOPPED)
 
     def _table(self) -> Table:
         found, who = self.subscription, self.signed_in
@@ -140,8 +152,8 @@ def connect(
         sign_in: How to sign in to Azure: by name, or a function that returns a credential. ``"auto"``: a pipeline's
             workload identity federation, or what ``DefaultAzureCredential`` finds but for the managed identity of the
             machine that the kernel may run on. The sandbox has a sign-in of its own.
-        reach_vm: ``"here"`` if this kernel runs on the machine, or ``"run-command"``. Any kernel on this computer
-            reaches the machines of the sandbox.
+        reach_vm: ``"here"`` if this kernel runs on the machine. ``"run-command"`` has scripts run on it, as root or
+            SYSTEM. Any kernel on this computer reaches the machines of the sandbox.
 
     Raises:
         ValueError: There is no such target or way, or the id is not a GUID.
@@ -154,7 +166,9 @@ def connect(
     check_sign_in(sign_in)
     if subscription_id:
         check_names(subscription_id=subscription_id)
-    return _connect_to_sandbox(subscription_id) if target == "sandbox" else _connect_to_azure(subscription_id, sign_in)
+    in_cloud = target == "azure"
+    connection = _connect_to_azure(subscription_id, sign_in) if in_cloud else _connect_to_sandbox(subscription_id)
+    return replace(connection, reach_vm=reach_vm)
 
 
 def _connect_to_sandbox(subscription_id: str) -> Connection:
@@ -168,9 +182,8 @@ def _connect_to_sandbox(subscription_id: str) -> Connection:
     transport = sdk_transport(session_with(adapters, trust_env=False))
     credential = ClientSecretCredential(*who, authority=ENTRA, disable_instance_discovery=True, transport=transport)
     connection = Connection("sandbox", credential, _adapters=adapters)
-    return replace(
-        connection, subscription=choose_subscription(connection.arm, subscription_id or settings.subscription_id)
-    )
+    wanted = subscription_id or settings.subscription_id
+    return replace(connection, subscription=choose_subscription(connection.arm, wanted))
 
 
 def _connect_to_azure(subscription_id: str, sign_in: Way) -> Connection:

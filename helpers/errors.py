@@ -89,6 +89,13 @@ class StoppedError(CredentialUnavailableError, TutorialError):
     """Nothing listens where the sandbox was. Clients of the SDK neither retry this nor hide it behind another."""
 
 
+def own_error(error: BaseException | None) -> TutorialError | None:
+    """Return the first TutorialError among ``error`` and its causes: clients of the SDK hide it behind theirs."""
+    while error is not None and not isinstance(error, TutorialError):
+        error = error.__cause__
+    return error
+
+
 @dataclass(frozen=True, repr=False)
 class Explanation(Shown):
     """A refusal in words."""
@@ -112,7 +119,10 @@ def explain(error: requests.Response | Exception, *, expected: bool = False) -> 
 
     Raises:
         ValueError: The answer is no refusal, so there is nothing to explain.
+        TutorialError: Nothing was answered for a reason that is known, which a client of the SDK may have hidden.
     """
+    if isinstance(error, Exception) and (own := own_error(error)):
+        raise own
     if expected:
         return replace(explain(error), advice="Nothing: this was to be refused.")
     if isinstance(error, requests.HTTPError) and error.response is not None:

@@ -110,13 +110,18 @@ def check_reachable(session: requests.Session, address: str) -> None:
         ) from error
 
 
-def metadata_adapters(address: str, stopped: str = "") -> dict[str, HTTPAdapter]:
-    """Return what leads to the metadata service at ``address``, from wherever clients look for one.
+def metadata_addresses() -> tuple[str, ...]:
+    """Return where clients look for the metadata service: also where the environment says, if it does.
 
-    They look where the environment says, if it does. With that led there too, the environment need not be changed.
+    With all that led to the machine, the environment need not be changed.
     """
     named = os.environ.get(_METADATA_VARIABLE, "").rstrip("/")
-    return dict.fromkeys(filter(None, (METADATA_SERVICE, named)), FixedAddressAdapter(address, stopped=stopped))
+    return (METADATA_SERVICE, named) if named else (METADATA_SERVICE,)
+
+
+def metadata_adapters(address: str, stopped: str = "") -> dict[str, HTTPAdapter]:
+    """Return what leads to the metadata service at ``address``, from wherever clients look for one."""
+    return dict.fromkeys(metadata_addresses(), FixedAddressAdapter(address, stopped=stopped))
 
 
 def check_machine(session: requests.Session, vm_id: str) -> None:
@@ -136,8 +141,9 @@ def check_machine(session: requests.Session, vm_id: str) -> None:
         here = str(answer.json()["resourceId"])
     except (requests.RequestException, KeyError, TypeError) as error:
         raise TutorialError(
-            f"This cell asks the metadata service of {name}, which answers on that machine only. "
-            f"Open this notebook on {name} (JupyterLab installed there will do) and run it there."
+            f"This cell asks the metadata service of {name}, which answers on that machine only: open this notebook on "
+            f"{name} (JupyterLab installed there will do), or set reach_vm = 'run-command', which has Azure run a "
+            "script there for each request, as root or SYSTEM (connection.script(vm.id) shows it)."
         ) from error
     if here.casefold() != vm_id.casefold():
         raise TutorialError(f"This kernel runs on another machine, {here}. Run this notebook on {name}.")

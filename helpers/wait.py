@@ -10,7 +10,7 @@ import requests
 from azure.core.exceptions import AzureError
 from azure.identity import CredentialUnavailableError
 
-from helpers.errors import DROPPED, TutorialError, explain
+from helpers.errors import DROPPED, TutorialError, explain, own_error
 from helpers.transport import METADATA_SERVICE
 
 Answer = TypeVar("Answer")
@@ -55,8 +55,6 @@ def wait_until(
         said: Any
         try:
             said = answer = ask()
-        except TutorialError:
-            raise
         except not_yet as error:
             said = error
         else:
@@ -65,6 +63,8 @@ def wait_until(
                     print(f"\r{' ' * len(shown)}\rWaited for {what}: {time.monotonic() - began:.0f} s")
                 return answer
             _stop_if_final(answer, what)
+        if isinstance(said, Exception) and (own := own_error(said)):
+            raise own
         elapsed = time.monotonic() - began
         if elapsed >= timeout:
             raise TimeoutError(

@@ -21,7 +21,7 @@ from azure.core.exceptions import AzureError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import display
 
-from helpers.errors import DROPPED, TutorialError, explain
+from helpers.errors import DROPPED, TutorialError, explain, own_error
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _WIDTH = 88
@@ -125,6 +125,7 @@ def _wrapped(label: str, text: str) -> list[str]:
 
 def _rows(value: BaseException, variables: Mapping[str, Any]) -> dict[str, str]:
     """Return what to say of the exception, by labels; nothing if it is none that the course knows about."""
+    value = own_error(value) or value
     if isinstance(value, TutorialError):
         first, _, rest = str(value).partition(". ")
         return {"": first.rstrip(".") + ".", **({"What to do": rest} if rest else {})}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from dataclasses import replace
 from typing import Any
 
@@ -10,13 +11,15 @@ from azure.core.pipeline.transport import RequestsTransport
 from azure.identity import ManagedIdentityCredential
 from requests.adapters import HTTPAdapter
 
-from helpers import ensure_identity, ensure_vm
+from helpers import connect, ensure_identity, ensure_vm
 from helpers.connection import Connection
 from helpers.errors import TutorialError
 from helpers.transport import metadata_adapters
+from tests.helpers.pointing import point_to
 from tests.support.sandbox import RunningSandbox
 
 GROUP = "myResourceGroupVM"
+READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
 TOKEN = "http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https://management.azure.com/"
 SCOPE = "https://management.azure.com/.default"
 
@@ -125,10 +128,12 @@ def in_cloud(connection: Connection) -> Connection:
 MACHINE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/myVM"
 
 
-def test_on_azure_off_the_machine_the_cell_says_where_to_run_it(
+def test_on_azure_off_the_machine_the_cell_names_both_ways_to_it(
     in_cloud: Connection, metadata: MetadataService
 ) -> None:
-    with pytest.raises(TutorialError, match="Open this notebook on myVM"):
+    with pytest.raises(
+        TutorialError, match=r"^[^.]*open this notebook on myVM [^.]*, or set reach_vm = 'run-command'[^\n]*\.$"
+    ):
         in_cloud.on_vm(MACHINE)
     assert metadata.timeout == 2
 
@@ -154,3 +159,26 @@ def test_on_azure_an_address_that_the_environment_names_leads_to_the_machine_too
     request = requests.Request("GET", "http://127.0.0.1:1/metadata/identity/oauth2/token").prepare()
     host, _ = adapter.build_connection_pool_key_attributes(request, True)
     assert host["host"] == "169.254.169.254" and not host["port"]
+
+
+def test_a_sandbox_that_runs_no_scripts_says_what_would_have_it_run_them(
+    sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point_to(sandbox, monkeypatch)
+    session = connect("sandbox", reach_vm="run-command").on_vm(id_of(sandbox))
+    with pytest.raises(TutorialError, match="start the sandbox with --allow-run-command"):
+        session.get(TOKEN, headers={"Metadata": "true"})
+
+
+def test_somebody_who_may_not_run_commands_is_told_what_it_takes(
+    sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, secret = sandbox.add_principal("reader")
+    role = f"{sandbox.seed_data.subscription}/providers/Microsoft.Authorization/roleDefinitions/{READER}"
+    name = f"{sandbox.seed_data.subscription}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}"
+    body = {"properties": {"roleDefinitionId": role, "principalId": reader.object_id}}
+    sandbox.arm("PUT", name, body).raise_for_status()
+    point_to(sandbox, monkeypatch, client_id=reader.client_id, secret=secret)
+    session = connect("sandbox", reach_vm="run-command").on_vm(id_of(sandbox))
+    with pytest.raises(TutorialError, match="virtualMachines/runCommand/action"):
+        session.get(TOKEN, headers={"Metadata": "true"})

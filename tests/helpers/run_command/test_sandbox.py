@@ -1,0 +1,172 @@
+"""From afar to machines of the sandbox: the scripts run there, and no token that works is in this process."""
+
+from __future__ import annotations
+
+import base64
+import gc
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from azure.core.pipeline.transport import RequestsTransport
+from azure.identity import ManagedIdentityCredential
+from azure.mgmt.resource.resources import ResourceManagementClient
+
+from helpers import connect, explain
+from helpers.connection import Connection
+from helpers.run_command import RunCommandError, machine
+from tests.helpers.run_command import powershell
+from tests.notebooks.course import NAMES, run
+from tests.sandbox.guest.lab import GROUP, Lab
+from tests.support.needs import do_without
+
+TOKEN = "http://169.254.169.254/metadata/identity/oauth2/token"
+ARM = "https://management.azure.com"
+SCOPE = f"{ARM}/.default"
+VERSION = {"api-version": "2016-06-01"}
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A sandbox that runs scripts, with a Linux machine beside ``myVM``."""
+    if sys.platform != "linux":
+        pytest.skip("the inside of a machine needs Linux")
+    folder = tmp_path_factory.mktemp("from-afar")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        if shutil.which("pwsh") is None:
+            powershell.install(folder / "programs")
+            monkeypatch.setenv("PATH", f"{folder / 'programs'}:{os.environ['PATH']}")
+        lab = Lab(folder / "state", "--allow-run-command")
+    try:
+        probe = lab.inside("myVM", "true")
+        if probe.returncode:
+            do_without(f"this system does not permit namespaces: {probe.stderr.strip()}")
+        lab.add_linux_machine("web")
+        yield lab
+    finally:
+        lab.run("stop")
+
+
+@pytest.fixture
+def connection(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Connection:
+    monkeypatch.setenv("AZURE_SANDBOX_DIR", str(lab.data))
+    return connect("sandbox", reach_vm="run-command")
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    """The claims; none of what only looks like a token."""
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+    except ValueError:
+        return {}
+    return claims if isinstance(claims, dict) else {}
+
+
+def refused_everywhere(lab: Lab, oid: str) -> int:
+    """Check that no token of this identity in the process's memory is one that works; return how many there are."""
+    texts = (str(list(each.values())) for each in gc.get_objects() if isinstance(each, dict))
+    found = {token for text in texts for token in re.findall(r"eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+", text)}
+    mine = [token for token in found if claims_of(token).get("oid") == oid]
+    with requests.Session() as session:
+        session.trust_env = False
+        for token in mine:
+            headers = {"Authorization": f"Bearer {token}"}
+            answer = session.get(f"{lab.endpoint}{lab.group}", params=VERSION, headers=headers, verify=lab.ca)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (401, "InvalidAuthenticationToken")
+    return len(mine)
+
+
+@pytest.mark.parametrize("vm", ["web", "myVM"])  # Linux, and Windows
+def test_a_token_and_what_it_opens(lab: Lab, connection: Connection, vm: str) -> None:
+    identity = lab.identity(f"of-{vm}")
+    client_id, oid = (identity["properties"][name] for name in ("clientId", "principalId"))
+    lab.attach(vm, identity)
+    on_vm = connection.on_vm(lab.machine(vm))
+    params = {"api-version": "2018-02-01", "resource": f"{ARM}/", "client_id": client_id}
+    token = on_vm.get(TOKEN, params=params, headers={"Metadata": "true"}, timeout=10).json()["access_token"]
+    assert claims_of(token)["oid"] == oid
+    transport = RequestsTransport(session=on_vm)
+    credential = ManagedIdentityCredential(client_id=client_id, transport=transport)
+    url, headers = f"{ARM}{lab.group}", {"Authorization": f"Bearer {credential.get_token(SCOPE).token}"}
+    before = on_vm.get(url, params=VERSION, headers=headers, timeout=30)
+    assert (before.status_code, explain(before).code) == (403, "AuthorizationFailed")
+    lab.let_read(identity)
+    as_identity = ResourceManagementClient(credential, connection.subscription_id, transport=transport)
+    assert as_identity.resource_groups.get(GROUP).name == GROUP
+    assert explain(on_vm.patch(url, params=VERSION, headers=headers, json={}, timeout=30)).code == "AuthorizationFailed"
+    assert refused_everywhere(lab, oid) >= 1
+
+
+def test_the_machines_own_identity_works_too(lab: Lab, connection: Connection) -> None:
+    made = lab.arm("PATCH", lab.machine("web"), {"identity": {"type": "SystemAssigned, UserAssigned"}})
+    oid = made["identity"]["principalId"]
+    on_vm = connection.on_vm(lab.machine("web"))
+    token = ManagedIdentityCredential(transport=RequestsTransport(session=on_vm)).get_token(SCOPE).token
+    refused = on_vm.get(f"{ARM}{lab.group}", params=VERSION, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+    assert refused.status_code == 403 and oid in refused.json()["error"]["message"]
+
+
+def test_a_token_for_another_service_is_refused_as_on_the_machine(lab: Lab, connection: Connection) -> None:
+    identity = lab.identity("for-vault")
+    lab.attach("web", identity)
+    on_vm = connection.on_vm(lab.machine("web"))
+    params = {"api-version": "2018-02-01", "resource": "https://vault.azure.net"}
+    params["client_id"] = identity["properties"]["clientId"]
+    said = on_vm.get(TOKEN, params=params, headers={"Metadata": "true"}, timeout=10).json()
+    headers = {"Authorization": f"Bearer {said['access_token']}"}
+    refused = on_vm.get(f"{ARM}{lab.group}", params=VERSION, headers=headers, timeout=30)
+    assert (refused.status_code, explain(refused).code) == (401, "InvalidAuthenticationTokenAudience")
+
+
+def test_another_command_is_waited_for(
+    lab: Lab, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = tmp_path / "end"
+    script = f"until test -e '{end}'; do sleep 0.05; done"
+    other = {"commandId": "RunShellScript", "script": [script]}
+    assert lab.ask("POST", f"{lab.machine('web')}/runCommand", other).status_code == 202
+    show = machine._Progress.show
+
+    def shown(progress: machine._Progress, more: str = "") -> None:
+        show(progress, more)
+        if "another command is running there" in more:
+            end.touch()
+
+    monkeypatch.setattr(machine._Progress, "show", shown)
+    monkeypatch.setattr(machine, "_PAUSE", 0.2)
+    assert connection.on_vm(lab.machine("web")).get(TOKEN, timeout=10).status_code == 400
+    assert end.exists()
+
+
+def test_a_machine_that_is_stopped_says_so(lab: Lab, connection: Connection) -> None:
+    lab.add_linux_machine("brief")
+    on_vm = connection.on_vm(lab.machine("brief"))
+    lab.arm("POST", f"{lab.machine('brief')}/deallocate")
+    with pytest.raises(RunCommandError, match="brief cannot run a command now"):
+        on_vm.get(TOKEN, timeout=10)
+    with pytest.raises(RunCommandError, match="brief is not running"):
+        connection.on_vm(lab.machine("brief"))
+
+
+def test_a_machine_that_is_not_there_says_so(lab: Lab, connection: Connection) -> None:
+    with pytest.raises(RunCommandError, match="none"):
+        connection.on_vm(lab.machine("none"))
+
+
+@pytest.mark.long
+def test_the_whole_course_from_afar(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_SANDBOX_DIR", str(lab.data))
+    oid = ""
+    for name in NAMES:
+        found: dict[str, Any] = run(name, vm_name="web", identity_name="from-afar", reach_vm="run-command")
+        if "token" in found:
+            oid = found["identity"].principal_id
+            assert refused_everywhere(lab, oid) >= 1
+    assert oid
