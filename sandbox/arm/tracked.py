@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import quote
 
 from sandbox.arm.listing import list_resources
 from sandbox.arm.routing import GROUP, SUBSCRIPTION, Call, Operations
+from sandbox.cloud import Cloud
 from sandbox.core import errors
 from sandbox.core.http import Answer
 from sandbox.state.store import Resource
 
 
-def declare_reads(owner: Operations, type_: str) -> None:
+def declare_reads(
+    owner: Operations,
+    type_: str,
+    show: Callable[[Cloud, Resource], dict[str, Any]] = lambda cloud, resource: resource.body,
+) -> None:
     """Declare how resources of a type are read: one, those of a group, and those of the subscription."""
 
     @owner.operation("GET", f"{GROUP}/providers/{type_}/{{name}}", action=f"{type_}/read")
     def get(call: Call) -> Answer:
-        return Answer(200, existing(call, type_).body)
+        resource = existing(call, type_)
+        headers = {"ETag": resource.body["etag"]} if "etag" in resource.body else {}
+        return Answer(200, show(call.cloud, resource), headers)
 
     @owner.operation("GET", f"{GROUP}/providers/{type_}", action=f"{type_}/read", filtered=True)
     @owner.operation("GET", f"{SUBSCRIPTION}/providers/{type_}", action=f"{type_}/read", filtered=True)
     def get_list(call: Call) -> Answer:
-        return list_resources(call, call.scope, type_)
+        return list_resources(call, call.scope, type_, show=lambda resource: show(call.cloud, resource))
 
 
 def group_name(call: Call) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from rbac.folding import fold
 from rbac.scopes import canonical
 from sandbox.arm.network import provider
-from sandbox.arm.network.provider import INTERFACE, users_of
+from sandbox.arm.network.provider import INTERFACE, Kind, users_of
 from sandbox.arm.network.virtual_networks import Range, ranges_of
 from sandbox.arm.routing import Call
 from sandbox.cloud import Cloud
@@ -16,6 +16,15 @@ from sandbox.core import errors
 from sandbox.state.store import Resource
 
 _ATTACHED = ("virtualMachine", "macAddress", "primary")  # what an interface has as long as a machine has it
+_DEFAULTS = {
+    "ipConfigurations": [],
+    "dnsSettings": {},
+    "enableAcceleratedNetworking": False,
+    "enableIPForwarding": False,
+    "hostedWorkloads": [],
+    "tapConfigurations": [],
+    "nicType": "Standard",
+}
 _RESERVED = 4  # addresses at the start of each subnet that Azure keeps for itself; the last one as well
 
 
@@ -104,19 +113,8 @@ def _fill_interface(cloud: Cloud, found: Resource, given: dict[str, Any]) -> Non
         raise errors.invalid_parameter(
             f"Network interface {found.id} must have one or more IP configurations.", "NetworkInterfaceMustHaveIPConfig"
         )
-    dns = given.get("dnsSettings", {})
-    provider.set_properties(
-        found,
-        given,
-        ipConfigurations=[],
-        dnsSettings={**dns, "dnsServers": dns.get("dnsServers", []), "appliedDnsServers": []},
-        enableAcceleratedNetworking=given.get("enableAcceleratedNetworking", False),
-        enableIPForwarding=given.get("enableIPForwarding", False),
-        hostedWorkloads=[],
-        tapConfigurations=[],
-        nicType=given.get("nicType", "Standard"),
-        **attached,
-    )
+    dns = {"dnsServers": [], **given.get("dnsSettings", {}), "appliedDnsServers": []}
+    provider.set_properties(found, {**given, "ipConfigurations": [], "dnsSettings": dns, **attached}, _DEFAULTS)
     for number, entry in enumerate(entries):
         name = entry.get("name", f"ipconfig{number + 1}")
         provider.check_name(name)
@@ -239,5 +237,5 @@ def _show(cloud: Cloud, found: Resource) -> dict[str, Any]:
 
 
 operations = provider.declare_operations(
-    INTERFACE, "NetworkInterface", fill=_fill, check_unused=_check_unused, show=_show
+    Kind(INTERFACE, "NetworkInterface", fill=_fill, check_unused=_check_unused, show=_show)
 )

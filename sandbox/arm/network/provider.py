@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
+from rbac.folding import fold
 from rbac.scopes import canonical
 from sandbox.arm import versions
 from sandbox.arm.fields import Fields, read_location, read_tags
-from sandbox.arm.listing import list_resources
 from sandbox.arm.network import schema
 from sandbox.arm.polling import begin_operation, find_operation, operation_url, pace
 from sandbox.arm.routing import GROUP, SUBSCRIPTION, Call, Operations
-from sandbox.arm.tracked import check_same_location, existing, find, group_name
+from sandbox.arm.tracked import check_same_location, declare_reads, find, group_name
 from sandbox.cloud import Cloud
 from sandbox.core import errors
 from sandbox.core.http import Answer
@@ -31,9 +32,26 @@ _NAME = re.compile(r"[A-Za-z0-9]([\w.-]{0,78}\w)?", re.ASCII)
 _OWN = ("provisioningState", "resourceGuid")
 _REFERENCE = re.compile(r"(/[\w.()-]+)+")
 
-Fill = Callable[[Call, Resource, dict[str, Any]], None]
-Check = Callable[[Cloud, Resource], None]
-Show = Callable[[Cloud, Resource], dict[str, Any]]
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What one type of resources has of its own.
+
+    ``model`` is the schema's type of their bodies. ``fill`` gives a resource what the body of a PUT says, as the schema
+    reads it; ``check_unused`` refuses to delete one that something needs; ``show`` makes what is shown of one.
+    """
+
+    type: str
+    model: str
+    fill: Callable[[Call, Resource, dict[str, Any]], None]
+    check_unused: Callable[[Cloud, Resource], None] = lambda cloud, resource: None
+    show: Callable[[Cloud, Resource], dict[str, Any]] = lambda cloud, resource: resource.body
+
+    @property
+    def collection(self) -> str:
+        """The last part of the type: ``subnets``."""
+        return self.type.rpartition("/")[2]
+
 
 operations = Operations(NAMESPACE + "/locations", versions.NETWORK)
 
@@ -58,10 +76,10 @@ def declare_effects(cloud: Cloud) -> None:
     """Say what completes a write, and a deletion."""
 
     def written(resource_id: str) -> None:
-        resource = cloud.store.get(resource_id)
-        if resource is not None and resource.properties["provisioningState"] == "Updating":
-            resource.properties["provisioningState"] = "Succeeded"
-            cloud.store.put(resource)
+        for resource in (cloud.store.get(resource_id), *cloud.store.list(resource_id)):
+            if resource is not None and resource.properties["provisioningState"] == "Updating":
+                resource.properties["provisioningState"] = "Succeeded"
+                cloud.store.put(resource)
 
     def deleted(resource_id: str) -> None:
         resource = cloud.store.get(resource_id)
@@ -72,17 +90,11 @@ def declare_effects(cloud: Cloud) -> None:
     cloud.long_operations.on("network.delete", deleted)
 
 
-def declare_operations(
-    type_: str, model: str, *, fill: Fill, check_unused: Check, show: Show = lambda _, resource: resource.body
-) -> Operations:
-    """Declare how resources of a type are made, changed, read, listed and deleted.
-
-    ``model`` is the schema's type of their bodies. ``fill`` gives a resource what the body of a PUT says, as the schema
-    reads it; ``check_unused`` refuses to delete one that something needs; ``show`` makes what is shown of one.
-    """
-    declared = Operations(type_, versions.NETWORK)
-    in_group, in_subscription = f"{GROUP}/providers/{type_}", f"{SUBSCRIPTION}/providers/{type_}"
-    path = in_group + "/{name}"
+def declare_operations(kind: Kind) -> Operations:
+    """Declare how resources of a kind are made, changed, read, listed and deleted."""
+    declared, type_ = Operations(kind.type, versions.NETWORK), kind.type
+    path = f"{GROUP}/providers/{type_}/{{name}}"
+    declare_reads(declared, type_, kind.show)
 
     @declared.operation("PUT", path, action=type_ + "/write")
     def put(call: Call) -> Answer:
@@ -98,28 +110,100 @@ def declare_operations(
         resource.body.pop("tags", None)
         if tags is not None:
             resource.body["tags"] = tags
-        fill(call, resource, read_body(call, resource, body, model))
-        return accept_write(call, resource, location, is_new, show)
-
-    @declared.operation("GET", path, action=type_ + "/read")
-    def get(call: Call) -> Answer:
-        resource = existing(call, type_)
-        return Answer(200, show(call.cloud, resource), {"ETag": resource.body["etag"]})
-
-    @declared.operation("GET", in_group, action=type_ + "/read", filtered=True)
-    @declared.operation("GET", in_subscription, action=type_ + "/read", filtered=True)
-    def get_list(call: Call) -> Answer:
-        return list_resources(call, call.scope, type_, show=lambda resource: show(call.cloud, resource))
+        kind.fill(call, resource, read_body(call, resource, body, kind.model))
+        is_ready = is_new and type_ == INTERFACE
+        return _accept_write(call, kind, resource, location, 201 if is_new else 200, is_ready=is_ready)
 
     @declared.operation("DELETE", path, action=type_ + "/delete")
     def delete(call: Call) -> Answer:
         resource = find(call, type_)
-        if resource is None:
-            return Answer(204)
-        check_unused(call.cloud, resource)
-        return accept_delete(call, resource, resource.body["location"])
+        return Answer(204) if resource is None else _accept_delete(call, kind, resource, resource.body["location"])
 
     return declared
+
+
+def declare_children(parent_type: str, kind: Kind, check: Callable[[Cloud, Resource], None]) -> Operations:
+    """Declare the same for resources that are kept by themselves, and are shown within their parents too.
+
+    ``check`` refuses the children that a parent has, if they do not go together.
+    """
+    declared = Operations(kind.type, versions.NETWORK)
+    collection = f"{GROUP}/providers/{parent_type}/{{name}}/{kind.collection}"
+    path = collection + "/{child}"
+
+    def find_parent(call: Call) -> Resource:
+        group = call.cloud.seed_data.group(call["resource_group"])
+        found = call.cloud.store.get(f"{group}/providers/{parent_type}/{call['name']}")
+        if found is None:
+            raise errors.parent_not_found(kind.type, call["name"])
+        return found
+
+    @declared.operation("PUT", path, action=kind.type + "/write")
+    def put(call: Call) -> Answer:
+        parent, child = find_parent(call), call.cloud.store.get(call.scope)
+        status = 200 if child else 201
+        child = child or new_child(kind, parent, call["child"])
+        kind.fill(call, child, read_body(call, child, call.json(), kind.model))
+        answer = _accept_write(call, kind, child, parent.body["location"], status)
+        check(call.cloud, parent)
+        return answer
+
+    @declared.operation("GET", path, action=kind.type + "/read")
+    def get(call: Call) -> Answer:
+        parent, child = find_parent(call), call.cloud.store.get(call.scope)
+        if child is None:
+            missing = f"{parent.id}/{kind.collection}/{call['child']}"
+            raise errors.AzureError(404, "NotFound", f"Resource {missing} not found.", details=[])
+        return Answer(200, kind.show(call.cloud, child), {"ETag": child.body["etag"]})
+
+    @declared.operation("GET", collection, action=kind.type + "/read")
+    def get_list(call: Call) -> Answer:
+        return Answer(200, {"value": show_children(call.cloud, kind, find_parent(call))})
+
+    @declared.operation("DELETE", path, action=kind.type + "/delete")
+    def delete(call: Call) -> Answer:
+        child = call.cloud.store.get(call.scope)
+        return Answer(204) if child is None else _accept_delete(call, kind, child, find_parent(call).body["location"])
+
+    return declared
+
+
+def new_child(kind: Kind, parent: Resource, name: str) -> Resource:
+    """Return a child of ``parent`` that is not kept yet."""
+    check_name(name)
+    properties = {"provisioningState": "Succeeded"}
+    child_id = f"{parent.id}/{kind.collection}/{name}"
+    return Resource({"name": name, "id": child_id, "etag": "", "properties": properties, "type": kind.type})
+
+
+def replace_children(call: Call, kind: Kind, parent: Resource, given: list[dict[str, Any]]) -> None:
+    """Have ``parent`` have the children in its request, and no others."""
+    store, names = call.cloud.store, [_read_name(entry, kind.collection) for entry in given]
+    kept = {fold(name) for name in names}
+    if len(kept) < len(names):
+        raise errors.invalid_parameter(f"A name is twice in properties.{kind.collection}.", "InvalidRequestFormat")
+    for child in store.list(parent.id, kind.type):
+        if fold(child.body["name"]) not in kept:
+            kind.check_unused(call.cloud, child)
+            store.delete(child.id)
+    for name, entry in zip(names, given, strict=True):
+        child = store.get(f"{parent.id}/{kind.collection}/{name}") or new_child(kind, parent, name)
+        kind.fill(call, child, entry)
+        if child != store.get(child.id):
+            child.properties["provisioningState"] = "Updating"
+            keep(call.cloud, child)
+
+
+def show_children(cloud: Cloud, kind: Kind, parent: Resource) -> list[dict[str, Any]]:
+    """Return the children of ``parent`` as they are shown; rules by their priority."""
+    shown = [kind.show(cloud, child) for child in cloud.store.list(parent.id, kind.type)]
+    return sorted(shown, key=lambda child: int(child["properties"].get("priority", 0)))
+
+
+def show_with_children(cloud: Cloud, kind: Kind, parent: Resource) -> dict[str, Any]:
+    """Return a parent with its children in it."""
+    children = {kind.collection: show_children(cloud, kind, parent)}
+    return {**parent.body, "properties": {**parent.properties, **children}}
 
 
 def read_body(call: Call, resource: Resource, body: dict[str, Any], model: str) -> dict[str, Any]:
@@ -139,10 +223,10 @@ def read_body(call: Call, resource: Resource, body: dict[str, Any], model: str) 
     return schema.read(Fields(body, ""), model, refer)
 
 
-def set_properties(resource: Resource, given: dict[str, Any], **values: Any) -> None:
-    """Give a resource the properties that a request says; ``values`` come first, and in their place."""
+def set_properties(resource: Resource, given: dict[str, Any], defaults: dict[str, Any]) -> None:
+    """Give a resource the properties that a request says, and those that it has without being told."""
     own = {name: resource.properties[name] for name in _OWN if name in resource.properties}
-    resource.body["properties"] = {**own, **values, **given, **values}
+    resource.body["properties"] = {**own, **defaults, **given}
 
 
 def new_resource(cloud: Cloud, type_: str, group: str, name: str, location: str) -> Resource:
@@ -169,23 +253,23 @@ def keep(cloud: Cloud, resource: Resource) -> None:
     cloud.store.put(resource)
 
 
-def accept_write(call: Call, resource: Resource, location: str, is_new: bool, show: Show) -> Answer:
-    """Keep what a PUT made or changed, and answer it: 201 or 200, with a link to follow."""
-    is_ready = is_new and resource.type == INTERFACE
+def _accept_write(
+    call: Call, kind: Kind, resource: Resource, location: str, status: int, *, is_ready: bool = False
+) -> Answer:
     resource.properties["provisioningState"] = "Succeeded" if is_ready else "Updating"
     keep(call.cloud, resource)
-    body = show(call.cloud, resource)
-    links = begin(call, "network.write", resource, location)
+    body = kind.show(call.cloud, resource)
+    links = _begin(call, "network.write", resource, location)
     del links["Location"]
-    return Answer(201 if is_new else 200, body, links)
+    return Answer(status, body, links)
 
 
-def accept_delete(call: Call, resource: Resource, location: str) -> Answer:
-    """Begin to delete a resource."""
+def _accept_delete(call: Call, kind: Kind, resource: Resource, location: str) -> Answer:
+    kind.check_unused(call.cloud, resource)
     resource.properties["provisioningState"] = "Deleting"
     call.cloud.store.put(resource)
     call.cloud.assignments.delete_under(resource.id)
-    return Answer(202, headers=begin(call, "network.delete", resource, location))
+    return Answer(202, headers=_begin(call, "network.delete", resource, location))
 
 
 def check_name(name: str) -> None:
@@ -199,13 +283,10 @@ def check_name(name: str) -> None:
         )
 
 
-def read_name(entry: dict[str, Any], where: str) -> str:
-    """Return the name of an entry in the list ``where``."""
+def _read_name(entry: dict[str, Any], where: str) -> str:
     if "name" not in entry:
         raise errors.invalid_parameter(f"An entry of properties.{where} has no name.", "InvalidRequestFormat")
-    name = str(entry["name"])
-    check_name(name)
-    return name
+    return str(entry["name"])
 
 
 def joined(call: Call, by: Resource, reference: str, type_: str) -> Resource:
@@ -220,16 +301,6 @@ def joined(call: Call, by: Resource, reference: str, type_: str) -> Resource:
     if found is None or found.type != type_:
         raise invalid_reference(reference, by.id)
     return found
-
-
-def parent_id(call: Call, type_: str) -> str:
-    """Return the id of the resource of ``type_`` that the path's child resource belongs to."""
-    return f"{call.cloud.seed_data.group(call['resource_group'])}/providers/{type_}/{call['name']}"
-
-
-def not_found(resource_id: str) -> errors.AzureError:
-    """Return the refusal of a child resource that is not there, though its parent is."""
-    return errors.AzureError(404, "NotFound", f"Resource {resource_id} not found.", details=[])
 
 
 def invalid_reference(reference: str, by: str) -> errors.AzureError:
@@ -252,8 +323,7 @@ def users_of(cloud: Cloud, resource_id: str, name: str) -> Iterator[str]:
                 yield configuration["id"]
 
 
-def begin(call: Call, what: str, resource: Resource, location: str) -> dict[str, str]:
-    """Begin the operation ``what`` on a resource that was kept; return the headers to follow it."""
+def _begin(call: Call, what: str, resource: Resource, location: str) -> dict[str, str]:
     seconds = call.cloud.timing.seconds("network.write")
     return _links(call, location, begin_operation(call, what, resource.id, seconds))
 

@@ -6,7 +6,7 @@ import ipaddress
 from itertools import islice
 from typing import Any
 
-from sandbox.arm.network.provider import PUBLIC_ADDRESS, declare_operations, set_properties, users_of
+from sandbox.arm.network.provider import PUBLIC_ADDRESS, Kind, declare_operations, set_properties, users_of
 from sandbox.arm.routing import Call
 from sandbox.cloud import Cloud
 from sandbox.core import errors
@@ -15,6 +15,12 @@ from sandbox.state.store import Resource
 _RANGES = {  # TEST-NET-3 of RFC 5737, and of RFC 3849: they lead nowhere
     "IPv4": ipaddress.ip_network("203.0.113.0/24"),
     "IPv6": ipaddress.ip_network("2001:db8::/112"),
+}
+_DEFAULTS = {
+    "publicIPAddressVersion": "IPv4",
+    "publicIPAllocationMethod": "Static",
+    "idleTimeoutInMinutes": 4,
+    "ipTags": [],
 }
 _MOST = 254  # addresses of a version
 
@@ -28,16 +34,8 @@ def _fill(call: Call, found: Resource, body: dict[str, Any]) -> None:
     sku = body.get("sku", {})
     found.body["sku"] = {"name": sku.get("name", "Standard"), "tier": sku.get("tier", "Regional")}
     dns = _dns_settings(given["dnsSettings"], found.body["location"]) if "dnsSettings" in given else {}
-    set_properties(
-        found,
-        given,
-        publicIPAddressVersion=version,
-        publicIPAllocationMethod=given.get("publicIPAllocationMethod", "Static"),
-        idleTimeoutInMinutes=given.get("idleTimeoutInMinutes", 4),
-        ipTags=given.get("ipTags", []),
-        ipAddress=before.get("ipAddress") or _free_address(call.cloud, version),
-        **dns,
-    )
+    address = before.get("ipAddress") or _free_address(call.cloud, version)
+    set_properties(found, {**given, "ipAddress": address, **dns}, _DEFAULTS)
 
 
 def _set_zones(found: Resource, body: dict[str, Any]) -> None:
@@ -93,4 +91,6 @@ def _show(cloud: Cloud, found: Resource) -> dict[str, Any]:
     return {**found.body, "properties": shown}
 
 
-operations = declare_operations(PUBLIC_ADDRESS, "PublicIPAddress", fill=_fill, check_unused=_check_unused, show=_show)
+operations = declare_operations(
+    Kind(PUBLIC_ADDRESS, "PublicIPAddress", fill=_fill, check_unused=_check_unused, show=_show)
+)

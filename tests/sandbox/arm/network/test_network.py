@@ -173,6 +173,51 @@ def test_writes_take_a_moment_with_realistic_timing(slow_desk: Desk) -> None:
     assert network.ask("GET", network.vnet).status == 404
 
 
+@pytest.mark.parametrize(
+    ("kind", "collection", "child", "change"),
+    [
+        ("virtualNetworks", "subnets", {"addressPrefix": "10.0.0.0/24"}, {"addressPrefix": "10.0.1.0/24"}),
+        ("networkSecurityGroups", "securityRules", {"priority": 100}, {"priority": 101}),
+    ],
+)
+def test_what_is_newly_written_within_another_is_updating(
+    slow_desk: Desk, kind: str, collection: str, child: Any, change: Any
+) -> None:
+    network = Network(slow_desk)
+    path = f"{network.base}/{kind}/x"
+    space = {"addressSpace": {"addressPrefixes": ["10.0.0.0/16"]}} if kind == "virtualNetworks" else {}
+
+    def put(**children: Any) -> Answer:
+        entries = [{"name": name, "properties": properties} for name, properties in children.items()]
+        return network.put(path, {**space, collection: entries})
+
+    def states(answer: Answer) -> dict[str, str]:
+        return {each["name"]: each["properties"]["provisioningState"] for each in answer.body["properties"][collection]}
+
+    assert states(put(a=child)) == states(network.ask("GET", path)) == {"a": "Updating"}
+    alone = network.ask("GET", f"{path}/{collection}/a").body
+    assert alone["properties"]["provisioningState"] == "Updating"
+    slow_desk.clock.advance(3)
+    assert states(network.ask("GET", path)) == {"a": "Succeeded"}
+    assert states(put(a=child, b=change)) == {"a": "Succeeded", "b": "Updating"}
+    slow_desk.clock.advance(3)
+    made = network.ask("PUT", f"{path}/{collection}/b", {"properties": change})
+    assert (made.status, made.body["properties"]["provisioningState"]) == (200, "Updating")
+    assert states(network.ask("GET", path)) == {"a": "Succeeded", "b": "Updating"}
+    slow_desk.clock.advance(3)
+    assert states(network.ask("GET", path)) == {"a": "Succeeded", "b": "Succeeded"}
+
+
+@pytest.mark.parametrize("path", ["virtualNetworks/v", "networkSecurityGroups/g"])
+def test_a_name_is_there_once(network: Network, path: str) -> None:
+    entries = [{"name": each, "properties": {"addressPrefix": "10.0.0.0/24"}} for each in ("one", "ONE")]
+    properties: dict[str, Any] = {"addressSpace": {"addressPrefixes": ["10.0.0.0/8"]}, "subnets": entries}
+    if "Groups" in path:
+        properties = {"securityRules": [{"name": entry["name"]} for entry in entries]}
+    answer = network.put(f"{network.base}/{path}", properties)
+    assert (answer.status, code(answer)) == (400, "InvalidRequestFormat")
+
+
 # --- interfaces ----------------------------------------------------------------------------------------------------
 
 
@@ -291,6 +336,8 @@ def test_a_security_group(network: Network) -> None:
     assert made.status == 201
     (shown,) = made.body["properties"]["securityRules"]
     assert shown["id"] == f"{path}/securityRules/rdp"
+    assert shown["properties"] == {**allow, "provisioningState": "Updating"}
+    (shown,) = network.ask("GET", path).body["properties"]["securityRules"]
     assert shown["properties"] == {**allow, "provisioningState": "Succeeded"}
     for wrong in ({"priority": 1}, {"access": "Maybe"}, {"direction": 1}):
         assert network.put(path, {"securityRules": [{"name": "rdp", "properties": wrong}]}).status == 400
