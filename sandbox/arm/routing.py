@@ -10,9 +10,12 @@ come before parameters.
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from rbac.folding import fold
@@ -25,6 +28,7 @@ from sandbox.state.directory import Caller
 SUBSCRIPTION = "/subscriptions/{subscription}"
 GROUP = SUBSCRIPTION + "/resourceGroups/{resource_group}"
 _REMEMBERED = 1024  # paths
+_PARAMETER = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(slots=True)
@@ -150,46 +154,26 @@ class Match:
     scope: str
 
 
-@dataclass(slots=True)
-class _Node:
-    literals: dict[str, _Node] = field(default_factory=dict)
-    parameter: _Node | None = None
-    names: tuple[str, ...] = ()
-    scope_length: int = 0
-    operations: dict[str, Operation] = field(default_factory=dict)
-
-
 class Router:
-    """Finds the operations of a path in time that depends on the path alone, and remembers what it found last."""
+    """Finds the operations of a path, and remembers what it found last.
+
+    Raises:
+        ValueError: Two operations have one method and path.
+    """
 
     def __init__(self, operations: Iterable[Operation] = ()) -> None:
-        self._root = _Node()
-        self._extensions = _Node()
         self._namespaces: set[str] = set()
-        self._find = lru_cache(maxsize=_REMEMBERED)(self._search)
+        routes: dict[str, _Route] = {}
         for operation in operations:
-            self.add(operation)
-
-    def add(self, operation: Operation) -> None:
-        """Declare ``operation``; raises ValueError where its method and path are taken already."""
-        is_extension = operation.template.startswith("{scope}/")
-        segments = _split(operation.template.removeprefix("{scope}"))
-        node = self._extensions if is_extension else self._root
-        names: list[str] = []
-        for segment in segments:
-            if segment.startswith("{"):
-                names.append(segment.strip("{}"))
-                node.parameter = node.parameter or _Node()
-                node = node.parameter
-            else:
-                node = node.literals.setdefault(fold(segment), _Node())
-        if operation.method in node.operations:
-            raise ValueError(f"two operations for {operation.method} {operation.template}")
-        node.operations[operation.method] = operation
-        self._namespaces.add(fold(operation.type.partition("/")[0]))
-        node.names = tuple(names)
-        node.scope_length = max((i for i, s in enumerate(segments, 1) if s.startswith("{")), default=0)
-        self._find.cache_clear()
+            self._namespaces.add(fold(operation.type.partition("/")[0]))
+            route = routes.setdefault(_PARAMETER.sub("{}", fold(operation.template)), _Route(operation.template))
+            if operation.method in route.operations:
+                raise ValueError(f"two operations for {operation.method} {operation.template}")
+            route.operations[operation.method] = operation
+        self._routes: dict[int | None, list[_Route]] = defaultdict(list)
+        for route in sorted(routes.values(), key=lambda route: route.order):
+            self._routes[route.length].append(route)
+        self._find = lru_cache(maxsize=_REMEMBERED)(self._search)
 
     def knows(self, namespace: str) -> bool:
         """Return whether any operation belongs to this provider."""
@@ -200,48 +184,28 @@ class Router:
         return self._find(path)
 
     def _search(self, path: str) -> Match | None:
-        segments = _split(path)
-        found = _walk(self._root, segments, 0)
-        if found is not None:
-            node, values = found
-            return _found(node, values, segments[: node.scope_length], "")
-        for start in range(len(segments) - 1, -1, -1):
-            if fold(segments[start]) != "providers":
-                continue
-            tail = segments[start:]
-            found = _walk(self._extensions, tail, 0)
-            if found is not None:
-                node, values = found
-                scope = _join(segments[:start])
-                return _found(node, values, tail[: node.scope_length], scope)
-        return None
+        path = "/" + path.strip("/")
+        folded = fold(path)  # which is as long
+        routes = chain(self._routes.get(path.count("/"), ()), self._routes[None])
+        return next(filter(None, (route.match(path, folded) for route in routes)), None)
 
 
-def _found(node: _Node, values: tuple[str, ...], scope: list[str], extended: str) -> Match:
-    parameters = dict(zip(node.names, values, strict=True))
-    parameters["scope"] = extended or "/"
-    return Match(node.operations, parameters, (extended + _join(scope)) or "/")
+class _Route:
+    """The operations at one template. ``length`` is the number of its segments, None where it is below any scope."""
 
+    def __init__(self, template: str) -> None:
+        self.operations: dict[str, Operation] = {}
+        self.length = None if template.startswith("{scope}") else template.count("/")
+        self.order = [segment.startswith("{") for segment in template.split("/")]  # literals come before parameters
+        self._names = _PARAMETER.findall(template)
+        pattern = re.escape(fold(template)).replace(r"\{scope\}", "(.*)")
+        self._pattern = re.compile(re.sub(r"\\\{\w+\\\}", "([^/]+)", pattern))
 
-def _walk(node: _Node, segments: list[str], at: int) -> tuple[_Node, tuple[str, ...]] | None:
-    if at == len(segments):
-        return (node, ()) if node.operations else None
-    segment = segments[at]
-    literal = node.literals.get(fold(segment))
-    if literal is not None:
-        found = _walk(literal, segments, at + 1)
-        if found is not None:
-            return found
-    if node.parameter is None or not segment:
-        return None
-    found = _walk(node.parameter, segments, at + 1)
-    return None if found is None else (found[0], (segment, *found[1]))
-
-
-def _split(path: str) -> list[str]:
-    trimmed = path.strip("/")
-    return trimmed.split("/") if trimmed else []
-
-
-def _join(segments: list[str]) -> str:
-    return "".join(f"/{segment}" for segment in segments)
+    def match(self, path: str, folded: str) -> Match | None:
+        """Return what is found if the path, in its own case and ``folded``, is of this template."""
+        found = self._pattern.fullmatch(folded)
+        if found is None:
+            return None
+        values = [path[slice(*found.span(number))] for number in range(1, len(self._names) + 1)]
+        parameters = {"scope": "/", **{name: value or "/" for name, value in zip(self._names, values, strict=True)}}
+        return Match(self.operations, parameters, path[: found.end(found.lastindex or 0) if values else 0] or "/")
