@@ -29,7 +29,7 @@ operations = Operations("Sandbox.Local/services", versions.SANDBOX)
 
 
 @operations.operation("GET", _MACHINE + "/providers/Sandbox.Local/metadataService", action=RUN_COMMAND)
-def get_metadata_service(call: Call) -> Answer:
+def _get_metadata_service(call: Call) -> Answer:
     """Answer the address at which this machine's metadata service can be reached from the host.
 
     From now on it serves the user of this computer who asked. Whoever may run commands on the machine may act as it
@@ -53,7 +53,7 @@ def get_metadata_service(call: Call) -> Answer:
     action=RUN_COMMAND,
     filtered=True,
 )
-def list_metadata_services(call: Call) -> Answer:
+def _list_metadata_services(call: Call) -> Answer:
     """Answer the metadata services of the running machines that the caller may enter, and have them serve the user."""
     machines = call.cloud.store.list(call.scope, VIRTUAL_MACHINE)
     entered = call.cloud.gate.visible(call.caller, RUN_COMMAND, call.scope, machines)
@@ -67,7 +67,7 @@ def list_metadata_services(call: Call) -> Answer:
 
 
 @operations.operation("POST", "{scope}/providers/Sandbox.Local/explain", action=None)
-def explain(call: Call) -> Answer:
+def _explain(call: Call) -> Answer:
     """Answer why a principal may or may not do something at the scope: ``{"principalId", "action", "isDataAction"}``.
 
     Whoever asks about others needs the right to read role assignments there, and is told of those elsewhere that they
@@ -106,7 +106,7 @@ def explain(call: Call) -> Answer:
 
 
 @operations.operation("PUT", _PRINCIPAL, action=_GRANT)
-def put_principal(call: Call) -> Answer:
+def _put_principal(call: Call) -> Answer:
     """Add a service principal; the answer is the only place where its secret is ever shown."""
     name, directory = call["name"], call.cloud.directory
     if not _PRINCIPAL_NAME.fullmatch(name):
@@ -129,13 +129,12 @@ def put_principal(call: Call) -> Answer:
 
 
 @operations.operation("GET", SUBSCRIPTION + "/providers/" + _PRINCIPALS, action=_PRINCIPALS + "/read")
-def list_principals(call: Call) -> Answer:
-    """Answer the tenant's principals."""
+def _list_principals(call: Call) -> Answer:
     return Answer(200, {"value": [_principal(principal) for principal in call.cloud.directory.all()]})
 
 
 @operations.operation("POST", _PRINCIPAL + "/resetSecret", action=_GRANT)
-def reset_secret(call: Call) -> Answer:
+def _reset_secret(call: Call) -> Answer:
     """Give a service principal a new secret in place of the old one; the answer is the only place that shows it."""
     principal, secret = _application(call), new_secret()
     if principal is None:
@@ -145,7 +144,7 @@ def reset_secret(call: Call) -> Answer:
 
 
 @operations.operation("DELETE", _PRINCIPAL, action=_GRANT)
-def delete_principal(call: Call) -> Answer:
+def _delete_principal(call: Call) -> Answer:
     """Take a service principal out. Roles it was given stay assigned to nobody, as in Azure."""
     principal = _application(call)
     if principal is None:

@@ -34,7 +34,7 @@ operations = Operations(ROLE_ASSIGNMENT, versions.AUTHORIZATION)
 
 
 @operations.operation("GET", _COLLECTION, action=None)
-def list_assignments(call: Call) -> Answer:
+def _list_assignments(call: Call) -> Answer:
     """Answer the assignments at, above and (unless ``$filter`` says ``atScope()``) below the scope."""
     scope = call["scope"]
     call.require(f"{ROLE_ASSIGNMENT}/read", scope)
@@ -46,8 +46,7 @@ def list_assignments(call: Call) -> Answer:
 
 
 @operations.operation("GET", _ASSIGNMENT, action=f"{ROLE_ASSIGNMENT}/read")
-def get_assignment(call: Call) -> Answer:
-    """Answer one assignment."""
+def _get_assignment(call: Call) -> Answer:
     found = call.cloud.assignments.get(call.scope)
     if found is None:
         raise errors.AzureError(404, "RoleAssignmentNotFound", f"The role assignment '{call['name']}' is not found.")
@@ -55,8 +54,7 @@ def get_assignment(call: Call) -> Answer:
 
 
 @operations.operation("PUT", _ASSIGNMENT, action=f"{ROLE_ASSIGNMENT}/write")
-def put_assignment(call: Call) -> Answer:
-    """Grant a role, or change the description of a grant."""
+def _put_assignment(call: Call) -> Answer:
     name = role_definitions.read_guid(call["name"], "role assignment")
     _check_scope_exists(call)
     properties = _read_properties(call)
@@ -82,8 +80,7 @@ def put_assignment(call: Call) -> Answer:
 
 
 @operations.operation("DELETE", _ASSIGNMENT, action=f"{ROLE_ASSIGNMENT}/delete")
-def delete_assignment(call: Call) -> Answer:
-    """Take a grant away."""
+def _delete_assignment(call: Call) -> Answer:
     existing = call.cloud.assignments.get(call.scope)
     if existing is None:
         return Answer(204)

@@ -29,7 +29,7 @@ operations = Operations(ROLE_DEFINITION, versions.AUTHORIZATION)
 
 
 @operations.operation("GET", _COLLECTION, action=None)
-def list_definitions(call: Call) -> Answer:
+def _list_definitions(call: Call) -> Answer:
     """Answer the definitions that can be used at the scope: ``$filter=roleName eq '…'`` or ``type eq '…'``."""
     scope = call["scope"]
     call.require(_READ, scope)
@@ -44,8 +44,7 @@ def list_definitions(call: Call) -> Answer:
 
 
 @operations.operation("GET", _DEFINITION, action=_READ)
-def get_definition(call: Call) -> Answer:
-    """Answer one definition."""
+def _get_definition(call: Call) -> Answer:
     role = call.cloud.roles.by_id.get(fold(call["name"]))
     if role is None or not _concerns(role, call["scope"]):
         raise not_found(call["name"])
@@ -53,7 +52,7 @@ def get_definition(call: Call) -> Answer:
 
 
 @operations.operation("PUT", _DEFINITION, action=None)
-def put_definition(call: Call) -> Answer:
+def _put_definition(call: Call) -> Answer:
     """Make or change a custom role.
 
     Needs the right to do so here, at each of its assignable scopes, and at those that it had before: who has it there
@@ -84,8 +83,7 @@ def put_definition(call: Call) -> Answer:
 
 
 @operations.operation("DELETE", _DEFINITION, action=None)
-def delete_definition(call: Call) -> Answer:
-    """Delete a custom role that is assigned nowhere."""
+def _delete_definition(call: Call) -> Answer:
     role = call.cloud.roles.by_id.get(fold(call["name"]))
     if role is None:
         call.require(_DELETE, call["scope"])
@@ -107,7 +105,7 @@ def delete_definition(call: Call) -> Answer:
 
 
 @operations.operation("GET", "{scope}/providers/Microsoft.Authorization/permissions", action=None)
-def list_permissions(call: Call) -> Answer:
+def _list_permissions(call: Call) -> Answer:
     """Answer what the caller may do at the scope: an element for each effective permission."""
     cloud, scope = call.cloud, call["scope"]
     held = cloud.assignments.in_force(call.caller.object_id, scopes.ancestors(scope), cloud.clock.now())

@@ -71,16 +71,14 @@ def _exact(reference: dict[str, Any], latest: str) -> str:
 
 
 @operations.operation("GET", _VERSIONS, action=_TYPE + "/read")
-def list_versions(call: Call) -> Answer:
-    """Answer the versions of an image: the one that "latest" stands for."""
+def _list_versions(call: Call) -> Answer:
     image = find_image({**call.parameters, "version": "latest"})
     shown = _shown(call, image)
     return Answer(200, [shown if call.query("$expand") else {name: shown[name] for name in ("location", "name", "id")}])
 
 
 @operations.operation("GET", _VERSIONS + "/{version}", action=_TYPE + "/read")
-def get_version(call: Call) -> Answer:
-    """Answer one version of an image."""
+def _get_version(call: Call) -> Answer:
     image = find_image({**call.parameters, "version": "latest"})
     if call["version"] != image.exact_version:
         raise errors.AzureError(404, "NotFound", "Artifact: VMImage was not found.")

@@ -62,8 +62,7 @@ class _Asked:
 
 
 @operations.operation("PUT", MACHINE, action=_WRITE, quota=provider.PUT)
-def put_machine(call: Call) -> Answer:
-    """Begin to make a machine, or to change one."""
+def _put_machine(call: Call) -> Answer:
     body = call.json()
     location = read_location(body, VIRTUAL_MACHINE)
     asked = _read(body, replace=True)
@@ -78,8 +77,7 @@ def put_machine(call: Call) -> Answer:
 
 
 @operations.operation("PATCH", MACHINE, action=_WRITE, quota=provider.UPDATE)
-def patch_machine(call: Call) -> Answer:
-    """Begin to change a machine."""
+def _patch_machine(call: Call) -> Answer:
     body = call.json()
     machine = existing(call, VIRTUAL_MACHINE)
     _check_conditions(call, machine)
@@ -88,8 +86,7 @@ def patch_machine(call: Call) -> Answer:
 
 
 @operations.operation("GET", MACHINE, action=_READ, quota=provider.GET)
-def get_machine(call: Call) -> Answer:
-    """Answer one machine, with its instance view and its user data if ``$expand`` asks for them."""
+def _get_machine(call: Call) -> Answer:
     machine = existing(call, VIRTUAL_MACHINE)
     asked = call.query("$expand") or ""
     expand = {fold(part.strip()) for part in asked.split(",")} - {""}
@@ -106,21 +103,18 @@ def get_machine(call: Call) -> Answer:
 @operations.operation(
     "GET", MACHINE + "/instanceView", action=VIRTUAL_MACHINE + "/instanceView/read", quota=provider.GET
 )
-def get_instance_view(call: Call) -> Answer:
-    """Answer how one machine is now."""
+def _get_instance_view(call: Call) -> Answer:
     return Answer(200, instance_view(existing(call, VIRTUAL_MACHINE)))
 
 
 @operations.operation("GET", MACHINES, action=_READ, filtered=True, quota=provider.LIST)
 @operations.operation("GET", _IN_SUBSCRIPTION, action=_READ, filtered=True, quota=provider.LIST)
-def list_machines(call: Call) -> Answer:
-    """Answer the machines that the caller may read, of a group or of the subscription."""
+def _list_machines(call: Call) -> Answer:
     return list_resources(call, call.scope, VIRTUAL_MACHINE)
 
 
 @operations.operation("GET", LOCATION + "/virtualMachines", action=_READ, quota=provider.LIST)
-def list_in_location(call: Call) -> Answer:
-    """Answer the machines in one region."""
+def _list_in_location(call: Call) -> Answer:
     location = location_name(call["location"])
     subscription = call.cloud.seed_data.subscription
     return list_resources(
@@ -129,8 +123,7 @@ def list_in_location(call: Call) -> Answer:
 
 
 @operations.operation("DELETE", MACHINE, action=VIRTUAL_MACHINE + "/delete", quota=provider.DELETE)
-def delete_machine(call: Call) -> Answer:
-    """Begin to delete a machine."""
+def _delete_machine(call: Call) -> Answer:
     machine = find(call, VIRTUAL_MACHINE)
     if machine is None:
         return Answer(204)

@@ -72,7 +72,7 @@ for _operation in _TRANSITIONS:
 
 
 @operations.operation("POST", MACHINE + "/reapply", action=VIRTUAL_MACHINE + "/reapply/action", quota=provider.UPDATE)
-def reapply(call: Call) -> Answer:
+def _reapply(call: Call) -> Answer:
     """Begin to apply a machine's state again, which changes nothing."""
     machine = existing(call, VIRTUAL_MACHINE)
     check_allowed(machine, "reapply")

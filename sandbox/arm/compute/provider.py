@@ -34,7 +34,7 @@ operations = Operations(NAMESPACE + "/locations/operations", versions.COMPUTE)
 
 
 @operations.operation("GET", LOCATION + "/operations/{operation}", action=None, quota=POLL)
-def poll(call: Call) -> Answer:
+def _poll(call: Call) -> Answer:
     """Answer how far an operation is; with ``monitor=true`` as its result: 202 while it goes on, then 200."""
     operation = find_operation(call)
     if fold(call.query("monitor") or "") == "true":

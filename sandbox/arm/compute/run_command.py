@@ -71,8 +71,7 @@ _on_commands = Operations("Microsoft.Compute/locations/runCommands", versions.CO
 
 
 @_on_machines.operation("POST", f"{MACHINE}/runCommand", action=RUN_COMMAND, quota=provider.UPDATE)
-def run_command(call: Call) -> Answer:
-    """Begin to run a script inside a machine."""
+def _run_command(call: Call) -> Answer:
     body = Fields(call.json(), "")
     machine = existing(call, VIRTUAL_MACHINE)
     command_id = body.text("commandId")
@@ -87,16 +86,14 @@ def run_command(call: Call) -> Answer:
 
 
 @_on_commands.operation("GET", _COMMANDS, action=_READ)
-def list_commands(call: Call) -> Answer:
-    """Answer the commands there are."""
+def _list_commands(call: Call) -> Answer:
     details = ("script", "parameters")
     value = [{name: member for name, member in known.items() if name not in details} for known in _KNOWN.values()]
     return Answer(200, {"value": value})
 
 
 @_on_commands.operation("GET", _COMMANDS + "/{command}", action=_READ)
-def get_command(call: Call) -> Answer:
-    """Answer one command with its sample script."""
+def _get_command(call: Call) -> Answer:
     return Answer(200, _find(call["command"]))
 
 

@@ -58,7 +58,7 @@ operations = Operations(NAMESPACE + "/skus", versions.COMPUTE)
 
 
 @operations.operation("GET", f"{SUBSCRIPTION}/providers/{NAMESPACE}/skus", action=NAMESPACE + "/skus/read")
-def list_skus(call: Call) -> Answer:
+def _list_skus(call: Call) -> Answer:
     """Answer the sizes in each region, or in the one that ``$filter`` names: ``location eq 'eastus'``."""
     wanted = read_filter(call.query("$filter") or "")
     if not set(wanted) <= {"location"}:
@@ -68,23 +68,20 @@ def list_skus(call: Call) -> Answer:
 
 
 @operations.operation("GET", LOCATION + "/vmSizes", action=NAMESPACE + "/locations/vmSizes/read")
-def list_sizes(call: Call) -> Answer:
-    """Answer the sizes in a region."""
+def _list_sizes(call: Call) -> Answer:
     if location_name(call["location"]) is None:
         raise errors.location_not_available(call["location"], "locations/vmSizes", seed_data.LOCATIONS)
     return Answer(200, {"value": [_size(size) for size in SIZES]})
 
 
 @operations.operation("GET", MACHINE + "/vmSizes", action=VIRTUAL_MACHINE + "/vmSizes/read")
-def list_sizes_of_machine(call: Call) -> Answer:
-    """Answer the sizes that a machine may be given."""
+def _list_sizes_of_machine(call: Call) -> Answer:
     existing(call, VIRTUAL_MACHINE)
     return Answer(200, {"value": [_size(size) for size in SIZES]})
 
 
 @operations.operation("GET", LOCATION + "/usages", action=NAMESPACE + "/locations/usages/read")
-def list_usages(call: Call) -> Answer:
-    """Answer how many machines and cores there are in a region, and how many there may be."""
+def _list_usages(call: Call) -> Answer:
     region = location_name(call["location"])
     used: Counter[str] = Counter()
     for machine in call.cloud.store.list(call.cloud.seed_data.subscription, VIRTUAL_MACHINE):

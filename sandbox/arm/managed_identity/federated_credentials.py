@@ -28,8 +28,7 @@ operations = Operations(TYPE, versions.MANAGED_IDENTITY)
 
 
 @operations.operation("PUT", _CREDENTIAL, action=TYPE + "/write")
-def put_credential(call: Call) -> Answer:
-    """Make a credential, or change one."""
+def _put_credential(call: Call) -> Answer:
     identity = _identity(call)
     properties = _read_properties(call.json())
     siblings = call.cloud.store.list(identity.id, TYPE)
@@ -47,8 +46,7 @@ def put_credential(call: Call) -> Answer:
 
 
 @operations.operation("GET", _CREDENTIAL, action=TYPE + "/read")
-def get_credential(call: Call) -> Answer:
-    """Answer one credential."""
+def _get_credential(call: Call) -> Answer:
     found = call.cloud.store.get(call.scope)
     if found is None:
         raise errors.resource_not_found(TYPE, f"{call['name']}/{call['credential']}", call["resource_group"])
@@ -56,8 +54,7 @@ def get_credential(call: Call) -> Answer:
 
 
 @operations.operation("DELETE", _CREDENTIAL, action=TYPE + "/delete")
-def delete_credential(call: Call) -> Answer:
-    """Delete a credential."""
+def _delete_credential(call: Call) -> Answer:
     if call.cloud.store.get(call.scope) is None:
         return Answer(204)
     call.cloud.store.delete(call.scope)
@@ -65,8 +62,7 @@ def delete_credential(call: Call) -> Answer:
 
 
 @operations.operation("GET", _COLLECTION, action=TYPE + "/read")
-def list_credentials(call: Call) -> Answer:
-    """Answer the credentials of an identity."""
+def _list_credentials(call: Call) -> Answer:
     return list_resources(call, _identity(call).id, TYPE)
 
 

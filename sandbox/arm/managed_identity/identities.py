@@ -41,14 +41,12 @@ declare_reads(operations, IDENTITY)
 
 
 @operations.operation("GET", "/providers/Microsoft.ManagedIdentity/operations", action=None)
-def list_actions(call: Call) -> Answer:
-    """Answer the actions that roles can allow on identities."""
+def _list_actions(call: Call) -> Answer:
     return Answer(200, {"value": [_action(name, what) for name, what in _ACTIONS.items()]})
 
 
 @operations.operation("PUT", PATH, action=IDENTITY + "/write")
-def put_identity(call: Call) -> Answer:
-    """Make an identity, or change the tags of one."""
+def _put_identity(call: Call) -> Answer:
     body = call.json()
     location = read_location(body, IDENTITY)
     isolation_scope = _read_isolation_scope(body)
@@ -68,8 +66,7 @@ def put_identity(call: Call) -> Answer:
 
 
 @operations.operation("PATCH", PATH, action=IDENTITY + "/write")
-def patch_identity(call: Call) -> Answer:
-    """Change the tags of an identity."""
+def _patch_identity(call: Call) -> Answer:
     resource = existing(call, IDENTITY)
     body = call.json()
     tags = read_tags(body)
@@ -81,7 +78,7 @@ def patch_identity(call: Call) -> Answer:
 
 
 @operations.operation("DELETE", PATH, action=IDENTITY + "/delete")
-def delete_identity(call: Call) -> Answer:
+def _delete_identity(call: Call) -> Answer:
     """Delete an identity and its principal; machines that have it keep an entry that leads nowhere."""
     resource = find(call, IDENTITY)
     if resource is None:
@@ -94,8 +91,7 @@ def delete_identity(call: Call) -> Answer:
 
 
 @operations.operation("POST", PATH + "/listAssociatedResources", action=IDENTITY + "/listAssociatedResources/action")
-def list_associated_resources(call: Call) -> Answer:
-    """Answer the virtual machines that have the identity, of those that the caller may read."""
+def _list_associated_resources(call: Call) -> Answer:
     identity = canonical(existing(call, IDENTITY).id)
     subscription = call.cloud.seed_data.subscription
     users = [
@@ -114,8 +110,7 @@ def declare_effects(cloud: Cloud) -> None:
 
 
 @operations.operation("GET", f"{{scope}}/providers/{_SYSTEM_ASSIGNED}/default", action=_SYSTEM_ASSIGNED + "/read")
-def get_system_identity(call: Call) -> Answer:
-    """Answer the system-assigned identity of a resource, as this provider shows it below the resource."""
+def _get_system_identity(call: Call) -> Answer:
     owner = call.cloud.store.get(call["scope"])
     identity = None if owner is None else owner.internal.get("system_identity")
     if owner is None or identity is None:

@@ -57,8 +57,7 @@ operations = Operations(NAMESPACE + "/locations", versions.NETWORK)
 
 
 @operations.operation("GET", _LOCATION + "/operations/{operation}", action=None)
-def poll(call: Call) -> Answer:
-    """Answer how far an operation is."""
+def _poll(call: Call) -> Answer:
     operation = find_operation(call)
     if operation.ended is None:
         return Answer(200, {"status": "InProgress"}, pace(call))
@@ -66,7 +65,7 @@ def poll(call: Call) -> Answer:
 
 
 @operations.operation("GET", _LOCATION + "/operationResults/{operation}", action=None)
-def poll_result(call: Call) -> Answer:
+def _poll_result(call: Call) -> Answer:
     """Answer 202 while an operation is going on, then 204; both with the links to follow it."""
     operation = find_operation(call)
     return Answer(204 if operation.ended else 202, headers=_links(call, call["location"], operation.id))

@@ -31,8 +31,7 @@ operations = Operations(TYPE, versions.RESOURCES)
 
 
 @operations.operation("PUT", _DEPLOYMENT, action=TYPE + "/write")
-def put_deployment(call: Call) -> Answer:
-    """Deploy a template."""
+def _put_deployment(call: Call) -> Answer:
     _check_name(call["name"])
     before = find(call, TYPE)
     deployment = Deployment(call, call["name"])
@@ -52,7 +51,7 @@ def put_deployment(call: Call) -> Answer:
 
 
 @operations.operation("POST", _DEPLOYMENT + "/validate", action=TYPE + "/validate/action")
-def validate_deployment(call: Call) -> Answer:
+def _validate_deployment(call: Call) -> Answer:
     """Answer whether a template could be deployed: by deploying it, and undoing that."""
     _check_name(call["name"])
     deployment = Deployment(call, call["name"])
@@ -65,19 +64,17 @@ def validate_deployment(call: Call) -> Answer:
 
 
 @operations.operation("GET", _DEPLOYMENT, action=TYPE + "/read")
-def get_deployment(call: Call) -> Answer:
-    """Answer one deployment."""
+def _get_deployment(call: Call) -> Answer:
     return Answer(200, _shown(call, _existing(call)))
 
 
 @operations.operation("HEAD", _DEPLOYMENT, action=TYPE + "/read")
-def head_deployment(call: Call) -> Answer:
-    """Answer whether the deployment is there: 204 or 404."""
+def _head_deployment(call: Call) -> Answer:
     return Answer(204 if find(call, TYPE) else 404)
 
 
 @operations.operation("DELETE", _DEPLOYMENT, action=TYPE + "/delete")
-def delete_deployment(call: Call) -> Answer:
+def _delete_deployment(call: Call) -> Answer:
     """Forget a deployment; its resources stay."""
     if find(call, TYPE) is not None:
         call.cloud.store.delete(call.scope)
@@ -85,14 +82,12 @@ def delete_deployment(call: Call) -> Answer:
 
 
 @operations.operation("GET", _COLLECTION, action=TYPE + "/read", filtered=True)
-def list_deployments(call: Call) -> Answer:
-    """Answer the deployments to a group."""
+def _list_deployments(call: Call) -> Answer:
     return list_resources(call, call.scope, TYPE, show=lambda resource: _shown(call, resource))
 
 
 @operations.operation("GET", _DEPLOYMENT + "/operationStatuses/{operation}", action=TYPE + "/operationstatuses/read")
-def get_status(call: Call) -> Answer:
-    """Answer how far a deployment is."""
+def _get_status(call: Call) -> Answer:
     found = call.cloud.store.get(call.scope.partition("/operationStatuses/")[0])
     if found is None or found.internal.get("operation") != call["operation"]:
         raise errors.AzureError(404, "OperationNotFound", f"The operation '{call['operation']}' could not be found.")
@@ -101,8 +96,7 @@ def get_status(call: Call) -> Answer:
 
 
 @operations.operation("GET", GROUP + "/deployments/{name}/operations", action=TYPE + "/operations/read")
-def list_operations(call: Call) -> Answer:
-    """Answer what a deployment did: one operation for each resource."""
+def _list_operations(call: Call) -> Answer:
     group = call.cloud.seed_data.group(call["resource_group"])
     found = call.cloud.store.get(f"{group}/providers/{TYPE}/{call['name']}")
     if found is None:

@@ -47,19 +47,17 @@ operations = Operations("Microsoft.Resources/providers", versions.RESOURCES)
     action="Microsoft.Resources/subscriptions/providers/read",
     filtered=True,
 )
-def list_providers(call: Call) -> Answer:
-    """Answer every provider, to whoever has a role somewhere in the subscription."""
+def _list_providers(call: Call) -> Answer:
     return Answer(200, {"value": [_provider(call.cloud, namespace) for namespace in _TYPES]})
 
 
 @operations.operation("GET", _PROVIDER, action="Microsoft.Resources/subscriptions/providers/read", filtered=True)
-def get_provider(call: Call) -> Answer:
-    """Answer one provider, to whoever has a role somewhere in the subscription."""
+def _get_provider(call: Call) -> Answer:
     return Answer(200, _provider(call.cloud, _namespace(call)))
 
 
 @operations.operation("POST", _PROVIDER + "/register", action=None)
-def register(call: Call) -> Answer:
+def _register(call: Call) -> Answer:
     """Begin to register a provider; the action is the provider's own."""
     namespace = _namespace(call)
     subscription = call.cloud.seed_data.subscription

@@ -30,28 +30,24 @@ operations = Operations(RESOURCE_GROUP, versions.RESOURCES)
 
 
 @operations.operation("GET", f"{SUBSCRIPTION}/resourceGroups", action=_READ, filtered=True)
-def list_groups(call: Call) -> Answer:
-    """Answer the groups that the caller may read."""
+def _list_groups(call: Call) -> Answer:
     condition = resource_condition(call, ("tagname", "tagvalue", "name", "location"))
     return list_resources(call, call.scope, RESOURCE_GROUP, keep=condition)
 
 
 @operations.operation("GET", GROUP, action=_READ)
-def get_group(call: Call) -> Answer:
-    """Answer one group."""
+def _get_group(call: Call) -> Answer:
     return Answer(200, _existing(call).body)
 
 
 @operations.operation("HEAD", GROUP, action=_READ)
-def head_group(call: Call) -> Answer:
-    """Answer whether the group is there: 204 or 404."""
+def _head_group(call: Call) -> Answer:
     found = call.cloud.store.get(call.scope)
     return Answer(404 if found is None else 204)
 
 
 @operations.operation("PUT", GROUP, action=_WRITE)
-def put_group(call: Call) -> Answer:
-    """Make a group, or change the tags of one."""
+def _put_group(call: Call) -> Answer:
     body = call.json()
     location = read_location(body, RESOURCE_GROUP)
     name = call["resource_group"]
@@ -71,8 +67,7 @@ def put_group(call: Call) -> Answer:
 
 
 @operations.operation("PATCH", GROUP, action=_WRITE)
-def patch_group(call: Call) -> Answer:
-    """Change the tags of a group."""
+def _patch_group(call: Call) -> Answer:
     resource = _existing(call)
     _set_tags(resource, call.json())
     call.cloud.store.put(resource)
@@ -80,8 +75,7 @@ def patch_group(call: Call) -> Answer:
 
 
 @operations.operation("DELETE", GROUP, action=_DELETE)
-def delete_group(call: Call) -> Answer:
-    """Begin to delete a group with everything in it."""
+def _delete_group(call: Call) -> Answer:
     resource = _existing(call)
     resource.properties["provisioningState"] = "Deleting"
     call.cloud.store.put(resource)
@@ -91,7 +85,7 @@ def delete_group(call: Call) -> Answer:
 
 
 @operations.operation("GET", SUBSCRIPTION + "/operationresults/{job}", action=None)
-def poll_delete(call: Call) -> Answer:
+def _poll_delete(call: Call) -> Answer:
     """Answer 202 while a group is being deleted, then 200 and nothing."""
     operation = follow_operation(call, _operation_id(call["job"]), "OperationNotFound")
     return _accepted(call, operation.id) if operation.ended is None else Answer(200)
@@ -109,8 +103,7 @@ def poll_delete(call: Call) -> Answer:
     action="Microsoft.Resources/subscriptions/resourceGroups/resources/read",
     filtered=True,
 )
-def list_all(call: Call) -> Answer:
-    """Answer the resources in the subscription, or in a group, that the caller may read."""
+def _list_all(call: Call) -> Answer:
     condition = resource_condition(call, ("resourcetype", "name", "location", "resourcegroup", "tagname", "tagvalue"))
     expand = [name.strip() for name in fold(call.query("$expand") or "").split(",")]
     # A group is no resource of itself, a custom role and a child resource are none of their group.

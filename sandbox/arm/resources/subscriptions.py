@@ -13,8 +13,7 @@ operations = Operations("Microsoft.Resources/subscriptions", versions.SUBSCRIPTI
 
 
 @operations.operation("GET", "/tenants", action=None)
-def list_tenants(call: Call) -> Answer:
-    """Answer the one tenant."""
+def _list_tenants(call: Call) -> Answer:
     tenant_id = call.cloud.seed_data.tenant_id
     tenant = {
         "id": f"/tenants/{tenant_id}",
@@ -30,16 +29,14 @@ def list_tenants(call: Call) -> Answer:
 
 
 @operations.operation("GET", "/subscriptions", action=None)
-def list_subscriptions(call: Call) -> Answer:
-    """Answer the subscriptions in which the caller has any role at all."""
+def _list_subscriptions(call: Call) -> Answer:
     cloud = call.cloud
     seen = [_subscription(call)] if cloud.gate.reaches_into(call.caller, cloud.seed_data.subscription) else []
     return Answer(200, {"value": seen, "count": {"type": "Total", "value": len(seen)}})
 
 
 @operations.operation("GET", SUBSCRIPTION, action="Microsoft.Resources/subscriptions/read", filtered=True)
-def get_subscription(call: Call) -> Answer:
-    """Answer the subscription to whoever has a role somewhere in it."""
+def _get_subscription(call: Call) -> Answer:
     return Answer(200, _subscription(call))
 
 
@@ -49,8 +46,7 @@ def get_subscription(call: Call) -> Answer:
     action="Microsoft.Resources/subscriptions/locations/read",
     filtered=True,
 )
-def list_locations(call: Call) -> Answer:
-    """Answer the regions, to whoever has a role somewhere in the subscription."""
+def _list_locations(call: Call) -> Answer:
     return Answer(200, {"value": [_location(call.scope, name, shown) for name, shown in seed_data.LOCATIONS.items()]})
 
 
