@@ -20,9 +20,7 @@ RoleKind = Literal["BuiltInRole", "CustomRole"]
 
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
-# Built-in roles have the same GUID in every tenant.
-OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
-USER_ACCESS_ADMINISTRATOR = "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9"
+OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"  # built-in roles have the same GUID in every tenant
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 from rbac.folding import fold
 from sandbox.core import errors, seed_data
 
-MAXIMUM_TAGS = 50
+_MOST_TAGS = 50
 _LONGEST_TAG = {"name": 512, "value": 256}
 _RESERVED_IN_TAG_NAMES = "<>%&\\?/"
 _FLAGS = {"true": True, "false": False}
@@ -20,13 +20,14 @@ _DEEPEST = 60  # levels of a body; no resource type has as many
 class Fields:
     """The members of one JSON object, at ``path`` in the body; null counts as missing.
 
-    As lenient as Azure: names compare without regard to case, and a flag or a number may be written as a text.
+    As lenient as Azure: names compare without regard to case, and a flag or a number may be written as a text. What is
+    ``written`` is the object as it is.
     """
 
     def __init__(self, value: object, path: str) -> None:
         if not isinstance(value, dict):
             raise errors.invalid_request_content(f"The property '{path}' must be an object.")
-        self._value: dict[str, Any] = value
+        self.written: dict[str, Any] = value
         self._members = {fold(name): member for name, member in value.items() if member is not None}
         self.path = path
 
@@ -35,15 +36,15 @@ class Fields:
 
     def names(self) -> Iterable[str]:
         """Return the names of the members as they are written, those that are null left out."""
-        return [name for name, member in self._value.items() if member is not None]
+        return [name for name, member in self.written.items() if member is not None]
 
     def value(self, name: str) -> Any:
         """Return the member ``name``, whatever it is; None where it is missing."""
         return self._members.get(fold(name))
 
-    def object(self, name: str) -> Fields:
-        """Return the object ``name``, an empty one where it is missing."""
-        return Fields(self._members.get(fold(name), {}), self._at(name))
+    def object(self, name: str, *, required: bool = False) -> Fields:
+        """Return the object ``name``; where it is missing and not ``required``, an empty one."""
+        return Fields(self._members.get(fold(name), None if required else {}), self._at(name))
 
     def objects(self, name: str) -> list[Fields]:
         """Return the list of objects ``name``, an empty one where it is missing."""
@@ -98,15 +99,25 @@ class Fields:
             raise self._wrong(name, f"a whole number from {low} to {high}")
         return found
 
-    def plain(self) -> dict[str, Any]:
-        """Return a copy of the object without what is null, at every depth."""
-        copied: dict[str, Any] = without_nulls(self._value)
-        return copied
+    def tags(self) -> dict[str, str] | None:
+        """Return the ``tags``, or None if there are none; refuses what is no map of texts."""
+        tags = self.value("tags")
+        if tags is None:
+            return None
+        if not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
+            raise errors.invalid_request_content("The property 'tags' must be an object whose values are strings.")
+        _check_tags(tags)
+        return dict(tags)
 
-    def completed(self, **values: Any) -> dict[str, Any]:
-        """Return ``values`` and after them, as they are, the members that are not among them."""
-        taken = set(map(fold, values))
-        return {**values, **{name: member for name, member in self.plain().items() if fold(name) not in taken}}
+    def location(self, resource_type: str) -> str:
+        """Return the short name of the ``location``; refuses one that is missing or unknown."""
+        location = self.value("location")
+        if not isinstance(location, str) or not location:
+            raise errors.invalid_parameter("The location property is required for this definition.", "LocationRequired")
+        short = seed_data.location_name(location)
+        if short is None:
+            raise errors.location_not_available(location, resource_type, seed_data.LOCATIONS)
+        return short
 
     def _at(self, name: str) -> str:
         return f"{self.path}.{name}" if self.path else name
@@ -126,31 +137,12 @@ def without_nulls(value: Any, depth: int = 0) -> Any:
     return value
 
 
-def read_tags(body: dict[str, Any]) -> dict[str, str] | None:
-    """Return the ``tags`` of a request's body, or None if it has none; raises where they are no map of texts."""
-    tags = _member(body, "tags")
-    if tags is None:
-        return None
-    if not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
-        raise errors.invalid_request_content("The property 'tags' must be an object whose values are strings.")
-    if len(tags) > MAXIMUM_TAGS:
+def _check_tags(tags: dict[str, str]) -> None:
+    if len(tags) > _MOST_TAGS:
         raise errors.invalid_parameter(
-            f"The resource has '{len(tags)}' tags. A resource can have at most '{MAXIMUM_TAGS}' tags.",
+            f"The resource has '{len(tags)}' tags. A resource can have at most '{_MOST_TAGS}' tags.",
             "InvalidTagCount",
         )
-    _check_tag_names(tags)
-    for kind, texts in (("name", tags), ("value", tags.values())):
-        for text in texts:
-            if len(text) > _LONGEST_TAG[kind]:
-                raise errors.invalid_parameter(
-                    f"Tag {kind} too large. Following tag {kind} '{text}' exceeded the maximum length. Maximum allowed "
-                    f"length for tag {kind} - '{_LONGEST_TAG[kind]}' characters.",
-                    f"InvalidTag{kind.capitalize()}Length",
-                )
-    return dict(tags)
-
-
-def _check_tag_names(tags: dict[str, str]) -> None:
     wrong = [name for name in tags if not name.strip() or not set(name).isdisjoint(_RESERVED_IN_TAG_NAMES)]
     if wrong:
         raise errors.invalid_parameter(
@@ -160,29 +152,11 @@ def _check_tag_names(tags: dict[str, str]) -> None:
         )
     if len({fold(name) for name in tags}) < len(tags):
         raise errors.invalid_request_content("The request content has the same tag name more than once.")
-
-
-def read_location(body: dict[str, Any], resource_type: str) -> str:
-    """Return the short name of the ``location`` in a request's body; raises where it is missing or unknown."""
-    location = _member(body, "location")
-    if not isinstance(location, str) or not location:
-        raise errors.invalid_parameter("The location property is required for this definition.", "LocationRequired")
-    short = seed_data.location_name(location)
-    if short is None:
-        raise errors.location_not_available(location, resource_type, seed_data.LOCATIONS)
-    return short
-
-
-def read_object(body: dict[str, Any], name: str, *, required: bool = False) -> dict[str, Any]:
-    """Return the object ``name`` of a request's body; an empty one where it is missing and not required."""
-    value = _member(body, name)
-    if value is None and not required:
-        return {}
-    if not isinstance(value, dict):
-        raise errors.invalid_request_content(f"The property '{name}' must be an object.")
-    return value
-
-
-def _member(body: dict[str, Any], name: str) -> Any:
-    folded = fold(name)
-    return next((member for key, member in body.items() if fold(key) == folded), None)
+    for kind, texts in (("name", tags), ("value", tags.values())):
+        for text in texts:
+            if len(text) > _LONGEST_TAG[kind]:
+                raise errors.invalid_parameter(
+                    f"Tag {kind} too large. Following tag {kind} '{text}' exceeded the maximum length. Maximum allowed "
+                    f"length for tag {kind} - '{_LONGEST_TAG[kind]}' characters.",
+                    f"InvalidTag{kind.capitalize()}Length",
+                )

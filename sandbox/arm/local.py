@@ -73,14 +73,12 @@ def _explain(call: Call) -> Answer:
     Whoever asks about others needs the right to read role assignments there, and is told of those elsewhere that they
     may read too.
     """
-    body = call.json()
-    principal_id, action = body.get("principalId", call.caller.object_id), body.get("action")
-    if not isinstance(principal_id, str) or not isinstance(action, str):
-        raise errors.invalid_request_content("The properties 'principalId' and 'action' must be strings.")
+    body = call.body()
+    principal_id, action = body.text("principalId") or call.caller.object_id, body.required_text("action")
     if fold(principal_id) != fold(call.caller.object_id):
         call.require(f"{ROLE_ASSIGNMENT}/read", call["scope"])
     decision = call.cloud.gate.decide(
-        principal_id, action, call["scope"], reader=call.caller, data=body.get("isDataAction") is True
+        principal_id, action, call["scope"], reader=call.caller, data=body.flag("isDataAction") is True
     )
     return Answer(
         200,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sandbox.arm.routing import Call
+from sandbox.cloud import Cloud
 from sandbox.core import errors
 from sandbox.core.resource_ids import parse_resource_id
 from sandbox.state.long_operations import LongOperation
+from sandbox.state.store import Resource
 
 
 def begin_operation(call: Call, effect: str, target: str, seconds: float, action: str = "") -> str:
@@ -15,6 +19,17 @@ def begin_operation(call: Call, effect: str, target: str, seconds: float, action
     """
     action = action or f"{parse_resource_id(target).type}/read"
     return call.cloud.long_operations.begin(effect, target, seconds, begun_by=call.caller.object_id, action=action)
+
+
+def on_completion(cloud: Cloud, effect: str, state: str, complete: Callable[[Resource], None]) -> None:
+    """Declare what completes ``effect`` on a resource, unless by then it is gone or its provisioning state another."""
+
+    def act(resource_id: str) -> None:
+        resource = cloud.store.get(resource_id)
+        if resource is not None and resource.properties["provisioningState"] == state:
+            complete(resource)
+
+    cloud.long_operations.on(effect, act)
 
 
 def operation_url(call: Call, path: str, query: str = "") -> str:

@@ -19,6 +19,7 @@ from itertools import chain
 from typing import Any
 
 from rbac.folding import fold
+from sandbox.arm.fields import Fields
 from sandbox.cloud import Cloud
 from sandbox.core import errors
 from sandbox.core.http import Answer, Request, read_json
@@ -57,14 +58,11 @@ class Call:
         """Return the first value of a query parameter, or None; names compare without regard to case."""
         return self.request.parameter(name)
 
-    def json(self, *, required: bool = True, read: Callable[[bytes], Any] = read_json) -> dict[str, Any]:
+    def body(self, read: Callable[[bytes], Any] = read_json) -> Fields:
         """Return the body, a JSON object; raises InvalidRequestContent where it is none.
 
-        An empty body is an error if ``required``, else an empty object. ``read`` raises ValueError at what it cannot
-        read.
+        ``read`` raises ValueError at what it cannot read.
         """
-        if not self.request.body.strip() and not required:
-            return {}
         try:
             value = read(self.request.body)
         except ValueError as error:
@@ -75,7 +73,7 @@ class Call:
             raise errors.invalid_request_content(
                 "The request content was invalid and could not be deserialized: a JSON object is expected."
             )
-        return value
+        return Fields(value, "")
 
     def require(self, action: str, scope: str) -> None:
         """Refuse the call unless the caller may do ``action`` on ``scope`` too."""

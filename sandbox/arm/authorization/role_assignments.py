@@ -112,7 +112,7 @@ class _Filter:
 
 def _read_properties(call: Call) -> dict[str, Any]:
     """Return the properties of a new assignment, in ARM's order."""
-    given = Fields(call.json(), "").object("properties")
+    given = call.body().object("properties")
     if "condition" in given:
         raise errors.invalid_parameter(
             "The sandbox does not evaluate conditions on role assignments, and refuses what it would not enforce.",

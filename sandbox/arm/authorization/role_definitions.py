@@ -10,7 +10,6 @@ from rbac import decisions, scopes
 from rbac.folding import fold
 from rbac.roles import Permission, RoleDefinition
 from sandbox.arm import versions
-from sandbox.arm.fields import Fields
 from sandbox.arm.listing import read_filter
 from sandbox.arm.routing import Call, Operations
 from sandbox.core import errors
@@ -200,7 +199,7 @@ def _applies(role: RoleDefinition, scope: str) -> bool:
 
 
 def _read_properties(call: Call) -> dict[str, Any]:
-    given = Fields(call.json(), "").object("properties")
+    given = call.body().object("properties")
     name = given.required_text("roleName")
     assignable = given.texts("assignableScopes")
     if not assignable or not all(map(_may_be_assignable, assignable)):

@@ -9,6 +9,7 @@ in the directory, which is how the metadata service knows not to issue tokens fo
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -244,11 +245,11 @@ def _set_block(cloud: Cloud, machine: Resource, entries: dict[str, Any]) -> None
 
 
 def _failed_operation(resource_id: str, message: str) -> errors.AzureError:
-    """Return Compute's refusal of an identity that it cannot attach, with the identity service's words inside."""
+    """Return Compute's refusal of an identity that it cannot attach, with the identity service's answer inside."""
+    response = json.dumps({"error": {"code": "BadRequest", "message": message}}, separators=(",", ":"))
     return errors.AzureError(
         400,
         "FailedIdentityOperation",
         f"Identity operation for resource '{resource_id}' failed with error 'Failed to perform resource identity "
-        f'operation. Status: \'BadRequest\'. Response: \'{{"error":{{"code":"BadRequest","message":'
-        f"\"{message}\"}}}}'.'.",
+        f"operation. Status: 'BadRequest'. Response: '{response}'.'.",
     )

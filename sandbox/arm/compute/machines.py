@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from rbac.folding import fold
@@ -21,11 +22,12 @@ from sandbox.arm.compute.identity_block import (
 from sandbox.arm.compute.power import instance_view, set_power, succeed
 from sandbox.arm.compute.provider import LOCATION, MACHINE, MACHINES, check_allowed, compute_time
 from sandbox.arm.compute.run_command import preempt_script
-from sandbox.arm.fields import Fields, read_location, read_tags
+from sandbox.arm.fields import Fields
 from sandbox.arm.listing import list_resources
 from sandbox.arm.network import interfaces
 from sandbox.arm.network.interfaces import new_network_interface
 from sandbox.arm.network.virtual_networks import new_subnet, new_virtual_network
+from sandbox.arm.polling import on_completion
 from sandbox.arm.routing import SUBSCRIPTION, Call, Operations
 from sandbox.arm.tracked import check_same_location, existing, find, group_name
 from sandbox.cloud import Cloud
@@ -63,8 +65,8 @@ class _Asked:
 
 @operations.operation("PUT", MACHINE, action=_WRITE, quota=provider.PUT)
 def _put_machine(call: Call) -> Answer:
-    body = call.json()
-    location = read_location(body, VIRTUAL_MACHINE)
+    body = call.body()
+    location = body.location(VIRTUAL_MACHINE)
     asked = _read(body, replace=True)
     machine = find(call, VIRTUAL_MACHINE)
     _check_conditions(call, machine)
@@ -78,7 +80,7 @@ def _put_machine(call: Call) -> Answer:
 
 @operations.operation("PATCH", MACHINE, action=_WRITE, quota=provider.UPDATE)
 def _patch_machine(call: Call) -> Answer:
-    body = call.json()
+    body = call.body()
     machine = existing(call, VIRTUAL_MACHINE)
     _check_conditions(call, machine)
     check_allowed(machine, "update")
@@ -135,28 +137,18 @@ def _delete_machine(call: Call) -> Answer:
 
 def declare_effects(cloud: Cloud) -> None:
     """Say what completes each operation on a machine."""
-    store = cloud.store
 
-    def created(machine_id: str) -> None:
-        machine = store.get(machine_id)
-        if machine is not None and machine.properties["provisioningState"] == "Creating":
-            set_power(cloud, machine, "running")
-            succeed(cloud, machine)
+    def created(machine: Resource) -> None:
+        set_power(cloud, machine, "running")
+        succeed(cloud, machine)
 
-    def updated(machine_id: str) -> None:
-        machine = store.get(machine_id)
-        if machine is not None and machine.properties["provisioningState"] == "Updating":
-            succeed(cloud, machine)
-
-    def deleted(machine_id: str) -> None:
-        machine = store.get(machine_id)
-        if machine is not None and machine.properties["provisioningState"] == "Deleting":
-            removed(machine)
-            for entry in _interfaces(machine.properties):
-                goes_too = entry.get("properties", {}).get("deleteOption") == "Delete"
-                interfaces.release(cloud, entry["id"], delete=goes_too)
-            store.delete(machine.id)
-            cloud.assignments.delete_under(machine.id)
+    def deleted(machine: Resource) -> None:
+        removed(machine)
+        for entry in _interfaces(machine.properties):
+            goes_too = entry.get("properties", {}).get("deleteOption") == "Delete"
+            interfaces.release(cloud, entry["id"], delete=goes_too)
+        cloud.store.delete(machine.id)
+        cloud.assignments.delete_under(machine.id)
 
     def removed(machine: Resource) -> None:
         preempt_script(cloud, machine)
@@ -164,8 +156,9 @@ def declare_effects(cloud: Cloud) -> None:
         cloud.machines_changed = True
 
     cloud.on_removal[VIRTUAL_MACHINE] = removed
-    for what, effect in (("create", created), ("update", updated), ("delete", deleted)):
-        cloud.long_operations.on(f"vm.{what}", effect)
+    on_completion(cloud, "vm.create", "Creating", created)
+    on_completion(cloud, "vm.update", "Updating", partial(succeed, cloud))
+    on_completion(cloud, "vm.delete", "Deleting", deleted)
 
 
 def new_virtual_machine(cloud: Cloud, group: str, name: str, location: str) -> Resource:
@@ -195,10 +188,9 @@ def new_virtual_machine(cloud: Cloud, group: str, name: str, location: str) -> R
     return machine
 
 
-def _read(body: dict[str, Any], *, replace: bool) -> _Asked:
-    fields = Fields(body, "")
-    identity = read_identity(fields.value("identity")) if "identity" in fields else None
-    return _Asked(read_tags(body), identity, schema.read(fields), replace)
+def _read(body: Fields, *, replace: bool) -> _Asked:
+    identity = read_identity(body.value("identity")) if "identity" in body else None
+    return _Asked(body.tags(), identity, schema.read(body), replace)
 
 
 def _check_conditions(call: Call, machine: Resource | None) -> None:

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from sandbox.arm.compute.provider import missing
-from sandbox.arm.compute.schema import completed
+from sandbox.arm.compute.schema import merged
 from sandbox.core import errors
 
 _SECRETS = ("adminPassword", "customData")
@@ -18,8 +18,23 @@ _FORBIDDEN_USERS = re.compile(
     r"|support_388945a0|sys|test[123]?|user[1-5]?|1|123",
     re.IGNORECASE,
 )
-_WINDOWS_PATCHES = {"patchMode": "AutomaticByOS", "assessmentMode": "ImageDefault"}
-_LINUX_PATCHES = {"patchMode": "ImageDefault", "assessmentMode": "ImageDefault"}
+_DEFAULTS: dict[str, dict[str, Any]] = {
+    "Windows": {
+        "windowsConfiguration": {
+            "provisionVMAgent": True,
+            "enableAutomaticUpdates": True,
+            "patchSettings": {"patchMode": "AutomaticByOS", "assessmentMode": "ImageDefault"},
+        }
+    },
+    "Linux": {
+        "linuxConfiguration": {
+            "disablePasswordAuthentication": False,
+            "provisionVMAgent": True,
+            "patchSettings": {"patchMode": "ImageDefault", "assessmentMode": "ImageDefault"},
+        }
+    },
+}
+_ALWAYS = {"secrets": [], "allowExtensionOperations": True, "requireGuestProvisionSignal": True}
 _CLASSES = (r"[a-z]", r"[A-Z]", r"[0-9]", r"[^A-Za-z0-9]")
 _PASSWORD_CLASSES = 3  # of these four, at least
 
@@ -43,16 +58,10 @@ def fill(given: dict[str, Any], name: str, os_type: str) -> dict[str, Any]:
     _check_username(username, os_type)
     if os_of(given) not in (None, os_type):
         raise errors.invalid_parameter(f"The configuration in the OS profile is not for the image's {os_type}.")
-    configuration = _windows(given) if os_type == "Windows" else _linux(given)
-    filled = completed(
-        given,
-        computerName=computer_name,
-        adminUsername=username,
-        **configuration,
-        secrets=[],
-        allowExtensionOperations=given.get("allowExtensionOperations", True),
-        requireGuestProvisionSignal=given.get("requireGuestProvisionSignal", True),
-    )
+    names = {"computerName": computer_name, "adminUsername": username}
+    filled = merged({**names, **_DEFAULTS[os_type], **_ALWAYS}, {**given, **names})
+    for entry in filled.get("windowsConfiguration", {}).get("additionalUnattendContent", ()):
+        entry.pop("content", None)  # it may hold a password
     return {member: value for member, value in filled.items() if member not in _SECRETS}
 
 
@@ -104,30 +113,3 @@ def _check_username(name: str, os_type: str) -> None:
             f"The Admin Username specified is not allowed. It has at most {longest} characters, and is none of the "
             "names that are tried first."
         )
-
-
-def _windows(given: dict[str, Any]) -> dict[str, Any]:
-    configuration = given.get("windowsConfiguration", {})
-    filled = completed(
-        configuration,
-        provisionVMAgent=configuration.get("provisionVMAgent", True),
-        enableAutomaticUpdates=configuration.get("enableAutomaticUpdates", True),
-        patchSettings={**_WINDOWS_PATCHES, **configuration.get("patchSettings", {})},
-    )
-    if "additionalUnattendContent" in configuration:  # its content may hold a password
-        filled["additionalUnattendContent"] = [
-            {name: value for name, value in entry.items() if name != "content"}
-            for entry in configuration["additionalUnattendContent"]
-        ]
-    return {"windowsConfiguration": filled}
-
-
-def _linux(given: dict[str, Any]) -> dict[str, Any]:
-    configuration = given.get("linuxConfiguration", {})
-    filled = completed(
-        configuration,
-        disablePasswordAuthentication=configuration.get("disablePasswordAuthentication", False),
-        provisionVMAgent=configuration.get("provisionVMAgent", True),
-        patchSettings={**_LINUX_PATCHES, **configuration.get("patchSettings", {})},
-    )
-    return {"linuxConfiguration": filled}

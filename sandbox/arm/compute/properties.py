@@ -15,7 +15,7 @@ from rbac.scopes import canonical
 from sandbox.arm.compute import os_profile
 from sandbox.arm.compute.images import Image, find_image
 from sandbox.arm.compute.provider import missing
-from sandbox.arm.compute.schema import completed, refuse_reference
+from sandbox.arm.compute.schema import merged, refuse_reference
 from sandbox.core import errors
 from sandbox.core.ids import Ids
 
@@ -93,7 +93,7 @@ def change(ids: Ids, machine_id: str, current: dict[str, Any], given: dict[str, 
         if value is not None and not _same(value, _dig(current, path)):
             raise errors.conflict("PropertyChangeNotAllowed", f"Changing property '{shown}' is not allowed.")
     check_disks(given, [canonical(disk["managedDisk"]["id"]) for disk in _disks(current)])
-    return fill(ids, machine_id, _merged(current, given))
+    return fill(ids, machine_id, merged(current, given))
 
 
 def check_disks(given: dict[str, Any], known: Sequence[str] = ()) -> None:
@@ -146,12 +146,12 @@ class _Storage:
             if not reference.get(name):
                 raise missing(f"imageReference.{name}")
         image = find_image(reference)
-        return completed(
-            given,
-            imageReference={**reference, "exactVersion": image.exact_version},
-            osDisk=self._os_disk(disk, os_hint, image),
-            dataDisks=self._data_disks(given.get("dataDisks", [])),
-        )
+        filled = {
+            "imageReference": {**reference, "exactVersion": image.exact_version},
+            "osDisk": self._os_disk(disk, os_hint, image),
+            "dataDisks": self._data_disks(given.get("dataDisks", [])),
+        }
+        return {**filled, **given, **filled}
 
     def _os_disk(self, given: dict[str, Any], os_hint: str | None, image: Image) -> dict[str, Any]:
         os_type = given.get("osType") or os_hint or image.os_type
@@ -160,16 +160,8 @@ class _Storage:
         if given["createOption"] == "Empty":
             raise errors.invalid_parameter("The value 'Empty' of parameter 'osDisk.createOption' is invalid.")
         name = given.get("name") or f"{self._name}_OsDisk_1_{self._suffix('os')}"
-        return completed(
-            given,
-            osType=os_type,
-            name=name,
-            createOption=given["createOption"],
-            caching=given.get("caching", "ReadWrite"),
-            managedDisk=self._managed(given.get("managedDisk", {}), name),
-            deleteOption=given.get("deleteOption", "Detach"),
-            diskSizeGB=given.get("diskSizeGB", image.disk_size),
-        )
+        disk = merged({"osType": os_type, **self._disk(name, "ReadWrite")}, {**given, "name": name})
+        return {**disk, "diskSizeGB": disk.get("diskSizeGB", image.disk_size)}
 
     def _data_disks(self, given: list[dict[str, Any]]) -> list[dict[str, Any]]:
         luns: set[int] = set()
@@ -186,24 +178,15 @@ class _Storage:
         _check_source("dataDisk", given)
         if given["createOption"] == "Empty" and "diskSizeGB" not in given:
             raise missing("dataDisk.diskSizeGB")
-        name = given.get("name") or f"{self._name}_disk{given['lun'] + 2}_{self._suffix(given['lun'])}"
-        return completed(
-            given,
-            lun=given["lun"],
-            name=name,
-            createOption=given["createOption"],
-            caching=given.get("caching", "None"),
-            managedDisk=self._managed(given.get("managedDisk", {}), name),
-            deleteOption=given.get("deleteOption", "Detach"),
-            toBeDetached=given.get("toBeDetached", False),
-        )
+        lun = given["lun"]
+        name = given.get("name") or f"{self._name}_disk{lun + 2}_{self._suffix(lun)}"
+        return merged({"lun": lun, **self._disk(name, "None"), "toBeDetached": False}, {**given, "name": name})
 
-    def _managed(self, given: dict[str, Any], name: str) -> dict[str, Any]:
-        return completed(
-            given,
-            storageAccountType=given.get("storageAccountType", self._default_type),
-            id=given.get("id") or f"{self._group}/providers/Microsoft.Compute/disks/{name}",
-        )
+    def _disk(self, name: str, caching: str) -> dict[str, Any]:
+        disk_id = f"{self._group}/providers/Microsoft.Compute/disks/{name}"
+        managed = {"storageAccountType": self._default_type, "id": disk_id}
+        own = {"name": name, "createOption": None, "caching": caching, "managedDisk": managed}
+        return {**own, "deleteOption": "Detach"}
 
     def _suffix(self, disk: str | int) -> str:
         return self._ids.guid("disk", self._group, self._name, disk).replace("-", "")
@@ -244,12 +227,6 @@ def _network(profile: dict[str, Any], name: str) -> dict[str, Any]:
         )
     shown = [{member: value for member, value in interface.items() if value != {}} for interface in interfaces]
     return {**profile, "networkInterfaces": shown}
-
-
-def _merged(current: Any, given: Any) -> Any:
-    if not isinstance(current, dict) or not isinstance(given, dict):
-        return given
-    return {**current, **{name: _merged(current.get(name), value) for name, value in given.items()}}
 
 
 def _dig(value: Any, path: tuple[str, ...]) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 from rbac.folding import fold
 from sandbox.arm import versions
 from sandbox.arm.compute import provider
-from sandbox.arm.compute.provider import LOCATION, MACHINE, check_allowed, missing
+from sandbox.arm.compute.provider import LOCATION, MACHINE, NAMESPACE, check_allowed, missing
 from sandbox.arm.fields import Fields
 from sandbox.arm.polling import begin_operation
 from sandbox.arm.routing import Call, Operations
@@ -25,7 +25,7 @@ from sandbox.guest.scripts import Ended, Script, Scripts
 from sandbox.state.store import Resource
 
 _COMMANDS = LOCATION + "/runCommands"
-_READ = "Microsoft.Compute/locations/runCommands/read"
+_TYPE = f"{NAMESPACE}/locations/runCommands"
 _LONGEST_SCRIPT = 256 * 1024  # bytes
 
 _SHELL = {
@@ -67,12 +67,12 @@ _LOST = (
 )
 
 _on_machines = Operations(VIRTUAL_MACHINE, versions.COMPUTE)
-_on_commands = Operations("Microsoft.Compute/locations/runCommands", versions.COMPUTE)
+_on_commands = Operations(_TYPE, versions.COMPUTE)
 
 
 @_on_machines.operation("POST", f"{MACHINE}/runCommand", action=RUN_COMMAND, quota=provider.UPDATE)
 def _run_command(call: Call) -> Answer:
-    body = Fields(call.json(), "")
+    body = call.body()
     machine = existing(call, VIRTUAL_MACHINE)
     command_id = body.text("commandId")
     if command_id is None:
@@ -85,14 +85,14 @@ def _run_command(call: Call) -> Answer:
     return Answer(202, headers=provider.follow(call, machine, operation_id))
 
 
-@_on_commands.operation("GET", _COMMANDS, action=_READ)
+@_on_commands.operation("GET", _COMMANDS, action=_TYPE + "/read")
 def _list_commands(call: Call) -> Answer:
     details = ("script", "parameters")
     value = [{name: member for name, member in known.items() if name not in details} for known in _KNOWN.values()]
     return Answer(200, {"value": value})
 
 
-@_on_commands.operation("GET", _COMMANDS + "/{command}", action=_READ)
+@_on_commands.operation("GET", _COMMANDS + "/{command}", action=_TYPE + "/read")
 def _get_command(call: Call) -> Answer:
     return Answer(200, _find(call["command"]))
 

@@ -124,6 +124,10 @@ def read(body: Fields) -> dict[str, Any]:
     return _SCHEMA.read(body, "VirtualMachine", refuse_reference)
 
 
-def completed(given: dict[str, Any], **values: Any) -> dict[str, Any]:
-    """Return ``values`` and after them the members of ``given`` that are not among them."""
-    return {**values, **given, **values}
+def merged(base: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with what is given in its place, object by object and in its order; lists are replaced."""
+    result = dict(base)
+    for name, value in given.items():
+        before = base.get(name)
+        result[name] = merged(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
+    return result

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sandbox.arm import versions
-from sandbox.arm.fields import read_object
+from sandbox.arm.fields import Fields
 from sandbox.arm.listing import list_resources
 from sandbox.arm.managed_identity import identities
 from sandbox.arm.routing import Call, Operations
@@ -30,7 +30,7 @@ operations = Operations(TYPE, versions.MANAGED_IDENTITY)
 @operations.operation("PUT", _CREDENTIAL, action=TYPE + "/write")
 def _put_credential(call: Call) -> Answer:
     identity = _identity(call)
-    properties = _read_properties(call.json())
+    properties = _read_properties(call.body())
     siblings = call.cloud.store.list(identity.id, TYPE)
     resource = call.cloud.store.get(call.scope)
     is_new = resource is None
@@ -101,9 +101,9 @@ def _check_unique(siblings: list[Resource], resource: Resource, properties: dict
         raise errors.conflict("Conflict", "Issuer and subject combination already exists for this Managed Identity.")
 
 
-def _read_properties(body: dict[str, Any]) -> dict[str, Any]:
-    given = read_object(body, "properties")
-    issuer, subject, audiences = (given.get(name) for name in ("issuer", "subject", "audiences"))
+def _read_properties(body: Fields) -> dict[str, Any]:
+    given = body.object("properties")
+    issuer, subject, audiences = (given.value(name) for name in ("issuer", "subject", "audiences"))
     if not issuer or not subject or not audiences:
         raise _bad_request(
             "The request format was unexpected. Federated Identity Credential must specify 'issuer', "

@@ -10,7 +10,7 @@ from typing import Any
 
 from rbac.scopes import canonical
 from sandbox.arm import versions
-from sandbox.arm.fields import Fields, read_location, read_tags
+from sandbox.arm.fields import Fields
 from sandbox.arm.routing import GROUP, Call, Operations
 from sandbox.arm.tracked import check_same_location, declare_reads, existing, find, group_name, location_of
 from sandbox.cloud import Cloud
@@ -47,10 +47,10 @@ def _list_actions(call: Call) -> Answer:
 
 @operations.operation("PUT", PATH, action=IDENTITY + "/write")
 def _put_identity(call: Call) -> Answer:
-    body = call.json()
-    location = read_location(body, IDENTITY)
+    body = call.body()
+    location = body.location(IDENTITY)
     isolation_scope = _read_isolation_scope(body)
-    tags = read_tags(body) or {}
+    tags = body.tags() or {}
     resource = find(call, IDENTITY)
     headers: dict[str, str] = {}
     if resource is None:
@@ -68,8 +68,8 @@ def _put_identity(call: Call) -> Answer:
 @operations.operation("PATCH", PATH, action=IDENTITY + "/write")
 def _patch_identity(call: Call) -> Answer:
     resource = existing(call, IDENTITY)
-    body = call.json()
-    tags = read_tags(body)
+    body = call.body()
+    tags = body.tags()
     if tags is not None:
         resource.body["tags"] = tags
     resource.properties.update(_read_isolation_scope(body))
@@ -197,8 +197,8 @@ def _check_name(name: str) -> None:
         )
 
 
-def _read_isolation_scope(body: dict[str, Any]) -> dict[str, str]:
-    value = Fields(body, "").object("properties").text("isolationScope", _ISOLATION_SCOPES)
+def _read_isolation_scope(body: Fields) -> dict[str, str]:
+    value = body.object("properties").text("isolationScope", _ISOLATION_SCOPES)
     return {} if value is None else {"isolationScope": value}
 
 

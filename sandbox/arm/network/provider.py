@@ -10,9 +10,9 @@ from typing import Any
 from rbac.folding import fold
 from rbac.scopes import canonical
 from sandbox.arm import versions
-from sandbox.arm.fields import Fields, read_location, read_tags
+from sandbox.arm.fields import Fields
 from sandbox.arm.network import schema
-from sandbox.arm.polling import begin_operation, find_operation, operation_url, pace
+from sandbox.arm.polling import begin_operation, find_operation, on_completion, operation_url, pace
 from sandbox.arm.routing import GROUP, SUBSCRIPTION, Call, Operations
 from sandbox.arm.tracked import check_same_location, declare_reads, find, group_name
 from sandbox.cloud import Cloud
@@ -74,19 +74,14 @@ def _poll_result(call: Call) -> Answer:
 def declare_effects(cloud: Cloud) -> None:
     """Say what completes a write, and a deletion."""
 
-    def written(resource_id: str) -> None:
-        for resource in (cloud.store.get(resource_id), *cloud.store.list(resource_id)):
-            if resource is not None and resource.properties["provisioningState"] == "Updating":
-                resource.properties["provisioningState"] = "Succeeded"
-                cloud.store.put(resource)
+    def written(resource: Resource) -> None:
+        for each in (resource, *cloud.store.list(resource.id)):
+            if each.properties["provisioningState"] == "Updating":
+                each.properties["provisioningState"] = "Succeeded"
+                cloud.store.put(each)
 
-    def deleted(resource_id: str) -> None:
-        resource = cloud.store.get(resource_id)
-        if resource is not None and resource.properties["provisioningState"] == "Deleting":
-            cloud.store.delete(resource_id)
-
-    cloud.long_operations.on("network.write", written)
-    cloud.long_operations.on("network.delete", deleted)
+    on_completion(cloud, "network.write", "Updating", written)
+    on_completion(cloud, "network.delete", "Deleting", lambda resource: cloud.store.delete(resource.id))
 
 
 def declare_operations(kind: Kind) -> Operations:
@@ -97,8 +92,8 @@ def declare_operations(kind: Kind) -> Operations:
 
     @declared.operation("PUT", path, action=type_ + "/write")
     def put(call: Call) -> Answer:
-        body = call.json()
-        location, tags = read_location(body, type_), read_tags(body)
+        body = call.body()
+        location, tags = body.location(type_), body.tags()
         resource = find(call, type_)
         is_new = resource is None
         if resource is None:
@@ -142,7 +137,7 @@ def declare_children(parent_type: str, kind: Kind, check: Callable[[Cloud, Resou
         parent, child = find_parent(call), call.cloud.store.get(call.scope)
         status = 200 if child else 201
         child = child or new_child(kind, parent, call["child"])
-        kind.fill(call, child, read_body(call, child, call.json(), kind.model))
+        kind.fill(call, child, read_body(call, child, call.body(), kind.model))
         answer = _accept_write(call, kind, child, parent.body["location"], status)
         check(call.cloud, parent)
         return answer
@@ -205,7 +200,7 @@ def show_with_children(cloud: Cloud, kind: Kind, parent: Resource) -> dict[str, 
     return {**parent.body, "properties": {**parent.properties, **children}}
 
 
-def read_body(call: Call, resource: Resource, body: dict[str, Any], model: str) -> dict[str, Any]:
+def read_body(call: Call, resource: Resource, body: Fields, model: str) -> dict[str, Any]:
     """Return a body as the schema reads it; what it refers to has to be there, and the caller may join it.
 
     Raises:
@@ -219,7 +214,7 @@ def read_body(call: Call, resource: Resource, body: dict[str, Any], model: str) 
             )
         joined(call, resource, reference, f"{NAMESPACE}/{type_}")
 
-    return schema.read(Fields(body, ""), model, refer)
+    return schema.read(body, model, refer)
 
 
 def set_properties(resource: Resource, given: dict[str, Any], defaults: dict[str, Any]) -> None:

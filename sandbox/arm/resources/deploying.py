@@ -14,9 +14,8 @@ from functools import partial
 from typing import Any
 
 from rbac.folding import fold
-from sandbox.arm.fields import read_object
 from sandbox.arm.resources.templates.expressions import TemplateError
-from sandbox.arm.resources.templates.jsonc import named, read_jsonc
+from sandbox.arm.resources.templates.jsonc import read_jsonc
 from sandbox.arm.resources.templates.plan import DeploymentScope, Planned
 from sandbox.arm.resources.templates.template import Template
 from sandbox.arm.routing import Call
@@ -43,8 +42,7 @@ class Deployment:
     def __init__(self, call: Call, name: str) -> None:
         self._call = call
         self.name = name
-        given = read_object(call.json(read=read_jsonc), "properties", required=True)
-        given = named(given, ("template", "parameters", "mode", "templateLink", "parametersLink", "onErrorDeployment"))
+        given = call.body(read_jsonc).object("properties", required=True)
         if "templateLink" in given or "parametersLink" in given:
             raise errors.invalid_request_content("The sandbox opens no links: send the template itself.")
         if "onErrorDeployment" in given:
@@ -52,12 +50,13 @@ class Deployment:
                 "The sandbox makes all of a deployment or nothing of it, so there is nothing to go back to: leave "
                 "'onErrorDeployment' out."
             )
-        self.mode = str(given.get("mode", "")).capitalize()
+        self.mode = (given.text("mode") or "").capitalize()
         if self.mode != "Incremental":
             raise errors.invalid_request_content(
-                f"The deployment mode '{given.get('mode')}' is not supported: the sandbox deploys incrementally only."
+                f"The deployment mode '{given.text('mode')}' is not supported: the sandbox deploys incrementally only."
             )
-        template, parameters = read_object(given, "template", required=True), read_object(given, "parameters")
+        template = given.object("template", required=True).written
+        parameters = given.object("parameters").written
         target = DeploymentScope(_subscription(call), _group(call), {"name": name, "properties": {"mode": self.mode}})
         self.template_hash = hashed(json.dumps(template, sort_keys=True))
         self.template: Template = _readable(lambda: Template(template, parameters, target))

@@ -10,7 +10,7 @@ from typing import Any
 
 from rbac.folding import fold
 from sandbox.arm import versions
-from sandbox.arm.fields import Fields, read_location, read_tags
+from sandbox.arm.fields import Fields
 from sandbox.arm.listing import list_resources, resource_condition
 from sandbox.arm.polling import begin_operation, follow_operation, pace
 from sandbox.arm.routing import GROUP, SUBSCRIPTION, Call, Operations
@@ -48,8 +48,8 @@ def _head_group(call: Call) -> Answer:
 
 @operations.operation("PUT", GROUP, action=_WRITE)
 def _put_group(call: Call) -> Answer:
-    body = call.json()
-    location = read_location(body, RESOURCE_GROUP)
+    body = call.body()
+    location = body.location(RESOURCE_GROUP)
     name = call["resource_group"]
     existing = call.cloud.store.get(call.scope)
     if existing is None:
@@ -59,7 +59,7 @@ def _put_group(call: Call) -> Answer:
         resource = existing
         _check_same_location(resource, location)
     _set_tags(resource, body)
-    managed_by = Fields(body, "").text("managedBy")
+    managed_by = body.text("managedBy")
     if managed_by is not None:
         resource.body["managedBy"] = managed_by
     call.cloud.store.put(resource)
@@ -69,7 +69,7 @@ def _put_group(call: Call) -> Answer:
 @operations.operation("PATCH", GROUP, action=_WRITE)
 def _patch_group(call: Call) -> Answer:
     resource = _existing(call)
-    _set_tags(resource, call.json())
+    _set_tags(resource, call.body())
     call.cloud.store.put(resource)
     return Answer(200, resource.body)
 
@@ -181,8 +181,8 @@ def _check_same_location(resource: Resource, location: str) -> None:
         )
 
 
-def _set_tags(resource: Resource, body: dict[str, Any]) -> None:
-    tags = read_tags(body)
+def _set_tags(resource: Resource, body: Fields) -> None:
+    tags = body.tags()
     if tags is not None:
         resource.body["tags"] = tags
 

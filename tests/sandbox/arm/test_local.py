@@ -4,11 +4,13 @@ import pytest
 import requests
 from azure.core.exceptions import ClientAuthenticationError
 
-from rbac.roles import OWNER, USER_ACCESS_ADMINISTRATOR
+from rbac.roles import OWNER
 from rbac.scopes import canonical
 from sandbox.core.seed_data import LOCAL_API_VERSION, OTHER_RESOURCE_GROUP
 from tests.support.desk import Desk, code
 from tests.support.sandbox import RunningSandbox
+
+USER_ACCESS_ADMINISTRATOR = "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9"
 
 READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
 VIRTUAL_MACHINE_CONTRIBUTOR = "9980e02c-c2be-4d73-94e8-173b1dc7cf3c"
