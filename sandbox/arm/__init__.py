@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from sandbox.arm import local
 from sandbox.arm.authorization import role_assignments, role_definitions
-from sandbox.arm.compute import images, machines, power, run_command, sizes
+from sandbox.arm.compute import catalog, machines, power, run_command
 from sandbox.arm.compute import provider as compute
 from sandbox.arm.managed_identity import federated_credentials, identities
 from sandbox.arm.network import interfaces, public_addresses, security_groups, virtual_networks
 from sandbox.arm.network import provider as network
-from sandbox.arm.resources import deployments, providers, resource_groups, subscriptions
+from sandbox.arm.resources import deployments, resource_groups, subscriptions
 from sandbox.arm.routing import Operation
 from sandbox.cloud import Cloud
 
 _MODULES = (
     subscriptions,
-    providers,
     resource_groups,
     deployments,
     role_definitions,
@@ -28,8 +27,7 @@ _MODULES = (
     public_addresses,
     security_groups,
     compute,
-    sizes,
-    images,
+    catalog,
     machines,
     power,
     run_command,
@@ -40,5 +38,5 @@ OPERATIONS: tuple[Operation, ...] = tuple(operation for module in _MODULES for o
 
 def declare_effects(cloud: Cloud) -> None:
     """Say what completes each kind of long-running operation, and what goes with a resource that is removed."""
-    for module in (providers, resource_groups, identities, network, machines, power, run_command):
+    for module in (subscriptions, resource_groups, identities, network, machines, power, run_command):
         module.declare_effects(cloud)

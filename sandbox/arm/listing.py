@@ -21,7 +21,11 @@ from sandbox.state.store import Resource
 
 PAGE_SIZE = 1000
 Condition = Callable[[Resource], bool]
-_COMPARISON = re.compile(r"\s*(\w+)\s+eq\s+'((?:[^']|'')*)'\s*(?:and\s+(?=\S)|$)", re.IGNORECASE)
+_TERM = re.compile(  # ``name eq 'value'``, ``name('value')`` or ``name()``, and what joins it to the next
+    r"""\s*(\w+) (?: \s+eq\s+ '((?:[^']|'')*)' | (\() \s* (?:'((?:[^']|'')*)')? \s*\) )
+    (?: \s+and\s+ (?=\S) | \s*$ )""",
+    re.IGNORECASE | re.VERBOSE,
+)
 
 
 def list_resources(
@@ -49,19 +53,22 @@ def list_resources(
 
 
 def read_filter(text: str) -> dict[str, str]:
-    """Return the comparisons of a ``$filter``, names in lowercase: ``{"resourcetype": "…"}``.
+    """Return the terms of a ``$filter``, names in lowercase: ``{"resourcetype": "…", "assignedto(…)": "…"}``.
 
-    Only ``name eq 'value'``, joined by ``and``, is understood; anything else is refused.
+    Only comparisons by ``eq`` and calls, joined by ``and``, are understood; anything else is refused.
     """
-    comparisons: dict[str, str] = {}
+    terms: dict[str, str] = {}
     at = 0
     while at < len(text):
-        found = _COMPARISON.match(text, at)
-        if found is None or fold(found[1]) in comparisons:
+        found = _TERM.match(text, at)
+        if found is None:
             raise invalid_filter(text)
-        comparisons[fold(found[1])] = found[2].replace("''", "'")
+        name = fold(found[1]) + ("" if not found[3] else "()" if found[4] is None else "(…)")
+        if name in terms:
+            raise invalid_filter(text)
+        terms[name] = (found[2] or found[4] or "").replace("''", "'")
         at = found.end()
-    return comparisons
+    return terms
 
 
 def invalid_filter(text: str) -> errors.AzureError:

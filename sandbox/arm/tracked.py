@@ -58,8 +58,22 @@ def location_of(resource: Resource) -> dict[str, str]:
     return {"location": quote(resource.id, safe="/()")}
 
 
-def check_same_location(call: Call, resource: Resource, location: str) -> None:
-    """Refuse a request that would put an existing resource elsewhere."""
+def find_or_make(
+    call: Call, resource_type: str, location: str, make: Callable[[str], Resource]
+) -> tuple[Resource, bool]:
+    """Return the resource that a PUT is for, and whether it is new; ``make`` makes one in the group of this name.
+
+    Raises:
+        AzureError: 409 where it is there already, elsewhere.
+    """
+    found = find(call, resource_type)
+    if found is None:
+        return make(group_name(call)), True
+    _check_same_location(call, found, location)
+    return found, False
+
+
+def _check_same_location(call: Call, resource: Resource, location: str) -> None:
     if resource.body["location"] != location:
         raise errors.conflict(
             "InvalidResourceLocation",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +11,7 @@ from rbac.roles import role_guid
 from sandbox.arm import versions
 from sandbox.arm.authorization import role_definitions
 from sandbox.arm.fields import Fields
+from sandbox.arm.listing import read_filter
 from sandbox.arm.routing import Call, Operations
 from sandbox.core import errors
 from sandbox.core.clock import timestamp
@@ -24,11 +24,7 @@ _ASSIGNMENT = _COLLECTION + "/{name}"
 _SERVICE_PRINCIPAL = "ServicePrincipal"
 _MOST = 4000  # in a subscription
 _PRINCIPAL_TYPES = ("User", "Group", _SERVICE_PRINCIPAL, "ForeignGroup", "Device")
-_FILTER = re.compile(  # ``atScope()`` goes together with assignedTo, and not with principalId
-    r"""(?: (?P<at_scope>atScope\(\)) (?: \s+ and \s+ (?=assignedTo) | $ ) )?
-    (?: principalId \s+ eq \s+ '(?P<principal>[^']*)' | assignedTo\(\s*'(?P<assigned>[^']*)'\s*\) )?""",
-    re.IGNORECASE | re.VERBOSE,
-)
+_FILTERS = ((), ("atscope()",), ("principalid",), ("assignedto(…)",), ("atscope()", "assignedto(…)"))
 
 operations = Operations(ROLE_ASSIGNMENT, versions.AUTHORIZATION)
 
@@ -38,11 +34,13 @@ def _list_assignments(call: Call) -> Answer:
     """Answer the assignments at, above and (unless ``$filter`` says ``atScope()``) below the scope."""
     scope = call["scope"]
     call.require(f"{ROLE_ASSIGNMENT}/read", scope)
-    wanted = _Filter(call.query("$filter") or "")
+    wanted = _read_filter(call.query("$filter") or "")
     found = call.cloud.assignments.at(scopes.ancestors(scope))
-    if not wanted.at_scope:
+    if "atscope()" not in wanted:
         found += call.cloud.assignments.below(scope)
-    return Answer(200, {"value": [assignment.body for assignment in found if wanted.keeps(assignment)]})
+    principal = wanted.get("principalid", wanted.get("assignedto(…)"))
+    kept = [each.body for each in found if principal is None or _same(each.properties["principalId"], principal)]
+    return Answer(200, {"value": kept})
 
 
 @operations.operation("GET", _ASSIGNMENT, action=f"{ROLE_ASSIGNMENT}/read")
@@ -90,24 +88,19 @@ def _delete_assignment(call: Call) -> Answer:
     return Answer(200, existing.body)
 
 
-class _Filter:
-    """What ``$filter`` keeps."""
-
-    def __init__(self, text: str) -> None:
-        found = _FILTER.fullmatch(text.strip())
-        if found is None:
-            raise errors.AzureError(
-                400,
-                "UnsupportedQuery",
-                f"The filter '{text}' is not supported. Supported filters are either 'atScope()' or 'principalId eq "
-                "'{value}' or assignedTo('{value}')'.",
-            )
-        principal = found["principal"] or found["assigned"]
-        self.at_scope = bool(found["at_scope"])
-        self._principal = None if principal is None else fold(principal)
-
-    def keeps(self, assignment: RoleAssignment) -> bool:
-        return self._principal is None or fold(assignment.properties["principalId"]) == self._principal
+def _read_filter(text: str) -> dict[str, str]:
+    try:
+        terms = read_filter(text)
+    except errors.AzureError:
+        terms = {"": ""}
+    if tuple(terms) not in _FILTERS:
+        raise errors.AzureError(
+            400,
+            "UnsupportedQuery",
+            f"The filter '{text}' is not supported. Supported filters are either 'atScope()' or 'principalId eq "
+            "'{value}' or assignedTo('{value}')'.",
+        )
+    return terms
 
 
 def _read_properties(call: Call) -> dict[str, Any]:
@@ -194,8 +187,7 @@ def _check_scope_exists(call: Call) -> None:
 
 
 def _update(call: Call, existing: RoleAssignment, properties: dict[str, Any]) -> Answer:
-    fixed = ("roleDefinitionId", "principalId")
-    if any(fold(existing.properties[name]) != fold(properties[name]) for name in fixed):
+    if not all(_same(existing.properties[name], properties[name]) for name in ("roleDefinitionId", "principalId")):
         raise errors.AzureError(
             400,
             "RoleAssignmentUpdateNotPermitted",
@@ -208,3 +200,7 @@ def _update(call: Call, existing: RoleAssignment, properties: dict[str, Any]) ->
     )
     call.cloud.assignments.update(existing)
     return Answer(201, existing.body)
+
+
+def _same(one: str, other: str) -> bool:
+    return fold(one) == fold(other)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from typing import Any
 
@@ -20,7 +19,6 @@ from sandbox.state.store import Resource
 
 _COLLECTION = f"{{scope}}/providers/{ROLE_DEFINITION}"
 _DEFINITION = _COLLECTION + "/{name}"
-_SCOPE_FILTER = re.compile(r"\s*atScope(AndBelow)?\(\)\s*(?:and\s+|$)", re.IGNORECASE)
 _WITHOUT_DATA_ACTIONS = "2015-07-01"  # of the versions of permissions
 _READ, _WRITE, _DELETE = (f"{ROLE_DEFINITION}/{action}" for action in ("read", "write", "delete"))
 
@@ -32,14 +30,10 @@ def _list_definitions(call: Call) -> Answer:
     """Answer the definitions that can be used at the scope: ``$filter=roleName eq '…'`` or ``type eq '…'``."""
     scope = call["scope"]
     call.require(_READ, scope)
-    wanted, with_those_below = _read_filter(call)
-    applies = _concerns if with_those_below else _applies
-    value = [
-        _show(role, call)
-        for role in call.cloud.roles.by_id.values()
-        if applies(role, scope) and all(fold(_field(role, name)) == fold(text) for name, text in wanted.items())
-    ]
-    return Answer(200, {"value": value})
+    wanted = _read_filter(call)
+    applies = _concerns if "atscopeandbelow()" in wanted else _applies
+    roles = call.cloud.roles.by_id.values()
+    return Answer(200, {"value": [_show(role, call) for role in roles if applies(role, scope) and _is(role, wanted)]})
 
 
 @operations.operation("GET", _DEFINITION, action=_READ)
@@ -180,18 +174,17 @@ def not_found(name: str) -> errors.AzureError:
     )
 
 
-def _read_filter(call: Call) -> tuple[dict[str, str], bool]:
-    """Return the comparisons of ``$filter``, and whether it asks for roles of scopes below too."""
+def _read_filter(call: Call) -> dict[str, str]:
     text = call.query("$filter") or ""
-    found = _SCOPE_FILTER.match(text)
-    wanted = read_filter(text[found.end() :] if found else text)
-    if not set(wanted) <= {"rolename", "type"}:
+    wanted = read_filter(text)
+    if not wanted.keys() <= {"rolename", "type", "atscope()", "atscopeandbelow()"}:
         raise errors.AzureError(400, "BadRequestFormat", f"The filter '{text}' is not supported.")
-    return wanted, found is not None and found[1] is not None
+    return wanted
 
 
-def _field(role: RoleDefinition, name: str) -> str:
-    return role.name if name == "rolename" else role.kind
+def _is(role: RoleDefinition, wanted: dict[str, str]) -> bool:
+    actual = {"rolename": role.name, "type": role.kind}
+    return all(fold(value) == fold(wanted.get(name, value)) for name, value in actual.items())
 
 
 def _applies(role: RoleDefinition, scope: str) -> bool:

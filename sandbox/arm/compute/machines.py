@@ -29,7 +29,7 @@ from sandbox.arm.network.interfaces import new_network_interface
 from sandbox.arm.network.virtual_networks import new_subnet, new_virtual_network
 from sandbox.arm.polling import on_completion
 from sandbox.arm.routing import SUBSCRIPTION, Call, Operations
-from sandbox.arm.tracked import check_same_location, existing, find, group_name
+from sandbox.arm.tracked import existing, find, find_or_make
 from sandbox.cloud import Cloud
 from sandbox.core import errors
 from sandbox.core.http import Answer
@@ -68,14 +68,12 @@ def _put_machine(call: Call) -> Answer:
     body = call.body()
     location = body.location(VIRTUAL_MACHINE)
     asked = _read(body, replace=True)
-    machine = find(call, VIRTUAL_MACHINE)
-    _check_conditions(call, machine)
-    if machine is not None:
-        check_allowed(machine, "createOrUpdate")
-        check_same_location(call, machine, location)
-        return _update(call, machine, asked)
-    machine = _new(call, location, asked)
-    return _accept(call, machine, asked, "vm.create", 201)
+    _check_conditions(call, find(call, VIRTUAL_MACHINE))
+    machine, is_new = find_or_make(call, VIRTUAL_MACHINE, location, lambda group: _new(call, group, location, asked))
+    if is_new:
+        return _accept(call, machine, asked, "vm.create", 201)
+    check_allowed(machine, "createOrUpdate")
+    return _update(call, machine, asked)
 
 
 @operations.operation("PATCH", MACHINE, action=_WRITE, quota=provider.UPDATE)
@@ -207,7 +205,7 @@ def _matches(condition: str, etag: str | None) -> bool:
     return etag is not None and (condition.strip() == "*" or etag in (part.strip() for part in condition.split(",")))
 
 
-def _new(call: Call, location: str, asked: _Asked) -> Resource:
+def _new(call: Call, group: str, location: str, asked: _Asked) -> Resource:
     """Return the machine that a request asks for, connected but not kept yet."""
     name = call["name"]
     if not _NAME.fullmatch(name):
@@ -215,7 +213,7 @@ def _new(call: Call, location: str, asked: _Asked) -> Resource:
             f"The entity name 'vmName' is invalid according to its validation rule: {_NAME_RULE}."
         )
     properties.check_disks(asked.properties)
-    machine = _machine(call.cloud, group_name(call), name, location, asked.properties)
+    machine = _machine(call.cloud, group, name, location, asked.properties)
     machine.body |= {member: asked.body[member] for member in _FIXED if member in asked.body}
     os_type = machine.properties["storageProfile"]["osDisk"]["osType"]
     os_profile.check_credentials(asked.properties["osProfile"], os_type)

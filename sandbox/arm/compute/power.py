@@ -10,7 +10,7 @@ from typing import Any
 
 from sandbox.arm import versions
 from sandbox.arm.compute import provider
-from sandbox.arm.compute.images import find_image
+from sandbox.arm.compute.catalog import find_image
 from sandbox.arm.compute.provider import MACHINE, check_allowed, compute_time
 from sandbox.arm.compute.run_command import preempt_script
 from sandbox.arm.routing import Call, Operations

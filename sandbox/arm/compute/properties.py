@@ -13,7 +13,7 @@ from typing import Any
 from rbac.folding import fold
 from rbac.scopes import canonical
 from sandbox.arm.compute import os_profile
-from sandbox.arm.compute.images import Image, find_image
+from sandbox.arm.compute.catalog import Image, find_image
 from sandbox.arm.compute.provider import missing
 from sandbox.arm.compute.schema import merged, refuse_reference
 from sandbox.core import errors

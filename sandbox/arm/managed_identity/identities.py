@@ -12,7 +12,7 @@ from rbac.scopes import canonical
 from sandbox.arm import versions
 from sandbox.arm.fields import Fields
 from sandbox.arm.routing import GROUP, Call, Operations
-from sandbox.arm.tracked import check_same_location, declare_reads, existing, find, group_name, location_of
+from sandbox.arm.tracked import declare_reads, existing, find, find_or_make, location_of
 from sandbox.cloud import Cloud
 from sandbox.core import errors, seed_data
 from sandbox.core.http import Answer
@@ -51,18 +51,11 @@ def _put_identity(call: Call) -> Answer:
     location = body.location(IDENTITY)
     isolation_scope = _read_isolation_scope(body)
     tags = body.tags() or {}
-    resource = find(call, IDENTITY)
-    headers: dict[str, str] = {}
-    if resource is None:
-        _check_name(call["name"])
-        resource = _new(call, location)
-        headers = location_of(resource)
-    else:
-        check_same_location(call, resource, location)
+    resource, is_new = find_or_make(call, IDENTITY, location, lambda group: _new(call, group, location))
     resource.body["tags"] = tags
     resource.properties.update(isolation_scope)
     call.cloud.store.put(resource)
-    return Answer(201 if headers else 200, resource.body, headers)
+    return Answer(201, resource.body, location_of(resource)) if is_new else Answer(200, resource.body)
 
 
 @operations.operation("PATCH", PATH, action=IDENTITY + "/write")
@@ -154,10 +147,11 @@ def add_principal(cloud: Cloud, name: str, resource_id: str) -> Principal:
     return principal
 
 
-def _new(call: Call, location: str) -> Resource:
+def _new(call: Call, group: str, location: str) -> Resource:
     name = call["name"]
-    group = call.cloud.seed_data.group(group_name(call)).replace("/resourceGroups/", "/resourcegroups/")
-    identity_id = f"{group}/providers/{IDENTITY}/{name}"
+    _check_name(name)
+    group_id = call.cloud.seed_data.group(group).replace("/resourceGroups/", "/resourcegroups/")
+    identity_id = f"{group_id}/providers/{IDENTITY}/{name}"
     principal = add_principal(call.cloud, name, identity_id)
     return Resource(
         {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from rbac.folding import fold
@@ -14,7 +15,7 @@ from sandbox.arm.fields import Fields
 from sandbox.arm.network import schema
 from sandbox.arm.polling import begin_operation, find_operation, on_completion, operation_url, pace
 from sandbox.arm.routing import GROUP, SUBSCRIPTION, Call, Operations
-from sandbox.arm.tracked import check_same_location, declare_reads, find, group_name
+from sandbox.arm.tracked import declare_reads, find, find_or_make
 from sandbox.cloud import Cloud
 from sandbox.core import errors
 from sandbox.core.http import Answer
@@ -94,13 +95,8 @@ def declare_operations(kind: Kind) -> Operations:
     def put(call: Call) -> Answer:
         body = call.body()
         location, tags = body.location(type_), body.tags()
-        resource = find(call, type_)
-        is_new = resource is None
-        if resource is None:
-            check_name(call["name"])
-            resource = new_resource(call.cloud, type_, group_name(call), call["name"], location)
-        else:
-            check_same_location(call, resource, location)
+        make = partial(new_resource, call.cloud, type_, name=call["name"], location=location)
+        resource, is_new = find_or_make(call, type_, location, make)
         resource.body.pop("tags", None)
         if tags is not None:
             resource.body["tags"] = tags
@@ -225,6 +221,7 @@ def set_properties(resource: Resource, given: dict[str, Any], defaults: dict[str
 
 def new_resource(cloud: Cloud, type_: str, group: str, name: str, location: str) -> Resource:
     """Return a resource that is not kept yet, with what all of them have."""
+    check_name(name)
     resource_id = f"{cloud.seed_data.group(group)}/providers/{type_}/{name}"
     key = canonical(resource_id)
     guid = cloud.ids.guid("resourceGuid", key, cloud.store.next_number(f"generation of {key}"))

@@ -1,18 +1,20 @@
-"""Subscriptions, tenants and locations: what a caller finds when signing in."""
+"""Subscriptions, tenants, locations and providers with their registration: what a caller finds when signing in."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from rbac.folding import fold
 from sandbox.arm import versions
 from sandbox.arm.routing import SUBSCRIPTION, Call, Operations
-from sandbox.core import seed_data
+from sandbox.cloud import Cloud
+from sandbox.core import errors, seed_data
 from sandbox.core.http import Answer
 
-operations = Operations("Microsoft.Resources/subscriptions", versions.SUBSCRIPTIONS | versions.RESOURCES)
+_on_subscriptions = Operations("Microsoft.Resources/subscriptions", versions.SUBSCRIPTIONS | versions.RESOURCES)
 
 
-@operations.operation("GET", "/tenants", action=None)
+@_on_subscriptions.operation("GET", "/tenants", action=None)
 def _list_tenants(call: Call) -> Answer:
     tenant_id = call.cloud.seed_data.tenant_id
     tenant = {
@@ -28,19 +30,19 @@ def _list_tenants(call: Call) -> Answer:
     return Answer(200, {"value": [tenant]})
 
 
-@operations.operation("GET", "/subscriptions", action=None)
+@_on_subscriptions.operation("GET", "/subscriptions", action=None)
 def _list_subscriptions(call: Call) -> Answer:
     cloud = call.cloud
     seen = [_subscription(call)] if cloud.gate.reaches_into(call.caller, cloud.seed_data.subscription) else []
     return Answer(200, {"value": seen, "count": {"type": "Total", "value": len(seen)}})
 
 
-@operations.operation("GET", SUBSCRIPTION, action="Microsoft.Resources/subscriptions/read", filtered=True)
+@_on_subscriptions.operation("GET", SUBSCRIPTION, action="Microsoft.Resources/subscriptions/read", filtered=True)
 def _get_subscription(call: Call) -> Answer:
     return Answer(200, _subscription(call))
 
 
-@operations.operation(
+@_on_subscriptions.operation(
     "GET",
     f"{SUBSCRIPTION}/locations",
     action="Microsoft.Resources/subscriptions/locations/read",
@@ -77,3 +79,101 @@ def _location(subscription: str, name: str, shown: str) -> dict[str, Any]:
         "regionalDisplayName": shown,
         "metadata": {"regionType": "Physical", "regionCategory": "Recommended"},
     }
+
+
+# --- providers ---
+
+_PROVIDER = SUBSCRIPTION + "/providers/{namespace}"
+_TYPES = (
+    ("Microsoft.Authorization", versions.AUTHORIZATION, ("roleAssignments", "roleDefinitions", "permissions")),
+    ("Microsoft.Compute", versions.COMPUTE, ("virtualMachines", "locations/operations")),
+    (
+        "Microsoft.ManagedIdentity",
+        versions.MANAGED_IDENTITY,
+        ("userAssignedIdentities", "userAssignedIdentities/federatedIdentityCredentials", "identities"),
+    ),
+    (
+        "Microsoft.Network",
+        versions.NETWORK,
+        (
+            "virtualNetworks",
+            "virtualNetworks/subnets",
+            "networkInterfaces",
+            "publicIPAddresses",
+            "networkSecurityGroups",
+        ),
+    ),
+    ("Microsoft.Resources", versions.SUBSCRIPTIONS, ("subscriptions",)),
+    ("Microsoft.Resources", versions.RESOURCES, ("resourceGroups", "deployments")),
+)
+_NAMESPACES = tuple(dict.fromkeys(namespace for namespace, _, _ in _TYPES))
+
+_on_providers = Operations("Microsoft.Resources/providers", versions.RESOURCES)
+
+
+@_on_providers.operation(
+    "GET",
+    f"{SUBSCRIPTION}/providers",
+    action="Microsoft.Resources/subscriptions/providers/read",
+    filtered=True,
+)
+def _list_providers(call: Call) -> Answer:
+    return Answer(200, {"value": [_provider(call.cloud, namespace) for namespace in _NAMESPACES]})
+
+
+@_on_providers.operation("GET", _PROVIDER, action="Microsoft.Resources/subscriptions/providers/read", filtered=True)
+def _get_provider(call: Call) -> Answer:
+    return Answer(200, _provider(call.cloud, _namespace(call)))
+
+
+@_on_providers.operation("POST", _PROVIDER + "/register", action=None)
+def _register(call: Call) -> Answer:
+    """Begin to register a provider; the action is the provider's own."""
+    namespace = _namespace(call)
+    subscription = call.cloud.seed_data.subscription
+    call.require(f"{namespace}/register/action", subscription)
+    call.cloud.store.set_setting(_setting(namespace), "Registering")
+    body = _provider(call.cloud, namespace)
+    call.cloud.long_operations.begin("provider.register", namespace, call.cloud.timing.seconds("provider.register"))
+    return Answer(200, body)
+
+
+def declare_effects(cloud: Cloud) -> None:
+    """Say what completes a registration."""
+    cloud.long_operations.on(
+        "provider.register", lambda namespace: cloud.store.set_setting(_setting(namespace), "Registered")
+    )
+
+
+def _namespace(call: Call) -> str:
+    for namespace in _NAMESPACES:
+        if fold(namespace) == fold(call["namespace"]):
+            return namespace
+    raise errors.invalid_namespace(call["namespace"])
+
+
+def _setting(namespace: str) -> str:
+    return f"registration of {namespace}"
+
+
+def _provider(cloud: Cloud, namespace: str) -> dict[str, Any]:
+    return {
+        "id": f"{cloud.seed_data.subscription}/providers/{namespace}",
+        "namespace": namespace,
+        "resourceTypes": [
+            {
+                "resourceType": name,
+                "locations": list(seed_data.LOCATIONS.values()),
+                "apiVersions": sorted(supported, reverse=True),
+                "capabilities": "None",
+            }
+            for of, supported, names in _TYPES
+            if of == namespace
+            for name in names
+        ],
+        "registrationState": cloud.store.setting(_setting(namespace)) or "Registered",
+        "registrationPolicy": "RegistrationRequired",
+    }
+
+
+operations = (*_on_subscriptions, *_on_providers)
