@@ -33,17 +33,17 @@ def list_resources(
     under: str,
     type_: str | None,
     show: Callable[[Resource], dict[str, Any]] = lambda resource: resource.body,
-    keep: Condition = lambda resource: True,
+    where: Condition = lambda resource: True,
 ) -> Answer:
     """Answer one page of the resources of ``type_`` (None: of all types) below the id ``under``.
 
-    ``keep`` picks from them; ``show`` makes what is shown of each. With an operation declared ``filtered`` the page
+    ``where`` picks from them; ``show`` makes what is shown of each. With an operation declared ``filtered`` the page
     has what the caller may read.
     """
     size = _page_size(call)
     found = call.cloud.store.list(under, type_, after=_skip_token(call), limit=size + 1)
     page = found[:size]
-    kept = [resource for resource in page if keep(resource)]
+    kept = [resource for resource in page if where(resource)]
     if call.action is not None:
         kept = call.cloud.gate.visible(call.caller, call.action, call.scope, kept)
     body: dict[str, Any] = {"value": [show(resource) for resource in kept]}
@@ -85,7 +85,7 @@ def resource_condition(call: Call, names: tuple[str, ...]) -> Condition:
     if not set(wanted) <= set(names) or ("tagvalue" in wanted and "tagname" not in wanted):
         raise invalid_filter(text)
 
-    def keep(resource: Resource) -> bool:
+    def fits(resource: Resource) -> bool:
         tags = {fold(key): value for key, value in (resource.body.get("tags") or {}).items()}
         actual = {
             "resourcetype": resource.type,
@@ -104,7 +104,7 @@ def resource_condition(call: Call, names: tuple[str, ...]) -> Condition:
                 return False
         return True
 
-    return keep
+    return fits
 
 
 def _page_size(call: Call) -> int:

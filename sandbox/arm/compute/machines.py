@@ -118,7 +118,7 @@ def _list_in_location(call: Call) -> Answer:
     location = location_name(call["location"])
     subscription = call.cloud.seed_data.subscription
     return list_resources(
-        call, subscription, VIRTUAL_MACHINE, keep=lambda machine: machine.body["location"] == location
+        call, subscription, VIRTUAL_MACHINE, where=lambda machine: machine.body["location"] == location
     )
 
 

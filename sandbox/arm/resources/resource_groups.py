@@ -32,7 +32,7 @@ operations = Operations(RESOURCE_GROUP, versions.RESOURCES)
 @operations.operation("GET", f"{SUBSCRIPTION}/resourceGroups", action=_READ, filtered=True)
 def _list_groups(call: Call) -> Answer:
     condition = resource_condition(call, ("tagname", "tagvalue", "name", "location"))
-    return list_resources(call, call.scope, RESOURCE_GROUP, keep=condition)
+    return list_resources(call, call.scope, RESOURCE_GROUP, where=condition)
 
 
 @operations.operation("GET", GROUP, action=_READ)
@@ -112,7 +112,7 @@ def _list_all(call: Call) -> Answer:
         call.scope,
         None,
         show=lambda resource: _summary(resource, expand),
-        keep=lambda resource: "location" in resource.body and resource.type != RESOURCE_GROUP and condition(resource),
+        where=lambda resource: "location" in resource.body and resource.type != RESOURCE_GROUP and condition(resource),
     )
 
 

@@ -131,7 +131,7 @@ def _copy_index(index: int, loop: str | None) -> Callable[..., int]:
     def copy_index(*arguments: Any) -> int:
         """Take the loop's name, an offset, or both."""
         names = [argument for argument in arguments if isinstance(argument, str)]
-        if names and names != [loop]:
+        if names and list(map(fold, names)) != [fold(loop or "")]:
             raise evaluation_failed(f"The copy loop '{names[0]}' is not defined in this resource")
         return index + sum(argument for argument in arguments if isinstance(argument, int))
 
