@@ -45,6 +45,20 @@ def find(call: Call, resource_type: str) -> Resource | None:
     return None if found is None or found.type != resource_type else found
 
 
+def named_by(call: Call, resource_type: str) -> Resource | None:
+    """Return the resource of this type, in the request's group, that the path calls ``{name}``; or None."""
+    group = call.cloud.seed_data.group(call["resource_group"])
+    return call.cloud.store.get(f"{group}/providers/{resource_type}/{call['name']}")
+
+
+def existing_parent(call: Call, resource_type: str, child_type: str) -> Resource:
+    """Return the resource that the path calls ``{name}``; raises ParentResourceNotFound where there is none."""
+    found = named_by(call, resource_type)
+    if found is None:
+        raise errors.parent_not_found(child_type, call["name"])
+    return found
+
+
 def existing(call: Call, resource_type: str) -> Resource:
     """Return the resource at the request's scope; raises ResourceNotFound where there is none."""
     found = find(call, resource_type)

@@ -89,7 +89,7 @@ class TestSentences:
         ast.parse((ROOT / "install.py").read_text(), feature_version=(3, 7))
 
     def test_too_old(self, installer: ModuleType) -> None:
-        sentence = installer.too_old((3, 9, 6))
+        sentence = installer.TOO_OLD.format(3, 9, 6, *installer.OLDEST)
         assert "Python 3.9.6" in sentence
         assert "Python 3.11 or newer" in sentence
         assert "PYTHON=" in sentence
@@ -229,10 +229,8 @@ def test_pip_comes_from_debian(checkout: Checkout, tmp_path: Path) -> None:
     if not shutil.which("apt-get") or subprocess.run(fetch, cwd=tmp_path, capture_output=True, check=False).returncode:
         pytest.skip("no apt-get that knows python3-pip-whl here")
     make_environment(checkout, "installing")
-    with checkout.installer.one_at_a_time(checkout.project().turn) as turn:
-        installer = checkout.installer.Installer(checkout.project(), turn)
-        assert not checkout.has_module("pip")
-        assert installer.debian_gives_pip(str(checkout.project().python))
+    assert not checkout.has_module("pip")
+    assert checkout.project().debian_gives_pip()
     assert checkout.python("import pip; print(pip.__name__)") == "pip"
 
 

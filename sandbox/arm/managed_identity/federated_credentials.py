@@ -11,7 +11,7 @@ from sandbox.arm.fields import Fields
 from sandbox.arm.listing import list_resources
 from sandbox.arm.managed_identity import identities
 from sandbox.arm.routing import Call, Operations
-from sandbox.arm.tracked import location_of
+from sandbox.arm.tracked import existing_parent, location_of
 from sandbox.core import errors
 from sandbox.core.http import Answer
 from sandbox.core.resource_ids import IDENTITY
@@ -29,7 +29,7 @@ operations = Operations(TYPE, versions.MANAGED_IDENTITY)
 
 @operations.operation("PUT", _CREDENTIAL, action=TYPE + "/write")
 def _put_credential(call: Call) -> Answer:
-    identity = _identity(call)
+    identity = existing_parent(call, IDENTITY, TYPE)
     properties = _read_properties(call.body())
     siblings = call.cloud.store.list(identity.id, TYPE)
     resource = call.cloud.store.get(call.scope)
@@ -63,15 +63,7 @@ def _delete_credential(call: Call) -> Answer:
 
 @operations.operation("GET", _COLLECTION, action=TYPE + "/read")
 def _list_credentials(call: Call) -> Answer:
-    return list_resources(call, _identity(call).id, TYPE)
-
-
-def _identity(call: Call) -> Resource:
-    group = call.cloud.seed_data.group(call["resource_group"])
-    found = call.cloud.store.get(f"{group}/providers/{IDENTITY}/{call['name']}")
-    if found is None:
-        raise errors.parent_not_found(TYPE, call["name"])
-    return found
+    return list_resources(call, existing_parent(call, IDENTITY, TYPE).id, TYPE)
 
 
 def _new(identity: Resource, name: str) -> Resource:

@@ -15,7 +15,7 @@ from sandbox.arm.fields import Fields
 from sandbox.arm.network import schema
 from sandbox.arm.polling import begin_operation, find_operation, on_completion, operation_url, pace
 from sandbox.arm.routing import GROUP, SUBSCRIPTION, Call, Operations
-from sandbox.arm.tracked import declare_reads, find, find_or_make
+from sandbox.arm.tracked import declare_reads, existing_parent, find, find_or_make
 from sandbox.cloud import Cloud
 from sandbox.core import errors
 from sandbox.core.http import Answer
@@ -121,12 +121,7 @@ def declare_children(parent_type: str, kind: Kind, check: Callable[[Cloud, Resou
     collection = f"{GROUP}/providers/{parent_type}/{{name}}/{kind.collection}"
     path = collection + "/{child}"
 
-    def find_parent(call: Call) -> Resource:
-        group = call.cloud.seed_data.group(call["resource_group"])
-        found = call.cloud.store.get(f"{group}/providers/{parent_type}/{call['name']}")
-        if found is None:
-            raise errors.parent_not_found(kind.type, call["name"])
-        return found
+    find_parent = partial(existing_parent, resource_type=parent_type, child_type=kind.type)
 
     @declared.operation("PUT", path, action=kind.type + "/write")
     def put(call: Call) -> Answer:

@@ -14,7 +14,7 @@ from sandbox.arm.listing import list_resources
 from sandbox.arm.polling import operation_url, pace
 from sandbox.arm.resources.deploying import Deployment, hashed, is_done
 from sandbox.arm.routing import GROUP, Call, Operations
-from sandbox.arm.tracked import find, group_name
+from sandbox.arm.tracked import find, group_name, named_by
 from sandbox.core import errors
 from sandbox.core.clock import timestamp
 from sandbox.core.http import Answer
@@ -97,8 +97,7 @@ def _get_status(call: Call) -> Answer:
 
 @operations.operation("GET", GROUP + "/deployments/{name}/operations", action=TYPE + "/operations/read")
 def _list_operations(call: Call) -> Answer:
-    group = call.cloud.seed_data.group(call["resource_group"])
-    found = call.cloud.store.get(f"{group}/providers/{TYPE}/{call['name']}")
+    found = named_by(call, TYPE)
     if found is None:
         raise _not_found(call)
     made = [output["id"] for output in found.properties["outputResources"]]
