@@ -10,6 +10,7 @@ from helpers.lesson.checks import (
     check_wrong_door,
 )
 from helpers.lesson.predictions import compare
+from helpers.lesson.world import picture
 
 __all__ = [
     "check_both",
@@ -20,4 +21,5 @@ __all__ = [
     "check_spare",
     "check_wrong_door",
     "compare",
+    "picture",
 ]
