@@ -18,7 +18,7 @@ TIMES = 5
 
 
 def measure() -> list[Table]:
-    """Time the commands as a trainer gives them, and one look at the whole class as the live page takes it."""
+    """Time the commands as a trainer gives them, and one look at the whole class as `--watch` takes it."""
     table = Table(f"A class of {LEARNERS}", ("what", "seconds", "processor seconds"))
     with tempfile.TemporaryDirectory() as folder, sandbox(Path(folder) / "sandbox") as running:
         roster, home = Path(folder) / "roster.csv", Path(folder) / "class"
@@ -28,7 +28,7 @@ def measure() -> list[Table]:
             spent = spend("-m", "workshop", *words, "--folder", str(home))
             again = " again" if any(row[0].startswith(words[0]) for row in table.rows) else ""
             table.add(words[0] + again, f"{spent.seconds:.1f}", f"{spent.processor:.1f}")
-        table.add("one refresh of the live page", f"{_refresh(home):.2f}", "")
+        table.add("one refresh of progress --watch", f"{_refresh(home):.2f}", "")
     return [table]
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 _TARGETS = ("sandbox", "azure")
-_FOLDER = Path("class")
+FOLDER = Path("class")
 _SIZES = "Standard_B2s,Standard_B2ms,Standard_D2s_v3"
 
 
@@ -29,7 +29,7 @@ def _add(commands: Subparsers, name: str, fill: Callable[[argparse.ArgumentParse
     sentence = f"{text[0].upper()}{text[1:]}."
     parser = commands.add_parser(name, help=text, description=sentence)
     parser.add_argument(
-        "--folder", type=Path, default=_FOLDER, metavar="DIR", help="where the class is kept here (default: class)"
+        "--folder", type=Path, default=FOLDER, metavar="DIR", help="where the class is kept here (default: class)"
     )
     fill(parser)
     parser.set_defaults(run=_runner(name))
@@ -79,7 +79,6 @@ def _plan(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--vm-name", metavar="PATTERN", help="names of the machines (default: vm-{handle})")
     parser.add_argument("--identity-name", metavar="PATTERN", help="names of the identities (default: id-{handle})")
-    _add_prices(parser)
     parser.add_argument("--offline", action="store_true", help="look at the roster only; ask nothing of Azure")
 
 
@@ -90,16 +89,12 @@ def _provision(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="make virtual machines on Azure, too, where they cost money until they are deleted",
     )
-    _add_prices(parser)
     _add_yes(parser)
     _add_jobs(parser)
 
 
 def _progress(parser: argparse.ArgumentParser) -> None:
-    how = parser.add_mutually_exclusive_group()
-    how.add_argument("--watch", action="store_true", help="keep the table in the terminal up to date until Ctrl-C")
-    how.add_argument("--page", action="store_true", help="serve a live page on this computer until Ctrl-C")
-    parser.add_argument("--port", type=_port, default=0, metavar="N", help="of the page (default: a free one)")
+    parser.add_argument("--watch", action="store_true", help="keep the table up to date until Ctrl-C")
     parser.add_argument(
         "--every", type=_seconds, default=5.0, metavar="S", help="seconds between two looks at Azure (default: 5)"
     )
@@ -127,9 +122,6 @@ def _reset(parser: argparse.ArgumentParser) -> None:
 
 
 def _clean_up(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--older-than", metavar="AGE", help="only what was made longer ago than this: 90m, 12h, 2d, 1w (default: all)"
-    )
     _add_yes(parser)
     _add_jobs(parser)
 
@@ -146,29 +138,10 @@ def _add_jobs(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_prices(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--prices",
-        type=Path,
-        metavar="FILE",
-        help="Azure's retail price list, saved as JSON or CSV, to estimate the cost; without it the cost is unknown",
-    )
-    parser.add_argument(
-        "--hours", type=_seconds, default=8.0, metavar="H", help="how long the machines will run (default: 8)"
-    )
-
-
 def _jobs(text: str) -> int:
     number = int(text)
     if not 1 <= number <= 32:
         raise argparse.ArgumentTypeError("it is 1 to 32")
-    return number
-
-
-def _port(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= 65535:
-        raise argparse.ArgumentTypeError("it is 0 to 65535")
     return number
 
 

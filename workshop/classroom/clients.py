@@ -18,7 +18,7 @@ from azure.mgmt.resource.resources import ResourceManagementClient
 from helpers import connect, explain
 from helpers.connection import Connection
 from helpers.errors import TutorialError
-from workshop.classroom.roster import Classroom
+from workshop.classroom.classroom import Classroom
 from workshop.errors import WorkshopError
 
 _LOCAL_VERSION = "2024-05-28"  # of Sandbox.Local, the sandbox's own provider

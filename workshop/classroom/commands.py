@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rich import box
@@ -18,15 +17,17 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from workshop.classroom.classroom import Classroom, Learner
+from workshop.classroom.cli import FOLDER
 from workshop.classroom.clients import Clients, sign_in
 from workshop.classroom.diagnosis import AccessCheck, AccessChecker, Diagnosis, diagnose, known_as, read_refusal
 from workshop.classroom.folder import ClassFolder, read_passwords, write_passwords
 from workshop.classroom.inventory import principal_name, take_inventory
-from workshop.classroom.planning import Finding, Verdict, check_all, cost, planned
-from workshop.classroom.progress import MILESTONES, LearnerProgress, Snapshot, Status, serve, take_snapshot
+from workshop.classroom.planning import Finding, Verdict, check_all, planned
+from workshop.classroom.progress import MILESTONES, LearnerProgress, Snapshot, Status, take_snapshot
 from workshop.classroom.provision import MACHINE, Outcome, Provisioning, Reporter, counted
 from workshop.classroom.removal import Removal, Reset, plan_removal, remove, reset
-from workshop.classroom.roster import Classroom, Learner
+from workshop.classroom.roster import read_roster
 from workshop.errors import UsageError, WorkshopError
 from workshop.terminal import open_console
 
@@ -35,15 +36,17 @@ _PLAIN = {Status.DONE: "x", Status.OPEN: ".", Status.UNKNOWN: "?", Status.WRONG:
 _STYLES = {Status.DONE: "green", Status.OPEN: "dim", Status.UNKNOWN: "dim", Status.WRONG: "bold red"}
 _VERDICTS = {Verdict.FINE: "green", Verdict.PROBLEM: "bold red", Verdict.UNKNOWN: "yellow"}
 _WIDE = 200  # columns, where nobody's terminal limits them
-_AGE_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _NOTHING_DONE = "Nothing has been done yet. To do it, add --yes."
 
 
 def plan(options: argparse.Namespace) -> int:
     """Say who gets what and what would go wrong; keep the plan."""
     console, folder = make_console(), ClassFolder(options.folder)
-    before = folder.find()
-    classroom = planned(options, before)
+    before, roster = folder.find(), read_roster(options.roster)
+    if roster.encoding != "utf-8-sig":
+        text = f"{options.roster} is not in UTF-8; it was read as {roster.encoding}. Look at the names."
+        console.print(text, style="yellow", soft_wrap=True)
+    classroom = planned(options, roster.entries, before)
     console.print(plan_table(classroom))
     for each in classroom.left:
         if before is not None and each in before.learners:
@@ -54,15 +57,15 @@ def plan(options: argparse.Namespace) -> int:
         clients = sign_in(classroom)
         size, findings = check_all(clients, classroom, take_inventory(clients), options.vm_size)
         classroom = replace(classroom, subscription_id=clients.connection.subscription_id, vm_size=size)
-    findings.append(cost(classroom, options, len(classroom.learners)))
-    console.print(findings_table(findings))
+    if findings:
+        console.print(findings_table(findings))
     folder.save(classroom)
     problems = [finding for finding in findings if finding.verdict is Verdict.PROBLEM]
     console.print(f"The plan is kept in {folder.plan}.", soft_wrap=True)
     if problems:
         console.print(f"Problems: {len(problems)}. Solve them before the day, and plan again.", style="bold red")
         return 1
-    console.print("Next: python -m workshop provision")
+    console.print(f"Next: {_command('provision', options)}", soft_wrap=True)
     return 0
 
 
@@ -81,8 +84,8 @@ def provision(options: argparse.Namespace) -> int:
     if missing:
         console.print(missing_table(missing))
         console.print(", ".join(f"{number} × {what}" for what, number in counted(missing.values()).items()))
-        if machines := sum(MACHINE in each for each in missing.values()):
-            console.print(cost(classroom, options, machines).text, style="" if classroom.in_sandbox else "bold")
+        if not classroom.in_sandbox and any(MACHINE in each for each in missing.values()):
+            console.print("Virtual machines on Azure cost money until 'clean-up' has deleted them.", style="bold")
     else:
         console.print(f"All {len(learners)} learners have what they need.")
     if not options.yes:
@@ -102,7 +105,7 @@ def reset_learner(options: argparse.Namespace) -> int:
     learner = classroom.learner(options.who)
     clients = sign_in(classroom)
     inventory = take_inventory(clients)
-    everything = plan_removal(clients, classroom, datetime.now(UTC))
+    everything = plan_removal(clients, classroom)
     group = learner.resource_group.casefold()
     mine = [each for each in everything.groups if str(each.name).casefold() == group]
     console.print(removal_table(replace(everything, groups=mine, principals=(), kept=())))
@@ -119,13 +122,12 @@ def clean_up(options: argparse.Namespace) -> int:
     """Show what was made for the class; with ``--yes`` delete it."""
     console, folder = make_console(), ClassFolder(options.folder)
     classroom = folder.load()
-    age = parse_age(options.older_than) if options.older_than else None
     clients = sign_in(classroom)
-    removal = plan_removal(clients, classroom, datetime.now(UTC), age)
+    removal = plan_removal(clients, classroom)
     if removal or removal.kept:
         console.print(removal_table(removal))
     if not removal:
-        console.print(f"Nothing is left of the class {classroom.name}{' that is so old' if age else ''}.")
+        console.print(f"Nothing is left of the class {classroom.name}.")
         return 0
     if not options.yes:
         console.print(_NOTHING_DONE)
@@ -133,23 +135,21 @@ def clean_up(options: argparse.Namespace) -> int:
     outcomes = remove(clients, removal, options.jobs, _reporter(console, str))
     gone = {outcome.subject for outcome in outcomes if not outcome.error}
     for learner in classroom.learners:
-        if principal_name(classroom.name, learner.handle) in gone:
+        if principal_name(classroom, learner) in gone:
             folder.of(learner).forget_environment()
     return _sum_up(console, outcomes, "deleted")
 
 
 def progress(options: argparse.Namespace) -> int:
-    """Show how far everybody is: once, in the terminal until Ctrl-C, or on a page until Ctrl-C."""
+    """Show how far everybody is, once or until Ctrl-C."""
     console = make_console()
     classroom = ClassFolder(options.folder).load()
     clients = sign_in(classroom)
-    with contextlib.suppress(KeyboardInterrupt):  # which is how the first two end
-        if options.page:
-            asyncio.run(_serve(clients, classroom, options, console))
-        elif options.watch:
-            _watch(clients, classroom, options.every, console)
-        else:
-            console.print(_shown(take_snapshot(clients, classroom), console))
+    if not options.watch:
+        console.print(_shown(take_snapshot(clients, classroom), console))
+        return 0
+    with contextlib.suppress(KeyboardInterrupt):  # which is how it ends
+        _watch(clients, classroom, options.every, console)
     return 0
 
 
@@ -177,18 +177,6 @@ def help_learner(options: argparse.Namespace) -> int:
     if options.show_sign_in:
         _show_sign_in(console, folder, learner)
     return 0
-
-
-def parse_age(text: str) -> timedelta:
-    """Read an age such as ``90m``, ``12h``, ``2d`` or ``1w``.
-
-    Raises:
-        UsageError: It is not an age.
-    """
-    number, unit = text[:-1], text[-1:]
-    if unit not in _AGE_UNITS or not number.isascii() or not number.isdigit() or len(number) > 5:
-        raise UsageError(f"'{text}' is not an age: an age is a number with m, h, d or w, such as 2d for two days.")
-    return timedelta(**{_AGE_UNITS[unit]: int(number)})
 
 
 def _reporter(console: Console, name: Callable[[Any], str]) -> Reporter[Any]:
@@ -231,13 +219,6 @@ def _watch(clients: Clients, classroom: Classroom, every: float, console: Consol
                 live.update(Group(shown, f"Not up to date: {error}"), refresh=True)
 
 
-async def _serve(clients: Clients, classroom: Classroom, options: argparse.Namespace, console: Console) -> None:
-    def ready(address: str) -> None:
-        console.print(f"The page: {address}\nCtrl-C ends it.", soft_wrap=True)
-
-    await serve(lambda: take_snapshot(clients, classroom), options.every, options.port, ready)
-
-
 def _refusal(text: str | None) -> AccessCheck | None:
     return None if text is None else read_refusal(sys.stdin.read() if text == "-" else text)
 
@@ -246,6 +227,12 @@ def _show_sign_in(console: Console, folder: ClassFolder, learner: Learner) -> No
     password = read_passwords(folder.sign_ins).get(learner.handle, "none yet: provision them")
     console.print(f"\nAt the hub: {learner.handle}, password {password}")
     console.print(f"Their credential: {folder.of(learner).shell_environment}", soft_wrap=True)
+
+
+def _command(name: str, options: argparse.Namespace) -> str:
+    """Return a command for the same class, as it can be typed."""
+    folder = "" if options.folder == FOLDER else f" --folder {shlex.quote(str(options.folder))}"
+    return f"python -m workshop {name}{folder}"
 
 
 def make_console() -> Console:

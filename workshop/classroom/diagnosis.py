@@ -19,10 +19,10 @@ from helpers import explain
 from rbac.decisions import Assignment, Consideration, Decision
 from rbac.roles import Permission, RoleDefinition, role_guid
 from rbac.scopes import contains
+from workshop.classroom.classroom import Classroom, Learner
 from workshop.classroom.clients import Clients, RefusedError, refusals_in_words
 from workshop.classroom.inventory import Inventory
 from workshop.classroom.progress import LearnerProgress, progress_of
-from workshop.classroom.roster import Classroom, Learner
 from workshop.errors import UsageError
 
 _ROLE_ASSIGNMENTS = "Microsoft.Authorization/roleAssignments"

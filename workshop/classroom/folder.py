@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workshop.classroom.roster import TRAINER, Classroom, Learner
+from workshop.classroom.classroom import TRAINER, Classroom, Learner
 from workshop.errors import UsageError
 from workshop.files import csv_text, make_private_folder, write_private
 
@@ -51,6 +51,7 @@ class ClassFolder:
     def save(self, classroom: Classroom) -> None:
         """Keep the plan."""
         make_private_folder(self.path)
+        write_private(self.path / ".gitignore", "*\n")
         write_private(self.plan, json.dumps(classroom.to_json(), indent=1, ensure_ascii=False) + "\n")
 
     def load(self) -> Classroom:

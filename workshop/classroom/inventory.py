@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
 from azure.mgmt.authorization.v2022_04_01.models import RoleAssignment
@@ -17,12 +15,12 @@ from azure.mgmt.msi.models import Identity
 from azure.mgmt.resource.resources.models import ResourceGroup
 
 from rbac.roles import OWNER, role_guid
+from workshop.classroom.classroom import SANDBOX, Classroom, Learner
 from workshop.classroom.clients import Clients, refusals_in_words
-from workshop.classroom.roster import SANDBOX, Classroom, Learner
 
 _MADE_BY = "managed-identity-class"
 _APPLICATION = "Application"  # Graph's word for a service principal that is no managed identity
-_CLASS, _LEARNER, _MADE_AT = "class", "learner", "made-at"
+_CLASS_ID, _LEARNER = "class-id", "learner"
 Item = TypeVar("Item")
 Named = TypeVar("Named", VirtualMachine, Identity)
 
@@ -53,8 +51,6 @@ class Inventory:
         identities: likewise.
         assignments: of roles, by the scope they are made at.
         principals: the sandbox's, by name as it is; none on Azure.
-        taken_at: when it was asked for.
-        seconds: how long it took.
     """
 
     groups: Mapping[str, ResourceGroup]
@@ -62,8 +58,6 @@ class Inventory:
     identities: Mapping[str, Sequence[Identity]]
     assignments: Mapping[str, Sequence[RoleAssignment]]
     principals: Mapping[str, Principal]
-    taken_at: datetime
-    seconds: float
 
     def group_of(self, learner: Learner) -> ResourceGroup | None:
         """Return the learner's resource group, whoever it was made for; None if there is none."""
@@ -87,7 +81,7 @@ class Inventory:
 
     def principal_of(self, classroom: Classroom, learner: Learner) -> str:
         """Return the object id of the learner's principal; empty if there is none (yet)."""
-        made = self.principals.get(principal_name(classroom.name, learner.handle))
+        made = self.principals.get(principal_name(classroom, learner))
         return learner.object_id or (made.object_id if made else "")
 
     def is_owner(self, principal_id: str, scope: str) -> bool:
@@ -112,7 +106,6 @@ def take_inventory(clients: Clients) -> Inventory:
     Raises:
         RefusedError: Azure refused one of the lists.
     """
-    began, taken_at = time.perf_counter(), datetime.now(UTC)
     lists: dict[str, Callable[[], Iterable[Any]]] = {
         "groups": clients.resources.resource_groups.list,
         "machines": clients.compute.virtual_machines.list_all,
@@ -129,8 +122,6 @@ def take_inventory(clients: Clients) -> Inventory:
         identities=_by_key(found["identities"], lambda identity: group_name(str(identity.id))),
         assignments=_by_key(found["assignments"], lambda assignment: str(assignment.scope)),
         principals=dict(found["principals"]),
-        taken_at=taken_at,
-        seconds=time.perf_counter() - began,
     )
 
 
@@ -160,45 +151,31 @@ def held_by(principal_id: str, assignments: Iterable[RoleAssignment]) -> list[Ro
     return [each for each in assignments if str(each.principal_id).casefold() == principal_id.casefold()]
 
 
-def tags_for(class_name: str, handle: str, now: datetime) -> dict[str, str]:
-    """Return the tags of what is made for a learner at ``now``."""
-    made_at = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return {"made-by": _MADE_BY, _CLASS: class_name, _LEARNER: handle, _MADE_AT: made_at}
+def tags_for(classroom: Classroom, learner: Learner) -> dict[str, str]:
+    """Return the tags of what is made for a learner."""
+    return {"made-by": _MADE_BY, "class": classroom.name, _CLASS_ID: classroom.id, _LEARNER: learner.handle}
 
 
-def made_for(resource: Tagged, class_name: str, handle: str | None = None) -> bool:
-    """Return whether ``resource`` was made for a class, or for one learner of it."""
+def made_for(resource: Tagged, classroom: Classroom, learner: Learner | None = None) -> bool:
+    """Return whether ``resource`` was made for a class, and not another of its name; or for one learner of it."""
     tags = resource.tags or {}
-    mine = tags.get("made-by") == _MADE_BY and tags.get(_CLASS) == class_name
-    return mine and handle in (None, tags.get(_LEARNER))
+    mine = tags.get("made-by") == _MADE_BY and tags.get(_CLASS_ID) == classroom.id
+    return mine and (learner is None or tags.get(_LEARNER) == learner.handle)
 
 
-def learner_of(resource: Tagged) -> str:
-    """Return the handle of the learner that ``resource`` was made for; empty if its mark does not say."""
-    return (resource.tags or {}).get(_LEARNER, "")
-
-
-def made_at(resource: Tagged) -> datetime | None:
-    """Return when ``resource`` was made by its mark; None if that was removed or changed into something else."""
-    try:
-        return datetime.strptime((resource.tags or {})[_MADE_AT], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-    except (KeyError, ValueError):
-        return None
-
-
-def principal_name(class_name: str, handle: str) -> str:
+def principal_name(classroom: Classroom, learner: Learner) -> str:
     """Return the name of the service principal that is made for a learner in the sandbox."""
-    return f"{principal_prefix(class_name)}{handle}"
+    return f"{principal_prefix(classroom)}{learner.handle}"
 
 
-def principal_prefix(class_name: str) -> str:
-    """Return what the names of the class's principals begin with; no name of a class has a period in it."""
-    return f"class.{class_name}."
+def principal_prefix(classroom: Classroom) -> str:
+    """Return what the names of the class's principals begin with, and those of no other class."""
+    return f"class.{classroom.name}.{classroom.id}."
 
 
-def grant_note(class_name: str) -> str:
+def grant_note(classroom: Classroom) -> str:
     """Return the description of a learner's role assignment: assignments cannot have tags."""
-    return f"{_MADE_BY}: {class_name}"
+    return f"{_MADE_BY}: {classroom.name} {classroom.id}"
 
 
 def _listed(ask: Callable[[], Iterable[Any]]) -> list[Any]:

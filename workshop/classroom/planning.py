@@ -15,10 +15,11 @@ from azure.mgmt.authorization.v2022_04_01.models import Permission
 from azure.mgmt.compute.models import ResourceSku, Usage
 
 from helpers import allows, explain
+from workshop.classroom.classroom import Classroom, new_class_id
 from workshop.classroom.clients import Clients, RefusedError, refusals_in_words
 from workshop.classroom.inventory import Inventory, made_for
-from workshop.classroom.prices import find_price
-from workshop.classroom.roster import Classroom, Patterns, class_name, make_learners, read_roster
+from workshop.classroom.naming import Patterns, class_name, make_learners
+from workshop.classroom.roster import Entry
 from workshop.errors import UsageError
 
 _PROVIDERS = ("Microsoft.Authorization", "Microsoft.Compute", "Microsoft.ManagedIdentity", "Microsoft.Network")
@@ -64,15 +65,16 @@ class Finding:
     text: str
 
 
-def planned(options: argparse.Namespace, before: Classroom | None) -> Classroom:
+def planned(options: argparse.Namespace, entries: Sequence[Entry], before: Classroom | None) -> Classroom:
     """Return the class that the options of ``plan`` describe.
 
     Args:
         options: of the command.
+        entries: of the roster.
         before: an earlier plan in the same folder; whoever has been in the class keeps their number.
 
     Raises:
-        UsageError: The roster or a name cannot be used, or the folder is another class's.
+        UsageError: A name cannot be used, or the folder is another class's.
     """
     name = class_name(options.name, options.roster.stem)
     if before is not None and (before.name, before.target) != (name, options.target):
@@ -83,10 +85,11 @@ def planned(options: argparse.Namespace, before: Classroom | None) -> Classroom:
     given = {what: getattr(options, what) for what in ("resource_group", "vm_name", "identity_name")}
     patterns = Patterns(**{what: pattern for what, pattern in given.items() if pattern is not None})
     earlier = (*before.learners, *before.left) if before else ()
-    learners = make_learners(name, read_roster(options.roster), patterns, options.target, earlier)
+    learners = make_learners(name, entries, patterns, options.target, earlier)
     still = {learner.handle for learner in learners}
     left = tuple(learner for learner in earlier if learner.handle not in still)
-    where = (name, options.target, options.subscription, options.location)
+    identity = before.id if before else new_class_id()
+    where = (name, identity, options.target, options.subscription, options.location)
     return Classroom(*where, learners=tuple(learners), left=left)
 
 
@@ -118,23 +121,6 @@ def check(clients: Clients, classroom: Classroom, inventory: Inventory) -> list[
         _names(classroom, inventory),
         *_limits(classroom, inventory),
     ]
-
-
-def cost(classroom: Classroom, options: argparse.Namespace, machines: int) -> Finding:
-    """Return what so many machines cost.
-
-    Raises:
-        UsageError: The price list cannot be used.
-    """
-    if classroom.in_sandbox:
-        return Finding("cost", Verdict.FINE, "The sandbox costs nothing.")
-    if options.prices is None:
-        text = f"What {machines} machines cost is unknown. Name Azure's price list with --prices to have it estimated."
-        return Finding("cost", Verdict.UNKNOWN, text)
-    if not classroom.vm_size:
-        return Finding("cost", Verdict.UNKNOWN, "Which size of machine can be had is unknown, and so is its price.")
-    estimate = find_price(options.prices, classroom.vm_size, classroom.location)
-    return Finding("cost", Verdict.FINE, f"With machines {estimate.sentence(machines, options.hours)}")
 
 
 def choose_size(clients: Clients, location: str, sizes: Sequence[str], machines: int) -> tuple[str, list[Finding]]:
@@ -258,7 +244,7 @@ def _names(classroom: Classroom, inventory: Inventory) -> Finding:
     taken = []
     for learner in classroom.learners:
         group = inventory.group_of(learner)
-        if group is not None and not made_for(group, classroom.name, learner.handle):
+        if group is not None and not made_for(group, classroom, learner):
             taken.append(str(group.name))
     if taken:
         shown = ", ".join(taken[:10]) + (" and others" if len(taken) > 10 else "")

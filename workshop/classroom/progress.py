@@ -1,4 +1,4 @@
-"""How far each learner is, as Azure has it, never as somebody says; and the live page that shows it.
+"""How far each learner is, as Azure has it, never as somebody says.
 
 Azure keeps what was made, assigned and granted. It keeps no record of a token that was handed out or of a group that
 was read, so whether a learner has done that is not known, and is said not to be.
@@ -6,28 +6,17 @@ was read, so whether a learner has done that is not known, and is said not to be
 
 from __future__ import annotations
 
-import asyncio
-import secrets
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
-from typing import Any
 
-from aiohttp import web
 from azure.mgmt.compute.models import VirtualMachine
 from azure.mgmt.msi.models import Identity
 
+from workshop.classroom.classroom import Classroom, Learner
 from workshop.classroom.clients import Clients
 from workshop.classroom.inventory import Inventory, held_by, made_for, take_inventory
-from workshop.classroom.roster import Classroom, Learner
-from workshop.errors import WorkshopError
-
-HOST = "127.0.0.1"
-_PAGE = Path(__file__).with_name("page.html")
-_NONCE = "{{nonce}}"
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Status(StrEnum):
@@ -112,7 +101,7 @@ def progress_of(classroom: Classroom, learner: Learner, inventory: Inventory, su
     machine, identity = inventory.machine_of(learner), inventory.identity_of(learner)
     principal_id = inventory.principal_of(classroom, learner)
     readings = [
-        _DONE if made_for(group, classroom.name, learner.handle) else _NOT_OURS,
+        _DONE if made_for(group, classroom, learner) else _NOT_OURS,
         _DONE if principal_id and inventory.is_owner(principal_id, scope) else _OPEN,
         _machine(machine, learner),
         _identity(identity, learner, inventory),
@@ -172,35 +161,12 @@ class Snapshot:
     """The class at one moment.
 
     Attributes:
-        classroom: the class.
         learners: how far they are, in the class's order.
-        taken_at: when, as text.
         seconds: how long it took to find out.
     """
 
-    classroom: Classroom
     learners: Sequence[LearnerProgress]
-    taken_at: str
     seconds: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Return what the page shows; it holds no secret."""
-        return {
-            "class": self.classroom.name,
-            "target": self.classroom.target,
-            "milestones": [asdict(milestone) for milestone in MILESTONES],
-            "learners": [
-                {
-                    "name": each.learner.name,
-                    "group": each.learner.resource_group,
-                    "states": [reading.status.value for reading in each.readings],
-                    "notes": each.notes,
-                }
-                for each in self.learners
-            ],
-            "takenAt": self.taken_at,
-            "seconds": round(self.seconds, 2),
-        }
 
 
 def take_snapshot(clients: Clients, classroom: Classroom) -> Snapshot:
@@ -212,102 +178,4 @@ def take_snapshot(clients: Clients, classroom: Classroom) -> Snapshot:
     began = time.perf_counter()
     inventory = take_inventory(clients)
     learners = [progress_of(classroom, each, inventory, clients.subscription) for each in classroom.learners]
-    return Snapshot(classroom, learners, inventory.taken_at.isoformat(), time.perf_counter() - began)
-
-
-@dataclass
-class LatestSnapshot:
-    """The last snapshot, renewed when it is asked for and too old; many browsers ask Azure no more often than one.
-
-    Attributes:
-        look: takes a snapshot; called in a thread.
-        every: seconds for which a snapshot is new enough.
-    """
-
-    look: Callable[[], Snapshot]
-    every: float
-    _last: dict[str, Any] = field(default_factory=dict)
-    _asked: float | None = None
-    _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    async def current(self) -> dict[str, Any]:
-        """Return the snapshot; where Azure cannot be asked the last one, with the reason under ``error``."""
-        async with self._asking:
-            if self._asked is None or time.monotonic() - self._asked >= self.every:
-                try:
-                    self._last = (await asyncio.to_thread(self.look)).to_json() | {"every": self.every, "error": ""}
-                except WorkshopError as error:
-                    self._last = {**self._last, "every": self.every, "error": str(error)}
-                self._asked = time.monotonic()
-            return self._last
-
-
-_LATEST = web.AppKey("latest", LatestSnapshot)
-_TOKEN = web.AppKey("token", str)
-
-
-def make_app(look: Callable[[], Snapshot], every: float, token: str) -> web.Application:
-    """Return the page as an application of aiohttp, for whoever knows the token."""
-    app = web.Application(middlewares=[_only_from_here])
-    app[_LATEST] = LatestSnapshot(look, every)
-    app[_TOKEN] = token
-    app.router.add_get("/", _page)
-    app.router.add_get("/state", _state)
-    return app
-
-
-async def serve(look: Callable[[], Snapshot], every: float, port: int, ready: Callable[[str], None]) -> None:
-    """Serve the page until cancelled.
-
-    Args:
-        look: takes a snapshot.
-        every: seconds between two of them.
-        port: where; 0 for a free one.
-        ready: is called with the page's address; the token in it is what lets one see the page.
-
-    Raises:
-        WorkshopError: The port is taken.
-    """
-    token = secrets.token_urlsafe(32)
-    runner = web.AppRunner(make_app(look, every, token), access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, HOST, port).start()
-        ready(f"http://{HOST}:{runner.addresses[0][1]}/?token={token}")
-        await asyncio.Event().wait()
-    except OSError as error:
-        raise WorkshopError(f"The page cannot be served on port {port}: {error.strerror}.") from error
-    finally:
-        await runner.cleanup()
-
-
-@web.middleware
-async def _only_from_here(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer those who know the token, which other users of this computer do not, and by its own names only.
-
-    A website could read the page, else, by a name of its own that leads here.
-    """
-    if request.url.host not in (HOST, "localhost"):
-        raise web.HTTPForbidden(text="This page is for this computer only.")
-    given = request.query.get("token", "").encode("utf-8", "surrogatepass")
-    if not secrets.compare_digest(given, request.app[_TOKEN].encode()):
-        raise web.HTTPForbidden(text="Open the whole address that the command has printed, with its token.")
-    response = await handler(request)
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return response
-
-
-async def _page(request: web.Request) -> web.Response:
-    nonce = secrets.token_urlsafe(16)
-    policy = (
-        f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-    text = _PAGE.read_text("utf-8").replace(_NONCE, nonce)
-    return web.Response(text=text, content_type="text/html", headers={"Content-Security-Policy": policy})
-
-
-async def _state(request: web.Request) -> web.Response:
-    return web.json_response(await request.app[_LATEST].current())
+    return Snapshot(learners, time.perf_counter() - began)

@@ -11,7 +11,6 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -23,10 +22,10 @@ from helpers.errors import TutorialError
 from helpers.machine import parts_of
 from helpers.settings import SandboxSettings, sandbox_settings
 from rbac.roles import OWNER
+from workshop.classroom.classroom import Classroom, Learner
 from workshop.classroom.clients import Clients, refusals_in_words
 from workshop.classroom.folder import ClassFolder, LearnerFolder, parameters_of
 from workshop.classroom.inventory import Inventory, grant_note, made_for, principal_name, tags_for
-from workshop.classroom.roster import Classroom, Learner
 from workshop.errors import WorkshopError
 from workshop.files import make_private_folder, write_private
 from workshop.notebooks.learner_copies import copy_notebooks
@@ -132,7 +131,7 @@ class Provisioning:
     def clash(self, learner: Learner, inventory: Inventory) -> str:
         """Return why a learner's group cannot be used: somebody else's has its name. Empty if that is not so."""
         group = inventory.group_of(learner)
-        if group is None or made_for(group, self.classroom.name, learner.handle):
+        if group is None or made_for(group, self.classroom, learner):
             return ""
         return f"The resource group {group.name} is there already, and was not made for {learner.name} of this class."
 
@@ -148,7 +147,7 @@ class Provisioning:
         if clash := self.clash(learner, inventory):
             raise WorkshopError(clash)
         missing = self.missing(learner, inventory)
-        tags = tags_for(self.classroom.name, learner.handle, datetime.now(UTC))
+        tags = tags_for(self.classroom, learner)
         folder = self.folder.of(learner)
         principal_id = inventory.principal_of(self.classroom, learner)
         if SIGN_IN in missing:
@@ -178,7 +177,7 @@ class Provisioning:
             role_definition_id=definition,
             principal_id=principal_id,
             principal_type=learner.principal_type,
-            description=grant_note(self.classroom.name),
+            description=grant_note(self.classroom),
         )
         self.clients.authorization.role_assignments.create(scope, str(name), wanted)
 
@@ -190,7 +189,7 @@ class Provisioning:
             raise WorkshopError(str(error)) from error
 
     def _principal(self, learner: Learner) -> str:
-        return principal_name(self.classroom.name, learner.handle)
+        return principal_name(self.classroom, learner)
 
     def _has_sign_in(self, learner: Learner, inventory: Inventory) -> bool:
         principal = inventory.principals.get(self._principal(learner))

@@ -6,25 +6,22 @@ One learner is put back to the beginning by deleting their group with all that i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
 
 from azure.mgmt.resource.resources.models import ResourceGroup
 
+from workshop.classroom.classroom import Classroom, Learner
 from workshop.classroom.clients import Clients, refusals_in_words
 from workshop.classroom.inventory import (
     Inventory,
     applications,
     group_name,
-    learner_of,
-    made_at,
     made_for,
     principal_prefix,
     take_inventory,
 )
 from workshop.classroom.provision import Outcome, Provisioning, Reporter, for_each
-from workshop.classroom.roster import Classroom, Learner
 from workshop.errors import WorkshopError
 from workshop.notebooks.learner_copies import set_aside
 
@@ -68,8 +65,8 @@ class Reset:
     sign_in: bool
 
 
-def plan_removal(clients: Clients, classroom: Classroom, now: datetime, older_than: timedelta | None = None) -> Removal:
-    """Look for what was made for the class; nothing is changed. What is not older than ``older_than`` stays.
+def plan_removal(clients: Clients, classroom: Classroom) -> Removal:
+    """Look for what was made for the class; nothing is changed.
 
     Raises:
         RefusedError: Azure refused.
@@ -77,17 +74,15 @@ def plan_removal(clients: Clients, classroom: Classroom, now: datetime, older_th
     with refusals_in_words():
         groups = list(clients.resources.resource_groups.list())
         contents = _contents(clients)
-    kept = dict(_kept(classroom, groups, now, older_than))
-    going = [each for each in groups if made_for(each, classroom.name) and str(each.name) not in kept]
-    staying = {learner_of(group) for group in groups if str(group.name) in kept}
-    shown = [(f"resource group {name}", why) for name, why in kept.items()]
-    principals = []
-    for name, handle in _principals(clients, classroom):
-        if handle in staying or (older_than is not None and handle not in map(learner_of, going)):
-            shown.append((f"service principal {name}", "stays: its group does, or there is no telling how old it is"))
-        else:
-            principals.append(name)
-    return Removal(going, contents, principals, shown)
+    going = [each for each in groups if made_for(each, classroom)]
+    planned = {learner.resource_group.casefold() for learner in classroom.learners}
+    kept = [
+        (f"resource group {group.name}", "stays: it is not marked as made for this class")
+        for group in groups
+        if str(group.name).casefold() in planned and group not in going
+    ]
+    principals = [name for name in applications(clients) if name.startswith(principal_prefix(classroom))]
+    return Removal(going, contents, principals, kept)
 
 
 def remove(clients: Clients, removal: Removal, jobs: int, report: Reporter[str]) -> list[Outcome[str]]:
@@ -129,32 +124,9 @@ def reset(provisioning: Provisioning, learner: Learner, inventory: Inventory, wa
     return again.provision([learner], take_inventory(again.clients), 1, lambda *_: None)[0]
 
 
-def _kept(
-    classroom: Classroom, groups: Sequence[ResourceGroup], now: datetime, older_than: timedelta | None
-) -> Iterator[tuple[str, str]]:
-    """Yield the names of groups that stay, and why."""
-    planned = {learner.resource_group.casefold() for learner in classroom.learners}
-    for group in groups:
-        if not made_for(group, classroom.name):
-            if str(group.name).casefold() in planned:
-                yield str(group.name), "stays: it is not marked as made for this class"
-        elif older_than is not None:
-            made = made_at(group)
-            if made is None:
-                yield str(group.name), "stays: its mark does not say when it was made"
-            elif now - made <= older_than:
-                yield str(group.name), f"stays: it was made on {made:%Y-%m-%d} at {made:%H:%M} UTC"
-
-
 def _contents(clients: Clients) -> dict[str, Counter[str]]:
     contents: dict[str, Counter[str]] = {}
     for resource in clients.resources.resources.list():
         kind = str(resource.type).rpartition("/")[2]
         contents.setdefault(group_name(str(resource.id)).casefold(), Counter())[kind] += 1
     return contents
-
-
-def _principals(clients: Clients, classroom: Classroom) -> list[tuple[str, str]]:
-    """Return name and learner's handle of the principals that were made for the class."""
-    prefix = principal_prefix(classroom.name)
-    return [(name, name.removeprefix(prefix)) for name in applications(clients) if name.startswith(prefix)]

@@ -1,25 +1,31 @@
 """Under which user of this computer each learner's server runs.
 
-If the hub is run by root, each learner has a user id of their own, made of their number: no account with a name or a
-password, just a number that owns the learner's notebooks and processes. Nobody can then read another's files or memory,
-nor the trainer's. If it is run by anybody else, all servers run as that user.
+If the hub is run by root, each learner has a user id of their own: no account with a name or a password, just a number
+that owns the learner's notebooks and processes. Nobody can then read another's files or memory, nor the trainer's. No
+two classes on a computer share one. If anybody else runs the hub, all servers run as that user.
 """
 
 from __future__ import annotations
 
+import itertools
+import json
 import os
 import stat
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from filelock import FileLock
+
+from workshop.classroom.classroom import Classroom, Learner
 from workshop.classroom.folder import ClassFolder
-from workshop.classroom.roster import Learner
 from workshop.errors import WorkshopError
+from workshop.files import write_private
 
-FIRST_USER_ID = 80_000  # between those that Debian gives to people and services, and those of containers
+FIRST_USER_ID = 80_001  # between those that Debian gives to people and services, and those of containers
+USER_IDS = Path("/var/lib/managed-identity-class/user-ids.json")
 _PASSABLE = 0o711  # others may pass through a folder, but not see what is in it
 
 
@@ -44,15 +50,47 @@ def run_by_root() -> bool:
     return hasattr(os, "geteuid") and os.geteuid() == 0
 
 
-def account_of(learner: Learner, folder: ClassFolder, *, separate: bool) -> Account:
+@dataclass(frozen=True)
+class UserIds:
+    """The user ids of all learners on this computer, by class and number; once taken they are nobody else's."""
+
+    path: Path
+
+    @classmethod
+    def of_this_computer(cls) -> Self:
+        """Return those in the file that all classes share; ``WORKSHOP_USER_IDS`` names another."""
+        return cls(Path(os.environ.get("WORKSHOP_USER_IDS", USER_IDS)))
+
+    def take(self, classroom: Classroom, learners: Sequence[Learner]) -> dict[str, int]:
+        """Return the learners' user ids by handle; whoever has none yet gets the next that is free.
+
+        Raises:
+            WorkshopError: The file cannot be read or written: nobody gets a user id that may be another's.
+        """
+        keys = {learner.handle: f"{classroom.id}/{learner.number}" for learner in learners}
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with FileLock(self.path.with_suffix(".lock")):
+                taken: dict[str, int] = json.loads(self.path.read_text("utf-8")) if self.path.exists() else {}
+                free = itertools.count(max(taken.values(), default=FIRST_USER_ID - 1) + 1)
+                if new := {key: next(free) for key in keys.values() if key not in taken}:
+                    taken |= new
+                    write_private(self.path, json.dumps(taken, indent=1) + "\n")
+        except (OSError, ValueError) as error:
+            raise WorkshopError(f"The learners' user ids in {self.path} cannot be read or written: {error}.") from error
+        return {handle: taken[key] for handle, key in keys.items()}
+
+
+def account_of(learner: Learner, folder: ClassFolder, user_ids: UserIds | None) -> Account:
     """Return whom a learner's processes belong to.
 
     Args:
         learner: of the class.
         folder: the class's.
-        separate: whether each learner has a user id of their own.
+        user_ids: where each learner has one of their own; None where all are the user who runs the hub.
     """
-    return Account(FIRST_USER_ID + learner.number if separate else None, folder.of(learner).notebooks)
+    own = None if user_ids is None else user_ids.take(folder.load(), [learner])[learner.handle]
+    return Account(own, folder.of(learner).notebooks)
 
 
 def open_way(folder: ClassFolder) -> None:

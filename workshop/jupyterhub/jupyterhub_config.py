@@ -8,8 +8,8 @@ import os
 import sys
 from pathlib import Path
 
+from workshop.classroom.classroom import TRAINER
 from workshop.classroom.folder import ClassFolder
-from workshop.classroom.roster import TRAINER
 from workshop.jupyterhub.accounts import run_by_root
 from workshop.jupyterhub.installation import Installation
 from workshop.jupyterhub.servers import ClassAuthenticator, LearnerSpawner, landing_page

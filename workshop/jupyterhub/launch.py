@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from workshop.classroom.classroom import Classroom
 from workshop.classroom.folder import ClassFolder
-from workshop.classroom.roster import Classroom
 from workshop.errors import UsageError, WorkshopError
 from workshop.files import make_private_folder
-from workshop.jupyterhub.accounts import account_of, check_reachable, hand_over, open_way, run_by_root
+from workshop.jupyterhub.accounts import UserIds, account_of, check_reachable, hand_over, open_way, run_by_root
 from workshop.jupyterhub.installation import Installation, ensure_installed
 from workshop.sandbox import without_azure
 
@@ -94,10 +94,12 @@ def _try_separate_users(folder: ClassFolder, classroom: Classroom, installation:
     Raises:
         WorkshopError: They do not.
     """
-    accounts = [account_of(learner, folder, separate=True) for learner in classroom.learners]
-    provided = [account for account in accounts if account.home.is_dir()]
+    user_ids = UserIds.of_this_computer()
+    user_ids.take(classroom, classroom.learners)
     open_way(folder)
-    for account in provided[:1]:
+    provided = [learner for learner in classroom.learners if folder.of(learner).notebooks.is_dir()]
+    for learner in provided[:1]:
+        account = account_of(learner, folder, user_ids)
         hand_over(account)
         check_reachable(account, [str(installation.python)])
 

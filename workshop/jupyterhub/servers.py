@@ -15,11 +15,11 @@ from jupyterhub.auth import Authenticator
 from jupyterhub.spawner import LocalProcessSpawner
 from traitlets import Bool, Unicode
 
+from workshop.classroom.classroom import TRAINER, Learner
 from workshop.classroom.folder import ClassFolder, read_passwords
-from workshop.classroom.roster import TRAINER, Learner
 from workshop.errors import WorkshopError
 from workshop.files import write_private
-from workshop.jupyterhub.accounts import Account, account_of, hand_over, open_way
+from workshop.jupyterhub.accounts import Account, UserIds, account_of, hand_over, open_way
 from workshop.sandbox import without_azure
 
 _SHELL = "/bin/bash"
@@ -100,7 +100,8 @@ class LearnerSpawner(LocalProcessSpawner):  # type: ignore[misc]  # Any to mypy:
         return self._folder().load().learner(self.user.name)
 
     def _account(self) -> Account:
-        return account_of(self._learner(), self._folder(), separate=self.separate_users)
+        user_ids = UserIds.of_this_computer() if self.separate_users else None
+        return account_of(self._learner(), self._folder(), user_ids)
 
     def _credential(self) -> dict[str, str]:
         return self._folder().of(self._learner()).read_environment() or {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -17,8 +17,8 @@ from sandbox.core.http import Request
 from sandbox.state.directory import Principal
 from tests.support.sandbox import RunningSandbox
 from tests.workshop.classroom.lesson import class_of, learner
+from workshop.classroom.classroom import Classroom, Learner
 from workshop.classroom.inventory import principal_name, tags_for
-from workshop.classroom.roster import Classroom, Learner
 
 READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
 
@@ -34,13 +34,13 @@ def make_crowd(sandbox: RunningSandbox, size: int) -> Classroom:
 
 def _make(sandbox: RunningSandbox, asking: _Asking, each: Learner) -> None:
     principal_id = sandbox.cloud.ids.guid("crowd", each.handle)
-    name = principal_name("friday", each.handle)
+    name = principal_name(class_of([]), each)
     with sandbox.cloud.store.transaction():
         new_group(sandbox.cloud, each.resource_group, "eastus")
         new_virtual_machine(sandbox.cloud, each.resource_group, each.vm_name, "eastus")
         sandbox.cloud.directory.add(Principal(principal_id, principal_id, name, "Application", None))
     group = sandbox.seed_data.group(each.resource_group)
-    asking.ask("PATCH", group, {"tags": tags_for("friday", each.handle, datetime.now(UTC))}, "2024-11-01")
+    asking.ask("PATCH", group, {"tags": tags_for(class_of([]), each)}, "2024-11-01")
     asking.grant(group, principal_id, OWNER)
     asking.work(each, group, each.number % 4)
 

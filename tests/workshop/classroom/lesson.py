@@ -18,11 +18,11 @@ from azure.mgmt.msi import ManagedServiceIdentityClient
 from azure.mgmt.msi.models import Identity
 
 from tests.support.sandbox import RunningSandbox
+from workshop.classroom.classroom import Classroom, Learner
 from workshop.classroom.clients import Clients, sign_in
 from workshop.classroom.folder import ClassFolder
 from workshop.classroom.inventory import take_inventory
 from workshop.classroom.progress import LearnerProgress, progress_of
-from workshop.classroom.roster import Classroom, Learner
 from workshop.cli import main
 
 READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
@@ -77,7 +77,7 @@ class Lesson:
 
 def class_of(learners: Sequence[Learner], name: str = "friday") -> Classroom:
     """A class with these learners."""
-    return Classroom(name, "sandbox", "", "eastus", learners=tuple(learners))
+    return Classroom(name, "4f6a1c", "sandbox", "", "eastus", learners=tuple(learners))
 
 
 def learner(number: int = 1, handle: str = "ada-lovelace", name: str = "Ada Lovelace") -> Learner:

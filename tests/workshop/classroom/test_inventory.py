@@ -1,22 +1,16 @@
-"""Marks: what is ours, whose it is, and how old."""
+"""Marks: what is ours, and whose it is."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from dataclasses import dataclass, replace
 
 import pytest
 
-from workshop.classroom.inventory import (
-    learner_of,
-    made_at,
-    made_for,
-    principal_name,
-    principal_prefix,
-    tags_for,
-)
+from tests.workshop.classroom.lesson import class_of, learner
+from workshop.classroom.inventory import made_for, principal_name, principal_prefix, tags_for
 
-NOON = datetime(2026, 3, 6, 12, tzinfo=UTC)
+ADA = learner()
+FRIDAY = class_of([ADA])
 
 
 @dataclass
@@ -25,26 +19,29 @@ class Thing:
 
 
 def test_what_is_made_is_found_again() -> None:
-    thing = Thing(tags_for("friday", "ada", NOON))
-    assert made_for(thing, "friday") and made_for(thing, "friday", "ada")
-    assert not made_for(thing, "fri") and not made_for(thing, "friday", "grace")
-    assert learner_of(thing) == "ada"
-    assert made_at(thing) == NOON
+    thing = Thing(tags_for(FRIDAY, ADA))
+    assert made_for(thing, FRIDAY) and made_for(thing, FRIDAY, ADA)
+    assert not made_for(thing, FRIDAY, learner(2, "grace"))
+
+
+def test_a_class_of_the_same_name_is_another() -> None:
+    assert not made_for(Thing(tags_for(FRIDAY, ADA)), replace(FRIDAY, id="another"), ADA)
 
 
 @pytest.mark.parametrize(
-    "tags", [None, {}, {"class": "friday"}, {"made-by": "managed-identity-tutorial", "class": "friday"}]
+    "tags",
+    [
+        None,
+        {},
+        {"class": "friday"},
+        {"class": "friday", "made-by": "managed-identity-class"},
+        {"made-by": "managed-identity-tutorial", "class-id": FRIDAY.id},
+    ],
 )
 def test_nothing_else_is(tags: dict[str, str] | None) -> None:
-    assert not made_for(Thing(tags), "friday")
-    assert made_at(Thing(tags)) is None
+    assert not made_for(Thing(tags), FRIDAY)
 
 
-def test_a_time_that_is_none_is_not_taken_for_one() -> None:
-    assert made_at(Thing({"made-at": "yesterday"})) is None
-    east = timezone(timedelta(hours=9))
-    assert made_at(Thing(tags_for("friday", "ada", NOON.astimezone(east)))) == NOON
-
-
-def test_principals_of_classes_whose_names_begin_alike_differ() -> None:
-    assert not principal_name("friday-2", "ada").startswith(principal_prefix("friday"))
+def test_principals_of_classes_whose_names_or_ids_begin_alike_differ() -> None:
+    for other in (replace(FRIDAY, name="friday-2"), replace(FRIDAY, id=f"{FRIDAY.id}7")):
+        assert not principal_name(other, ADA).startswith(principal_prefix(FRIDAY))

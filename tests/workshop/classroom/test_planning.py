@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -27,7 +26,7 @@ def by_name(findings: list[Finding]) -> dict[str, Finding]:
 
 def inventory(groups: int = 0, assignments: int = 0) -> Inventory:
     there = {f"group-{number}": ResourceGroup(location="eastus") for number in range(groups)}
-    return Inventory(there, {}, {}, {"/x": [RoleAssignment()] * assignments}, {}, datetime.now(UTC), 0)
+    return Inventory(there, {}, {}, {"/x": [RoleAssignment()] * assignments}, {})
 
 
 def test_in_an_empty_subscription_all_is_fine(clients: Clients) -> None:

@@ -13,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.workshop.classroom.lesson import class_of, learner
-from workshop.classroom.roster import Classroom, Entry, Patterns, class_name, handle_of, make_learners, read_roster
+from workshop.classroom.classroom import Classroom
+from workshop.classroom.naming import Patterns, class_name, make_learners
+from workshop.classroom.roster import Entry, handle_of, read_roster
 from workshop.errors import UsageError
 
 GUID = "11111111-2222-3333-4444-555555555555"
@@ -22,7 +24,7 @@ GUID = "11111111-2222-3333-4444-555555555555"
 def roster(tmp_path: Path, text: str, encoding: str = "utf-8") -> list[Entry]:
     path = tmp_path / "friday.csv"
     path.write_bytes(text.encode(encoding))
-    return read_roster(path)
+    return list(read_roster(path).entries)
 
 
 def problems(tmp_path: Path, text: str, encoding: str = "utf-8") -> list[str]:
@@ -81,12 +83,37 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path, text: str, expected: 
 
 
 @pytest.mark.parametrize(
-    ("encoding", "hint"),
-    [("utf-16", "not in UTF-8. In Excel"), ("utf-16-le", "not in UTF-8. In Excel"), ("latin-1", "(line 2)")],
+    ("encoding", "taken"),
+    [("utf-8", "utf-8-sig"), ("utf-16", "utf-16"), ("latin-1", "cp1252"), ("cp1252", "cp1252")],
 )
-def test_other_encodings_are_named(tmp_path: Path, encoding: str, hint: str) -> None:
-    (problem,) = problems(tmp_path, "name\nJosé\n", encoding)
-    assert hint in problem
+def test_other_encodings_are_read_and_named(tmp_path: Path, encoding: str, taken: str) -> None:
+    path = tmp_path / "friday.csv"
+    path.write_bytes("name\r\nJosé Álvarez\r\n".encode(encoding))
+    found = read_roster(path)
+    assert ([each.name for each in found.entries], found.encoding) == (["José Álvarez"], taken)
+
+
+@pytest.mark.parametrize("content", ["name\nJosé\n".encode("utf-16-le"), b"\xff\xfen"])
+def test_what_cannot_be_told_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "friday.csv").write_bytes(content)
+    with pytest.raises(UsageError, match=r"friday\.csv is"):
+        read_roster(tmp_path / "friday.csv")
+
+
+@pytest.mark.parametrize("first", ["sep=;", "SEP=;", '"sep=;"'])
+def test_excels_own_first_line_names_the_separator(tmp_path: Path, first: str) -> None:
+    found = roster(tmp_path, f"{first}\r\nname;note, and more\r\nAda, the first;x\r\n")
+    assert [(each.name, each.line) for each in found] == [("Ada, the first", 3)]
+
+
+def test_a_cell_may_have_line_breaks(tmp_path: Path) -> None:
+    found = roster(tmp_path, 'name,note\r\n"Ada\r\nLovelace","one\n\ntwo"\r\nGrace,\r\n')
+    assert [each.name for each in found] == ["Ada Lovelace", "Grace"]
+
+
+def test_headings_of_another_language_are_shown(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, "Vorname;Nachname;E-Mail\nAda;Lovelace;a@contoso.com\n")
+    assert "its first line has 'Vorname', 'Nachname', 'E-Mail'" in problem
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
@@ -99,7 +126,11 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     [
         ("Ada Lovelace", "ada-lovelace"),
         ("Siân O'Brien-Jones", "sian-obrien-jones"),
-        ("  Åse  Ø. ", "ase"),
+        ("  Åse  Ø. ", "ase-o"),
+        ("Łukasz Đorđević", "lukasz-dordevic"),
+        ("Þóra Ægisdóttir", "thora-aegisdottir"),
+        ("Jürgen Groß", "jurgen-gross"),
+        ("Iş\N{LATIN SMALL LETTER DOTLESS I}l Œuvre", "isil-oeuvre"),
         ("x" * 40, "x" * 24),
         ("李雷", ""),
     ],
@@ -119,7 +150,7 @@ def test_whatever_names_there_are_each_learner_has_a_handle_or_a_problem(
     csv.writer(text).writerows([["name"], *([name] for name in names)])
     path.write_text(text.getvalue(), "utf-8", newline="")
     try:
-        entries = read_roster(path)
+        entries = read_roster(path).entries
     except UsageError as refused:
         assert refused.problems
         return

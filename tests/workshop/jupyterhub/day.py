@@ -83,7 +83,8 @@ def day_at_the_hub(names: Sequence[str], *, secured: bool) -> Iterator[Day]:
     """
     path = Path(tempfile.mkdtemp(prefix="day-"))
     path.chmod(0o711)
-    environment = {**os.environ, "AZURE_SANDBOX_DIR": str(path / "sandbox")}
+    own = {"AZURE_SANDBOX_DIR": str(path / "sandbox"), "WORKSHOP_USER_IDS": str(path / "user-ids" / "ids.json")}
+    environment = {**os.environ, **own}
     try:
         (path / "friday.csv").write_text("\n".join(["name", *names]), "utf-8")
         workshop(environment, "plan", str(path / "friday.csv"), "--folder", str(path / "class"))

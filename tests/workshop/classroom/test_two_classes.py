@@ -1,0 +1,89 @@
+"""Two classes of the same name on one sandbox: neither changes, renews or deletes anything of the other."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from azure.mgmt.resource.resources import ResourceManagementClient
+
+from tests.workshop.classroom.lesson import ROSTER, Lesson
+from workshop.classroom.inventory import take_inventory
+from workshop.paths import ROOT
+
+Capture = pytest.CaptureFixture[str]
+SCOPE = "https://management.azure.com/.default"
+
+
+def plan(lesson: Lesson, path: Path, *words: str) -> Lesson:
+    """Another class on the same sandbox, with a roster of the same file name in another folder."""
+    path.mkdir()
+    (path / "friday.csv").write_text(ROSTER, "utf-8")
+    found = Lesson(lesson.sandbox, path)
+    found.run("plan", str(path / "friday.csv"), *words)
+    return found
+
+
+def groups(lesson: Lesson) -> set[str]:
+    return {str(group.name) for group in lesson.sandbox.client(ResourceManagementClient).resource_groups.list()}
+
+
+def test_one_that_would_take_the_others_groups_is_refused(lesson: Lesson, tmp_path: Path, capsys: Capture) -> None:
+    assert lesson.run("provision", "--yes") == 0
+    secret = lesson.folder.of(lesson.learner("ada")).read_environment()
+    before = groups(lesson)
+    capsys.readouterr()
+    other = plan(lesson, tmp_path / "other")
+    assert "3 resource groups are there already, and not this class's" in capsys.readouterr().out
+    assert other.classroom.name == lesson.classroom.name
+    for command in (("provision", "--yes"), ("reset", "ada-lovelace", "--yes")):
+        assert other.run(*command) != 0
+        assert "was not made for Ada Lovelace of this class" in capsys.readouterr().err
+    assert other.run("clean-up", "--yes") == 0
+    assert "Nothing is left" in capsys.readouterr().out
+    assert other.run("progress") == 0
+    assert "not marked as made for this learner" in capsys.readouterr().out
+    assert groups(lesson) == before
+    assert lesson.folder.of(lesson.learner("ada")).read_environment() == secret
+    assert lesson.credential_of("ada").get_token(SCOPE)
+
+
+def test_with_groups_of_other_names_both_are_held_and_cleaned_up_apart(lesson: Lesson, tmp_path: Path) -> None:
+    other = plan(lesson, tmp_path / "other", "--resource-group", "late-{handle}")
+    assert lesson.run("provision", "--yes") == 0
+    first = lesson.folder.of(lesson.learner("ada")).read_environment()
+    assert other.run("provision", "--yes") == 0
+    second = other.folder.of(other.learner("ada")).read_environment()
+    assert first == lesson.folder.of(lesson.learner("ada")).read_environment()
+    assert first and second and first["AZURE_CLIENT_ID"] != second["AZURE_CLIENT_ID"]
+    assert other.run("clean-up", "--yes") == 0
+    assert len(take_inventory(lesson.clients()).principals) > 3
+    assert lesson.credential_of("ada").get_token(SCOPE)
+    assert {"friday-ada-lovelace", "late-ada-lovelace"} & groups(lesson) == {"friday-ada-lovelace"}
+
+
+def test_a_class_knows_its_own_after_a_kill(lesson: Lesson, tmp_path: Path, capsys: Capture) -> None:
+    """Killed while it provides: the same folder goes on, and another of its name still keeps off."""
+    command = [sys.executable, "-m", "workshop", "provision", "--folder", str(lesson.folder.path), "--yes"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, env=os.environ, text=True)
+    assert process.stdout is not None
+    while "1 of 3" not in process.stdout.readline():
+        time.sleep(0)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    other = plan(lesson, tmp_path / "other")
+    assert other.run("clean-up", "--yes") == 0
+    assert any(name.startswith("friday-") for name in groups(lesson))
+    assert lesson.run("provision", "--yes") == 0
+    assert lesson.run("plan", str(lesson.path / "friday.csv")) == 0
+    assert lesson.run("clean-up", "--yes") == 0
+    assert not any(name.startswith("friday-") for name in groups(lesson))
+
+
+def test_a_folder_of_a_class_is_ignored_by_git(lesson: Lesson) -> None:
+    assert (lesson.folder.path / ".gitignore").read_text() == "*\n"
