@@ -216,3 +216,55 @@ def test_a_terminal_that_lacks_a_letter_ends_no_command(folder: Path, tmp_path: 
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, env=environment, check=False)
     assert (done.stderr, done.returncode) == (b"", 0)
     assert rb"gr\xfcn/index.html" in done.stdout
+
+
+_LOADED = """
+import json, sys
+from workshop.cli import main
+try:
+    main(sys.argv[1:])
+except SystemExit:
+    pass
+print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})), file=sys.stderr)
+"""
+_SLOW = {
+    "IPython",
+    "aiohttp",
+    "azure",
+    "dask",
+    "jupyter_client",
+    "nbconvert",
+    "nbformat",
+    "papermill",
+    "requests",
+    "rich",
+}
+_ASKS_AZURE = {"azure", "requests", "rich"}
+_LAYOUT = {"IPython", "jupyter_client", "nbformat", "requests"}  # JupyterLab's own code writes it
+
+
+@pytest.mark.parametrize(
+    ("command", "needed"),
+    [
+        ("--help", set()),
+        ("run --help", set()),
+        ("batch --help", set()),
+        ("lab --help", set()),
+        ("hub --help", set()),
+        ("run --from 09", set()),
+        ("copy --folder FOLDER/copy", _LAYOUT),
+        ("progress --folder FOLDER", _ASKS_AZURE),
+        ("help ada --folder FOLDER", _ASKS_AZURE),
+        ("reset ada --folder FOLDER", _ASKS_AZURE),
+        ("clean-up --folder FOLDER", _ASKS_AZURE),
+        ("plan FOLDER/missing.csv --offline --folder FOLDER", _ASKS_AZURE),
+    ],
+)
+def test_a_command_imports_only_what_it_uses(tmp_path: Path, command: str, needed: set[str]) -> None:
+    """That is what it takes to start: a command that is done at once should be there at once."""
+    words = command.replace("FOLDER", tmp_path.as_posix()).split()
+    done = subprocess.run(
+        [sys.executable, "-c", _LOADED, *words], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    loaded = set(json.loads(done.stderr.splitlines()[-1]))
+    assert loaded & _SLOW <= needed

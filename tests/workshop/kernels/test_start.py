@@ -1,6 +1,4 @@
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,6 @@ from workshop.execution.executor import execute
 from workshop.kernels.pool import pool
 from workshop.kernels.start import KernelKind, Kernels, default_kind, warm_up
 from workshop.notebooks.series import Notebook
-from workshop.paths import ROOT
 
 
 @pytest.mark.skipif(default_kind() is not KernelKind.WARM, reason="warm kernels need Linux")
@@ -105,11 +102,3 @@ def test_a_prepared_kernel_that_does_not_start_is_told_to_who_takes_it(tmp_path:
         with pytest.raises(OSError, match="absent"):
             kernels.take(tmp_path / "absent")
         kernels.prepare(tmp_path / "absent")
-
-
-def test_the_command_line_is_read_without_slow_imports() -> None:
-    script = (
-        "import sys, workshop.cli; print([n for n in ('papermill', 'nbformat', 'rich', 'zmq') if n in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
