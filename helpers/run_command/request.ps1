@@ -45,8 +45,8 @@ function Send-Request([string] $method, [string] $url, [string[]] $headers, [byt
     $call.KeepAlive = $false
     $call.Timeout = 1000 * $seconds
     $call.ReadWriteTimeout = 1000 * $seconds
-    $call.ServicePoint.Expect100Continue = $false
     if ($url.StartsWith($metadata, 'Ordinal')) { $call.Proxy = $null }
+    $call.ServicePoint.Expect100Continue = $false
     foreach ($line in $headers) {
         $name, $text = $line -split ': ', 2
         switch ($name) {

@@ -1,0 +1,50 @@
+"""The course on Azure from afar, as far as there is an Azure here: Azure's own names and the real Azure CLI's sign-in.
+
+The kernel is on one machine of the sandbox, which stands for somebody's desk, and the identity on another.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.sandbox.guest.lab import Lab
+from tests.support.needs import do_without
+
+DESK = "myVM"
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    if sys.platform != "linux":
+        pytest.skip("the inside of a machine needs Linux")
+    lab = Lab(tmp_path_factory.mktemp("from-afar") / "state", "--allow-run-command")
+    try:
+        probe = lab.inside(DESK, "true")
+        if probe.returncode:
+            do_without(f"this system does not permit namespaces: {probe.stderr.strip()}")
+        lab.add_linux_machine("web")
+        yield lab
+    finally:
+        lab.run("stop")
+
+
+@pytest.mark.long
+def test_the_course_from_afar_signed_in_with_the_azure_cli(lab: Lab, installed_az: Path) -> None:
+    who = lab.seed_data
+    secret = json.loads((lab.data / "operator.json").read_text())["clientSecret"]
+    sign_in = (
+        f"az login --service-principal --username {who.operator_client_id} --password {secret} "
+        f"--tenant {who.tenant_id} --output none"
+    )
+    course = f"{sys.executable} -m tests.clients.course_from_afar web from-afar"
+    path = f'PATH="{installed_az.parent}:$PATH"'
+    done = lab.inside(DESK, "sh", "-ec", f"{path}\nexport PATH\n{sign_in}\nexec {course}")
+    assert done.returncode == 0, done.stderr[-3000:]
+    answers = json.loads(done.stdout.splitlines()[-1])["answers"]
+    assert answers and set(answers) == {401}
+    assert "signature-kept-on-vm" not in done.stdout + done.stderr
