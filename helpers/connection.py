@@ -15,7 +15,7 @@ from azure.mgmt.compute import ComputeManagementClient
 from requests.adapters import HTTPAdapter
 
 from helpers.errors import TutorialError, explain
-from helpers.names import check_names
+from helpers.names import Marking, check_names
 from helpers.run_command import Script, script_of, session_on
 from helpers.settings import points_to_sandbox, sandbox_settings
 from helpers.sign_in import SCOPE, SignedIn, Way, azure_credential, check_sign_in, who_has
@@ -44,7 +44,7 @@ _STOPPED = "The virtual machine has stopped, or the sandbox has. Run the cells f
 
 
 @dataclass(frozen=True, repr=False)
-class Connection(Shown):
+class Connection(Marking, Shown):
     """A signed-in connection.
 
     Attributes:

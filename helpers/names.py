@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Mapping
 
-# What the course makes carries this, in the tag "made-by" or, for a role assignment, in its description: so that the
-# clean-up can tell it from everything else.
-MADE_BY = "managed-identity-tutorial"
+from helpers.sign_in import SignedIn
+
+MADE_BY = "managed-identity-tutorial"  # the value of the tag "made-by" of whatever the course makes
 
 _LONGEST_FOR_A_MACHINE = 24
 _TOO_LONG_FOR_A_MACHINE = "Microsoft warns: to be assigned to a machine, it should have no more than 24."
@@ -34,8 +35,8 @@ _RULES: Mapping[str, tuple[str, str]] = {
         "digit.",
     ),
     "location": (
-        r"[a-z][a-z0-9]{1,49}",
-        "A location is a region's short name in lowercase letters and digits, such as eastus.",
+        r"([a-z][a-z0-9]{1,49})?",
+        "A location is a region's short name in lowercase letters and digits, such as eastus, or empty for the VM's.",
     ),
     "role": (r"\S(.{0,510}\S)?", "A role is given by its name, such as Reader."),
 }
@@ -72,3 +73,29 @@ def _problem(name: str, value: object) -> str | None:
     if not isinstance(value, str):
         return f"{name} must be text, but is {value!r}. (papermill keeps a value as text if it is given with -r.)"
     return None if re.fullmatch(pattern, value) else f"{name} = {value!r} is not allowed. {sentence}"
+
+
+class Marking:
+    """Marks what the course makes: for whom, and each thing for its own name."""
+
+    @property
+    def subscription_id(self) -> str:
+        """The subscription's GUID."""
+        raise NotImplementedError
+
+    @property
+    def signed_in(self) -> SignedIn:
+        """Who is signed in."""
+        raise NotImplementedError
+
+    def mark(self, resource_group: str, name: str = "") -> str:
+        """Return what marks a thing in the group, or the group itself, as made by the course for who is signed in.
+
+        A mark that was copied from another thing, or inherited from the group, is not the thing's own.
+        """
+        parts = (self.subscription_id, resource_group, name, self.signed_in.object_id)
+        return f"{MADE_BY} {uuid.uuid5(uuid.NAMESPACE_URL, '/'.join(parts).casefold())}"
+
+    def tags(self, resource_group: str, name: str = "") -> dict[str, str]:
+        """Return the tags of a thing in the group, or of the group itself, that the course makes."""
+        return {"made-by": MADE_BY, "made-for": self.mark(resource_group, name)}

@@ -213,10 +213,9 @@ def check_inside(answers: Answers) -> str:
 def check_marked(answers: Answers) -> str:
     """Check 06: find what the course made by its tag alone."""
     by_tag = answers.answer("by_tag", str, "the filter, a text")
-    identity_name = answers.earlier("identity_name").casefold()
     resources = answers.client(ResourceManagementClient).resources
     try:
-        found = {str(each.id).casefold() for each in resources.list(filter=by_tag)}
+        found = {str(each.id).casefold(): each.tags or {} for each in resources.list(filter=by_tag)}
     except HttpResponseError as refusal:
         raise HintError(
             f"Azure does not accept this filter: {explain(refusal).message} It has the form name eq 'value', and "
@@ -236,6 +235,9 @@ def check_marked(answers: Answers) -> str:
     here = {each for each in found if place in each}
     if here - {each.id.casefold() for each in marked}:
         raise HintError("marked lacks things that Azure finds by this filter now. Ask again.")
-    if f"{place}providers/microsoft.managedidentity/userassignedidentities/{identity_name}" in str(here):
+    name = answers.earlier("identity_name")
+    mark = answers.earlier("connection").mark(answers.earlier("resource_group"), name)
+    left = [each for each in here if each.endswith(f"/{name.casefold()}") and found[each].get("made-for") == mark]
+    if answers.earlier("really") and left:
         raise HintError("the identity of this run is still there. Run the cells that delete it, then ask again.")
     return "a tag finds what was made, wherever it is. Grants have no tags: those were found by their description."

@@ -21,7 +21,9 @@ def main(vm_name: str, identity_name: str) -> None:
     kept: dict[str, dict[str, Any]] = {}  # a kernel's variables stay
     answers: list[int] = []
     for name in NAMES:
-        kept[name] = run(name, target="azure", vm_name=vm_name, identity_name=identity_name, reach_vm="run-command")
+        kept[name] = run(
+            name, target="azure", vm_name=vm_name, identity_name=identity_name, reach_vm="run-command", delete=True
+        )
         if name == "05_read_properties":  # after which the identity has its role, and a token that works would show
             group, principal = kept[name]["group"].id, kept[name]["identity"].principal_id
             answers = [_status(token, group) for token in tokens_held_of(principal)]

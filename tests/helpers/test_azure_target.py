@@ -94,7 +94,7 @@ def _seen(request: requests.PreparedRequest) -> Sent:
 
 def _run_all(target: str, sandbox: RunningSandbox) -> None:
     for name in NAMES:
-        run(name, target=target, subscription_id=sandbox.seed_data.subscription_id)
+        run(name, target=target, subscription_id=sandbox.seed_data.subscription_id, delete=True)
 
 
 @pytest.fixture(scope="module")

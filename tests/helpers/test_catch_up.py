@@ -16,11 +16,10 @@ from helpers import ensure_granted, ensure_group, ensure_identity, ensure_not_gr
 from helpers.catch_up import ensure_assigned
 from helpers.connection import Connection
 from helpers.errors import TutorialError
-from helpers.machine import has_identity, make_vm, with_identity
+from helpers.machine import has_identity, with_identity
 from tests.support.sandbox import RunningSandbox
 
 GROUP = "myResourceGroupVM"
-MADE_BY = {"made-by": "managed-identity-tutorial"}
 READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
 
 
@@ -69,7 +68,7 @@ class TestSilence:
 class TestMaking:
     def test_a_group(self, connection: Connection, capsys: pytest.CaptureFixture[str]) -> None:
         group = ensure_group(connection, "contosoCourse", "westus3")
-        assert (group.location, group.tags) == ("westus3", MADE_BY)
+        assert (group.location, group.tags) == ("westus3", connection.tags("contosoCourse"))
         assert capsys.readouterr().out == (
             "The resource group contosoCourse was not there yet: made it, as 00_prerequisites does.\n"
         )
@@ -82,14 +81,33 @@ class TestMaking:
         self, connection: Connection, vm_name: str, computer_name: str
     ) -> None:
         vm = ensure_vm(connection, "contosoCourse", vm_name, "westus3")
-        assert vm.tags == MADE_BY
+        assert vm.tags == connection.tags("contosoCourse", vm_name)
         assert vm.os_profile is not None and vm.os_profile.computer_name == computer_name
         assert connection.on_vm(str(vm.id)).get("http://169.254.169.254/metadata/x").status_code in (400, 404)
 
     def test_no_machine_on_azure_where_it_would_cost_money(self, connection: Connection) -> None:
         in_cloud = replace(connection, target="azure")
-        with pytest.raises(TutorialError, match=r"az vm create --resource-group g --name noVM"):
-            make_vm(in_cloud, "g", "noVM", "eastus")
+        with pytest.raises(TutorialError, match=r"create_vm is True; .* az vm create --resource-group \S+ --name noVM"):
+            ensure_vm(in_cloud, GROUP, "noVM", "eastus")
+
+    @pytest.mark.parametrize("vm_os", ["Windows", "Linux"])
+    def test_a_machine_on_azure_if_it_is_asked_for(
+        self, connection: Connection, sandbox: RunningSandbox, vm_os: str
+    ) -> None:
+        """It gets out, and no rule lets anybody in."""
+        vm = ensure_vm(replace(connection, target="azure"), "contosoCourse", "vm1", "westus3", create=True, vm_os=vm_os)
+        assert vm.storage_profile and vm.storage_profile.os_disk and vm.storage_profile.os_disk.os_type == vm_os
+        group = sandbox.seed_data.group("contosoCourse")
+        network = f"{group}/providers/Microsoft.Network"
+        address = sandbox.arm("GET", f"{network}/publicIPAddresses/vm1PublicIP", version="2024-05-01").json()
+        interface = sandbox.arm("GET", f"{network}/networkInterfaces/vm1VMNic", version="2024-05-01").json()
+        assert (address["sku"]["name"], address["tags"]) == (
+            "Standard",
+            connection.tags("contosoCourse", "vm1PublicIP"),
+        )
+        assert "networkSecurityGroup" not in interface["properties"]
+        [configuration] = interface["properties"]["ipConfigurations"]
+        assert configuration["properties"]["publicIPAddress"]["id"] == address["id"]
 
     def test_bad_names_are_refused_before_azure_is_asked(self, connection: Connection) -> None:
         with pytest.raises(ValueError, match="3 to 128"):
@@ -172,7 +190,7 @@ class TestGranting:
 
     def test_an_identity_in_a_group_that_is_not_there(self, connection: Connection) -> None:
         assert ensure_identity(connection, "contosoCourse", "ID1", "westus3").location == "westus3"
-        assert ensure_group(connection, "contosoCourse", "eastus").tags == MADE_BY
+        assert ensure_group(connection, "contosoCourse", "eastus").tags == connection.tags("contosoCourse")
 
     def test_a_grant_above_does_not_count_as_one_here(
         self, connection: Connection, identity: Identity, scope: str

@@ -14,7 +14,7 @@ GOOD = {
     "resource_group": ["myResourceGroupVM", "a", "Gruppe_(1).x-", "größe", "x" * 90],
     "vm_name": ["myVM", "a", "web-01", "my_vm", "a.b", "x" * 64],
     "identity_name": ["ID1", "1ab", "a-b_c", "x" * 128],
-    "location": ["eastus", "westus3"],
+    "location": ["eastus", "westus3", ""],
     "role": ["Reader", "Virtual Machine Contributor"],
 }
 BAD = {
@@ -22,7 +22,7 @@ BAD = {
     "resource_group": ["", "ends.", "with space", "a/b", "x" * 91],
     "vm_name": ["", "-a", "a-", "a.", "a b", "x" * 65],
     "identity_name": ["", "ID", "_ID1", "-ID1", "ID 1", "ID1!", "ä23", "x" * 129, "ID1\n"],
-    "location": ["", "East US", "east-us", "EASTUS"],
+    "location": ["e", "East US", "east-us", "EASTUS"],
     "role": ["", " ", " Reader"],
 }
 

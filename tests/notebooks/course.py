@@ -73,7 +73,7 @@ def books() -> tuple[Book, ...]:
     return tuple(book(name) for name in NAMES)
 
 
-def run(name: str, *, stop_after: str | None = None, **parameters: str) -> dict[str, Any]:
+def run(name: str, *, stop_after: str | None = None, **parameters: object) -> dict[str, Any]:
     """Run a notebook's cells in this process with ``parameters`` in place of its own; return its variables.
 
     What ``stop_after`` names is the last cell that runs: the notebook "crashes" there.

@@ -13,6 +13,10 @@ from tests.notebooks.course import FOLDER, NAMES, Book, Cell, assignments, book,
 
 VERBS = {"Check", "Create", "Assign", "Grant", "Get", "Read", "Clean"}
 LONGEST = 13  # the two that show an answer with all the fields that the quickstart shows
+OWN_PARAMETERS = {
+    "00_prerequisites": {"create_vm": "bool", "vm_os": "str"},
+    "06_clean_up": {"delete": "bool", "create_vm": "bool"},
+}
 ON_VM = re.compile(r"on_vm\b|ManagedIdentityCredential|(?<![.\w])credential\b|\bas_identity\b")
 
 
@@ -46,21 +50,23 @@ def test_ends_with_check_exercise_summary_and_next(each: Book) -> None:
 
 
 def test_first_code_cell_is_the_same_parameters_cell_everywhere(each: Book) -> None:
-    first = each.code[0]
+    first, shared = each.code[0], book("01_create_identity").code[0].source
     assert first.tags == ("parameters",)
-    assert first.source == book(NAMES[0]).code[0].source
+    assert first.source.startswith(shared)
+    own = assignments(first.source.removeprefix(shared))
+    assert {name: kind for name, (kind, _) in own.items()} == OWN_PARAMETERS.get(each.name, {})
     assert [cell.id for cell in each.cells if "parameters" in cell.tags] == [first.id]
 
 
 def test_parameters_are_typed_commented_and_have_their_defaults() -> None:
-    source = books()[0].code[0].source
+    source = book("01_create_identity").code[0].source
     assert assignments(source) == {
         "target": ("str", "sandbox"),
         "subscription_id": ("str", ""),
         "resource_group": ("str", "myResourceGroupVM"),
         "vm_name": ("str", "myVM"),
         "identity_name": ("str", "ID1"),
-        "location": ("str", "eastus"),
+        "location": ("str", ""),
         "role": ("str", "Reader"),
         "sign_in": ("str", "auto"),
         "reach_vm": ("str", "here"),
@@ -72,9 +78,10 @@ def test_papermill_reads_the_comments() -> None:
     from papermill.inspection import _infer_parameters
     from papermill.iorw import load_notebook_node
 
-    for parameter in _infer_parameters(load_notebook_node(str(books()[0].path))):
-        assert parameter.inferred_type_name == "str"
-        assert parameter.help
+    for each in books():
+        for parameter in _infer_parameters(load_notebook_node(str(each.path))):
+            assert parameter.inferred_type_name == OWN_PARAMETERS.get(each.name, {}).get(parameter.name, "str")
+            assert parameter.help
 
 
 def test_prose_comes_before_every_cell(each: Book) -> None:

@@ -164,7 +164,7 @@ BEFORE = {
     "05_read_properties": "as_you = ResourceManagementClient("
     "connection.credential, connection.subscription_id, **connection.client_options)",
     "06_clean_up": "from azure.mgmt.msi.models import Identity\n"
-    "spare = Identity(location=location, tags={'made-by': MADE_BY})",
+    "spare = Identity(location='eastus', tags=connection.tags(resource_group, identity_name))",
 }
 
 
