@@ -92,7 +92,7 @@ def _powershell(variables: Mapping[str, str]) -> str:
 
 
 def _quoted(value: str, quote: str) -> str:
-    """Return ``value`` in single quotes; ``quote`` is how the shell writes one inside."""
+    """Return ``value`` in single quotes; ``quote`` is how the shell writes one inside. shlex knows no PowerShell."""
     return "'" + value.replace("'", quote) + "'"
 
 

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from workshop.batch import worker
-from workshop.batch.task import RowError, RowEvent, RowResult, RowTask
+from workshop.batch.task import RowEvent, RowLostError, RowResult, RowTask
 from workshop.errors import UsageError, WorkshopError
 
 _LOGGERS = ("distributed", "distributed.client", "tornado.application")  # Dask gives the second a level of its own
@@ -32,10 +32,6 @@ _TELL = 5.0  # seconds for workers to be told something
 _END = 60.0  # seconds for rows that were cancelled to end
 _LOOK = 0.5  # seconds between two looks whether they have
 _JOIN = 30.0  # seconds in which at least one worker should be there
-
-
-class RowLostError(Exception):
-    """A row did not come back from the workers; the message says why."""
 
 
 class Cluster:
@@ -90,8 +86,8 @@ class Cluster:
         except KilledWorker as error:
             deaths = error.allowed_failures + 1
             raise RowLostError(f"{deaths} workers died while they ran this row.") from error
-        except RowError as error:
-            raise RowLostError(str(error)) from error
+        except RowLostError:  # on the worker
+            raise
         except Exception as error:  # of Dask's
             raise RowLostError(f"{type(error).__name__}: {error}") from error
         finally:

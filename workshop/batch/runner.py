@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from workshop.batch.cluster import Cluster, RowLostError
+from workshop.batch.cluster import Cluster
 from workshop.batch.manifest import Manifest, Record
 from workshop.batch.output import Output
 from workshop.batch.status import Executed, RowStatus
-from workshop.batch.task import RowEvent, RowResult, RowTask
+from workshop.batch.task import RowEvent, RowLostError, RowResult, RowTask
 from workshop.errors import SandboxError, WorkshopError
 from workshop.execution.progress import Reporter
 from workshop.notebooks.outcome import State

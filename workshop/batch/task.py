@@ -91,8 +91,8 @@ class RowResult:
         return next((notebook for notebook in self.notebooks if notebook.error), None)
 
 
-class RowError(Exception):
-    """Running a row raised something unforeseen; the message says what, and names no folder and no secret."""
+class RowLostError(Exception):
+    """A row did not come back from the workers; the message says why, and names no folder and no secret."""
 
 
 class RowEvent(TypedDict):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from workshop.batch.task import NotebookResult, RowError, RowEvent, RowResult, RowTask
+from workshop.batch.task import NotebookResult, RowEvent, RowLostError, RowResult, RowTask
 from workshop.execution.deadline import Deadline
 from workshop.execution.executor import execute_plan
 from workshop.execution.progress import ProgressEvent, Reporter
@@ -75,14 +75,14 @@ def run_row(task: RowTask) -> RowResult:
     """Execute the notebooks of a row, up to one that fails.
 
     Raises:
-        RowError: Something went wrong that is none of the notebooks' doing.
+        RowLostError: Something went wrong that is none of the notebooks' doing.
     """
     environment = dict(os.environ) if task.sandbox is None else kernel_environment(task.sandbox)
     try:
         return _run(task, environment)
     except Exception as error:
         text = Secrets.of_environment(environment).redact(f"{type(error).__name__}: {error}")
-        raise RowError(printable(Paths().replace(text))) from None
+        raise RowLostError(printable(Paths().replace(text))) from None
 
 
 def _run(task: RowTask, environment: Mapping[str, str]) -> RowResult:

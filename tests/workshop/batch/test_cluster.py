@@ -12,8 +12,8 @@ import nbformat
 import pytest
 
 from tests.workshop.small_notebooks import notebook
-from workshop.batch.cluster import RowLostError, cluster, processors_of_their_own
-from workshop.batch.task import NotebookTask, RowTask
+from workshop.batch.cluster import cluster, processors_of_their_own
+from workshop.batch.task import NotebookTask, RowLostError, RowTask
 from workshop.kernels.start import default_kind
 
 MEETING = """

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from workshop.batch.cluster import Cluster, RowLostError
+from workshop.batch.cluster import Cluster
 from workshop.batch.manifest import Manifest, Record
 from workshop.batch.output import LocalOutput
 from workshop.batch.rows import Row
 from workshop.batch.runner import RetryPolicy, Runner
 from workshop.batch.status import BatchStatistics, RowStatus
-from workshop.batch.task import NotebookResult, RowResult, RowTask
+from workshop.batch.task import NotebookResult, RowLostError, RowResult, RowTask
 from workshop.errors import WorkshopError
 from workshop.execution.progress import ProgressEvent, Reporter
 from workshop.kernels.start import KernelKind

@@ -2,7 +2,7 @@
 
 import pickle
 
-from workshop.batch.task import NotebookTask, RowError, RowTask
+from workshop.batch.task import NotebookTask, RowLostError, RowTask
 from workshop.kernels.start import KernelKind
 
 
@@ -12,4 +12,4 @@ def test_a_task_shows_no_secret_and_an_error_travels() -> None:
     task = RowTask("batch", "topic", "row", 1, notebooks, "", KernelKind.WARM, None, secret)
     assert "hunter2" not in repr(task)
     assert pickle.loads(pickle.dumps(task)) == task
-    assert str(pickle.loads(pickle.dumps(RowError("why")))) == "why"
+    assert str(pickle.loads(pickle.dumps(RowLostError("why")))) == "why"
