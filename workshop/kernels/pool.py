@@ -74,7 +74,8 @@ class WarmProcess:
     def send_signal(self, signum: int) -> None:
         """Send a signal to the kernel alone, unless it has ended."""
         if self.poll() is None:
-            os.kill(self.pid, signum)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended, and its zygote not yet said so
+                os.kill(self.pid, signum)
 
     def kill(self) -> None:
         """Send SIGKILL."""

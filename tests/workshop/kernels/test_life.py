@@ -5,7 +5,10 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import subprocess
+import sys
 import threading
+from multiprocessing import Pipe
 from pathlib import Path
 
 import pytest
@@ -119,6 +122,19 @@ def test_waiting_has_a_limit(kernel: Start) -> None:
     assert process.wait(30) == -signal.SIGTERM
     process.kill()  # too late, and said to nobody
     assert process.returncode == -signal.SIGTERM
+
+
+def test_a_signal_to_one_that_has_just_ended_is_lost() -> None:
+    """Its zygote has reaped it and not yet said so: on a busy machine that takes a while."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    ours, theirs = Pipe()
+    with theirs:
+        process = WarmProcess(ended.pid, ours)
+        process.send_signal(signal.SIGINT)
+        assert process.poll() is None
+        theirs.send(("ended", 0))
+        assert process.wait() == 0
 
 
 def test_many_start_and_end_at_once(kernel: Start) -> None:
