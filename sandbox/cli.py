@@ -23,8 +23,6 @@ from sandbox.state.state_directory import (
     state_directory,
 )
 
-_NOT_RUNNING = "The sandbox is not running. Start it: python -m sandbox start"
-
 
 class _Failure(Exception):
     """The command cannot do what it should; the message says why."""
@@ -180,7 +178,7 @@ def _status(state: StateDirectory, options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(_described(state, runtime), indent=2))
     elif runtime is None:
-        print(_NOT_RUNNING)
+        print(background.NOT_RUNNING)
     else:
         for name, value in _described(state, runtime).items():
             print(f"{name:10} {'none' if value is None else value}")
@@ -212,22 +210,14 @@ def _reset(state: StateDirectory, options: argparse.Namespace) -> int:
 
 
 def _client(state: StateDirectory) -> OperatorClient:
-    runtime = background.running(state)
-    if runtime is None:
-        raise _Failure(_NOT_RUNNING)
-    return OperatorClient(state, runtime)
+    return OperatorClient(state, background.require_running(state))
 
 
 def _env(state: StateDirectory, options: argparse.Namespace) -> int:
-    runtime = background.running(state)
-    if runtime is None:
-        raise _Failure(_NOT_RUNNING)
-    client = OperatorClient(state, runtime)
-    variables = environment(state, runtime, client, options.vm)
+    client = _client(state)
+    variables = environment(client, options.vm)
     if options.az:
-        from sandbox.process.azure_cli import (
-            azure_cli_settings,  # loads Resource Manager, which the other commands need not
-        )
+        from sandbox.process.azure_cli import azure_cli_settings  # loads what the other commands need not
 
         machine_id = running_machine(client, options.vm)[0] if options.vm else None
         variables |= azure_cli_settings(state, variables["AZURE_RESOURCE_MANAGER_ENDPOINT"], machine_id)
@@ -238,8 +228,7 @@ def _env(state: StateDirectory, options: argparse.Namespace) -> int:
 def _logs(state: StateDirectory, options: argparse.Namespace) -> int:
     if not state.log.exists():
         raise _Failure(f"There is no log yet in {state.path}.")
-    lines = state.log.read_text("utf-8", "replace").splitlines()
-    print("\n".join(lines[-max(options.lines, 0) :] if options.lines else []))
+    print("\n".join(state.log_lines(options.lines)))
     return 0
 
 

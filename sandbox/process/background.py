@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 from sandbox.state.state_directory import Runtime, Settings, StateDirectory, read_runtime
 
 READY = "ready"  # what the server prints once it is
+NOT_RUNNING = "The sandbox is not running. Start it: python -m sandbox start"
 ALREADY_RUNNING = 3  # exit status of a server that found another at work
 _START_LIMIT = 30.0  # seconds
 _STOP_LIMIT = 10.0  # seconds
@@ -26,13 +27,25 @@ _LOOK = 0.005  # seconds between two looks whether it has ended
 
 
 class StartError(Exception):
-    """The sandbox did not start; the message says why."""
+    """The sandbox does not run; the message says why, or what to do."""
 
 
 def running(state: StateDirectory) -> Runtime | None:
     """Return where the sandbox of this state directory listens, or None if it does not run."""
     runtime = _alive(state)
     return runtime if runtime is not None and _answers(runtime.port) else None
+
+
+def require_running(state: StateDirectory) -> Runtime:
+    """Return where the sandbox of this state directory listens.
+
+    Raises:
+        StartError: It does not run.
+    """
+    runtime = running(state)
+    if runtime is None:
+        raise StartError(NOT_RUNNING)
+    return runtime
 
 
 def start(state: StateDirectory, settings: Settings, port: int = 0) -> tuple[Runtime, bool]:

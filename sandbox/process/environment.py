@@ -9,12 +9,11 @@ from typing import Any
 from rbac.scopes import canonical
 from sandbox.core import seed_data
 from sandbox.process.operator_client import OperatorClient, RefusedError
-from sandbox.state.state_directory import Runtime, StateDirectory
 
 _UNPROXIED = "127.0.0.1,localhost,169.254.169.254,management.azure.com,login.microsoftonline.com,graph.microsoft.com"
 
 
-def environment(state: StateDirectory, runtime: Runtime, client: OperatorClient, vm: str | None) -> dict[str, str]:
+def environment(client: OperatorClient, vm: str | None) -> dict[str, str]:
     """Return the variables; ``vm`` names the machine whose metadata service they point to.
 
     Without a name it is the seeded machine's, as long as that runs.
@@ -22,17 +21,17 @@ def environment(state: StateDirectory, runtime: Runtime, client: OperatorClient,
     Raises:
         RefusedError: No such machine is running, or several have that name.
     """
-    variables = client_variables(state, runtime, client)
+    variables = client_variables(client)
     metadata = _metadata_service(client, vm)
     if metadata is not None:
         variables["AZURE_POD_IDENTITY_AUTHORITY_HOST"] = metadata
     return variables
 
 
-def client_variables(state: StateDirectory, runtime: Runtime, client: OperatorClient) -> dict[str, str]:
+def client_variables(client: OperatorClient) -> dict[str, str]:
     """Return the variables that any client needs to sign in as the operator; nothing is asked for them."""
-    endpoint = f"https://localhost:{runtime.port}"
-    authority = str(state.authority)
+    endpoint = f"https://localhost:{client.runtime.port}"
+    authority = str(client.state.authority)
     return {
         "AZURE_TENANT_ID": client.seed_data.tenant_id,
         "AZURE_CLIENT_ID": client.seed_data.operator_client_id,

@@ -25,15 +25,15 @@ class OperatorClient:
     """Talks to the running sandbox at ``runtime`` with the operator's secret."""
 
     def __init__(self, state: StateDirectory, runtime: Runtime) -> None:
-        self._state = state
-        self._runtime = runtime
+        self.state = state
+        self.runtime = runtime
         self._tls = ssl.create_default_context(cafile=state.authority)
         self.seed_data = SeedData(Ids(runtime.settings.seed))
 
     @property
     def secret(self) -> str:
         """The operator's secret."""
-        return str(json.loads(self._state.operator.read_bytes())["clientSecret"])
+        return str(json.loads(self.state.operator.read_bytes())["clientSecret"])
 
     def arm(self, method: str, path: str, body: Any = None) -> Any:
         """Send a request to the provider ``Sandbox.Local`` and return its answer.
@@ -60,13 +60,13 @@ class OperatorClient:
         return str(answer["access_token"])
 
     def _send(self, method: str, url: str, body: str | None, headers: Mapping[str, str]) -> Any:
-        connection = HTTPSConnection("localhost", self._runtime.port, context=self._tls, timeout=_TIMEOUT)
+        connection = HTTPSConnection("localhost", self.runtime.port, context=self._tls, timeout=_TIMEOUT)
         try:
             connection.request(method, url, body, {"User-Agent": COMMAND_LINE, **headers})
             response = connection.getresponse()
             content = json.loads(response.read() or b"null")
         except (HTTPException, ValueError) as error:
-            raise RefusedError(f"What answers on port {self._runtime.port} is not the sandbox.") from error
+            raise RefusedError(f"What answers on port {self.runtime.port} is not the sandbox.") from error
         finally:
             connection.close()
         if response.status >= 400:

@@ -85,7 +85,7 @@ def _why(error: Exception, state: StateDirectory) -> str:
 
 def _write_down_for_clients(state: StateDirectory, runtime: Runtime) -> None:
     """Keep in the state directory what ``env`` prints, for clients that would start a process only to ask for it."""
-    variables = client_variables(state, runtime, OperatorClient(state, runtime))
+    variables = client_variables(OperatorClient(state, runtime))
     write_private(state.client, json.dumps(variables, indent=2).encode())
 
 

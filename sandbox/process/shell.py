@@ -87,10 +87,7 @@ def _shell(state: StateDirectory, options: argparse.Namespace) -> int:
 
     if options.end_with_parent:
         syscalls.send_when_parent_ends(signal.SIGTERM)
-    runtime = background.running(state)
-    if runtime is None:
-        return _say("The sandbox is not running. Start it: python -m sandbox start")
-    machine_id, _ = running_machine(OperatorClient(state, runtime), options.vm)
+    machine_id, _ = running_machine(OperatorClient(state, background.require_running(state)), options.vm)
     name = machine_id.rpartition("/")[2]
     folder = machine_folder(state, machine_id)
     command = options.command[1:] if options.command[:1] == ["--"] else options.command

@@ -32,11 +32,11 @@ def run(settings: Settings) -> int:
         state.issued_tokens.touch(mode=0o600)  # so that they can be taken out of what its user saves
         try:
             runtime, _ = background.start(state, settings)
-            variables = environment(state, runtime, OperatorClient(state, runtime), vm=None)
+            variables = environment(OperatorClient(state, runtime), vm=None)
             _print({"environment": {**variables, VARIABLE: folder}})
             sys.stdin.buffer.read()
         except (StateError, background.StartError, RefusedError, OSError) as error:
-            _print({"error": f"{error}\n{_end_of_log(state)}".strip()})
+            _print({"error": "\n".join([str(error), *state.log_lines(_LOG_LINES)])})  # the log goes with the folder
             return 1
         finally:
             background.stop(state)
@@ -49,13 +49,6 @@ def _reap() -> None:
     with contextlib.suppress(AttributeError, ChildProcessError):  # Windows has no such thing; or there is none
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
-
-
-def _end_of_log(state: StateDirectory) -> str:
-    """What the log says, which goes with the folder."""
-    if not state.log.exists():
-        return ""
-    return "\n".join(state.log.read_text("utf-8", "replace").splitlines()[-_LOG_LINES:])
 
 
 def _print(message: dict[str, object]) -> None:

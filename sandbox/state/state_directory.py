@@ -9,7 +9,7 @@ import shutil
 import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from platformdirs import user_state_path
 
@@ -83,6 +83,11 @@ class StateDirectory:
             if file.exists() and not os.access(file, os.R_OK | os.W_OK):
                 raise StateError(f"{file} cannot be read and written. Let its owner do so: chmod u+rw '{file}'")
 
+    def log_lines(self, count: int) -> list[str]:
+        """Return the last lines of the log; none if there is no log."""
+        lines = self.log.read_text("utf-8", "replace").splitlines() if self.log.exists() else []
+        return lines[-count:] if count > 0 else []
+
     def forget_state(self) -> None:
         """Delete the database, the machines' folders and the signing key; certificates, secret and ports stay.
 
@@ -121,7 +126,7 @@ class Settings:
     roles: str | None = None
     faults: str | None = None
     allow_run_command: bool = False
-    run_command_limit: float = 90 * 60
+    run_command_limit: int | float = 90 * 60
 
 
 @dataclass(slots=True)
@@ -155,18 +160,10 @@ def read_runtime(state: StateDirectory) -> Runtime | None:
 
 def _makes_sense(runtime: Runtime) -> bool:
     kinds = {"pid": int, "port": int, "metadata": dict, "notice": str}
-    setting_kinds = {
-        "seed": int,
-        "timing": str,
-        "roles": str | None,
-        "faults": str | None,
-        "allow_run_command": bool,
-        "run_command_limit": int | float,
-    }
     ports: list[Any] = [runtime.port, *getattr(runtime.metadata, "values", list)()]
     return (
         all(isinstance(getattr(runtime, name), kind) for name, kind in kinds.items())
-        and all(isinstance(getattr(runtime.settings, name), kind) for name, kind in setting_kinds.items())
+        and all(isinstance(getattr(runtime.settings, name), kind) for name, kind in get_type_hints(Settings).items())
         and runtime.settings.timing in TIMINGS
         and (runtime.pid == 0 or runtime.pid > 1)  # 1 is the system's
         and all(isinstance(port, int) and 0 <= port < 2**16 for port in ports)

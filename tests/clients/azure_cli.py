@@ -57,7 +57,7 @@ def clients_environment(sandbox: RunningSandbox, home: Path, vm: str | None = No
         **kept,
         "HOME": str(home),
         "USERPROFILE": str(home),
-        **environment(state, runtime, client, vm),
+        **environment(client, vm),
         **azure_cli_settings(state, sandbox.endpoint, machine_id),
     }
 

@@ -80,7 +80,7 @@ def test_nothing_that_was_answered_is_lost(tmp_path: Path) -> None:
     expected: dict[str, bool] = {}
     for round_ in range(ROUNDS):
         runtime, _ = background.start(state, Settings())
-        sandbox = environment(state, runtime, OperatorClient(state, runtime), None)
+        sandbox = environment(OperatorClient(state, runtime), None)
         writers = [Writer(sandbox, number, round_) for number in range(2)]
         for writer in writers:
             writer.start()
@@ -94,7 +94,7 @@ def test_nothing_that_was_answered_is_lost(tmp_path: Path) -> None:
     try:
         runtime, _ = background.start(state, Settings())
         assert sum(expected.values()) > ROUNDS, "the load was too small to show anything"
-        _check(environment(state, runtime, OperatorClient(state, runtime), None), expected)
+        _check(environment(OperatorClient(state, runtime), None), expected)
     finally:
         background.stop(state)
     database = sqlite3.connect(state.database)
