@@ -61,7 +61,7 @@ _NOTATION = {
     " automaticByPlatformSettings:AutomaticByPlatformSettings",
     "AutomaticByPlatformSettings": "rebootSetting bypassPlatformSafetyChecksOnUserSchedule?",
     "WinRMConfiguration": "listeners:WinRMListener*",
-    "WinRMListener": "protocol=Http|Https certificateUrl",
+    "WinRMListener": "protocol=Http|Https certificateUrl-",
     "LinuxConfiguration": "disablePasswordAuthentication? ssh:SshConfiguration provisionVMAgent?"
     " patchSettings:LinuxPatchSettings enableVMAgentPlatformUpdates?",
     "SshConfiguration": "publicKeys:SshPublicKey*",
@@ -78,7 +78,7 @@ _NOTATION = {
     " imds:HostEndpointSettings addProxyAgentExtension?",
     "HostEndpointSettings": "mode inVMAccessControlProfileReferenceId- useLocalFileRules?",
     "DiagnosticsProfile": "bootDiagnostics:BootDiagnostics",
-    "BootDiagnostics": "enabled? storageUri",
+    "BootDiagnostics": "enabled? storageUri-",
     "AdditionalCapabilities": "ultraSSDEnabled? hibernationEnabled? enableFips1403Encryption?",
     "ApplicationProfile": "galleryApplications-",
     "BillingProfile": "maxPrice~",

@@ -120,7 +120,6 @@ def declare_children(parent_type: str, kind: Kind, check: Callable[[Cloud, Resou
     declared = Operations(kind.type, versions.NETWORK)
     collection = f"{GROUP}/providers/{parent_type}/{{name}}/{kind.collection}"
     path = collection + "/{child}"
-
     find_parent = partial(existing_parent, resource_type=parent_type, child_type=kind.type)
 
     @declared.operation("PUT", path, action=kind.type + "/write")
@@ -171,6 +170,7 @@ def replace_children(call: Call, kind: Kind, parent: Resource, given: list[dict[
         if fold(child.body["name"]) not in kept:
             kind.check_unused(call.cloud, child)
             store.delete(child.id)
+            call.cloud.assignments.delete_under(child.id)
     for name, entry in zip(names, given, strict=True):
         child = store.get(f"{parent.id}/{kind.collection}/{name}") or new_child(kind, parent, name)
         kind.fill(call, child, entry)

@@ -129,6 +129,7 @@ def os_disk(**disk: Any) -> dict[str, Any]:
 
 
 COMPUTE_IDS = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute"
+CERTIFICATE = {"protocol": "Https", "certificateUrl": "https://v.vault.azure.net/secrets/s"}
 ENCRYPTED = {"diskEncryptionSet": {"id": f"{COMPUTE_IDS}/diskEncryptionSets/x"}}
 
 
@@ -181,9 +182,17 @@ def test_what_is_named_by_its_id_has_to_be_there(machines: Machines, properties:
         (data_disk(createOption="Restore"), "InvalidParameter"),
         (os_disk(vhd={"uri": "https://a.blob.core.windows.net/vhds/a.vhd"}), "InvalidParameter"),
         ({"applicationProfile": {"galleryApplications": [{"packageReferenceId": "/x"}]}}, "InvalidParameter"),
+        (
+            {"diagnosticsProfile": {"bootDiagnostics": {"storageUri": "https://a/"}}},
+            "InvalidParameter",
+        ),
+        (
+            {"osProfile": {"windowsConfiguration": {"winRM": {"listeners": [{"certificateUrl": "x"}]}}}},
+            "InvalidParameter",
+        ),
     ],
 )
-def test_a_disk_says_what_it_is_made_from(machines: Machines, properties: Any, expected: str) -> None:
+def test_what_a_machine_is_made_from_is_said_and_there(machines: Machines, properties: Any, expected: str) -> None:
     body = machines.body(machines.interface("nic2"))
     for profile, members in properties.items():
         body["properties"].setdefault(profile, {}).update(members)
