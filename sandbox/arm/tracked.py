@@ -67,6 +67,12 @@ def existing(call: Call, resource_type: str) -> Resource:
     return found
 
 
+def remove(cloud: Cloud, resource_id: str) -> None:
+    """Forget a resource and everything below it, with what was granted there."""
+    cloud.store.delete(resource_id)
+    cloud.assignments.delete_under(resource_id)
+
+
 def location_of(resource: Resource) -> dict[str, str]:
     """Return the header that tells where a new resource is: its id, as far as a header can hold it."""
     return {"location": quote(resource.id, safe="/()")}

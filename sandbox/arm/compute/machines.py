@@ -29,7 +29,7 @@ from sandbox.arm.network.interfaces import new_network_interface
 from sandbox.arm.network.virtual_networks import new_subnet, new_virtual_network
 from sandbox.arm.polling import on_completion
 from sandbox.arm.routing import SUBSCRIPTION, Call, Operations
-from sandbox.arm.tracked import existing, find, find_or_make
+from sandbox.arm.tracked import existing, find, find_or_make, remove
 from sandbox.cloud import Cloud
 from sandbox.core import errors
 from sandbox.core.http import Answer
@@ -145,8 +145,7 @@ def declare_effects(cloud: Cloud) -> None:
         for entry in _interfaces(machine.properties):
             goes_too = entry.get("properties", {}).get("deleteOption") == "Delete"
             interfaces.release(cloud, entry["id"], delete=goes_too)
-        cloud.store.delete(machine.id)
-        cloud.assignments.delete_under(machine.id)
+        remove(cloud, machine.id)
 
     def removed(machine: Resource) -> None:
         preempt_script(cloud, machine)

@@ -11,7 +11,7 @@ from sandbox.arm.fields import Fields
 from sandbox.arm.listing import list_resources
 from sandbox.arm.managed_identity import identities
 from sandbox.arm.routing import Call, Operations
-from sandbox.arm.tracked import existing_parent, location_of
+from sandbox.arm.tracked import existing_parent, location_of, remove
 from sandbox.core import errors
 from sandbox.core.http import Answer
 from sandbox.core.resource_ids import IDENTITY
@@ -57,7 +57,7 @@ def _get_credential(call: Call) -> Answer:
 def _delete_credential(call: Call) -> Answer:
     if call.cloud.store.get(call.scope) is None:
         return Answer(204)
-    call.cloud.store.delete(call.scope)
+    remove(call.cloud, call.scope)
     return Answer(200)
 
 

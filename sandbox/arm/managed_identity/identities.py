@@ -12,7 +12,7 @@ from rbac.scopes import canonical
 from sandbox.arm import versions
 from sandbox.arm.fields import Fields
 from sandbox.arm.routing import GROUP, Call, Operations
-from sandbox.arm.tracked import declare_reads, existing, find, find_or_make, location_of
+from sandbox.arm.tracked import declare_reads, existing, find, find_or_make, location_of, remove
 from sandbox.cloud import Cloud
 from sandbox.core import errors, seed_data
 from sandbox.core.http import Answer
@@ -78,8 +78,7 @@ def _delete_identity(call: Call) -> Answer:
         return Answer(204)
     cloud = call.cloud
     cloud.directory.remove(resource.properties["principalId"])
-    cloud.store.delete(resource.id)
-    cloud.assignments.delete_under(resource.id)
+    remove(cloud, resource.id)
     return Answer(200)
 
 

@@ -11,6 +11,7 @@ from sandbox.arm.network import provider
 from sandbox.arm.network.provider import INTERFACE, Kind, users_of
 from sandbox.arm.network.virtual_networks import Range, ranges_of
 from sandbox.arm.routing import Call
+from sandbox.arm.tracked import remove
 from sandbox.cloud import Cloud
 from sandbox.core import errors
 from sandbox.state.store import Resource
@@ -58,7 +59,7 @@ def release(cloud: Cloud, interface_id: str, *, delete: bool = False) -> None:
     if interface is None:
         return
     if delete:
-        cloud.store.delete(interface.id)
+        remove(cloud, interface.id)
         return
     _disconnect(interface)
     provider.keep(cloud, interface)

@@ -15,7 +15,7 @@ from sandbox.arm.fields import Fields
 from sandbox.arm.network import schema
 from sandbox.arm.polling import begin_operation, find_operation, on_completion, operation_url, pace
 from sandbox.arm.routing import GROUP, SUBSCRIPTION, Call, Operations
-from sandbox.arm.tracked import declare_reads, existing_parent, find, find_or_make
+from sandbox.arm.tracked import declare_reads, existing_parent, find, find_or_make, remove
 from sandbox.cloud import Cloud
 from sandbox.core import errors
 from sandbox.core.http import Answer
@@ -82,7 +82,7 @@ def declare_effects(cloud: Cloud) -> None:
                 cloud.store.put(each)
 
     on_completion(cloud, "network.write", "Updating", written)
-    on_completion(cloud, "network.delete", "Deleting", lambda resource: cloud.store.delete(resource.id))
+    on_completion(cloud, "network.delete", "Deleting", lambda resource: remove(cloud, resource.id))
 
 
 def declare_operations(kind: Kind) -> Operations:
@@ -169,8 +169,7 @@ def replace_children(call: Call, kind: Kind, parent: Resource, given: list[dict[
     for child in store.list(parent.id, kind.type):
         if fold(child.body["name"]) not in kept:
             kind.check_unused(call.cloud, child)
-            store.delete(child.id)
-            call.cloud.assignments.delete_under(child.id)
+            remove(call.cloud, child.id)
     for name, entry in zip(names, given, strict=True):
         child = store.get(f"{parent.id}/{kind.collection}/{name}") or new_child(kind, parent, name)
         kind.fill(call, child, entry)
@@ -254,7 +253,6 @@ def _accept_delete(call: Call, kind: Kind, resource: Resource, location: str) ->
     kind.check_unused(call.cloud, resource)
     resource.properties["provisioningState"] = "Deleting"
     call.cloud.store.put(resource)
-    call.cloud.assignments.delete_under(resource.id)
     return Answer(202, headers=_begin(call, "network.delete", resource, location))
 
 

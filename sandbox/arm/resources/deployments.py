@@ -14,7 +14,7 @@ from sandbox.arm.listing import list_resources
 from sandbox.arm.polling import operation_url, pace
 from sandbox.arm.resources.deploying import Deployment, hashed, is_done
 from sandbox.arm.routing import GROUP, Call, Operations
-from sandbox.arm.tracked import find, group_name, named_by
+from sandbox.arm.tracked import find, group_name, named_by, remove
 from sandbox.core import errors
 from sandbox.core.clock import timestamp
 from sandbox.core.http import Answer
@@ -77,7 +77,7 @@ def _head_deployment(call: Call) -> Answer:
 def _delete_deployment(call: Call) -> Answer:
     """Forget a deployment; its resources stay."""
     if find(call, TYPE) is not None:
-        call.cloud.store.delete(call.scope)
+        remove(call.cloud, call.scope)
     return Answer(204)
 
 

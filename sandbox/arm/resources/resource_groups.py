@@ -14,6 +14,7 @@ from sandbox.arm.fields import Fields
 from sandbox.arm.listing import list_resources, resource_condition
 from sandbox.arm.polling import begin_operation, follow_operation, pace
 from sandbox.arm.routing import GROUP, SUBSCRIPTION, Call, Operations
+from sandbox.arm.tracked import remove
 from sandbox.cloud import Cloud
 from sandbox.core import errors
 from sandbox.core.clock import timestamp
@@ -133,8 +134,7 @@ def declare_effects(cloud: Cloud) -> None:
         for resource in cloud.store.list(group_id):
             if resource.type in cloud.on_removal:
                 cloud.on_removal[resource.type](resource)
-        cloud.store.delete(group_id)
-        cloud.assignments.delete_under(group_id)
+        remove(cloud, group_id)
 
     cloud.long_operations.on("group.delete", delete)
 

@@ -91,16 +91,6 @@ def test_the_subnets_given_are_all_there_are(network: Network) -> None:
     assert network.ask("GET", f"{network.vnet}/subnets/subnet1").status == 404
 
 
-def test_what_was_granted_on_a_subnet_goes_with_it(network: Network) -> None:
-    desk = network.desk
-    caller = desk.caller("reader of a subnet")
-    desk.grant(caller, READER, network.subnet)
-    assert network.ask("GET", network.subnet, caller=caller).status == 200
-    network.put_vnet()
-    network.put_vnet("10.0.0.0/24")
-    assert network.ask("GET", network.subnet, caller=caller).status == 403
-
-
 def test_a_subnet_of_its_own(network: Network) -> None:
     path = f"{network.vnet}/subnets/other"
     made = network.ask("PUT", path, {"properties": {"addressPrefix": "10.0.9.0/24"}})
