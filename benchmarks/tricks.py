@@ -42,6 +42,7 @@ class Edit:
         return text.replace(self.old, self.new)
 
 
+_WITH_SOUP = "return exporter.from_notebook_node(nb, resources)[0]"
 TRICKS: Mapping[str, Sequence[Edit]] = {
     "no trick at all": [],  # says how much the figures differ by chance
     "kernels forked from warm processes": [
@@ -56,6 +57,9 @@ TRICKS: Mapping[str, Sequence[Edit]] = {
     ],
     "ready as soon as the kernel says so": [
         Edit("workshop/kernels/manager.py", "    client_factory = Type(klass=Client)", "    #")
+    ],
+    "pages written without BeautifulSoup": [
+        Edit("workshop/pages/html.py", "    filters = {\n", f"    {_WITH_SOUP}\n    filters = {{\n"),
     ],
     "sandbox starts with the collector off": [
         Edit("sandbox/process/serving.py", "    gc.disable()", "    #"),

@@ -2,14 +2,17 @@ import base64
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
+from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
 from tests.workshop.small_notebooks import code, markdown, notebook
 from workshop.notebooks.outcome import Failure, State
-from workshop.pages.html import notebook_page
+from workshop.pages.html import closes_its_tags, notebook_page, page_by
 from workshop.pages.index import IndexEntry, index_page, title_of
 
 DRAWING = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><title>Who asks whom</title><path d="M0 0"/></svg>'
@@ -95,6 +98,42 @@ def test_pictures_of_other_kinds_are_embedded_and_other_files_are_not(tmp_path: 
     page = notebook_page(notebook(markdown(text)), ["00_a"], "00_a", tmp_path)
     assert page.count(f'src="data:image/png;base64,{base64.b64encode(b"png").decode()}"') == 2
     assert 'src="notes.txt"' in page
+
+
+@pytest.mark.parametrize("more", ["", "<b>left open", '<a name="here" />', "<div>", "</details>"])
+def test_a_page_is_the_one_that_nbconvert_makes(tmp_path: Path, more: str) -> None:
+    """But for how it is written: HTMLExporter has BeautifulSoup write its pages."""
+    made = node()
+    made.cells[0].source += f'\n\n<img src="data:,"> {more}\n'
+    made.metadata.language_info = {"name": "python", "pygments_lexer": "ipython3"}
+    options: dict[str, Any] = {"metadata": {"name": "00_first", "path": str(tmp_path)}}
+    ours, nbconverts = (HTMLExporter(template_name="lab", exclude_anchor_links=True) for _ in range(2))
+    pages = [page_by(ours, made, {**options}), nbconverts.from_notebook_node(made, {**options})[0]]
+    mine, theirs = (BeautifulSoup(page, "html.parser") for page in pages)
+    assert closes_its_tags(pages[0])
+    for picture in (*mine.find_all("img"), *theirs.find_all("img")):
+        assert picture.attrs.pop("alt")
+    assert mine.body == theirs.body
+    assert len(mine.select("[tabindex='0']")) == len(made.cells) + len(made.cells[2].outputs)
+
+
+@pytest.mark.parametrize(
+    ("html", "closed"),
+    [
+        ('<p class="a > b">x<br>y<img src="x" /></p>', True),
+        ("<p><b>x</p></b>", False),
+        ("<p>x", False),
+        ("x</p>", False),
+        ('<h2>x<a href="#x" /></h2>', False),
+        ("<P>x</p>", True),
+    ],
+)
+def test_what_is_left_open_is_seen(html: str, closed: bool) -> None:
+    assert closes_its_tags(html) is closed
+
+
+def test_nothing_on_a_page_is_within_what_was_left_open(page: str) -> None:
+    assert closes_its_tags(page)
 
 
 def test_headings_can_be_linked_to(page: str) -> None:
