@@ -47,6 +47,10 @@ _ADVICE: Mapping[str, str] = {
     "RoleAssignmentUpdateNotPermitted": "An assignment of this name belongs to another principal, role or scope. "
     "Keep the principal id in the name, or delete the old assignment.",
     "MissingSubscriptionRegistration": "Register the resource provider that the message names: az provider register.",
+    "ScopeLocked": "Somebody has locked this scope. Whoever owns it can remove the lock: az lock list, az lock delete.",
+    "RequestDisallowedByPolicy": "A policy of your organization forbids this. The message names it: ask whoever "
+    "looks after it.",
+    "ReadOnlyDisabledSubscription": "The subscription is disabled. Have it enabled again, or work in another one.",
     "AADSTS7000215": "The client secret is wrong. Mind that it is the secret's value, not its id.",
     "AADSTS700016": "The tenant does not know this client id. Check both.",
 }
@@ -63,6 +67,7 @@ _BY_STATUS: Mapping[int, str] = {
     404: "Check the names, and that the notebook that makes it has run.",
     409: "What is there already differs from what was asked for, or is being changed. Look at it first.",
     429: "Too many requests. Wait as long as the header Retry-After says.",
+    **dict.fromkeys(range(500, 505), "Something is wrong at the service itself. Run this cell again in a minute."),
 }
 _NO_IMDS = (
     "Only a virtual machine has a metadata service. On one, ask it directly, as the first half of 04_get_token does: "

@@ -142,7 +142,19 @@ def test_an_exception_without_an_answer() -> None:
     assert (explained.status, explained.code, explained.message) == (None, "ServiceRequestError", "cannot connect")
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 409, 429])
+@pytest.mark.parametrize(
+    ("status", "code", "advice"),
+    [
+        (409, "ScopeLocked", "remove the lock"),
+        (403, "RequestDisallowedByPolicy", "policy of your organization"),
+        (409, "ReadOnlyDisabledSubscription", "subscription is disabled"),
+    ],
+)
+def test_what_others_have_forbidden_says_whom_to_ask(status: int, code: str, advice: str) -> None:
+    assert advice in explain(response(status, {"error": {"code": code, "message": "?"}})).advice
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 409, 429, 500, 502, 503, 504])
 def test_unknown_codes_get_the_advice_of_their_status(status: int) -> None:
     advice = explain(response(status, {"error": {"code": "SomethingNew", "message": "?"}})).advice
     assert advice != explain(response(418, {"error": {"code": "SomethingNew", "message": "?"}})).advice
