@@ -122,7 +122,11 @@ def _is_made(vm: VirtualMachine) -> bool:
 
 def ensure_assigned(connection: Connection, vm: VirtualMachine, identity: Identity) -> VirtualMachine:
     """Return the virtual machine as it is with the identity, assigned beside whatever it has if need be."""
-    if has_identity(vm, identity):
+    if has_identity(vm, identity):  # which may have been deleted since: the machine keeps the entry
+        identities = _client(ManagedServiceIdentityClient, connection).user_assigned_identities
+        current = find(identities.get, str(parse_resource_id(str(identity.id))["resource_group"]), str(identity.name))
+        if current is None or current.principal_id != identity.principal_id:
+            raise TutorialError(f"{identity.name} was deleted. Run this notebook again from its beginning.")
         return vm
     machines = _client(ComputeManagementClient, connection).virtual_machines
     parts = parse_resource_id(str(vm.id))

@@ -21,6 +21,10 @@ _FIRST_CHECK = 10.0  # seconds
 _NEXT_CHECK = 60.0  # seconds
 
 
+class NotInTimeError(TimeoutError, TutorialError):
+    """What was waited for has not come; the message says what to do."""
+
+
 def wait_until(
     ask: Callable[[], Answer],
     satisfied: Callable[[Answer], object] = bool,
@@ -67,7 +71,7 @@ def wait_until(
             raise own
         elapsed = time.monotonic() - began
         if elapsed >= timeout:
-            raise TimeoutError(
+            raise NotInTimeError(
                 f"Waited {elapsed:.0f} seconds for {what}, and asked again all the while; {_described(said)}. Azure is "
                 "sometimes slow: run this cell again. If it goes on, go back to the step that should bring it about "
                 "and look at its result."
