@@ -53,7 +53,7 @@ def ensure_group(connection: Connection, resource_group: str, location: str) -> 
     group = find(groups.get, resource_group)
     if group is None:
         group = groups.create_or_update(
-            resource_group, ResourceGroup(location=location, tags=connection.tags(resource_group))
+            resource_group, ResourceGroup(location=location or _NEW, tags=connection.tags(resource_group))
         )
         print(f"The resource group {resource_group} was not there yet: made it, as 00_prerequisites does.")
     return group

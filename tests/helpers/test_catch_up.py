@@ -253,3 +253,21 @@ class TestGranting:
         authorization(connection).role_assignments.create(scope, grant.name, parameters)
         ensure_not_granted(connection, identity, scope)
         assert authorization(connection).role_assignments.get(scope, grant.name).description == "theirs"
+
+
+class TestWhere:
+    """Where things are made if nobody says where."""
+
+    def test_in_the_region_of_the_machine(self, connection: Connection) -> None:
+        ensure_group(connection, "contosoCourse", "westus3")
+        ensure_vm(connection, "contosoCourse", "vm1", "northeurope")
+        assert ensure_identity(connection, "contosoCourse", "ID1", "").location == "northeurope"
+
+    def test_in_the_region_of_the_group(self, connection: Connection) -> None:
+        ensure_group(connection, "contosoCourse", "westus3")
+        assert ensure_identity(connection, "contosoCourse", "ID1", "").location == "westus3"
+        assert ensure_vm(connection, "contosoCourse", "vm1", "").location == "westus3"
+
+    def test_where_nothing_is_yet(self, connection: Connection) -> None:
+        assert ensure_identity(connection, "contosoCourse", "ID1", "").location == "eastus"
+        assert ensure_vm(connection, "contosoOther", "vm1", "").location == "eastus"
