@@ -47,6 +47,20 @@ class TestImage:
         for ground in re.findall(r"\.\w+ \{ fill: (#[0-9a-f]{6})", text):
             assert contrast(ink[1], ground) >= 7
 
+    def test_has_a_style_for_what_it_draws_and_for_nothing_else(self, path: Path) -> None:
+        """A shape without one is black."""
+        text = path.read_text("utf-8")
+        styled = set(re.findall(r"^ +\.(\w+) \{", text, re.MULTILINE))
+        assert set(" ".join(re.findall(r'class="([^"]*)"', text)).split()) == styled
+
+    def test_an_arrow_ends_at_what_it_points_to(self, path: Path) -> None:
+        root = ElementTree.parse(path).getroot()
+        shapes = [_edges(rect) for rect in root.findall(f"{SVG}rect") if rect.get("class") != "card"]
+        for arrow in root.findall(f"{SVG}path"):
+            for x, y in re.findall(r"[ML]([\d.]+) ([\d.]+)", str(arrow.get("d"))):
+                distances = [_distance(float(x), float(y), shape) for shape in shapes]
+                assert min(distances) <= 3, f"{arrow.get('d')} leads nowhere"
+
     def test_loads_nothing_and_runs_nothing(self, path: Path) -> None:
         text = path.read_text("utf-8").replace('xmlns="http://www.w3.org/2000/svg"', "")
         assert not re.search(r"https?:|<script|<image|@import|\bon\w+=|url\((?!#head\))", text)
@@ -58,6 +72,18 @@ class TestImage:
         for rect in root.findall(f"{SVG}rect"):
             x, y, w, h = (float(str(rect.get(name))) for name in ("x", "y", "width", "height"))
             assert x >= 0 and y >= 0 and x + w <= width and y + h <= height
+
+
+def _edges(rect: ElementTree.Element) -> tuple[float, float, float, float]:
+    x, y, width, height = (float(str(rect.get(name))) for name in ("x", "y", "width", "height"))
+    return x, y, x + width, y + height
+
+
+def _distance(x: float, y: float, edges: tuple[float, float, float, float]) -> float:
+    """How far a point is from the border of a rectangle."""
+    left, top, right, bottom = edges
+    outside = max(left - x, x - right, top - y, y - bottom)
+    return outside if outside > 0 else min(x - left, right - x, y - top, bottom - y)
 
 
 def contrast(one: str, other: str) -> float:
