@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.sandbox.guest.lab import Lab
+from tests.support.machines import IDENTITY
 from tests.support.needs import do_without
 
 DESK = "myVM"
@@ -47,4 +48,6 @@ def test_the_course_from_afar_signed_in_with_the_azure_cli(lab: Lab, installed_a
     assert done.returncode == 0, done.stderr[-3000:]
     answers = json.loads(done.stdout.splitlines()[-1])["answers"]
     assert answers and set(answers) == {401}
+    gone = f"{lab.group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/from-afar"
+    assert lab.ask("GET", gone, version=IDENTITY).status_code == 404
     assert "signature-kept-on-vm" not in done.stdout + done.stderr
