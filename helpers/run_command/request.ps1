@@ -33,8 +33,7 @@ function Write-Answer([string] $head, [string] $body) {
 
 function Hide-Signature([string] $text) {
     $text = $text -creplace '(eyJ[A-Za-z0-9_-]*\.eyJ[A-Za-z0-9_-]*)\.[A-Za-z0-9._-]*', ('$1.' + $word)
-    if ($text.Contains($word)) { return $text }
-    $text -creplace '("access_token"\s*:\s*")[^"]*', ('$1' + $word)
+    $text -creplace ('("access_token"\s*:\s*")(?![^"]*' + $word + ')[^"]*'), ('$1' + $word)
 }
 
 # System.Net.HttpWebRequest is in PowerShell 5.1 and 7, and writes nothing of a request to a log.

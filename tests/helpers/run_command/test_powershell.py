@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 import tree_sitter_powershell
 from tree_sitter import Language, Node, Parser
 
+from helpers.run_command.messages import KEPT
 from helpers.run_command.scripts import script_for
+from tests.helpers.run_command.services import SIGNATURE, TOKEN
 
 TEXT = script_for("Windows").text
 NOT_IN_5_1 = (
@@ -71,3 +74,23 @@ def test_every_function_is_there_and_every_variable_was_given_a_value() -> None:
 
 def test_it_decides_nothing_by_the_machines_language() -> None:
     assert TEXT.count(".StartsWith(") == TEXT.count("'Ordinal')")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f'{{"access_token":"{TOKEN}","token_type":"Bearer"}}',
+        f'{{\r\n  "access_token" : "{TOKEN}",\r\n  "other": "{TOKEN}"\r\n}}',
+        f'[{{"access_token":"opaque-{SIGNATURE}"}},{{"access_token":"{TOKEN}"}}]',
+        f'{{"access_token":\n"{TOKEN}"}}',
+    ],
+)
+def test_its_patterns_hide_every_signature(said: str) -> None:
+    """Python reads these two patterns as .NET does."""
+    shaped = re.search(r"-creplace '([^']+)', \('\$1\.' \+ \$word\)", TEXT)
+    named = re.search(r"-creplace \('([^']+)' \+ \$word \+ '([^']+)'\), \('\$1' \+ \$word\)", TEXT)
+    assert shaped and named
+    hidden = re.sub(shaped[1], rf"\1.{KEPT}", said)
+    hidden = re.sub(named[1] + KEPT + named[2], rf"\1{KEPT}", hidden)
+    assert KEPT in hidden and SIGNATURE not in hidden
+    assert json.loads(hidden)
