@@ -11,9 +11,14 @@ from enum import Enum
 from html import escape
 from typing import Any
 
+# As in workshop/notebooks/secrets.py, which starts without Azure's clients and so cannot import it; a test compares.
 _SECRET_NAME = re.compile(
-    r"(secret|password|(access|refresh|id)_?token|client_?assertion)$|^(token|authorization)$", re.IGNORECASE
+    r"secret|passw|passphrase|token(?!iz|is)|credential|signature|private_?key|access_?key|account_?key|api_?key"
+    r"|connection_?string|client_?assertion|^authorization$"
+    r"|(?:^|_)(?:sas|jwt|pwd|key|pat|(?:db|ftp|ldap|mail|mysql|pg|root|smtp|ssh|user)?pass)(?:_|$)",
+    re.IGNORECASE,
 )
+_ABOUT_A_SECRET = re.compile(r"(type|url|uri|id|name|file|path|endpoint)$", re.IGNORECASE)  # and not one itself
 _TOKEN = re.compile(r"\beyJ[\w-]{8,}[\w.-]*")
 _HIDDEN = "(received, not shown)"
 _NONE = "–"
@@ -124,9 +129,13 @@ def _look_up(what: Any, path: str) -> Any:
 
 def _text(name: object, value: Any) -> str:
     """Return the value as text, and nothing of it if it is a secret."""
-    if value and _SECRET_NAME.search(str(name)):
+    if value and _is_secret(name):
         return _HIDDEN
     return _TOKEN.sub(_HIDDEN, _plain(value))
+
+
+def _is_secret(name: object) -> bool:
+    return bool(_SECRET_NAME.search(str(name)) and not _ABOUT_A_SECRET.search(str(name)))
 
 
 def _plain(value: Any) -> str:
@@ -148,7 +157,6 @@ def _without_secrets(value: Any) -> Any:
         value = value.as_dict()
     if isinstance(value, Mapping):
         return {
-            name: _HIDDEN if inner and _SECRET_NAME.search(str(name)) else _without_secrets(inner)
-            for name, inner in value.items()
+            name: _HIDDEN if inner and _is_secret(name) else _without_secrets(inner) for name, inner in value.items()
         }
     return [_without_secrets(inner) for inner in value] if isinstance(value, (list, tuple)) else value

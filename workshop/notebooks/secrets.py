@@ -26,9 +26,10 @@ _SIGN_IN = re.compile(r"(?<=://)[^/?#\s]+(?=@)")  # in an address: a name and a 
 _QUERY = re.compile(r"[?&;#]([^?&;#=\s]+)=([^&;#\s]+)")
 _NOT_ITSELF_SECRET = ("_FILE", "_PATH", "_DIR", "_ID", "_URL", "_URI", "_ENDPOINT", "_NAME", "_SOCK")
 
-_SECRET_NAME = re.compile(
-    r"secret|passw|passphrase|token(?!iz)|credential|signature|private_?key|access_?key|account_?key|api_?key"
-    r"|connection_?string|(?:^|_)(?:sas|jwt|pwd|key|pat|(?:db|ftp|ldap|mail|mysql|pg|root|smtp|ssh|user)?pass)(?:_|$)",
+_SECRET_NAME = re.compile(  # as in helpers/tables.py
+    r"secret|passw|passphrase|token(?!iz|is)|credential|signature|private_?key|access_?key|account_?key|api_?key"
+    r"|connection_?string|client_?assertion|^authorization$"
+    r"|(?:^|_)(?:sas|jwt|pwd|key|pat|(?:db|ftp|ldap|mail|mysql|pg|root|smtp|ssh|user)?pass)(?:_|$)",
     re.IGNORECASE,
 )
 _SECRET_VALUE = re.compile(

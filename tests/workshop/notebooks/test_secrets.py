@@ -20,7 +20,17 @@ def leaks(secrets: Secrets, text: str) -> bool:
 
 @pytest.mark.parametrize(
     "name",
-    ["client_secret", "AZURE_CLIENT_SECRET", "password", "access_token", "sas", "api_key", "storage_key", "credential"],
+    [
+        "client_secret",
+        "AZURE_CLIENT_SECRET",
+        "password",
+        "access_token",
+        "sas",
+        "api_key",
+        "storage_key",
+        "credential",
+        "Authorization",
+    ],
 )
 def test_names_of_secrets(name: str) -> None:
     assert named_like_a_secret(name)
@@ -42,6 +52,13 @@ def test_names_of_secrets(name: str) -> None:
 )
 def test_names_of_no_secrets(name: str) -> None:
     assert not named_like_a_secret(name)
+
+
+def test_tables_of_notebooks_hide_by_the_same_rule() -> None:
+    from helpers import tables
+    from workshop.notebooks import secrets
+
+    assert tables._SECRET_NAME == secrets._SECRET_NAME
 
 
 @pytest.mark.parametrize(
