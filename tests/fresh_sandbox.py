@@ -2,6 +2,8 @@
 
     python -m pytest -p tests.fresh_sandbox --nbval notebooks
 
+With ``-n auto --dist loadfile`` each process has a sandbox of its own.
+
 Nothing is left out of the comparison: a cell that was saved without having been executed, or that is marked to be
 skipped or ignored, fails. Where only some notebooks are asked for, those before them are executed first, so that
 each finds what it found when its outputs were saved.
@@ -30,8 +32,9 @@ _DONE = pytest.StashKey[set[Path]]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse to deal the cells of a notebook out to several processes."""
-    if config.getoption("nbval") and config.getoption("numprocesses", None):
-        raise pytest.UsageError("The cells of a notebook need each other: run nbval without -n.")
+    parallel = config.getoption("nbval") and config.getoption("numprocesses", None)
+    if parallel and config.getoption("dist") != "loadfile":
+        raise pytest.UsageError("The cells of a notebook need each other: with -n, nbval takes --dist loadfile.")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

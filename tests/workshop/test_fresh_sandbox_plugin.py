@@ -70,7 +70,13 @@ def test_what_is_not_compared_fails(tmp_path: Path) -> None:
 def test_cells_are_not_dealt_out_to_several_processes(folder: Path) -> None:
     done = nbval(folder, words=("-n", "2"))
     assert done.returncode == 4
-    assert "run nbval without -n" in done.stdout + done.stderr
+    assert "nbval takes --dist loadfile" in done.stdout + done.stderr
+
+
+def test_notebooks_are_dealt_out_and_each_process_has_a_sandbox(folder: Path) -> None:
+    done = nbval(folder, words=("-n", "2", "--dist", "loadfile"))
+    assert done.returncode == 0, done.stdout
+    assert "3 passed" in done.stdout
 
 
 def test_without_notebooks_nothing_is_started(tmp_path: Path) -> None:
