@@ -6,6 +6,7 @@ PYTHON ?= python3
 MARKED ?= not long
 # Extra words for `make lock`, such as --upgrade or --upgrade-package=aiohttp
 LOCK ?=
+HUB := workshop/jupyterhub/requirements.txt
 
 VENV := .venv/bin/python
 LINT = $(VENV) -m ruff check . || status=1; \
@@ -52,12 +53,20 @@ bench: install ## measure, side by side with the alternatives
 # The second file is the first without its hashes: conda hands pip the lock and the editable project in one file,
 # and pip refuses an editable install beside hashes. Left out is a grammar that only jsonschema imports, if it is there,
 # for a format that no notebook has: it is compiled at each import, which takes longer than importing papermill.
-lock: install ## resolve pyproject.toml into requirements.txt and requirements-conda.txt
+lock: install ## resolve pyproject.toml into requirements.txt, requirements-conda.txt and the hub's
 	@$(VENV) -m uv pip compile --no-config --quiet --universal --python-version 3.11 \
 	    --extra batch --extra dev --generate-hashes --no-emit-index-url --no-annotate \
 	    --no-emit-package rfc3987-syntax --no-emit-package lark \
 	    --custom-compile-command "make lock" $(LOCK) pyproject.toml --output-file requirements.txt
 	@sed -e '/ --hash=/d' -e 's/ *\\$$//' requirements.txt > requirements-conda.txt
+	@cat requirements.txt $(HUB) > $(HUB).new
+	@$(VENV) -m uv pip compile --no-config --quiet --universal --python-version 3.11 \
+	    --extra hub --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	    --no-emit-package rfc3987-syntax --no-emit-package lark \
+	    --constraint requirements.txt $(LOCK) pyproject.toml --output-file $(HUB).new
+	@{ echo '# What the hub needs besides the requirements.txt of the course, by version and hash; made by `make lock`.'; \
+	    awk 'NR == FNR { locked[$$1]; next } /^[^ ]/ { new = !($$1 in locked) } new' requirements.txt $(HUB).new; } > $(HUB)
+	@rm $(HUB).new
 
 clean: ## remove .venv, the hub's, output/ and caches; the sandbox's own data stay
 	rm -rf .venv .venv.lock .venv-hub .venv-hub.lock output .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
