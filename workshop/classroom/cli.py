@@ -105,7 +105,7 @@ def _help(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--refusal",
         metavar="TEXT",
-        help="the message of a 403 that the learner got: says why; - to read it from the input",
+        help="the message of a refusal that the learner got: says why, or what to do; - to read it from the input",
     )
     parser.add_argument(
         "--show-sign-in", action="store_true", help="also show the learner's password and where their credential is"

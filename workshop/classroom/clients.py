@@ -78,7 +78,9 @@ class Clients:
             raise RefusedError(explain(answer).message)
         return answer.json() if answer.content else None
 
-    def arm(self, method: str, path: str, version: str, body: Mapping[str, Any] | None = None) -> requests.Response:
+    def arm(
+        self, method: str, path: str, version: str = "", body: Mapping[str, Any] | None = None
+    ) -> requests.Response:
         """Send one request to Resource Manager; refusals are answers too.
 
         Raises:

@@ -20,9 +20,9 @@ from rich.text import Text
 from workshop.classroom.classroom import Classroom, Learner
 from workshop.classroom.cli import FOLDER
 from workshop.classroom.clients import Clients, sign_in
-from workshop.classroom.diagnosis import AccessCheck, AccessChecker, Diagnosis, diagnose, known_as, read_refusal
+from workshop.classroom.diagnosis import AccessChecker, Diagnosis, advice_on, diagnose, known_as, read_refusal
 from workshop.classroom.folder import ClassFolder, read_passwords, write_passwords
-from workshop.classroom.inventory import principal_name, take_inventory
+from workshop.classroom.inventory import STOPPED, Inventory, principal_name, take_inventory
 from workshop.classroom.planning import Finding, Verdict, check_all, planned
 from workshop.classroom.progress import MILESTONES, LearnerProgress, Snapshot, Status, take_snapshot
 from workshop.classroom.provision import MACHINE, Outcome, Provisioning, Reporter, counted
@@ -158,20 +158,22 @@ def help_learner(options: argparse.Namespace) -> int:
     console, folder = make_console(), ClassFolder(options.folder)
     classroom = folder.load()
     learner = classroom.search(options.who)
-    refused = _refusal(options.refusal)
     clients = sign_in(classroom)
     inventory = take_inventory(clients)
     diagnosis = diagnose(clients, classroom, learner, inventory)
     console.print(f"{learner.name} ({learner.handle}), in {learner.resource_group}", style="bold")
     console.print(*help_tables(diagnosis))
     console.print(f"{learner.vm_name}: {diagnosis.machine or 'is not there'}")
+    if diagnosis.machine in STOPPED:
+        names = f"--resource-group {learner.resource_group} --name {learner.vm_name}"
+        console.print(f"To start it: az vm start {names}", soft_wrap=True)
     if milestone := diagnosis.progress.next_milestone:
         notebook = f"Notebook {milestone.notebook}" if milestone.notebook else "'provision'"
         console.print(f"Next is that {milestone.what}: {notebook} brings it about.")
     reasons = [decision.why() for _, decision in diagnosis.decisions if not decision.allowed]
-    if refused is not None:
-        whose = known_as(refused.who, classroom, inventory)
-        reasons = [f"Asked by {whose}.", AccessChecker(clients).decide(refused).why()]
+    if options.refusal is not None:
+        text = sys.stdin.read() if options.refusal == "-" else options.refusal
+        reasons = _on_refusal(text, clients, classroom, inventory)
     for reason in reasons:
         console.print(f"\n{reason}", soft_wrap=True)
     if options.show_sign_in:
@@ -219,8 +221,11 @@ def _watch(clients: Clients, classroom: Classroom, every: float, console: Consol
                 live.update(Group(shown, f"Not up to date: {error}"), refresh=True)
 
 
-def _refusal(text: str | None) -> AccessCheck | None:
-    return None if text is None else read_refusal(sys.stdin.read() if text == "-" else text)
+def _on_refusal(text: str, clients: Clients, classroom: Classroom, inventory: Inventory) -> list[str]:
+    refused = read_refusal(text)
+    if refused is None:
+        return [advice_on(text) or "That refusal is not known here. The service's documentation explains its code."]
+    return [f"Asked by {known_as(refused.who, classroom, inventory)}.", AccessChecker(clients).decide(refused).why()]
 
 
 def _show_sign_in(console: Console, folder: ClassFolder, learner: Learner) -> None:

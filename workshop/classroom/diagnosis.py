@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from azure.core.exceptions import AzureError
+from azure.core.exceptions import AzureError, HttpResponseError, ODataV4Format
 from azure.mgmt.authorization.v2022_04_01 import models
 
 import rbac.decisions
@@ -21,9 +21,8 @@ from rbac.roles import Permission, RoleDefinition, role_guid
 from rbac.scopes import contains
 from workshop.classroom.classroom import Classroom, Learner
 from workshop.classroom.clients import Clients, RefusedError, refusals_in_words
-from workshop.classroom.inventory import Inventory
+from workshop.classroom.inventory import Inventory, power_of
 from workshop.classroom.progress import LearnerProgress, progress_of
-from workshop.errors import UsageError
 
 _ROLE_ASSIGNMENTS = "Microsoft.Authorization/roleAssignments"
 _IDENTITIES = "Microsoft.ManagedIdentity/userAssignedIdentities"
@@ -164,19 +163,26 @@ def checks_of(clients: Clients, classroom: Classroom, learner: Learner, inventor
     return checks
 
 
-def read_refusal(text: str) -> AccessCheck:
-    """Return the call that was refused, from the message of a 403.
-
-    Raises:
-        UsageError: It is not such a message.
-    """
+def read_refusal(text: str) -> AccessCheck | None:
+    """Return the call that was refused, from the message of a 403; None if it is another message."""
     found = _REFUSAL.search(text) or _LINKED_REFUSAL.search(text)
-    if found is None:
-        raise UsageError(
-            "That is not the message of a refusal. It begins with: The client '…' with object id '…' does not have "
-            "authorization to perform action '…'"
-        )
-    return AccessCheck("the call that was refused", found["who"], found["action"], found["scope"])
+    return found and AccessCheck("the call that was refused", found["who"], found["action"], found["scope"])
+
+
+def advice_on(text: str) -> str:
+    """Return what to do about any other refusal, of Resource Manager, Entra or the metadata service; empty if unknown.
+
+    It is known by its code, anywhere in the text, or by its sentence.
+    """
+    unknown = _advice("", "")
+    advised = (_advice(code, text) for code in ("", *re.findall(r"\w+", text)))
+    return next((advice for advice in advised if advice != unknown), "")
+
+
+def _advice(code: str, message: str) -> str:
+    refusal = HttpResponseError(message)
+    refusal.error = ODataV4Format({"code": code or "unknown", "message": message})
+    return explain(refusal).advice
 
 
 def known_as(who: str, classroom: Classroom, inventory: Inventory) -> str:
@@ -198,8 +204,7 @@ def _power(clients: Clients, learner: Learner, inventory: Inventory) -> str:
         view = clients.compute.virtual_machines.instance_view(learner.resource_group, learner.vm_name)
     except AzureError:
         return "not to be seen"
-    shown = [str(each.display_status) for each in view.statuses or () if str(each.code).startswith("PowerState/")]
-    return shown[0] if shown else "unknown"
+    return power_of(view) or "unknown"
 
 
 def _permission(given: Mapping[str, Any], condition: str | None) -> Permission:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from azure.mgmt.authorization.v2022_04_01.models import RoleAssignment
-from azure.mgmt.compute.models import VirtualMachine
+from azure.mgmt.compute.models import VirtualMachine, VirtualMachineInstanceView
 from azure.mgmt.core.tools import parse_resource_id
 from azure.mgmt.msi.models import Identity
 from azure.mgmt.resource.resources.models import ResourceGroup
@@ -21,6 +21,7 @@ from workshop.classroom.clients import Clients, refusals_in_words
 _MADE_BY = "managed-identity-class"
 _APPLICATION = "Application"  # Graph's word for a service principal that is no managed identity
 _CLASS_ID, _LEARNER = "class-id", "learner"
+STOPPED = ("VM stopped", "VM deallocated", "VM stopping", "VM deallocating")
 Item = TypeVar("Item")
 Named = TypeVar("Named", VirtualMachine, Identity)
 
@@ -51,6 +52,7 @@ class Inventory:
         identities: likewise.
         assignments: of roles, by the scope they are made at.
         principals: the sandbox's, by name as it is; none on Azure.
+        power: what machines are doing, in Azure's words, by the machine's id.
     """
 
     groups: Mapping[str, ResourceGroup]
@@ -58,6 +60,7 @@ class Inventory:
     identities: Mapping[str, Sequence[Identity]]
     assignments: Mapping[str, Sequence[RoleAssignment]]
     principals: Mapping[str, Principal]
+    power: Mapping[str, str] = field(default_factory=dict)
 
     def group_of(self, learner: Learner) -> ResourceGroup | None:
         """Return the learner's resource group, whoever it was made for; None if there is none."""
@@ -112,6 +115,7 @@ def take_inventory(clients: Clients) -> Inventory:
         "identities": clients.identities.user_assigned_identities.list_by_subscription,
         "assignments": clients.authorization.role_assignments.list_for_subscription,
         "principals": lambda: applications(clients).items(),
+        "states": lambda: clients.compute.virtual_machines.list_all(status_only="true"),
     }
     with ThreadPoolExecutor(len(lists), "inventory") as pool:
         asked = {what: pool.submit(_listed, ask) for what, ask in lists.items()}
@@ -122,6 +126,7 @@ def take_inventory(clients: Clients) -> Inventory:
         identities=_by_key(found["identities"], lambda identity: group_name(str(identity.id))),
         assignments=_by_key(found["assignments"], lambda assignment: str(assignment.scope)),
         principals=dict(found["principals"]),
+        power={str(machine.id).casefold(): power_of(machine.instance_view) for machine in found["states"]},
     )
 
 
@@ -139,6 +144,12 @@ def applications(clients: Clients) -> dict[str, Principal]:
     return {
         each["name"]: Principal(each["objectId"], each["clientId"]) for each in listed if each["kind"] == _APPLICATION
     }
+
+
+def power_of(view: VirtualMachineInstanceView | None) -> str:
+    """Return what a machine is doing, in Azure's words; empty if the view does not say."""
+    statuses = (view and view.statuses) or ()
+    return next((str(each.display_status) for each in statuses if str(each.code).startswith("PowerState/")), "")
 
 
 def group_name(resource_id: str) -> str:

@@ -10,6 +10,8 @@ import argparse
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
+from urllib.parse import urlsplit
 
 from azure.mgmt.authorization.v2022_04_01.models import Permission
 from azure.mgmt.compute.models import ResourceSku, Usage
@@ -211,18 +213,37 @@ def _left(usage: Usage) -> int:
 
 def _rights(clients: Clients) -> Finding:
     about = "your rights"
-    path = f"{clients.subscription}/providers/Microsoft.Authorization/permissions"
-    answer = clients.arm("GET", path, _AUTHORIZATION_VERSION)
-    if not answer.ok:
-        return Finding(about, Verdict.UNKNOWN, f"Azure does not say what you may do: {explain(answer).message}")
-    permissions = [
-        Permission(actions=each.get("actions"), not_actions=each.get("notActions")) for each in answer.json()["value"]
-    ]
-    missing = [f"{why} ({action})" for action, why in _NEEDED.items() if not allows(permissions, action)]
+    try:
+        listed = _permissions(clients)
+    except RefusedError as error:
+        return Finding(about, Verdict.UNKNOWN, f"Azure does not say what you may do: {error}")
+    missing = _not_allowed(listed)
     if missing:
         text = f"In the subscription you may not {'; '.join(missing)}. Ask for the role Owner there."
         return Finding(about, Verdict.PROBLEM, text)
+    conditional = _not_allowed([each for each in listed if not each.get("condition")])
+    if conditional:
+        text = f"Only under a condition, which may not be met here, you may {'; '.join(conditional)}."
+        return Finding(about, Verdict.UNKNOWN, text)
     return Finding(about, Verdict.FINE, "You may do in the subscription whatever it takes.")
+
+
+def _permissions(clients: Clients) -> list[Mapping[str, Any]]:
+    """Return all that the trainer is permitted, as Azure writes it: the SDK leaves the conditions out."""
+    listed: list[Mapping[str, Any]] = []
+    path = f"{clients.subscription}/providers/Microsoft.Authorization/permissions?api-version={_AUTHORIZATION_VERSION}"
+    while path:
+        answer = clients.arm("GET", path)
+        if not answer.ok:
+            raise RefusedError(explain(answer).message)
+        listed += answer.json()["value"]
+        path = urlsplit(answer.json().get("nextLink") or "")._replace(scheme="", netloc="").geturl()
+    return listed
+
+
+def _not_allowed(listed: Iterable[Mapping[str, Any]]) -> list[str]:
+    permissions = [Permission(actions=each.get("actions"), not_actions=each.get("notActions")) for each in listed]
+    return [f"{why} ({action})" for action, why in _NEEDED.items() if not allows(permissions, action)]
 
 
 def _providers(clients: Clients) -> Finding:

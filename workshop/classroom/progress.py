@@ -16,7 +16,7 @@ from azure.mgmt.msi.models import Identity
 
 from workshop.classroom.classroom import Classroom, Learner
 from workshop.classroom.clients import Clients
-from workshop.classroom.inventory import Inventory, held_by, made_for, take_inventory
+from workshop.classroom.inventory import STOPPED, Inventory, held_by, made_for, take_inventory
 
 
 class Status(StrEnum):
@@ -103,7 +103,7 @@ def progress_of(classroom: Classroom, learner: Learner, inventory: Inventory, su
     readings = [
         _DONE if made_for(group, classroom, learner) else _NOT_OURS,
         _DONE if principal_id and inventory.is_owner(principal_id, scope) else _OPEN,
-        _machine(machine, learner),
+        _machine(machine, learner, inventory),
         _identity(identity, learner, inventory),
         _assigned(machine, identity),
         _granted(identity, scope, inventory),
@@ -113,13 +113,16 @@ def progress_of(classroom: Classroom, learner: Learner, inventory: Inventory, su
     return LearnerProgress(learner, readings)
 
 
-def _machine(machine: VirtualMachine | None, learner: Learner) -> Reading:
+def _machine(machine: VirtualMachine | None, learner: Learner, inventory: Inventory) -> Reading:
     if machine is None:
         return _OPEN
     state = str(machine.provisioning_state)
     if state == "Failed":
         return Reading(Status.WRONG, f"{learner.vm_name} could not be made or changed: its state is Failed")
-    return Reading(Status.OPEN, f"{learner.vm_name} is in the state {state}") if state == "Creating" else _DONE
+    if state == "Creating":
+        return Reading(Status.OPEN, f"{learner.vm_name} is in the state {state}")
+    power = inventory.power.get(str(machine.id).casefold())
+    return Reading(Status.WRONG, f"{learner.vm_name} does not run: {power}") if power in STOPPED else _DONE
 
 
 def _identity(identity: Identity | None, learner: Learner, inventory: Inventory) -> Reading:

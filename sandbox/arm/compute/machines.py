@@ -110,7 +110,13 @@ def _get_instance_view(call: Call) -> Answer:
 @operations.operation("GET", MACHINES, action=_READ, filtered=True, quota=provider.LIST)
 @operations.operation("GET", _IN_SUBSCRIPTION, action=_READ, filtered=True, quota=provider.LIST)
 def _list_machines(call: Call) -> Answer:
-    return list_resources(call, call.scope, VIRTUAL_MACHINE)
+    if fold(call.query("statusOnly") or "") != "true":
+        return list_resources(call, call.scope, VIRTUAL_MACHINE)
+    return list_resources(call, call.scope, VIRTUAL_MACHINE, _with_instance_view)
+
+
+def _with_instance_view(machine: Resource) -> dict[str, Any]:
+    return {**machine.body, "properties": {**machine.properties, "instanceView": instance_view(machine)}}
 
 
 @operations.operation("GET", LOCATION + "/virtualMachines", action=_READ, quota=provider.LIST)

@@ -16,7 +16,6 @@ from tests.support.sandbox import RunningSandbox
 from tests.workshop.classroom.lesson import Grace, Lesson
 from workshop.classroom.clients import Clients
 from workshop.classroom.diagnosis import AccessCheck, AccessChecker, read_refusal
-from workshop.errors import UsageError
 
 Capture = pytest.CaptureFixture[str]
 LINKED = (
@@ -101,14 +100,12 @@ def test_it_is_said_who_was_refused(grace: Grace, capsys: Capture) -> None:
 
 def test_a_refusal_to_use_an_identity_names_the_linked_action() -> None:
     call = read_refusal(LINKED)
+    assert call is not None
     assert call.action.endswith("/assign/action")
     assert call.scope == "/y"
 
 
-def test_what_is_no_refusal_is_refused(lesson: Lesson, capsys: Capture) -> None:
-    with pytest.raises(UsageError, match="not the message of a refusal"):
-        read_refusal("Resource group 'x' could not be found.")
-    assert lesson.run("help", "ada", "--refusal", "nonsense") == 2
+def test_a_learner_who_is_not_there_is_named(lesson: Lesson) -> None:
     assert lesson.run("help", "nobody") == 2
 
 
@@ -227,3 +224,32 @@ def test_a_group_is_not_inside_one_whose_name_it_begins_with(sandbox: RunningSan
     )
     assert checker.decide(inside).allowed
     assert not checker.decide(beside).allowed
+
+
+def test_how_to_start_a_stopped_machine_is_said(lesson: Lesson, capsys: pytest.CaptureFixture[str]) -> None:
+    assert lesson.run("provision", "--yes", "grace-hopper") == 0
+    grace = Grace(lesson)
+    grace.compute.begin_power_off(grace.group, grace.me.vm_name).result()
+    assert lesson.run("help", "grace") == 0
+    said = capsys.readouterr().out
+    assert "vm-grace-hopper: VM stopped" in said
+    assert "az vm start --resource-group friday-grace-hopper --name vm-grace-hopper" in said
+
+
+@pytest.mark.parametrize(
+    ("refusal", "advice"),
+    [
+        ('{"error": {"code": "RoleAssignmentExists", "message": "The role assignment already exists."}}', "already"),
+        ("(PrincipalNotFound) Principal 1234 does not exist in the directory", "principalType"),
+        ("invalid_client: AADSTS7000215: Invalid client secret provided.", "client secret is wrong"),
+        ('{"error": "invalid_request", "error_description": "Identity not found"}', "does not have this identity"),
+        ("It was a dark and stormy night.", "not known here"),
+    ],
+)
+def test_help_knows_refusals_of_all_services_and_shows_the_learner_in_any_case(
+    running_lesson: Lesson, capsys: pytest.CaptureFixture[str], refusal: str, advice: str
+) -> None:
+    assert running_lesson.run("help", "grace", "--refusal", refusal) == 0
+    said = capsys.readouterr().out
+    assert "Grace Hopper (grace-hopper), in friday-grace-hopper" in said
+    assert advice in said

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import io
+import json
 from typing import Any
 
 import pytest
+import requests
 from azure.mgmt.authorization.v2022_04_01.models import RoleAssignment
 from azure.mgmt.compute.models import ResourceSku, Usage
 from azure.mgmt.resource.resources.models import ResourceGroup
@@ -189,3 +192,34 @@ def test_what_azure_does_not_say_is_unknown(
     size, (finding,) = choose_size(sign_in(class_of([])), "eastus", WANTED, 30)
     assert (size, finding.verdict) == ("Standard_B2s", Verdict.UNKNOWN)
     assert "does not have authorization" in finding.text
+
+
+class Permitted(Clients):
+    """Azure's answers about permissions, on two pages."""
+
+    def __init__(self, clients: Clients, first: dict[str, Any], second: dict[str, Any]) -> None:
+        super().__init__(clients.connection)
+        link = "https://management.azure.com/subscriptions/x/permissions?api-version=2022-04-01&$skiptoken=2"
+        pages = {"2022-04-01": {"value": [first], "nextLink": link}, "2": {"value": [second]}}
+        object.__setattr__(self, "_pages", pages)
+
+    def arm(self, method: str, path: str, version: str = "", body: Any = None) -> requests.Response:
+        if "/permissions?" not in path:
+            return super().arm(method, path, version, body)
+        answer = requests.Response()
+        answer.status_code = 200
+        answer.raw = io.BytesIO(json.dumps(vars(self)["_pages"][path.rpartition("=")[2]]).encode())
+        return answer
+
+
+@pytest.mark.parametrize(
+    ("condition", "verdict"), [(None, Verdict.FINE), ("@Resource[x] StringEquals 'y'", Verdict.UNKNOWN)]
+)
+def test_rights_are_read_to_the_last_page_and_conditions_are_minded(
+    clients: Clients, condition: str | None, verdict: Verdict
+) -> None:
+    grants = {"actions": ["Microsoft.Authorization/*"], "notActions": [], "condition": condition}
+    others = {"actions": ["*"], "notActions": ["Microsoft.Authorization/*/Write"], "condition": None}
+    found = by_name(check(Permitted(clients, others, grants), CLASS, take_inventory(clients)))["your rights"]
+    assert found.verdict is verdict
+    assert ("Only under a condition" in found.text) is (condition is not None)
