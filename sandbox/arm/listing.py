@@ -85,24 +85,19 @@ def resource_condition(call: Call, names: tuple[str, ...]) -> Condition:
     if not set(wanted) <= set(names) or ("tagvalue" in wanted and "tagname" not in wanted):
         raise invalid_filter(text)
 
+    tag = fold(wanted.get("tagname", ""))
+
     def fits(resource: Resource) -> bool:
-        tags = {fold(key): value for key, value in (resource.body.get("tags") or {}).items()}
+        tags = {fold(name): value for name, value in (resource.body.get("tags") or {}).items()}
         actual = {
-            "resourcetype": resource.type,
-            "name": str(resource.body["name"]),
-            "location": str(resource.body.get("location", "")),
-            "resourcegroup": parse_resource_id(resource.id).group,
+            "resourcetype": fold(resource.type),
+            "name": fold(resource.body["name"]),
+            "location": fold(resource.body.get("location", "")),
+            "resourcegroup": fold(parse_resource_id(resource.id).group),
         }
-        for name, value in wanted.items():
-            if name == "tagname":
-                if fold(value) not in tags:
-                    return False
-            elif name == "tagvalue":
-                if tags.get(fold(wanted.get("tagname", ""))) != value:
-                    return False
-            elif fold(actual[name]) != fold(value):
-                return False
-        return True
+        same = all(value == fold(wanted.get(name, value)) for name, value in actual.items())
+        tagged = "tagname" not in wanted or (tag in tags and tags[tag] == wanted.get("tagvalue", tags[tag]))
+        return same and tagged
 
     return fits
 

@@ -121,13 +121,7 @@ class Operations:
         return iter(self._operations)
 
     def operation(
-        self,
-        method: str,
-        template: str,
-        *,
-        action: str | None,
-        filtered: bool = False,
-        quota: Quota | None = None,
+        self, method: str, template: str, *, action: str | None, filtered: bool = False, quota: Quota | None = None
     ) -> Callable[[Handler], Handler]:
         """Declare the decorated function as the operation behind ``method`` and ``template``."""
 

@@ -172,6 +172,26 @@ def test_resources_are_listed_with_the_times_at_which_they_were_made_and_changed
     assert not {"createdTime", "changedTime"} & set(plain)
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("tagName eq 'TEAM'", ["a", "b"]),
+        ("tagName eq 'team' and tagValue eq 'red'", ["a"]),
+        ("tagName eq 'team' and tagValue eq 'Red'", []),
+        ("tagName eq ''", []),
+        ("tagName eq 'team' and name eq 'B'", ["b"]),
+        ("location eq 'EastUS' and tagName eq 'team'", ["a", "b"]),
+        ("location eq 'westus'", []),
+    ],
+)
+def test_groups_are_found_by_tag_name_and_location(desk: Desk, text: str, found: list[str]) -> None:
+    for name, tags in (("a", {"Team": "red"}), ("b", {"team": "blue"}), ("c", {})):
+        path = f"{desk.subscription}/resourceGroups/{name}"
+        assert desk.ask("PUT", path, {"location": "eastus", "tags": tags}, version="2024-07-01").status == 201
+    answer = desk.ask("GET", f"{desk.subscription}/resourceGroups?$filter={text}", version="2024-07-01")
+    assert [group["name"] for group in answer.body["value"]] == found
+
+
 def test_names_are_told_apart_as_ids_are(desk: Desk) -> None:
     """Not as str.casefold would, to which "ß" is "ss"."""
     for name in ("straße", "strasse"):
