@@ -18,7 +18,7 @@ from helpers.errors import TutorialError, explain
 from helpers.names import Marking, check_names
 from helpers.run_command import Script, script_of, session_on
 from helpers.settings import points_to_sandbox, sandbox_settings
-from helpers.sign_in import SCOPE, SignedIn, Way, azure_credential, check_sign_in, who_has
+from helpers.sign_in import SCOPE, RememberingCredential, SignedIn, Way, azure_credential, check_sign_in, who_has
 from helpers.subscriptions import active_in_az, choose_subscription
 from helpers.tables import Shown, Table, show
 from helpers.transport import (
@@ -181,7 +181,7 @@ def _connect_to_sandbox(subscription_id: str) -> Connection:
     who = (settings.tenant_id, settings.client_id, settings.client_secret)
     transport = sdk_transport(session_with(adapters, trust_env=False))
     credential = ClientSecretCredential(*who, authority=ENTRA, disable_instance_discovery=True, transport=transport)
-    connection = Connection("sandbox", credential, _adapters=adapters)
+    connection = Connection("sandbox", RememberingCredential("sandbox", credential), _adapters=adapters)
     wanted = subscription_id or settings.subscription_id
     return replace(connection, subscription=choose_subscription(connection.arm, wanted))
 

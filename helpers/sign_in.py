@@ -37,9 +37,7 @@ Way = str | Callable[[], TokenCredential]
 _SLOW_CLI = 60  # seconds; the default of 10 is too short for a cold Azure CLI
 _NETWORK: Mapping[str, Any] = {"connection_timeout": CONNECT_LIMIT, "retry_total": 0}
 _RENEWAL = 300  # seconds before its end, in which a token is not used any more
-_HELP = (
-    "In a terminal, 'az login' signs in (with --use-device-code where no browser can open); then run this cell again."
-)
+_HELP = "In a terminal, 'az login' signs in (--use-device-code where no browser opens); then run this cell again."
 
 handed_over: dict[str, AccessTokenInfo] = {}  # by the way to sign in: what the process that runs this kernel has got
 
@@ -87,6 +85,8 @@ class RememberingCredential:
         if known is None or claims or known.expires_on - time.time() < _RENEWAL:
             try:
                 token = self._credential.get_token(*scopes, claims=claims)
+            except TutorialError:  # which says already what to do
+                raise
             except ClientAuthenticationError as error:
                 raise SignInError(_why_not(self._way, claims, error)) from error
             known = self._known[scopes] = AccessTokenInfo(token.token, token.expires_on)

@@ -45,7 +45,7 @@ def cell(variables: dict[str, Any], name: str) -> None:
 
 @pytest.mark.usefixtures("own_sandbox")
 def test_every_cell_says_so_and_connecting_starts_it_again() -> None:
-    variables = run("05_read_properties", stop_after="not-allowed-ask")
+    variables = run("05_read_properties", stop_after="take-away-others")
     run_sandbox("stop")
     for name in ASKING:
         with pytest.raises(StoppedError, match="has stopped") as stopped:
