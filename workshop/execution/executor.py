@@ -143,10 +143,9 @@ def execute(
 
 
 def _prepared(node: NotebookNode, parameters: Mapping[str, Value]) -> NotebookNode:
-    """A copy of a notebook, as papermill's engines take it.
+    """A copy of a notebook, as papermill's engines take it: what ``papermill.execute_notebook`` does before and after.
 
-    What ``papermill.execute_notebook`` does before and after, but for writing and reading the notebook as text three
-    times: that is a tenth of what a whole short notebook costs.
+    Of a notebook that failed that returns nothing, and it writes and reads the notebook as text three times.
     """
     import nbformat
     from papermill.parameterize import parameterize_notebook
