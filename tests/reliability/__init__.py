@@ -1,0 +1,1 @@
+"""What the series of notebooks does when Azure refuses, throttles or is not there."""
