@@ -138,7 +138,7 @@ def _run(
     with ExitStack() as opened:
         on_sandbox = any(status.row.target == SANDBOX for status in pending)
         await_sandbox = _begin_sandbox(settings, opened) if on_sandbox else None
-        workers = opened.enter_context(cluster(batch, len(pending), settings.scheduler, settings.jobs))
+        workers = opened.enter_context(cluster(batch, len(pending), settings.scheduler, settings.jobs, reporter.note))
         sandbox = await_sandbox() if await_sandbox else None
         if sandbox is not None:
             _require_reachable(workers, sandbox.environment)

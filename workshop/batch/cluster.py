@@ -127,7 +127,9 @@ class Cluster:
 
 
 @contextmanager
-def cluster(batch: str, rows: int, scheduler: str | None, jobs: int | None) -> Iterator[Cluster]:
+def cluster(
+    batch: str, rows: int, scheduler: str | None, jobs: int | None, note: Callable[[str], None] = lambda text: None
+) -> Iterator[Cluster]:
     """Have workers for the time of the body.
 
     Args:
@@ -135,6 +137,7 @@ def cluster(batch: str, rows: int, scheduler: str | None, jobs: int | None) -> I
         rows: how many.
         scheduler: address of a Dask scheduler; None for new workers on this computer.
         jobs: rows at the same time; None for one for each processor here, or for each thread of the workers there.
+        note: is told what is being waited for.
 
     Raises:
         UsageError: There is no such scheduler, or it has no worker that can run the notebooks.
@@ -150,7 +153,7 @@ def cluster(batch: str, rows: int, scheduler: str | None, jobs: int | None) -> I
             local = opened.enter_context(_local(min(rows, jobs or CPU_COUNT)))
             client = opened.enter_context(untyped.Client(local))
         else:
-            client = opened.enter_context(_connected(scheduler))
+            client = opened.enter_context(_connected(scheduler, note))
         yield Cluster(client, batch, jobs)
 
 
@@ -200,7 +203,7 @@ def processors_of_their_own(workers: int) -> list[int]:
 
 
 @contextmanager
-def _connected(scheduler: str) -> Iterator[Any]:
+def _connected(scheduler: str, note: Callable[[str], None]) -> Iterator[Any]:
     import distributed
 
     untyped: Any = distributed
@@ -210,6 +213,8 @@ def _connected(scheduler: str) -> Iterator[Any]:
     except Exception as error:  # OSError, TimeoutError, ValueError for an address that is none, …
         raise UsageError(f"No Dask scheduler answers at {scheduler}.") from error
     with client:
+        if not client.nthreads():
+            note(f"Waiting for workers: the scheduler has none yet; for {_JOIN:.0f} seconds at most.")
         try:
             client.wait_for_workers(1, timeout=_JOIN)
         except Exception as error:

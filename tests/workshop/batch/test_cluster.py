@@ -11,6 +11,7 @@ from typing import Any
 import nbformat
 import pytest
 
+from tests.workshop.batch.conftest import Desk, dask_cluster, identities, shows
 from tests.workshop.small_notebooks import notebook
 from workshop.batch.cluster import cluster, processors_of_their_own
 from workshop.batch.task import NotebookTask, RowLostError, RowTask
@@ -114,3 +115,15 @@ def test_which_processors_are_given(monkeypatch: pytest.MonkeyPatch, share: int,
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {7, 5, 3, 1})
     monkeypatch.setattr("dask.system.CPU_COUNT", share)
     assert processors_of_their_own(workers) == own
+
+
+def test_a_scheduler_without_workers_is_waited_for_with_a_word(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("workshop.batch.cluster._JOIN", 0.2)
+    desk.write({"00_a": shows("1")}, identities(1))
+    with dask_cluster(tmp_path, 0) as address:
+        assert desk.run("--scheduler", address) == 2
+    said = capsys.readouterr()
+    assert "Waiting for workers: the scheduler has none yet" in said.out
+    assert "has no workers" in said.err
