@@ -127,7 +127,7 @@ def picture(connection: Connection, resource_group: str, since: Picture | None =
     for each in _list(connection, group, *_ASSIGNMENTS):
         held = each["properties"]
         who = (identities | own).get(held["principalId"])
-        if who is None and not str(held.get("description") or "").startswith(f"{MADE_BY}:"):
+        if who is None and not str(held.get("description") or "").startswith(f"{MADE_BY} "):
             continue  # somebody else's
         role = role_guid(held["roleDefinitionId"])
         if role not in roles:
