@@ -616,6 +616,16 @@ def test_lists_show_what_the_caller_may_read(machines: Machines) -> None:
         assert [found["name"] for found in seen] == ["vm2"]
 
 
+def test_a_list_for_status_shows_what_each_machine_is_doing(machines: Machines) -> None:
+    path = f"{machines.desk.subscription}/providers/Microsoft.Compute/virtualMachines"
+    machines.ask("POST", f"{machines.path()}/deallocate")
+    (plain,) = machines.ask("GET", path).body["value"]
+    (found,) = machines.ask("GET", f"{path}?statusOnly=true").body["value"]
+    view = found["properties"].pop("instanceView")
+    assert [status["code"] for status in view["statuses"]][-1] == "PowerState/deallocated"
+    assert found == plain
+
+
 def test_a_region_lists_its_machines(machines: Machines) -> None:
     def names(location: str) -> list[str]:
         path = f"{machines.desk.subscription}/providers/Microsoft.Compute/locations/{location}/virtualMachines"
