@@ -44,7 +44,7 @@ lint: install ## check style, format, types and which imports go where
 	@status=0; $(LINT) exit $$status
 
 notebooks: install ## run the notebooks again and save their outputs in place
-	@$(VENV) -m workshop save
+	@$(VENV) -m workshop.execution.save
 
 bench: install ## measure, side by side with the alternatives
 	@$(VENV) -m uv pip install --quiet --constraint requirements.txt --editable '.[bench]'

@@ -1,21 +1,18 @@
-"""``python -m workshop``: run the notebooks, once or for many rows, save their outputs, open them in JupyterLab."""
+"""``python -m workshop``: run the notebooks, once or for many rows, open them in JupyterLab, teach a class."""
 
 from __future__ import annotations
 
 import argparse
-import signal
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Never
+from typing import TYPE_CHECKING
 
 from workshop.batch.cli import add_batch
 from workshop.classroom.cli import add_commands
-from workshop.errors import INTERRUPTED, WorkshopError
+from workshop.command import exit_status_of
+from workshop.errors import INTERRUPTED
 from workshop.execution.progress import reporter_on
 from workshop.execution.run import Result, run
-from workshop.execution.save import save
 from workshop.jupyterhub.cli import add_hub
 from workshop.kernels.start import KernelKind, default_kind, warm_up
 from workshop.notebooks.parameters import Text, from_file, from_options
@@ -24,7 +21,7 @@ from workshop.notebooks.results import flat
 from workshop.notebooks.series import find_series, select
 from workshop.paths import COPY, NOTEBOOKS
 from workshop.sandbox import SandboxChoice, environments
-from workshop.terminal import open_console, printable
+from workshop.terminal import open_console
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,34 +30,18 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status: 0, 1 if something failed, 2 if it could not be done at all."""
     options = _parser().parse_args(arguments)
-    before = signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        return int(options.run(options))
-    except WorkshopError as error:
-        print(f"workshop: {printable(str(error))}", file=sys.stderr)
-        return error.exit_status
-    except KeyboardInterrupt:
-        print("workshop: interrupted", file=sys.stderr)
-        return INTERRUPTED
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> Never:
-    """End as with Ctrl-C, so that the sandbox and the kernels end too."""
-    raise KeyboardInterrupt
+    return exit_status_of(lambda: int(options.run(options)))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m workshop", description="Run the notebooks, save them with their outputs, or open them."
+        prog="python -m workshop", description="Run the notebooks, open them, or teach a class with them."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_run(commands.add_parser("run", help="execute the notebooks in order and save them with a page of each"))
     batch = commands.add_parser("batch", help="execute the notebooks once for each row of a file, in parallel")
     add_batch(batch)
     _add_selection(batch)
-    _add_save(commands.add_parser("save", help="execute the notebooks and save their outputs in place"))
     _add_lab(commands.add_parser("lab", help="open your copy of the course in JupyterLab, with the sandbox running"))
     _add_copy(commands.add_parser("copy", help="only make that copy, for another JupyterLab"))
     add_commands(commands)
@@ -84,12 +65,6 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         "Exit status: 0 if all notebooks completed, 1 if one failed, 2 if nothing was run, 130 if you ended it."
     )
     parser.set_defaults(run=_run)
-
-
-def _add_save(parser: argparse.ArgumentParser) -> None:
-    _add_notebooks(parser)
-    _add_kernel(parser)
-    parser.set_defaults(run=_save)
 
 
 def _add_copy(parser: argparse.ArgumentParser) -> None:
@@ -116,17 +91,9 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
         default="fresh",
         help="a fresh sandbox that is gone afterwards, or your own that is running (default: fresh)",
     )
-    _add_notebooks(parser)
-    _add_kernel(parser)
-
-
-def _add_notebooks(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--notebooks", type=Path, default=NOTEBOOKS, metavar="DIR", help="where they are (default: this project's)"
     )
-
-
-def _add_kernel(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kernel",
         type=KernelKind,
@@ -163,16 +130,6 @@ def _print_result(result: Result, console: Console) -> int:
 
 def _print(console: Console, *lines: str, style: str | None = None) -> None:
     console.print(*lines, sep="\n", style=style, markup=False, highlight=False, soft_wrap=True)
-
-
-def _save(options: argparse.Namespace) -> int:
-    warm_up(options.kernel)
-    import papermill  # noqa: F401 - takes long: now, while kernels are warmed up
-
-    console = open_console()
-    changed = save(find_series(options.notebooks), options.kernel, reporter_on(console))
-    _print(console, f"Saved, {len(changed) or 'none'} changed{': ' if changed else ''}{', '.join(changed)}.")
-    return 0
 
 
 def _lab(options: argparse.Namespace) -> int:

@@ -187,7 +187,7 @@ def test_a_target_of_another_type_is_refused(folder: Path, capsys: pytest.Captur
 
 
 def test_every_option_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in ([], ["run"], ["save"], ["lab"]):
+    for command in ([], ["run"], ["lab"]):
         with pytest.raises(SystemExit) as left:
             main([*command, "--help"])
         assert left.value.code == 0

@@ -1,19 +1,47 @@
-"""Executes the notebooks and saves their outputs into them, so that the same run leaves the same bytes."""
+"""Executes the notebooks and saves their outputs into them, so that the same run leaves the same bytes.
+
+``make notebooks`` does it, as ``python -m workshop.execution.save``, for those who change the course.
+"""
 
 from __future__ import annotations
 
+import argparse
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from workshop.command import exit_status_of
 from workshop.errors import WorkshopError
 from workshop.execution.executor import execute_plan
-from workshop.execution.progress import Reporter
+from workshop.execution.progress import Reporter, reporter_on
 from workshop.files import notebook_text, stage
-from workshop.kernels.start import KernelKind
+from workshop.kernels.start import KernelKind, default_kind, warm_up
 from workshop.notebooks.outcome import Outcome, account_of
 from workshop.notebooks.plan import Plan, make_plan
-from workshop.notebooks.series import Notebook
+from workshop.notebooks.series import Notebook, find_series
+from workshop.paths import NOTEBOOKS
 from workshop.sandbox import FreshSandbox, kernel_environment
+from workshop.terminal import open_console
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Save the project's notebooks, or those of another folder, and say which changed; return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m workshop.execution.save", description="Execute the notebooks and save their outputs in place."
+    )
+    parser.add_argument("notebooks", nargs="?", type=Path, default=NOTEBOOKS, metavar="DIR", help="where they are")
+    folder = parser.parse_args(arguments).notebooks
+    return exit_status_of(lambda: _save_folder(folder))
+
+
+def _save_folder(folder: Path) -> int:
+    kind = default_kind()
+    warm_up(kind)
+    console = open_console()
+    changed = save(find_series(folder), kind, reporter_on(console))
+    told = f"Saved, {len(changed) or 'none'} changed{': ' if changed else ''}{', '.join(changed)}."
+    console.print(told, markup=False, highlight=False, soft_wrap=True)
+    return 0
 
 
 def save(notebooks: Sequence[Notebook], kind: KernelKind, reporter: Reporter) -> list[str]:
@@ -67,3 +95,7 @@ def _replace_all(texts: Mapping[Path, str]) -> None:
     finally:
         for new in staged.values():
             new.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -17,7 +17,7 @@ from workshop.paths import NOTEBOOKS, ROOT
 
 PAGE = (ROOT / "docs" / "trainer.md").read_text("utf-8")
 ROW = re.compile(r"^\| `python -m workshop ([\w-]+)` \| (.+) \| (.+) \|$", re.MULTILINE)
-ELSEWHERE = {"run", "batch", "save"}  # their options are told of where the commands are
+ELSEWHERE = {"run", "batch"}  # their options are told of where the commands are
 
 
 def commands() -> Iterator[tuple[str, argparse.ArgumentParser]]:

@@ -1,17 +1,18 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 
 from tests.workshop.small_notebooks import markdown, notebook, write_series
-from workshop.cli import main
 from workshop.errors import WorkshopError
 from workshop.execution.progress import Reporter
-from workshop.execution.save import save
+from workshop.execution.save import main, save
 from workshop.kernels.start import KernelKind, default_kind
 from workshop.notebooks.series import find_series
-from workshop.paths import NOTEBOOKS
+from workshop.paths import NOTEBOOKS, ROOT
 
 
 @pytest.fixture
@@ -81,16 +82,30 @@ def test_a_folder_that_cannot_be_written_to_is_told(folder: Path, monkeypatch: p
 
 
 def test_the_command_says_what_changed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["save", "--notebooks", str(folder)]) == 0
+    assert main([str(folder)]) == 0
     assert "Saved, 2 changed: 00_a, 01_b." in capsys.readouterr().out
-    assert main(["save", "--notebooks", str(folder)]) == 0
+    assert main([str(folder)]) == 0
     assert "Saved, none changed." in capsys.readouterr().out
 
 
+def test_it_is_a_program_of_those_who_change_the_course(tmp_path: Path) -> None:
+    """``make notebooks`` runs it; the commands of the course's users do not have it."""
+    (line,) = [each for each in (ROOT / "Makefile").read_text("utf-8").splitlines() if "execution.save" in each]
+    command = [sys.executable, *line.partition("$(VENV)")[2].split(), str(tmp_path / "missing")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and done.stderr.startswith("workshop: ")
+    offered = subprocess.run(
+        [sys.executable, "-m", "workshop", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "    run " in offered.stdout and "    save " not in offered.stdout
+
+
 def test_the_committed_notebooks_are_as_they_are_saved() -> None:
+    executed = {notebook.path for notebook in find_series(NOTEBOOKS)}
     for path in sorted(NOTEBOOKS.glob("*.ipynb")):
         node = nbformat.read(path, 4)
         code = [cell for cell in node.cells if cell.cell_type == "code" and cell.source.strip()]
-        assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1)), path.name
+        numbers = list(range(1, len(code) + 1)) if path in executed else [None] * len(code)
+        assert [cell.execution_count for cell in code] == numbers, path.name
         assert set(node.metadata) == {"kernelspec", "language_info"}, path.name
         assert path.read_text("utf-8") == nbformat.writes(node).rstrip("\n") + "\n", path.name
