@@ -1,10 +1,6 @@
 """What the notebooks import, besides Azure's SDK."""
 
-from helpers.catch_up import (
-    ensure_group,
-    ensure_identity,
-    ensure_vm,
-)
+from helpers.catch_up import ensure_group, ensure_identity, ensure_vm
 from helpers.connection import connect
 from helpers.errors import explain
 from helpers.grants import allows, ensure_granted, ensure_not_granted

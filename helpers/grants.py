@@ -86,11 +86,28 @@ def ensure_not_granted(connection: Connection, identity: Identity, scope: str) -
 
 def grants_of_others(connection: Connection, identity: Identity, scope: str) -> list[RoleAssignment]:
     """Return by what the identity can read the group, besides what the course granted to it."""
-    client = _client(connection)
-    others = [each for each in _held(client, identity, scope) if each.description != _mark(connection, identity)]
+    mark = _mark(connection, identity)
+    return [each for each in _that_read(_client(connection), identity, scope) if each.description != mark]
+
+
+def check_granted(connection: Connection, identity: Identity, scope: str) -> None:
+    """Check that waiting for a grant to take effect is of use.
+
+    Raises:
+        TutorialError: The identity has no role that lets it read the group.
+    """
+    if not _that_read(_client(connection), identity, scope):
+        raise TutorialError(
+            f"Waiting for the grant to take effect is no use: {identity.name} has no role here that allows "
+            f"{_READ_GROUP}. Set role to one that does, such as Reader, and run 03_grant_access."
+        )
+
+
+def _that_read(client: AuthorizationManagementClient, identity: Identity, scope: str) -> list[RoleAssignment]:
+    held = _held(client, identity, scope)
     # Asked for at the scope, which is where the right to read the definition is sure.
-    roles = [client.role_definitions.get(scope, role_guid(str(each.role_definition_id))) for each in others]
-    return [each for each, role in zip(others, roles, strict=True) if allows(role.permissions or (), _READ_GROUP)]
+    roles = [client.role_definitions.get(scope, role_guid(str(each.role_definition_id))) for each in held]
+    return [each for each, role in zip(held, roles, strict=True) if allows(role.permissions or (), _READ_GROUP)]
 
 
 def _mark(connection: Connection, identity: Identity) -> str:

@@ -88,6 +88,20 @@ def run(name: str, *, stop_after: str | None = None, **parameters: object) -> di
     return variables
 
 
+def run_all_cells(name: str, **parameters: object) -> list[Exception]:
+    """Run a notebook's cells as ``run`` does, and go on after one that fails; return how they failed."""
+    variables: dict[str, Any] = {"__name__": "__main__"}
+    failed: list[Exception] = []
+    for cell in book(name).code:
+        try:
+            exec(compile(cell.source, f"{name}: {cell.id}", "exec"), variables)
+        except Exception as error:
+            failed.append(error)
+        if "parameters" in cell.tags:
+            variables.update(parameters)
+    return failed
+
+
 def assignments(source: str) -> dict[str, Any]:
     """The annotated assignments of a cell: name to (annotation, value)."""
     return {

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from helpers.errors import TutorialError
 from sandbox.state.state_directory import Settings
 from tests.helpers.pointing import point_to, unchanged_environment
-from tests.notebooks.course import FOLDER, NAMES, book, run
+from tests.notebooks.course import FOLDER, NAMES, book, run, run_all_cells
 from tests.support.sandbox import RunningSandbox, running_sandbox
 
 OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
@@ -137,6 +137,31 @@ def test_with_a_role_that_may_write(at_sandbox: RunningSandbox) -> None:
 def test_with_a_role_that_will_not_do(at_sandbox: RunningSandbox, role: str, sentence: str) -> None:
     with pytest.raises(AssertionError, match=sentence):
         run("03_grant_access", role=role)
+
+
+@pytest.mark.parametrize("name", ["03_grant_access", "04_get_token", "05_read_properties"])
+@pytest.mark.parametrize("role", ["Key Vault Secrets User", "AcrPull"])
+def test_with_a_role_that_will_not_do_nothing_is_waited_for_long(
+    at_sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch, name: str, role: str
+) -> None:
+    """Also by what goes on after a cell that failed, as nbval does."""
+    passing = PassingTime()
+    monkeypatch.setattr("helpers.wait.time", passing)
+    failed = run_all_cells(name, role=role)
+    assert passing.now < 60
+    waited_for = {"03_grant_access": 1, "04_get_token": 0, "05_read_properties": 2}[name]
+    no_use = [each for each in failed if isinstance(each, TutorialError) and "is no use: ID1 has no role" in str(each)]
+    assert len(no_use) == waited_for
+
+
+@pytest.mark.long
+def test_nbval_ends_soon_with_a_role_that_will_not_do(at_sandbox: RunningSandbox, tmp_path: Path) -> None:
+    text = book("03_grant_access").path.read_text("utf-8")
+    copy = tmp_path / "03_grant_access.ipynb"
+    copy.write_text(text.replace('role: str = \\"Reader\\"', 'role: str = \\"AcrPull\\"'), "utf-8")
+    command = [sys.executable, "-m", "pytest", "--nbval-lax", "-p", "no:cacheprovider", str(copy)]
+    done = subprocess.run(command, cwd=FOLDER.parent, capture_output=True, text=True, timeout=600, check=False)
+    assert "Waiting for the grant to take effect is no use" in done.stdout
 
 
 def test_a_machine_keeps_the_identities_that_it_had(at_sandbox: RunningSandbox) -> None:
