@@ -39,7 +39,9 @@ _NETWORK: Mapping[str, Any] = {"connection_timeout": CONNECT_LIMIT, "retry_total
 _RENEWAL = 300  # seconds before its end, in which a token is not used any more
 _HELP = "In a terminal, 'az login' signs in (--use-device-code where no browser opens); then run this cell again."
 
-handed_over: dict[str, AccessTokenInfo] = {}  # by the way to sign in: what the process that runs this kernel has got
+# By the way to sign in: what kernels before this one of the same run have got, and what this one has.
+_handed_over: dict[str, AccessTokenInfo] = {}
+_obtained: dict[str, AccessTokenInfo] = {}
 
 
 class SignInError(CredentialUnavailableError, TutorialError):
@@ -66,8 +68,8 @@ class RememberingCredential:
         self._way = way
         self._credential = credential
         self._known: dict[tuple[str, ...], AccessTokenInfo] = {}
-        if way in handed_over:
-            self._known[SCOPE,] = handed_over[way]
+        if way in _handed_over:
+            self._known[SCOPE,] = _obtained[way] = _handed_over[way]
 
     def get_token(self, *scopes: str, claims: str | None = None, **_: Any) -> AccessToken:
         """Return a token, as older clients ask for one."""
@@ -90,7 +92,19 @@ class RememberingCredential:
             except ClientAuthenticationError as error:
                 raise SignInError(_why_not(self._way, claims, error)) from error
             known = self._known[scopes] = AccessTokenInfo(token.token, token.expires_on)
+            if scopes == (SCOPE,):
+                _obtained[self._way] = known
         return known
+
+
+def for_other_kernels() -> str:
+    """Return the tokens of this kernel's sign-ins, for `accept`."""
+    return json.dumps({way: (info.token, info.expires_on) for way, info in _obtained.items()})
+
+
+def accept(tokens: str) -> None:
+    """Sign in from now on with what another kernel has got, as long as it is good."""
+    _handed_over.update({way: AccessTokenInfo(*info) for way, info in json.loads(tokens).items()})
 
 
 def _why_not(way: str, claims: str | None, error: ClientAuthenticationError) -> str:

@@ -17,13 +17,12 @@ from urllib.parse import parse_qs
 
 import pytest
 import requests
-from azure.core.credentials import AccessTokenInfo
 from azure.mgmt.resource.resources import ResourceManagementClient
 from requests.adapters import HTTPAdapter
 
-from helpers import connect
+from helpers import connect, sign_in
 from helpers.errors import TutorialError
-from helpers.sign_in import SCOPE, SignInError, azure_credential, handed_over, who_has
+from helpers.sign_in import SCOPE, SignInError, azure_credential, who_has
 from tests.helpers.pointing import environment_of, unchanged_environment
 from tests.helpers.test_azure_target import ENTRA, Recorder
 from tests.support.sandbox import RunningSandbox
@@ -98,10 +97,13 @@ def test_a_token_is_only_given_for_what_it_was_got_for(az: Az) -> None:
     assert az.starts == 2
 
 
-def test_a_token_that_was_handed_over_is_used(az: Az, azure: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(handed_over, "cli", AccessTokenInfo(azure.sandbox.token(), int(time.time()) + 3600))
+def test_what_another_kernel_got_is_used(az: Az, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_handed_over", "_obtained"):
+        monkeypatch.setattr(sign_in, name, {})
     connect("azure", sign_in="cli")
-    assert az.starts == 0
+    sign_in.accept(sign_in.for_other_kernels())
+    connect("azure", sign_in="cli")
+    assert az.starts == 1
 
 
 def test_says_who_is_signed_in(azure: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ from workshop.notebooks.plan import Plan, PlannedNotebook
 from workshop.notebooks.results import results_of
 from workshop.notebooks.secrets import Secrets
 from workshop.notebooks.series import Notebook
-from workshop.sandbox import kernel_environment
+from workshop.sandbox import SANDBOX, kernel_environment
 from workshop.terminal import printable
 
 PROCESSORS = "workshop.processors"
@@ -199,7 +199,7 @@ def _plan(task: RowTask, folder: Path) -> Plan:
         )
         for notebook in task.notebooks
     ]
-    return Plan(steps, None)
+    return Plan(steps, None if task.sandbox is None else SANDBOX)
 
 
 def _result(outcome: Outcome) -> NotebookResult:

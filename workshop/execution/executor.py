@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from workshop.execution.deadline import Deadline
 from workshop.execution.progress import ProgressEvent, Reporter
+from workshop.kernels.sign_in import SharedSignIn
 from workshop.kernels.start import KERNEL, KernelKind, Kernels
 from workshop.notebooks.cleaning import Paths, clean
 from workshop.notebooks.outcome import Failure, Outcome, State
@@ -24,7 +25,7 @@ from workshop.notebooks.parameters import Value
 from workshop.notebooks.plan import Plan, PlannedNotebook
 from workshop.notebooks.secrets import Secrets
 from workshop.notebooks.series import Notebook
-from workshop.sandbox import DIRECTORY, IssuedTokens
+from workshop.sandbox import DIRECTORY, SANDBOX, IssuedTokens
 from workshop.terminal import printable
 
 if TYPE_CHECKING:
@@ -219,12 +220,13 @@ def execute_plan(
     paths = Paths(folders | ({Path(environment[DIRECTORY]): "<sandbox>"} if DIRECTORY in environment else {}))
     for planned in plan.notebooks:
         reporter.report(_event(planned, State.PENDING))
-    with Kernels(kind, environment) as kernels:
+    sign_in = None if plan.target == SANDBOX else SharedSignIn()
+    with Kernels(kind, environment, sign_in) as kernels:
         for planned, following in zip_longest(plan.notebooks, plan.notebooks[1:]):
             on_cell = partial(_on_cell, reporter, planned, kernels, following if ahead else None)
             reporter.report(_event(planned, State.RUNNING))
             execution = execute(planned.notebook, planned.node, planned.parameters, kernels, on_cell, deadline)
-            secrets.add(issued.new())
+            secrets.add([*issued.new(), *(sign_in.tokens() if sign_in else ())])
             outcome = _cleaned(execution, secrets, paths)
             state = State.FAILED if outcome.failure else State.COMPLETED
             reporter.report(_event(planned, state, execution.done, outcome.seconds))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from workshop.kernels.manager import Manager
+    from workshop.kernels.sign_in import SharedSignIn
 
 
 KERNEL = "python3"
@@ -60,11 +61,13 @@ class Kernels:
     Args:
         kind: of kernels.
         environment: all variables that they get; this process's own are left alone.
+        sign_in: to Azure, if they are to share it.
     """
 
-    def __init__(self, kind: KernelKind, environment: Mapping[str, str]) -> None:
+    def __init__(self, kind: KernelKind, environment: Mapping[str, str], sign_in: SharedSignIn | None = None) -> None:
         self._kind = kind
         self._environment = dict(environment)
+        self._sign_in = sign_in
         self._starting: tuple[Path, asyncio.Task[Manager]] | None = None
         self._ending: list[asyncio.Task[None]] = []
         self._sockets: tempfile.TemporaryDirectory[str]
@@ -97,13 +100,18 @@ class Kernels:
         assert self._starting is not None
         _, task = self._starting
         try:
-            return _loop().run_until_complete(task)
+            manager = _loop().run_until_complete(task)
         finally:
             if task.done():  # else the user has interrupted, and what is on its way ends with the rest
                 self._starting = None
+        if self._sign_in is not None:
+            _loop().run_until_complete(self._sign_in.hand_over(manager))
+        return manager
 
     def give_back(self, manager: Manager) -> None:
         """Begin to end a kernel that was taken."""
+        if self._sign_in is not None:
+            _loop().run_until_complete(self._sign_in.collect(manager))
         self._ending.append(_loop().create_task(_shut_down(manager)))
 
     def interrupted(self) -> None:

@@ -1,0 +1,68 @@
+"""A sign-in to Azure that the kernels of a series share."""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.workshop.small_notebooks import notebook, text_of, write_series
+from workshop.cli import main
+from workshop.execution.executor import execute
+from workshop.files import read_notebook
+from workshop.kernels.sign_in import SharedSignIn
+from workshop.kernels.start import KernelKind, Kernels, default_kind
+from workshop.notebooks.series import Notebook
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for az is a shell script")
+
+TOKEN = "eyJhbGciOiJub25lIn0.eyJvaWQiOiJhIn0.c2lnbmF0dXJlLXRoYXQtc2hvd3MtaW4tbm8tb3V0cHV0"
+ASK = "from helpers.sign_in import SCOPE, azure_credential\ntoken = azure_credential('cli').get_token(SCOPE).token"
+
+
+@pytest.fixture
+def starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file with a line for each start of the program ``az``, which hands out a token."""
+    found = tmp_path / "starts"
+    found.touch()
+    answer = json.dumps({"accessToken": TOKEN, "expires_on": int(time.time()) + 3600})
+    program = tmp_path / "bin" / "az"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\necho started >> '{found}'\necho '{answer}'\n")
+    program.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    return found
+
+
+@pytest.mark.parametrize("kind", {KernelKind.STOCK, default_kind()})
+@pytest.mark.parametrize("end", ["pass", "1 / 0", "import os; os._exit(1)"], ids=["well", "failed", "gone"])
+def test_az_is_started_once_for_a_series(starts: Path, tmp_path: Path, kind: KernelKind, end: str) -> None:
+    shared = SharedSignIn()
+    with Kernels(kind, os.environ, shared) as kernels:
+        for last in (end, "pass", "token == azure_credential('cli').get_token(SCOPE).token"):
+            node = notebook(ASK, last)
+            execution = execute(Notebook(tmp_path / "00_test.ipynb"), node, {}, kernels)
+    assert [cell.execution_count for cell in execution.node.cells] == [1, 2, 3], "nothing is counted that is no cell"
+    assert "True" in text_of(execution.node)
+    assert shared.tokens() == [TOKEN]
+    assert len(starts.read_text().splitlines()) == (2 if "_exit" in end else 1)
+
+
+def test_kernels_that_do_not_sign_in_are_left_alone(tmp_path: Path) -> None:
+    shared = SharedSignIn()
+    with Kernels(default_kind(), os.environ, shared) as kernels:
+        node = notebook("import sys", "'helpers' in sys.modules and 'helpers.sign_in' in sys.modules", parameters="")
+        execution = execute(Notebook(tmp_path / "00_test.ipynb"), node, {}, kernels)
+    assert execution.failure is None
+    assert shared.tokens() == []
+
+
+def test_no_part_of_the_token_is_saved(starts: Path, tmp_path: Path) -> None:
+    notebooks = write_series(tmp_path / "notebooks", {"00_a": notebook(ASK), "01_b": notebook(ASK, "token[-15:]")})
+    output = tmp_path / "output"
+    assert main(["run", "--notebooks", str(notebooks), "--output", str(output)]) == 1
+    assert "[redacted]" in text_of(read_notebook(output / "01_b.ipynb"))
+    assert TOKEN[-12:] not in "".join(path.read_text("utf-8") for path in output.rglob("*.*"))
+    assert len(starts.read_text().splitlines()) == 1
