@@ -14,7 +14,7 @@ from azure.identity import ClientSecretCredential
 from azure.mgmt.compute import ComputeManagementClient
 from requests.adapters import HTTPAdapter
 
-from helpers.errors import TutorialError, explain
+from helpers.errors import DROPPED, TutorialError, explain
 from helpers.names import Marking, check_names
 from helpers.run_command import Script, script_of, session_on
 from helpers.settings import points_to_sandbox, sandbox_settings
@@ -26,6 +26,7 @@ from helpers.transport import (
     ENTRA,
     METADATA_SERVICE,
     RESOURCE_MANAGER,
+    RETRIES,
     FixedAddressAdapter,
     check_machine,
     check_reachable,
@@ -38,7 +39,7 @@ from helpers.transport import (
 _TARGETS = {"sandbox": "the sandbox on this computer", "azure": "Azure"}
 _WAYS_TO_VM = ("here", "run-command")
 _POLLING_INTERVALS = {"sandbox": 0.5, "azure": 5}  # seconds, where the service does not say when to ask again
-_ANSWER_LIMIT = 60  # seconds
+_LIMITS = (CONNECT_LIMIT, 60)  # seconds, for an answer
 _LOCAL_VERSION = "2024-05-28"
 _STOPPED = "The virtual machine has stopped, or the sandbox has. Run the cells from the one with connect on again."
 
@@ -111,16 +112,15 @@ class Connection(Marking, Shown):
 
         Raises:
             SignInError: Nobody is signed in.
+            TutorialError: No answer came.
         """
-        token = self.credential.get_token(SCOPE).token
-        return self.session().request(
-            method,
-            f"{RESOURCE_MANAGER}{path}",
-            params={"api-version": api_version} if api_version else None,
-            headers={"Authorization": f"Bearer {token}"},
-            json=body,
-            timeout=(CONNECT_LIMIT, _ANSWER_LIMIT),
-        )
+        headers = {"Authorization": f"Bearer {self.credential.get_token(SCOPE).token}"}
+        params = {"api-version": api_version} if api_version else None
+        given: dict[str, Any] = {"params": params, "headers": headers, "json": body, "timeout": _LIMITS}
+        try:
+            return self.session().request(method, f"{RESOURCE_MANAGER}{path}", **given)
+        except DROPPED as error:
+            raise TutorialError(f"No answer came from {RESOURCE_MANAGER}. {explain(error).advice}") from error
 
     @property
     def _compute(self) -> ComputeManagementClient:
@@ -193,7 +193,7 @@ def _connect_to_azure(subscription_id: str, sign_in: Way) -> Connection:
             "of the environment, beginning with AZURE_RESOURCE_MANAGER_ENDPOINT, and restart the kernel."
         )
     wanted = subscription_id or os.environ.get("AZURE_SUBSCRIPTION_ID", "")
-    adapters = {RESOURCE_MANAGER: HTTPAdapter()}  # one, so that all sessions share its connections
+    adapters = {RESOURCE_MANAGER: HTTPAdapter(max_retries=RETRIES)}  # one, so that all sessions share its connections
     connection = Connection("azure", azure_credential(sign_in), _adapters=adapters)
     check_reachable(connection.session(), RESOURCE_MANAGER)
     preferred = "" if wanted else active_in_az(connection.signed_in.tenant_id)

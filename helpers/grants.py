@@ -91,11 +91,7 @@ def grants_of_others(connection: Connection, identity: Identity, scope: str) -> 
 
 
 def check_granted(connection: Connection, identity: Identity, scope: str) -> None:
-    """Check that waiting for a grant to take effect is of use.
-
-    Raises:
-        TutorialError: The identity has no role that lets it read the group.
-    """
+    """Raise ``TutorialError`` if the identity has no role that lets it read the group: waiting is no use then."""
     if not _that_read(_client(connection), identity, scope):
         raise TutorialError(
             f"Waiting for the grant to take effect is no use: {identity.name} has no role here that allows "

@@ -11,21 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import requests
+from azure import identity
 from azure.core.credentials import AccessToken, AccessTokenInfo, TokenCredential, TokenRequestOptions
 from azure.core.exceptions import ClientAuthenticationError
-from azure.identity import (
-    AzureCliCredential,
-    AzurePipelinesCredential,
-    AzurePowerShellCredential,
-    ClientAssertionCredential,
-    CredentialUnavailableError,
-    DefaultAzureCredential,
-    DeviceCodeCredential,
-    EnvironmentCredential,
-    InteractiveBrowserCredential,
-    VisualStudioCodeCredential,
-    WorkloadIdentityCredential,
-)
 
 from helpers.errors import TutorialError
 from helpers.transport import CONNECT_LIMIT
@@ -36,6 +24,8 @@ Way = str | Callable[[], TokenCredential]
 
 _SLOW_CLI = 60  # seconds; the default of 10 is too short for a cold Azure CLI
 _NETWORK: Mapping[str, Any] = {"connection_timeout": CONNECT_LIMIT, "retry_total": 0}
+# Never the identity of the machine that the kernel may run on: the sign-in stands for a person or a pipeline.
+_DEFAULT = {"exclude_managed_identity_credential": True, "process_timeout": _SLOW_CLI, **_NETWORK}
 _RENEWAL = 300  # seconds before its end, in which a token is not used any more
 _HELP = "In a terminal, 'az login' signs in (--use-device-code where no browser opens); then run this cell again."
 
@@ -44,7 +34,7 @@ _handed_over: dict[str, AccessTokenInfo] = {}
 _obtained: dict[str, AccessTokenInfo] = {}
 
 
-class SignInError(CredentialUnavailableError, TutorialError):
+class SignInError(identity.CredentialUnavailableError, TutorialError):
     """Nobody is signed in, or not well enough. Clients of the SDK neither retry this nor hide it behind another."""
 
 
@@ -65,8 +55,7 @@ class RememberingCredential:
     """
 
     def __init__(self, way: str, credential: TokenCredential) -> None:
-        self._way = way
-        self._credential = credential
+        self._way, self._credential = way, credential
         self._known: dict[tuple[str, ...], AccessTokenInfo] = {}
         if way in _handed_over:
             self._known[SCOPE,] = _obtained[way] = _handed_over[way]
@@ -82,8 +71,7 @@ class RememberingCredential:
         Raises:
             SignInError: There is none.
         """
-        claims = (options or {}).get("claims")
-        known = self._known.get(scopes)
+        claims, known = (options or {}).get("claims"), self._known.get(scopes)
         if known is None or claims or known.expires_on - time.time() < _RENEWAL:
             try:
                 token = self._credential.get_token(*scopes, claims=claims)
@@ -114,6 +102,8 @@ def _why_not(way: str, claims: str | None, error: ClientAuthenticationError) -> 
             "Azure asks for a stronger sign-in, such as one with a second factor. In a terminal: "
             f'az login --claims-challenge "{wanted}"; then run the cell with connect again.'
         )
+    if "HTTP Error: " in error.message or "Unexpected response from Microsoft Entra" in error.message:
+        return "Microsoft Entra has trouble of its own. Run this cell again in a minute."
     last = error.message.strip().splitlines()[0] if way != "auto" else "No sign-in was found"
     return f"Signing in to Azure did not work (sign_in = '{way}'). {_HELP} {last.rstrip('.')}."
 
@@ -143,19 +133,14 @@ def azure_credential(sign_in: Way) -> RememberingCredential:
         raise SignInError(f"sign_in = '{sign_in}' cannot be used here: {error}") from error
 
 
-def _default() -> TokenCredential:
-    """Never the identity of the machine that the kernel may run on: the sign-in stands for a person or a pipeline."""
-    return DefaultAzureCredential(exclude_managed_identity_credential=True, process_timeout=_SLOW_CLI, **_NETWORK)
-
-
 def _federated() -> TokenCredential | None:
     """Return a pipeline's sign-in by workload identity federation, as its service has it; None elsewhere."""
     given = os.environ
     if given.keys() >= {"ACTIONS_ID_TOKEN_REQUEST_URL", "AZURE_CLIENT_ID", "AZURE_TENANT_ID"}:
         who = given["AZURE_TENANT_ID"], given["AZURE_CLIENT_ID"]
-        return ClientAssertionCredential(*who, func=_github_assertion, **_NETWORK)
+        return identity.ClientAssertionCredential(*who, func=_github_assertion, **_NETWORK)
     if "SYSTEM_OIDCREQUESTURI" in given and "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID" in given:
-        return AzurePipelinesCredential(
+        return identity.AzurePipelinesCredential(
             tenant_id=given["AZURESUBSCRIPTION_TENANT_ID"],
             client_id=given["AZURESUBSCRIPTION_CLIENT_ID"],
             service_connection_id=given["AZURESUBSCRIPTION_SERVICE_CONNECTION_ID"],
@@ -177,14 +162,14 @@ def _github_assertion() -> str:
 
 
 _WAYS: Mapping[str, Callable[[], TokenCredential]] = {
-    "auto": lambda: _federated() or _default(),
-    "environment": lambda: EnvironmentCredential(**_NETWORK),
-    "workload-identity": lambda: _federated() or WorkloadIdentityCredential(**_NETWORK),
-    "cli": lambda: AzureCliCredential(process_timeout=_SLOW_CLI),
-    "powershell": lambda: AzurePowerShellCredential(process_timeout=_SLOW_CLI),
-    "vscode": VisualStudioCodeCredential,
-    "browser": lambda: InteractiveBrowserCredential(**_NETWORK),
-    "device-code": lambda: DeviceCodeCredential(**_NETWORK),
+    "auto": lambda: _federated() or identity.DefaultAzureCredential(**_DEFAULT),
+    "environment": lambda: identity.EnvironmentCredential(**_NETWORK),
+    "workload-identity": lambda: _federated() or identity.WorkloadIdentityCredential(**_NETWORK),
+    "cli": lambda: identity.AzureCliCredential(process_timeout=_SLOW_CLI),
+    "powershell": lambda: identity.AzurePowerShellCredential(process_timeout=_SLOW_CLI),
+    "vscode": identity.VisualStudioCodeCredential,
+    "browser": lambda: identity.InteractiveBrowserCredential(**_NETWORK),
+    "device-code": lambda: identity.DeviceCodeCredential(**_NETWORK),
 }
 
 

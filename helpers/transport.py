@@ -12,6 +12,7 @@ from azure.core.pipeline.transport import RequestsTransport
 from azure.mgmt.core.tools import parse_resource_id
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import NewConnectionError
+from urllib3.util import Retry
 
 from helpers.errors import StoppedError, TutorialError
 
@@ -21,6 +22,18 @@ ENTRA = "https://login.microsoftonline.com"
 
 CONNECT_LIMIT = 5  # seconds, for reaching a server or a proxy
 _METADATA_LIMIT = 2  # seconds; on a machine the service answers within milliseconds
+# Of bare requests what only reads is asked again; clients of the SDK have a policy of their own besides.
+RETRIES = Retry(
+    status=3,
+    connect=0,
+    read=False,  # as it is raised without retries
+    other=0,
+    allowed_methods=("GET", "HEAD"),
+    status_forcelist=(429, 500, 502, 503, 504),
+    backoff_factor=0.5,
+    retry_after_max=60,  # seconds
+    raise_on_status=False,
+)
 _METADATA_VARIABLE = "AZURE_POD_IDENTITY_AUTHORITY_HOST"
 # With one of these, azure-identity asks something else than the metadata service for a managed identity's token.
 _OTHER_SOURCES = (
@@ -38,7 +51,7 @@ class FixedAddressAdapter(HTTPAdapter):
 
     def __init__(self, address: str, ca_file: str = "", *, stopped: str = "") -> None:
         """``stopped`` is what to say where nothing listens at the address."""
-        super().__init__()
+        super().__init__(max_retries=RETRIES)
         parts = urlsplit(address)
         self._host = parts.hostname
         self._port = parts.port

@@ -174,7 +174,8 @@ def _list(connection: Connection, scope: str, kind: str, version: str) -> Iterat
         if answer.status_code in _NOT_SEEN:
             return
         if not answer.ok:
-            raise TutorialError(f"There is no picture: {path} could not be listed. {explain(answer).message}")
+            why = explain(answer)
+            raise TutorialError(f"There is no picture: {path} could not be listed. {why.message} {why.advice}")
         page = answer.json()
         yield from page["value"]
         following = str(page.get("nextLink") or "")

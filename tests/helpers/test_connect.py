@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,8 +18,9 @@ from helpers import connect
 from helpers.connection import Connection
 from helpers.errors import TutorialError
 from helpers.sign_in import azure_credential
+from sandbox.state.state_directory import Settings
 from tests.helpers.pointing import point_to
-from tests.support.sandbox import RunningSandbox
+from tests.support.sandbox import RunningSandbox, running_sandbox
 
 
 def test_an_unknown_target_is_refused_by_name() -> None:
@@ -134,7 +138,41 @@ def test_the_sign_in_on_azure_is_never_that_of_the_machine(monkeypatch: pytest.M
             made.append(options)
             super().__init__(**options)
 
-    monkeypatch.setattr("helpers.sign_in.DefaultAzureCredential", Spy)
+    monkeypatch.setattr("helpers.sign_in.identity.DefaultAzureCredential", Spy)
     azure_credential("auto")
     [options] = made
     assert options["exclude_managed_identity_credential"] is True
+
+
+@pytest.fixture
+def faulty(tmp_path: Path, keys: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """``faulty(rules)``: the environment points to a sandbox in which these faults were ordered; nobody sleeps."""
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    with ExitStack() as running:
+
+        def start(rules: str) -> None:
+            (tmp_path / "faults.yaml").write_text(rules)
+            settings = Settings(faults=str(tmp_path / "faults.yaml"))
+            point_to(running.enter_context(running_sandbox(tmp_path, settings=settings, keys_from=keys)), monkeypatch)
+
+        yield start
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_service_that_is_busy_is_asked_again(faulty: Callable[[str], None], status: int) -> None:
+    faulty(f"- {{fault: {status}, service: arm, first: 3}}")
+    assert connect("sandbox").subscription["displayName"] == "Contoso Sandbox"
+
+
+@pytest.mark.parametrize(
+    ("rules", "sentence"),
+    [
+        ("{fault: lost, service: arm}", "No answer came from https://management.azure.com. Check the network"),
+        ("{fault: 503, service: entra, method: POST}", "Microsoft Entra has trouble of its own. Run this cell again"),
+    ],
+)
+def test_what_went_wrong_on_the_way_is_one_sentence(faulty: Callable[[str], None], rules: str, sentence: str) -> None:
+    faulty(f"- {rules}")
+    with pytest.raises(TutorialError, match=sentence) as caught:
+        connect("sandbox")
+    assert "az login" not in str(caught.value) and "\n" not in str(caught.value)

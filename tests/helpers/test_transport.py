@@ -3,7 +3,10 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import SimpleNamespace
+from typing import ClassVar
 
 import certifi
 import pytest
@@ -31,15 +34,85 @@ class Echo(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def echo() -> Iterator[str]:
-    server = HTTPServer(("127.0.0.1", 0), Echo)
+@contextmanager
+def listening(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    server = HTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def echo() -> Iterator[str]:
+    with listening(Echo) as address:
+        yield address
+
+
+class Refusing(Echo):
+    """Refuses as often as it was told to, and then answers."""
+
+    statuses: ClassVar[list[int]]
+    retry_after = ""
+
+    def do_GET(self) -> None:
+        if not self.statuses:
+            return super().do_GET()
+        self.send_response(self.statuses.pop(0))
+        if self.retry_after:
+            self.send_header("Retry-After", self.retry_after)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+        return None
+
+    do_POST = do_PUT = do_GET
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What was slept for between two requests; nobody really sleeps."""
+    slept: list[float] = []
+    monkeypatch.setattr("urllib3.util.retry.time", SimpleNamespace(sleep=slept.append))
+    return slept
+
+
+@pytest.fixture
+def refusing() -> Iterator[str]:
+    with listening(Refusing) as address:
+        yield address
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_what_only_reads_is_asked_again(refusing: str, pauses: list[float], status: int) -> None:
+    Refusing.statuses, Refusing.retry_after = [status] * 3, ""
+    session = session_with({METADATA_SERVICE: FixedAddressAdapter(refusing)}, trust_env=False)
+    assert session.get(f"{METADATA_SERVICE}/x").json()["path"] == "/x"
+    assert sum(pauses) < 10
+
+
+def test_the_service_says_when_but_not_for_an_hour(refusing: str, pauses: list[float]) -> None:
+    session = session_with({METADATA_SERVICE: FixedAddressAdapter(refusing)}, trust_env=False)
+    for asked in ("7", "3600"):
+        Refusing.statuses, Refusing.retry_after = [429], asked
+        assert session.get(f"{METADATA_SERVICE}/x").ok
+    assert pauses == [7, 60]
+
+
+def test_in_the_end_the_refusal_is_the_answer(refusing: str, pauses: list[float]) -> None:
+    Refusing.statuses, Refusing.retry_after = [503] * 9, ""
+    session = session_with({METADATA_SERVICE: FixedAddressAdapter(refusing)}, trust_env=False)
+    assert session.get(f"{METADATA_SERVICE}/x").status_code == 503
+    assert len(Refusing.statuses) == 5
+
+
+@pytest.mark.parametrize(("method", "status"), [("POST", 503), ("PUT", 429), ("GET", 404), ("GET", 410), ("GET", 409)])
+def test_everything_else_is_asked_once(refusing: str, pauses: list[float], method: str, status: int) -> None:
+    Refusing.statuses, Refusing.retry_after = [status] * 2, ""
+    session = session_with({METADATA_SERVICE: FixedAddressAdapter(refusing)}, trust_env=False)
+    assert session.request(method, f"{METADATA_SERVICE}/x").status_code == status
+    assert len(Refusing.statuses) == 1
 
 
 @pytest.fixture
