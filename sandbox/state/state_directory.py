@@ -44,7 +44,7 @@ class StateDirectory:
         self.azure_cli = path / "azure-cli"  # a folder of settings for each user of the Azure CLI
 
     def make(self) -> None:
-        """Make the folder, for its owner only.
+        """Make the folder, for its owner only; a new or empty one is kept out of git, with the keys that come into it.
 
         Raises:
             StateError: It cannot be made or written, others may look into it and that cannot be changed, or something
@@ -55,10 +55,12 @@ class StateDirectory:
             self.check()
             if sys.platform != "win32":
                 self.path.chmod(0o700)
+            if not os.access(self.path, os.W_OK | os.X_OK):
+                raise StateError(self._unusable("it is read-only"))
+            if not any(self.path.iterdir()):  # in one with files of the user's, git would no longer see those
+                write_private(self.path / ".gitignore", b"*\n")
         except OSError as error:
             raise StateError(self._unusable(error.strerror or str(error))) from error
-        if not os.access(self.path, os.W_OK | os.X_OK):
-            raise StateError(self._unusable("it is read-only"))
 
     def check(self) -> None:
         """Check that the folder, if there is one, and all that is in it can be trusted and used.

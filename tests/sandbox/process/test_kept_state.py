@@ -187,6 +187,21 @@ def test_a_state_that_comes_up_empty_is_said(run: Run, state: StateDirectory) ->
     assert "was empty" not in run("start").stdout
 
 
+def test_git_sees_nothing_of_a_state_directory(run: Run, state: StateDirectory) -> None:
+    """There are keys and a secret in it; wherever it is, they are not committed with whatever is around it."""
+    subprocess.run(["git", "init", "-q", str(state.path.parent)], check=True)
+    assert run("start").returncode == 0
+    assert (state.path / "server-key.pem").exists()
+    look = ["git", "-C", str(state.path.parent), "status", "--porcelain", "--untracked-files=all"]
+    assert "state" not in subprocess.run(look, capture_output=True, text=True, check=True).stdout
+
+
+def test_git_still_sees_what_else_is_in_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    StateDirectory(tmp_path).make()
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
 FILES = [
     "operator.json",
     "runtime.json",
