@@ -24,6 +24,16 @@ def add_hub(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--certificate", type=Path, metavar="FILE", help="the certificate for https, in PEM")
     parser.add_argument("--key", type=Path, metavar="FILE", help="the certificate's key, in PEM")
+    parser.add_argument(
+        "--memory", default="2G", metavar="SIZE", help="what each process of a learner may take (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--idle",
+        type=int,
+        default=120,
+        metavar="MINUTES",
+        help="when a server that nobody uses ends, 0 for never (default: %(default)s)",
+    )
     parser.add_argument("--install", action="store_true", help="only install JupyterHub; nothing is started")
     parser.set_defaults(run=_hub)
 
@@ -31,9 +41,10 @@ def add_hub(parser: argparse.ArgumentParser) -> None:
 def _hub(options: argparse.Namespace) -> int:
     from workshop.classroom.folder import ClassFolder
     from workshop.jupyterhub.installation import ensure_installed
-    from workshop.jupyterhub.launch import HubAddress, start_hub
+    from workshop.jupyterhub.launch import HubAddress, ServerLimits, start_hub
 
     if options.install:
         print(f"JupyterHub is installed in {ensure_installed().path}.")
         return 0
-    return start_hub(ClassFolder(options.folder), HubAddress(options.url, options.certificate, options.key))
+    address = HubAddress(options.url, options.certificate, options.key)
+    return start_hub(ClassFolder(options.folder), address, ServerLimits(options.memory, options.idle))

@@ -12,7 +12,7 @@ from workshop.classroom.classroom import TRAINER
 from workshop.classroom.folder import ClassFolder
 from workshop.jupyterhub.accounts import run_by_root
 from workshop.jupyterhub.installation import Installation
-from workshop.jupyterhub.servers import ClassAuthenticator, LearnerSpawner, landing_page
+from workshop.jupyterhub.servers import ClassAuthenticator, LearnerSpawner, landing_page, limited
 
 c = get_config()  # type: ignore[name-defined]  # noqa: F821  # traitlets defines it for each file of settings it reads
 
@@ -43,14 +43,22 @@ c.JupyterHub.default_url = landing_page
 c.JupyterHub.spawner_class = LearnerSpawner
 c.LearnerSpawner.class_folder = str(folder.path)
 c.LearnerSpawner.separate_users = run_by_root()
-c.Spawner.cmd = [sys.executable, "-m", "jupyterhub.singleuser"]
+memory = int(os.environ["WORKSHOP_HUB_MEMORY_KILOBYTES"])  # of each of their processes
+c.Spawner.cmd = limited([sys.executable, "-m", "jupyterhub.singleuser"], memory)
 c.Spawner.default_url = "/lab/tree/index.ipynb"
 c.Spawner.start_timeout = 180  # seconds: a whole class starts at the same time
 c.Spawner.http_timeout = 180
 c.JupyterHub.concurrent_spawn_limit = 1000  # nobody is sent away; they wait
 
+# After how many seconds what nobody uses ends; zero is never. A kernel is in use as long as its notebook is open in
+# a browser, a server as long as it has a kernel or a terminal.
+idle = int(os.environ["WORKSHOP_HUB_IDLE_SECONDS"])
+
 # Kernels are forked from a process that has the imports done: ready at once, and small.
 c.Spawner.args = [
+    f"--MappingKernelManager.cull_idle_timeout={idle}",
+    f"--TerminalManager.cull_inactive_timeout={idle}",
+    f"--ServerApp.shutdown_no_activity_timeout={idle}",
     "--ServerApp.jpserver_extensions={'workshop.server_extension': True}",
     "--KernelManager.transport_encryption=auto",  # else whoever is on this computer could listen to a kernel
 ]

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
+import ssl
 import subprocess
+import time
+import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +25,9 @@ from workshop.sandbox import without_azure
 
 CONFIGURATION = Path(__file__).with_name("jupyterhub_config.py")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # where one listens, and where that is reached
+_PAUSE = 0.5  # seconds between two looks whether the hub answers
+_MEMORY = re.compile(r"[1-9]\d*[KMGT]")
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,37 @@ class HubAddress:
             )
 
 
-def start_hub(folder: ClassFolder, address: HubAddress) -> int:
+@dataclass(frozen=True)
+class ServerLimits:
+    """What each learner's server may take.
+
+    Attributes:
+        memory: of each of its processes, such as ``2G``.
+        idle_minutes: after which it ends if nobody uses it; 0 for never.
+    """
+
+    memory: str
+    idle_minutes: int
+
+    @property
+    def kilobytes(self) -> int:
+        """The memory, as the shell's ``ulimit`` counts it."""
+        number, unit = self.memory[:-1], self.memory[-1]
+        return int(number) << 10 * "KMGT".index(unit)
+
+    def check(self) -> None:
+        """Refuse what JupyterHub would not understand.
+
+        Raises:
+            UsageError: It would not.
+        """
+        if not _MEMORY.fullmatch(self.memory):
+            raise UsageError(f"--memory takes a size such as 2G or 800M, not '{self.memory}'.")
+        if self.idle_minutes < 0:
+            raise UsageError("--idle takes a number of minutes, or 0 for never.")
+
+
+def start_hub(folder: ClassFolder, address: HubAddress, limits: ServerLimits) -> int:
     """Start the hub and return its exit status when it has ended.
 
     Raises:
@@ -65,6 +102,7 @@ def start_hub(folder: ClassFolder, address: HubAddress) -> int:
         WorkshopError: The hub cannot be installed or started.
     """
     address.check()
+    limits.check()
     classroom = folder.load()
     if not folder.sign_ins.exists():
         raise UsageError("Nobody has a sign-in yet. Before this comes: python -m workshop provision --yes")
@@ -72,16 +110,19 @@ def start_hub(folder: ClassFolder, address: HubAddress) -> int:
     make_private_folder(folder.hub)
     if run_by_root():
         _try_separate_users(folder, classroom, installation)
-    print(f"The hub of the class {classroom.name}: {address.url}   Ctrl-C ends it, and all servers.")
-    print(f"Sign-ins are in {folder.sign_ins}; the trainer's leads to the page of all servers.")
+    print(f"Starting the hub of the class {classroom.name}. Ctrl-C ends it, and all servers.")
+    print(f"Sign-ins are in {folder.sign_ins}; the trainer's leads to the page of all servers.", flush=True)
     if not run_by_root():
-        print("All servers run as you: learners can read each other's files, and yours. With sudo they cannot.")
+        print(
+            "All servers run as you: learners can read each other's files, and yours. With sudo they cannot.",
+            flush=True,
+        )
     command = [str(installation.python), "-m", "jupyterhub", "--config", str(CONFIGURATION)]
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the hub, which then ends itself
     try:
-        environment = hub_environment(folder, address, os.environ)
+        environment = hub_environment(folder, address, limits, os.environ)
         hub = subprocess.Popen(command, cwd=folder.hub, env=environment, start_new_session=False)
-        return _wait(hub)
+        return _wait(hub, (environment["WORKSHOP_HUB_INTERNAL_URL"], address.url))
     except OSError as error:
         raise WorkshopError(f"The hub cannot be started: {error.strerror}.") from error
     finally:
@@ -104,7 +145,9 @@ def _try_separate_users(folder: ClassFolder, classroom: Classroom, installation:
         check_reachable(account, [str(installation.python)])
 
 
-def hub_environment(folder: ClassFolder, address: HubAddress, base: Mapping[str, str]) -> dict[str, str]:
+def hub_environment(
+    folder: ClassFolder, address: HubAddress, limits: ServerLimits, base: Mapping[str, str]
+) -> dict[str, str]:
     """Return the hub's environment: this process's without the trainer's sign-in, and what its configuration reads."""
     inside = {
         "WORKSHOP_HUB_INTERNAL_URL": f"http://127.0.0.1:{_free_port()}",
@@ -117,18 +160,47 @@ def hub_environment(folder: ClassFolder, address: HubAddress, base: Mapping[str,
         **inside,
         **files,
         "WORKSHOP_HUB_URL": address.url,
+        "WORKSHOP_HUB_MEMORY_KILOBYTES": str(limits.kilobytes),
+        "WORKSHOP_HUB_IDLE_SECONDS": str(60 * limits.idle_minutes),
         "WORKSHOP_CLASS_FOLDER": str(folder.path.absolute()),
     }
 
 
-def _wait(hub: subprocess.Popen[bytes]) -> int:
-    """Wait for the hub; if told to end, tell it."""
+def _wait(hub: subprocess.Popen[bytes], urls: tuple[str, str]) -> int:
+    """Wait for the hub, and say when it answers at its own address and browsers'; if told to end, tell it."""
+    own, public = urls
+    path = urlsplit(public).path.rstrip("/")
     try:
+        while hub.poll() is None and not (
+            answers(f"{own}{path}/hub/health") and answers(f"{public.rstrip('/')}/hub/health")
+        ):
+            time.sleep(_PAUSE)
+        if hub.poll() is None:
+            print(f"The hub answers at {public}", flush=True)
         return hub.wait()
     except KeyboardInterrupt:
         hub.terminate()
         hub.wait()
         raise
+
+
+def answers(url: str) -> bool:
+    """Return whether somebody answers there, on this computer.
+
+    The certificate is for the name that browsers know, which need not lead here: it is not looked at, and nothing is
+    sent that would be worth hiding.
+    """
+    parts = urlsplit(url)
+    host = _EVERYWHERE.get(parts.hostname or "")
+    here = parts._replace(netloc=f"{host}:{parts.port}" if host and parts.port else host or parts.netloc).geturl()
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    straight = (urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+    try:
+        with urllib.request.build_opener(*straight).open(here, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 def _free_port() -> int:

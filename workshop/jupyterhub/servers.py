@@ -6,7 +6,7 @@ A server runs in the learner's own folder, with their own credential, as their o
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from subprocess import DEVNULL, STDOUT
 from typing import Any
@@ -105,3 +105,12 @@ class LearnerSpawner(LocalProcessSpawner):  # type: ignore[misc]  # Any to mypy:
 
     def _credential(self) -> dict[str, str]:
         return self._folder().of(self._learner()).read_environment() or {}
+
+
+def limited(command: Sequence[str], kilobytes: int) -> list[str]:
+    """Return a command whose processes get no more data than that each, on Linux: Python then raises a MemoryError.
+
+    The process limits itself before it becomes the command: to limit another user's, root needs a right that it often
+    lacks in a container.
+    """
+    return ["/bin/sh", "-c", 'ulimit -d "$0"; exec "$@"', str(kilobytes), *command]

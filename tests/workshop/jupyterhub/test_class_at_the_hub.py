@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -51,6 +52,10 @@ async def spend_a_moment(day: Day) -> None:
         assert await person.sign_in() == "/hub/spawn"
         await person.start_server()
         assert (await person.evaluate("print(6 * 7)")).strip() == "42"
+        assert f"The hub answers at {day.url}\n" in day.log
+        if sys.platform == "linux":
+            limit = await person.evaluate("import resource; print(resource.getrlimit(resource.RLIMIT_DATA)[0] >> 20)")
+            assert limit.strip() == "2048"
         await no_secret_is_saved(day, person)
         await the_trainers_terminal_is_out_of_reach(day, person)
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from sandbox.core.clock import SystemClock
+from sandbox.web.tls import ensure_certificates, server_context
 from tests.workshop.classroom.lesson import class_of, learner
 from workshop import jupyterhub
 from workshop.classroom.folder import ClassFolder
 from workshop.cli import main
 from workshop.errors import UsageError
-from workshop.jupyterhub.launch import HubAddress, hub_environment
+from workshop.jupyterhub.launch import HubAddress, ServerLimits, answers, hub_environment
 
 HERE = Path(jupyterhub.__file__).parent
 PEM = Path("some.pem")
@@ -55,7 +62,9 @@ def test_the_hub_does_not_get_the_trainers_sign_in(tmp_path: Path) -> None:
         "MSI_SECRET": "z",
         "IMDS_ENDPOINT": "a",
     }
-    found = hub_environment(ClassFolder(tmp_path / "class"), HubAddress("https://0.0.0.0:443", PEM, PEM), base)
+    address, limits = HubAddress("https://0.0.0.0:443", PEM, PEM), ServerLimits("1G", 90)
+    found = hub_environment(ClassFolder(tmp_path / "class"), address, limits, base)
+    assert (found["WORKSHOP_HUB_MEMORY_KILOBYTES"], found["WORKSHOP_HUB_IDLE_SECONDS"]) == ("1048576", "5400")
     assert found["PATH"] == "/bin"
     assert not {"x", "y", "z", "a"} & set(found.values())
     assert found["WORKSHOP_HUB_CERTIFICATE"] == str(Path.cwd() / PEM)
@@ -71,3 +80,43 @@ def test_before_anybody_can_sign_in_there_is_no_hub(tmp_path: Path, capsys: pyte
     assert main(["hub", "--folder", str(folder.path)]) == 2
     assert "Before this comes: python -m workshop provision --yes" in capsys.readouterr().err
     assert main(["hub", "--folder", str(folder.path), "--url", "http://0.0.0.0:80"]) == 2
+    assert main(["hub", "--folder", str(folder.path), "--memory", "much"]) == 2
+    assert "--memory takes a size such as 2G" in capsys.readouterr().err
+    assert main(["hub", "--folder", str(folder.path), "--idle", "-1"]) == 2
+
+
+class Healthy(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/hub/health" else 503)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def listening(context: ssl.SSLContext | None) -> Iterator[int]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Healthy)
+    if context:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_whether_the_hub_answers_is_asked_where_it_listens(
+    scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever signed its certificate, and whichever proxy there is."""
+    for name in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    context = server_context(ensure_certificates(tmp_path, SystemClock())) if scheme == "https" else None
+    with listening(context) as port:
+        for host in ("127.0.0.1", "0.0.0.0"):
+            assert answers(f"{scheme}://{host}:{port}/hub/health")
+            assert not answers(f"{scheme}://{host}:{port}/not/yet")
+    assert not answers(f"{scheme}://127.0.0.1:{port}/hub/health")

@@ -28,9 +28,11 @@ def test_no_password_is_written_down() -> None:
     assert set(VALUES["hub"]["config"]["SharedPasswordAuthenticator"].values()) == {""}
 
 
-def test_the_first_notebook_is_where_the_values_say() -> None:
+def test_learners_arrive_at_the_index_as_at_the_hub() -> None:
     path = VALUES["singleuser"]["defaultUrl"].removeprefix("/lab/tree/")
-    assert (ROOT / path).exists() and (ROOT / path).parent == NOTEBOOKS
+    assert (ROOT / path) == NOTEBOOKS / "index.ipynb"
+    assert (ROOT / path).exists()
+    assert '"/lab/tree/index.ipynb"' in (HERE / "jupyterhub_config.py").read_text("utf-8")
 
 
 def test_a_dask_scheduler_can_be_reached_at_the_address_that_is_given() -> None:
