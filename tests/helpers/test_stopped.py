@@ -89,7 +89,10 @@ def test_a_machine_that_has_stopped_says_so(sandbox: RunningSandbox, monkeypatch
 
 
 @pytest.mark.parametrize("error", [TutorialError("Do this."), StoppedError("Do this.")])
-def test_a_notebook_shows_the_sentence_alone(error: Exception, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_notebook_shows_the_sentence_alone(
+    error: Exception, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # IPython takes its place, and keeps it
     shell: Any = InteractiveShell.instance()
     shell.user_ns["error"] = error
     shell.run_cell("try:\n    1 / 0\nexcept ZeroDivisionError as cause:\n    raise error from cause")

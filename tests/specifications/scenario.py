@@ -24,11 +24,13 @@ FEDERATED_VERSIONS = IDENTITY_VERSIONS[1:]
 COMPUTE_VERSIONS = ("2024-07-01", "2026-04-01")
 METADATA_VERSIONS = ("2018-02-01", "2021-02-01", "2023-07-01")
 
+FAULTS = '- fault: RequestDisallowedByPolicy\n  path: "*/userAssignedIdentities/unwanted"\n'
+
 Ask = Callable[..., requests.Response]
 
 
 def play(sandbox: RunningSandbox) -> None:
-    """Make the requests."""
+    """Make the requests, to a sandbox for which ``FAULTS`` were ordered."""
     token = sandbox.token()
 
     def ask(method: str, path: str, body: Any = None, *, version: str, expect: int) -> requests.Response:
@@ -42,6 +44,8 @@ def play(sandbox: RunningSandbox) -> None:
         _groups(ask, subscription, sandbox.seed_data.group(name))
     for version in IDENTITY_VERSIONS:
         _identities(ask, subscription, group, version)
+    unwanted = f"{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/unwanted"
+    ask("PUT", unwanted, {"location": "eastus"}, version=IDENTITY_VERSIONS[-1], expect=403)
     for version in FEDERATED_VERSIONS:
         _federated_credentials(ask, group, version)
     _roles(ask, subscription, group)

@@ -17,9 +17,10 @@ from typing import Any
 import pytest
 import requests
 
+from sandbox.state.state_directory import Settings
 from tests.specifications import bicep, oav, traffic
 from tests.specifications.openapi import DOCUMENTS, Findings, check, verdicts
-from tests.specifications.scenario import play
+from tests.specifications.scenario import FAULTS, play
 from tests.specifications.tolerated import TOLERATED
 from tests.specifications.traffic import Exchange
 from tests.support.needs import do_without
@@ -62,10 +63,12 @@ def oav_package(pytestconfig: pytest.Config) -> Path:
 @pytest.fixture(scope="module")
 def exchanges(tmp_path_factory: pytest.TempPathFactory, keys: Path) -> list[Exchange]:
     """What goes over the wire in the scenario."""
-    folder = tmp_path_factory.mktemp("traffic")
+    folder, faults = tmp_path_factory.mktemp("traffic"), tmp_path_factory.mktemp("faults") / "faults.yaml"
+    faults.write_text(FAULTS)
     end = traffic.record(folder)
     try:
-        with running_sandbox(tmp_path_factory.mktemp("sandbox"), keys_from=keys) as sandbox:
+        settings = Settings(faults=str(faults))
+        with running_sandbox(tmp_path_factory.mktemp("sandbox"), settings=settings, keys_from=keys) as sandbox:
             play(sandbox)
     finally:
         end()

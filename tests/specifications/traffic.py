@@ -95,7 +95,7 @@ def read(folder: Path) -> Iterator[Exchange]:
 def _recording(handle: Callable[[Any, Request], Answer], file: Path, service: str) -> Callable[[Any, Request], Answer]:
     def recorded(self: Any, request: Request) -> Answer:
         answer = handle(self, request)
-        if not _ELSEWHERE.match(request.path):
+        if answer.status and not _ELSEWHERE.match(request.path):  # 0: no answer, by a fault that was ordered
             line = json.dumps(asdict(_exchange(service, request, answer)))
             with file.open("a", encoding="utf-8") as lines:
                 lines.write(line + "\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,9 @@ AS_IDENTITY = "as_identity.resource_groups.get(resource_group)"
 
 
 @pytest.fixture
-def shell() -> Iterator[InteractiveShell]:
+def shell(monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
     """IPython as a kernel has it, with an empty namespace."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # IPython takes its place, and keeps it
     found: Any = InteractiveShell.instance()
     found.reset(new_session=False)
     found.extension_manager.load_extension(EXTENSION)

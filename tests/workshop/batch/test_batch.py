@@ -194,6 +194,7 @@ def test_notebooks_go_to_an_address_and_records_stay_here(
         "junit.xml",
         "manifest.jsonl",
         "report.html",
+        "results.csv",
     ]
     said = capsys.readouterr()
     texts = [path.read_text("utf-8") for path in desk.output.iterdir()] + [said.out, said.err]
