@@ -114,6 +114,7 @@ class Trainer:
         return {each.parent.name: json.loads(each.read_text("utf-8"))["AZURE_CLIENT_SECRET"] for each in found}
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
 def test_both_go_on_after_everything_was_killed(tmp_path: Path) -> None:
     """One is there, the other is being provided for when its command and the sandbox are killed."""
