@@ -15,7 +15,7 @@ from azure.mgmt.compute import ComputeManagementClient
 from requests.adapters import HTTPAdapter
 
 from helpers.errors import DROPPED, TutorialError, explain
-from helpers.names import Marking, check_names
+from helpers.names import MADE_BY, check_names, mark_of
 from helpers.run_command import Script, script_of, session_on
 from helpers.settings import points_to_sandbox, sandbox_settings
 from helpers.sign_in import SCOPE, RememberingCredential, SignedIn, Way, azure_credential, check_sign_in, who_has
@@ -45,7 +45,7 @@ _STOPPED = "The virtual machine has stopped, or the sandbox has. Run the cells f
 
 
 @dataclass(frozen=True, repr=False)
-class Connection(Marking, Shown):
+class Connection(Shown):
     """A signed-in connection.
 
     Attributes:
@@ -70,6 +70,17 @@ class Connection(Marking, Shown):
     def subscription_id(self) -> str:
         """The subscription's GUID."""
         return str(self.subscription["subscriptionId"])
+
+    def mark(self, resource_group: str, name: str = "") -> str:
+        """Return what marks a thing in the group, or the group itself, as made by the course for who is signed in.
+
+        A mark that was copied from another thing, or inherited from the group, is not the thing's own.
+        """
+        return mark_of(self.subscription_id, resource_group, name, self.signed_in.object_id)
+
+    def tags(self, resource_group: str, name: str = "") -> dict[str, str]:
+        """Return the tags of a thing in the group, or of the group itself, that the course makes."""
+        return {"made-by": MADE_BY, "made-for": self.mark(resource_group, name)}
 
     def session(self) -> requests.Session:
         """Return a session of requests in which ``https://management.azure.com`` leads to this Azure."""

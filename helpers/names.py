@@ -6,8 +6,6 @@ import re
 import uuid
 from collections.abc import Mapping
 
-from helpers.sign_in import SignedIn
-
 MADE_BY = "managed-identity-tutorial"  # the value of the tag "made-by" of whatever the course makes
 
 _LONGEST_FOR_A_MACHINE = 24
@@ -75,27 +73,6 @@ def _problem(name: str, value: object) -> str | None:
     return None if re.fullmatch(pattern, value) else f"{name} = {value!r} is not allowed. {sentence}"
 
 
-class Marking:
-    """Marks what the course makes: for whom, and each thing for its own name."""
-
-    @property
-    def subscription_id(self) -> str:
-        """The subscription's GUID."""
-        raise NotImplementedError
-
-    @property
-    def signed_in(self) -> SignedIn:
-        """Who is signed in."""
-        raise NotImplementedError
-
-    def mark(self, resource_group: str, name: str = "") -> str:
-        """Return what marks a thing in the group, or the group itself, as made by the course for who is signed in.
-
-        A mark that was copied from another thing, or inherited from the group, is not the thing's own.
-        """
-        parts = (self.subscription_id, resource_group, name, self.signed_in.object_id)
-        return f"{MADE_BY} {uuid.uuid5(uuid.NAMESPACE_URL, '/'.join(parts).casefold())}"
-
-    def tags(self, resource_group: str, name: str = "") -> dict[str, str]:
-        """Return the tags of a thing in the group, or of the group itself, that the course makes."""
-        return {"made-by": MADE_BY, "made-for": self.mark(resource_group, name)}
+def mark_of(*parts: str) -> str:
+    """Return what marks a thing as made by the course: the same for the same parts, in whatever case they are."""
+    return f"{MADE_BY} {uuid.uuid5(uuid.NAMESPACE_URL, '/'.join(parts).casefold())}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -70,11 +71,11 @@ class Result(Table):
         return {"application/scrapbook.scrap.json+json": scrap}
 
 
-class Shown:
+class Shown(ABC):
     """Something that notebooks show as a table."""
 
-    def _table(self) -> Table:
-        raise NotImplementedError
+    @abstractmethod
+    def _table(self) -> Table: ...
 
     def __repr__(self) -> str:
         return repr(self._table())

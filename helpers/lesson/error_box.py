@@ -19,7 +19,6 @@ from typing import Any
 import requests
 from azure.core.exceptions import AzureError
 from IPython.core.interactiveshell import InteractiveShell
-from IPython.display import display
 
 from helpers.errors import DROPPED, TutorialError, explain, own_error
 
@@ -84,18 +83,11 @@ def show_error(shell: InteractiveShell, etype: type[BaseException], value: BaseE
     finally:
         del vars(value)["_render_traceback_"]  # %tb shows all
     if not isinstance(value, TutorialError):
-        display(_Folded(frames))  # type: ignore[no-untyped-call]
+        shell.display_pub.publish({"text/plain": frames, "text/html": _folded(frames)})
 
 
-class _Folded:
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def __repr__(self) -> str:
-        return self._text
-
-    def _repr_html_(self) -> str:
-        return f"<details><summary>Where it happened</summary><pre>{escape(self._text)}</pre></details>"
+def _folded(frames: str) -> str:
+    return f"<details><summary>Where it happened</summary><pre>{escape(frames)}</pre></details>"
 
 
 def _box(rows: Mapping[str, str]) -> list[str]:
@@ -157,13 +149,14 @@ def _refusal(error: Exception, variables: Mapping[str, Any]) -> dict[str, str]:
 
 def _reasons(message: str, variables: Mapping[str, Any]) -> dict[str, str]:
     """Return what the sandbox, which can say why, looked at before it refused."""
-    refused, connection = _REFUSED.search(message) or _LINKED.search(message), variables.get("connection")
+    refused = _REFUSED.search(message) or _LINKED.search(message)
+    connection: Any = variables.get("connection")
     if not refused or getattr(connection, "target", "") != "sandbox":
         return {}
     path = f"{refused['scope'].rstrip('/')}/providers/Sandbox.Local/explain"
     question = {"principalId": refused["who"], "action": refused["action"]}
     try:
-        answer = connection.arm("POST", path, _LOCAL_VERSION, question)  # type: ignore[union-attr]
+        answer = connection.arm("POST", path, _LOCAL_VERSION, question)
         considered = answer.json()["considered"]
     except (AzureError, requests.RequestException, KeyError, RuntimeError):
         return {}  # whoever is signed in may not ask, or the sandbox has stopped meanwhile

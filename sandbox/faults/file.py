@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeGuard
 
 import yaml
 
@@ -108,15 +108,15 @@ class _Reader:
 
 
 def _is_fault(value: object) -> bool:
-    return (_is_whole(value) and 400 <= value < 600) or (isinstance(value, str) and value in NAMED)  # type: ignore[operator]
+    return 400 <= value < 600 if _is_whole(value) else isinstance(value, str) and value in NAMED
 
 
-def _is_whole(value: object) -> bool:
+def _is_whole(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _is_count(value: object) -> bool:
-    return _is_whole(value) and value >= 1  # type: ignore[operator]
+    return _is_whole(value) and value >= 1
 
 
 def _is_seconds(value: object) -> bool:

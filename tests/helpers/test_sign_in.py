@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
@@ -171,8 +172,8 @@ def test_a_challenge_for_a_second_factor_names_the_command(
     wanted = base64.b64encode(b'{"access_token":{"acrs":{"essential":true,"value":"p1"}}}').decode()
     send = HTTPAdapter.send
 
-    def challenging(adapter: HTTPAdapter, request: requests.PreparedRequest, **options: object) -> requests.Response:
-        answer = send(adapter, request, **options)  # type: ignore[arg-type]
+    def challenging(adapter: HTTPAdapter, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        answer = send(adapter, request, **options)
         if request.method == "PUT":
             answer.status_code = 401
             answer.headers["WWW-Authenticate"] = (

@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -69,8 +70,7 @@ def _keep_to(processor: int) -> None:
 def get_ready(kind: KernelKind | None = None) -> None:
     """Do what the first row would else have to wait for."""
     warm_up(kind or default_kind())
-    import papermill  # noqa: F401 - takes long
-
+    import_module("papermill")
     gc.freeze()  # what is imported stays: the collector need not look through it for each row
 
 

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,9 +48,9 @@ class OnMachine:
     folder: Path
     ca: Path
 
-    def send(self, method: str = "GET", url: str = f"{ARM}x", **given: object) -> MachineAnswer:
+    def send(self, method: str = "GET", url: str = f"{ARM}x", **given: Any) -> MachineAnswer:
         blank = MachineRequest(method, url, {}, b"", "", 20)
-        return read_answer(self.run(replace(blank, **given)), MARK)  # type: ignore[arg-type]
+        return read_answer(self.run(replace(blank, **given)), MARK)
 
     def run(self, request: MachineRequest, path: str | None = None) -> str:
         """Return what the script prints: that and nothing else, with the exit status 0."""
