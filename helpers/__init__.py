@@ -1,11 +1,11 @@
 """What the notebooks import, besides Azure's SDK."""
 
-from helpers.catch_up import ensure_group, ensure_identity, ensure_vm
 from helpers.connection import connect
+from helpers.course.catch_up import ensure_group, ensure_identity, ensure_vm
+from helpers.course.grants import allows, ensure_granted, ensure_not_granted
+from helpers.course.preflight import preflight
 from helpers.errors import explain
-from helpers.grants import allows, ensure_granted, ensure_not_granted
 from helpers.names import check_names
-from helpers.preflight import preflight
 from helpers.tables import show
 from helpers.wait import wait_until
 

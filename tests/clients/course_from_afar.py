@@ -11,13 +11,13 @@ from typing import Any
 
 import requests
 
-import helpers.connection
+import helpers.connection.connection
 from tests.notebooks.course import NAMES, run
 from tests.support.tokens import tokens_held_of
 
 
 def main(vm_name: str, identity_name: str) -> None:
-    helpers.connection._POLLING_INTERVALS["azure"] = 0.2  # Azure's pace is for Azure
+    helpers.connection.connection._POLLING_INTERVALS["azure"] = 0.2  # Azure's pace is for Azure
     kept: dict[str, dict[str, Any]] = {}  # a kernel's variables stay
     answers: list[int] = []
     for name in NAMES:

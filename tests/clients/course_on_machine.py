@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 
-import helpers.connection
+import helpers.connection.connection
 from tests.notebooks.course import NAMES, run
 
 
 def main(identity_name: str, sign_in: str) -> None:
-    helpers.connection._POLLING_INTERVALS["azure"] = 0.2  # Azure's pace is for Azure
+    helpers.connection.connection._POLLING_INTERVALS["azure"] = 0.2  # Azure's pace is for Azure
     for name in NAMES:
         run(name, target="azure", identity_name=identity_name, sign_in=sign_in, delete=True)
 

@@ -20,8 +20,8 @@ from azure.mgmt.resource.resources import ResourceManagementClient
 from helpers import connect, ensure_granted, ensure_group, ensure_identity, ensure_vm
 from helpers.connection import Connection
 from helpers.errors import TutorialError
+from tests.helpers.connection.test_azure_target import Recorder
 from tests.helpers.pointing import point_to
-from tests.helpers.test_azure_target import Recorder
 from tests.notebooks.course import book, run
 from tests.support.sandbox import RunningSandbox
 

@@ -18,9 +18,9 @@ from typing import Generic, TypeVar
 from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters
 from azure.mgmt.resource.resources.models import GenericResource, ResourceGroup
 
+from helpers.connection.settings import SandboxSettings, sandbox_settings
+from helpers.course.machine import parts_of
 from helpers.errors import TutorialError
-from helpers.machine import parts_of
-from helpers.settings import SandboxSettings, sandbox_settings
 from rbac.roles import OWNER
 from workshop.classroom.classroom import Classroom, Learner
 from workshop.classroom.clients import Clients, refusals_in_words

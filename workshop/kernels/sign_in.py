@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from workshop.kernels.manager import Manager
 
-_MODULE = "__import__('sys').modules.get('helpers.sign_in')"  # None in a kernel that has not signed in by the helpers
+_NAME = "helpers.connection.sign_in"
+_MODULE = f"__import__('sys').modules.get('{_NAME}')"  # None in a kernel that has not signed in by the helpers
 _LIMIT = 10  # seconds; a kernel that is busy until its end has nothing more to tell
 _Answers = dict[str, tuple[str, int]]  # by the way to sign in: a token, and when it expires
 
@@ -29,7 +30,7 @@ class SharedSignIn:
         """Give a kernel what those before it have."""
         if self._obtained:
             given = repr(json.dumps(self._obtained))
-            await _evaluate(manager, f"__import__('importlib').import_module('helpers.sign_in').accept({given})")
+            await _evaluate(manager, f"__import__('importlib').import_module('{_NAME}').accept({given})")
 
     async def collect(self, manager: Manager) -> None:
         """Take from a kernel what it has, unless it is busy or gone."""

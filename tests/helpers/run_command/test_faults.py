@@ -32,7 +32,7 @@ MARKED = f"{make_token(appid='a').rpartition('.')[0]}.{KEPT}"
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("helpers.connection._POLLING_INTERVALS", {"azure": 0, "sandbox": 0})
+    monkeypatch.setattr("helpers.connection.connection._POLLING_INTERVALS", {"azure": 0, "sandbox": 0})
     monkeypatch.setattr("helpers.run_command.machine._PAUSE", 0)
     yield
 

@@ -16,7 +16,7 @@ from azure.mgmt.msi.models import Identity
 from azure.mgmt.resource.resources import ResourceManagementClient
 from azure.mgmt.resource.resources.models import ResourceGroup, ResourceGroupPatchable
 
-from helpers.settings import SandboxSettings, sandbox_settings
+from helpers.connection.settings import SandboxSettings, sandbox_settings
 from tests.workshop.classroom.lesson import Lesson
 from workshop.classroom.folder import ClassFolder
 from workshop.classroom.inventory import take_inventory

@@ -19,7 +19,9 @@ from workshop.notebooks.series import Notebook
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for az is a shell script")
 
 TOKEN = "eyJhbGciOiJub25lIn0.eyJvaWQiOiJhIn0.c2lnbmF0dXJlLXRoYXQtc2hvd3MtaW4tbm8tb3V0cHV0"
-ASK = "from helpers.sign_in import SCOPE, azure_credential\ntoken = azure_credential('cli').get_token(SCOPE).token"
+ASK = """\
+from helpers.connection.sign_in import SCOPE, azure_credential
+token = azure_credential('cli').get_token(SCOPE).token"""
 
 
 @pytest.fixture
@@ -53,7 +55,9 @@ def test_az_is_started_once_for_a_series(starts: Path, tmp_path: Path, kind: Ker
 def test_kernels_that_do_not_sign_in_are_left_alone(tmp_path: Path) -> None:
     shared = SharedSignIn()
     with Kernels(default_kind(), os.environ, shared) as kernels:
-        node = notebook("import sys", "'helpers' in sys.modules and 'helpers.sign_in' in sys.modules", parameters="")
+        node = notebook(
+            "import sys", "'helpers' in sys.modules and 'helpers.connection.sign_in' in sys.modules", parameters=""
+        )
         execution = execute(Notebook(tmp_path / "00_test.ipynb"), node, {}, kernels)
     assert execution.failure is None
     assert shared.tokens() == []

@@ -16,8 +16,8 @@ from requests.adapters import HTTPAdapter
 
 from helpers import connect
 from helpers.connection import Connection
+from helpers.connection.sign_in import azure_credential
 from helpers.errors import TutorialError
-from helpers.sign_in import azure_credential
 from sandbox.state.state_directory import Settings
 from tests.helpers.pointing import point_to
 from tests.support.sandbox import RunningSandbox, running_sandbox
@@ -95,7 +95,7 @@ def pages(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> Callable[[
     def installed(count: int) -> Pages:
         made = Pages(count)
         with_pages = replace(connection, _adapters={"https://management.azure.com": made})
-        monkeypatch.setattr("helpers.connection.Connection", lambda *_, **__: with_pages)
+        monkeypatch.setattr("helpers.connection.targets.Connection", lambda *_, **__: with_pages)
         monkeypatch.delenv("AZURE_SUBSCRIPTION_ID")
         return made
 
@@ -138,7 +138,7 @@ def test_the_sign_in_on_azure_is_never_that_of_the_machine(monkeypatch: pytest.M
             made.append(options)
             super().__init__(**options)
 
-    monkeypatch.setattr("helpers.sign_in.identity.DefaultAzureCredential", Spy)
+    monkeypatch.setattr("helpers.connection.sign_in.identity.DefaultAzureCredential", Spy)
     azure_credential("auto")
     [options] = made
     assert options["exclude_managed_identity_credential"] is True

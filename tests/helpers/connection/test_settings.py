@@ -16,8 +16,8 @@ import pytest
 
 from helpers import connect
 from helpers.connection import Connection
+from helpers.connection.settings import _client_file, points_to_sandbox, sandbox_settings
 from helpers.errors import TutorialError
-from helpers.settings import _client_file, points_to_sandbox, sandbox_settings
 from helpers.transport import FixedAddressAdapter
 from sandbox.state.state_directory import state_directory
 from tests.helpers.pointing import environment_of
@@ -98,7 +98,7 @@ def no_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*arguments: object, **options: object) -> None:
         raise AssertionError("a process was started")
 
-    monkeypatch.setattr("helpers.settings.subprocess.run", refuse)
+    monkeypatch.setattr("helpers.connection.settings.subprocess.run", refuse)
 
 
 def test_no_process_is_started_where_a_sandbox_runs(own_sandbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from helpers.connection import Connection
+from helpers.course.grants import allows
 from helpers.errors import explain
-from helpers.grants import allows
 
 _IDENTITIES = "Microsoft.ManagedIdentity/userAssignedIdentities"
 _MACHINES = "Microsoft.Compute/virtualMachines"

@@ -13,10 +13,10 @@ from azure.mgmt.msi import ManagedServiceIdentityClient
 from azure.mgmt.msi.models import Identity
 
 from helpers import ensure_granted, ensure_group, ensure_identity, ensure_not_granted, ensure_vm
-from helpers.catch_up import ensure_assigned
 from helpers.connection import Connection
+from helpers.course.catch_up import ensure_assigned
+from helpers.course.machine import has_identity, with_identity
 from helpers.errors import TutorialError
-from helpers.machine import has_identity, with_identity
 from tests.support.sandbox import RunningSandbox
 
 GROUP = "myResourceGroupVM"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nbformat import v4, write
 
-from helpers.progress import how_far
+from helpers.lesson.progress import how_far
 
 
 def saved(folder: Path, name: str, runs: list[int | None], said: str = "") -> None:

@@ -19,10 +19,10 @@ from azure.mgmt.resource.resources import ResourceManagementClient
 from azure.mgmt.resource.resources.models import ResourceGroup
 
 from helpers.connection import Connection
+from helpers.course.machine import assigned_entry, has_identity, make_vm, with_identity
+from helpers.course.notes import tags_with_note
 from helpers.errors import TutorialError
-from helpers.machine import assigned_entry, has_identity, make_vm, with_identity
 from helpers.names import check_names
-from helpers.notes import tags_with_note
 from helpers.wait import wait_until
 
 Found = TypeVar("Found")

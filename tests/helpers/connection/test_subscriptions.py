@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import requests
 
+from helpers.connection.subscriptions import active_in_az, choose_subscription
 from helpers.errors import TutorialError
-from helpers.subscriptions import active_in_az, choose_subscription
 
 A, B, C = (f"{digit * 8}-0000-0000-0000-000000000000" for digit in "abc")
 

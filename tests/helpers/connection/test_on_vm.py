@@ -116,7 +116,7 @@ class MetadataService(HTTPAdapter):
 @pytest.fixture
 def metadata(monkeypatch: pytest.MonkeyPatch) -> MetadataService:
     made = MetadataService()
-    monkeypatch.setattr("helpers.connection.metadata_adapters", lambda address: {address: made})
+    monkeypatch.setattr("helpers.connection.connection.metadata_adapters", lambda address: {address: made})
     return made
 
 

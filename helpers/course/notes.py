@@ -12,7 +12,7 @@ from azure.mgmt.core.tools import parse_resource_id
 from azure.mgmt.msi.models import Identity
 
 from helpers.connection import Connection
-from helpers.machine import assigned_entry, has_own_identity
+from helpers.course.machine import assigned_entry, has_own_identity
 
 ADDED = "added the identity"
 HAD_NONE = "had no own identity"

@@ -21,11 +21,12 @@ import requests
 from azure.mgmt.resource.resources import ResourceManagementClient
 from requests.adapters import HTTPAdapter
 
-from helpers import connect, sign_in
+from helpers import connect
+from helpers.connection import sign_in
+from helpers.connection.sign_in import SCOPE, SignInError, azure_credential, who_has
 from helpers.errors import TutorialError
-from helpers.sign_in import SCOPE, SignInError, azure_credential, who_has
+from tests.helpers.connection.test_azure_target import ENTRA, Recorder
 from tests.helpers.pointing import environment_of, unchanged_environment
-from tests.helpers.test_azure_target import ENTRA, Recorder
 from tests.support.sandbox import RunningSandbox
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for az is a shell script")
