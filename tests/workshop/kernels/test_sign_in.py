@@ -38,7 +38,7 @@ def starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return found
 
 
-@pytest.mark.parametrize("kind", {KernelKind.STOCK, default_kind()})
+@pytest.mark.parametrize("kind", sorted({KernelKind.STOCK, default_kind()}))
 @pytest.mark.parametrize("end", ["pass", "1 / 0", "import os; os._exit(1)"], ids=["well", "failed", "gone"])
 def test_az_is_started_once_for_a_series(starts: Path, tmp_path: Path, kind: KernelKind, end: str) -> None:
     shared = SharedSignIn()
