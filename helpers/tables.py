@@ -23,9 +23,7 @@ _ABOUT_A_SECRET = re.compile(r"(type|url|uri|id|name|file|path|endpoint)$", re.I
 _TOKEN = re.compile(r"\beyJ[\w-]{8,}[\w.-]*")
 _HIDDEN = "(received, not shown)"
 _NONE = "–"
-# Colours are the theme's. Jupyter aligns to the right, and long ids would not wrap.
-_HEAD = 'style="text-align:left"'
-_CELL = 'style="text-align:left;overflow-wrap:anywhere"'
+_LEFT = 'style="text-align:left"'  # Jupyter aligns to the right; colours are the theme's
 
 
 @dataclass(frozen=True)
@@ -51,12 +49,17 @@ class Table:
     def _repr_html_(self) -> str:
         if not self.rows:
             return "<em>(nothing)</em>"
-        head = "".join(f'<th scope="col" {_HEAD}>{escape(cell)}</th>' for cell in self.headings)
+        head = "".join(f'<th scope="col" {_LEFT}>{escape(cell)}</th>' for cell in self.headings)
         lines = [f"<thead><tr>{head}</tr></thead>"] if head else []
         for first, *others in self.rows:
-            cells = "".join(f"<td {_CELL}>{escape(cell)}</td>" for cell in others)
-            lines.append(f'<tr><th scope="row" {_HEAD}>{escape(first)}</th>{cells}</tr>')
+            cells = "".join(f"<td {_LEFT}>{_breakable(cell)}</td>" for cell in others)
+            lines.append(f'<tr><th scope="row" {_LEFT}>{escape(first)}</th>{cells}</tr>')
         return "<table>\n" + "\n".join(lines) + "\n</table>"
+
+
+def _breakable(text: str) -> str:
+    """Return the text as HTML that wraps after a slash: ids are long, and no name in one is to be broken."""
+    return escape(text).replace("/", "/<wbr>")
 
 
 @dataclass(frozen=True, repr=False)
