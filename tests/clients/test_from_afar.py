@@ -12,26 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox.guest.lab import Lab
+from tests.sandbox.guest.lab import Lab, running_lab
 from tests.support.machines import IDENTITY
-from tests.support.needs import do_without
 
 DESK = "myVM"
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    if sys.platform != "linux":
-        pytest.skip("the inside of a machine needs Linux")
-    lab = Lab(tmp_path_factory.mktemp("from-afar") / "state", "--allow-run-command")
-    try:
-        probe = lab.inside(DESK, "true")
-        if probe.returncode:
-            do_without(f"this system does not permit namespaces: {probe.stderr.strip()}")
+    with running_lab(tmp_path_factory.mktemp("from-afar") / "state", "--allow-run-command") as lab:
         lab.add_linux_machine("web")
         yield lab
-    finally:
-        lab.run("stop")
 
 
 @pytest.mark.long

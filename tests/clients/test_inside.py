@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,7 @@ from typing import Any
 import pytest
 
 from tests.clients.environments import program, python_environment
-from tests.sandbox.guest.lab import GROUP, Lab
-from tests.support.needs import do_without
+from tests.sandbox.guest.lab import GROUP, Lab, running_lab
 
 ANSIBLE = "12.3.0"
 COLLECTION = "ansible_collections/azure/azcollection/requirements.txt"
@@ -23,16 +21,8 @@ PLAYBOOK = Path(__file__).parent / "ansible" / "quickstart.yml"
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    if sys.platform != "linux":
-        pytest.skip("the inside of a machine needs Linux")
-    lab = Lab(tmp_path_factory.mktemp("inside") / "state")
-    try:
-        probe = lab.inside("myVM", "true")
-        if probe.returncode:
-            do_without(f"this system does not permit namespaces: {probe.stderr.strip()}")
+    with running_lab(tmp_path_factory.mktemp("inside") / "state") as lab:
         yield lab
-    finally:
-        lab.run("stop")
 
 
 @pytest.fixture

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox.guest.lab import Lab
-from tests.support.needs import do_without
+from tests.sandbox.guest.lab import Lab, running_lab
 
 MACHINE = "myVM"
 COURSE = f"exec {shlex.quote(sys.executable)} -m tests.clients.course_on_machine"
@@ -19,16 +18,8 @@ COURSE = f"exec {shlex.quote(sys.executable)} -m tests.clients.course_on_machine
 
 @pytest.fixture(scope="module", params=["instant", "realistic"])
 def lab(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Lab]:
-    if sys.platform != "linux":
-        pytest.skip("the inside of a machine needs Linux")
-    lab = Lab(tmp_path_factory.mktemp("on-machine") / "state", "--timing", request.param)
-    try:
-        probe = lab.inside(MACHINE, "true")
-        if probe.returncode:
-            do_without(f"this system does not permit namespaces: {probe.stderr.strip()}")
+    with running_lab(tmp_path_factory.mktemp("on-machine") / "state", "--timing", request.param) as lab:
         yield lab
-    finally:
-        lab.run("stop")
 
 
 def secret_of(lab: Lab) -> str:

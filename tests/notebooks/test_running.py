@@ -17,6 +17,7 @@ from helpers.errors import TutorialError
 from sandbox.state.state_directory import Settings
 from tests.helpers.pointing import point_to, unchanged_environment
 from tests.notebooks.course import FOLDER, NAMES, book, run, run_all_cells
+from tests.support.clocks import PassingTime
 from tests.support.sandbox import RunningSandbox, running_sandbox
 
 OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
@@ -222,18 +223,6 @@ def test_a_grant_that_disappears_while_it_is_waited_for_is_named(
     cell = book("03_grant_access").cell("grant-works-after")
     with pytest.raises(TutorialError, match="Waiting for the grant to take effect is no use"):
         exec(cell.source, variables)
-
-
-class PassingTime:
-    """A time that passes only by sleeping."""
-
-    now = 0.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
 
 
 def test_somebody_who_owns_one_group_only(at_sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> None:

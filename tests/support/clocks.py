@@ -20,6 +20,24 @@ class FrozenClock:
         self._now += timedelta(seconds=seconds)
 
 
+class PassingTime:
+    """A time that passes only by sleeping; in place of the module ``time``."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.pauses: list[float] = []
+
+    def monotonic(self) -> float:
+        """Return the seconds that were slept so far."""
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        assert seconds > 0
+        self.pauses.append(seconds)
+        self.now += seconds
+
+
 class ShiftedClock:
     """The machine's own time, moved forward on demand: for clients that look at their own clock."""
 

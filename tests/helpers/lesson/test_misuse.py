@@ -18,22 +18,11 @@ from requests.adapters import HTTPAdapter
 from helpers.errors import StoppedError
 from helpers.lesson.error_box import _rows
 from tests.notebooks.course import NAMES, Cell, book, run
+from tests.support.clocks import PassingTime
 from tests.support.sandbox import RunningSandbox
 
 GROUP = "myResourceGroupVM"
 IDENTITY = "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/ID1"
-
-
-class PassingTime:
-    """A time that passes only by sleeping."""
-
-    now = 0.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
 
 
 def execute(cell: Cell, variables: dict[str, Any]) -> None:

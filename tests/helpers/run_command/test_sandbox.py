@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,7 @@ from helpers.connection import Connection
 from helpers.run_command import RunCommandError, machine
 from tests.helpers.run_command import powershell
 from tests.notebooks.course import NAMES, run
-from tests.sandbox.guest.lab import GROUP, Lab
-from tests.support.needs import do_without
+from tests.sandbox.guest.lab import GROUP, Lab, running_lab
 from tests.support.tokens import claims_of, tokens_held_of
 
 TOKEN = "http://169.254.169.254/metadata/identity/oauth2/token"
@@ -43,23 +41,16 @@ FAULTS = """
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A sandbox that runs scripts, with a Linux machine beside ``myVM``."""
-    if sys.platform != "linux":
-        pytest.skip("the inside of a machine needs Linux")
     folder = tmp_path_factory.mktemp("from-afar")
+    (folder / "faults.yaml").write_text(FAULTS)
+    flags = ("--allow-run-command", "--faults", str(folder / "faults.yaml"))
     with pytest.MonkeyPatch.context() as monkeypatch:
         if shutil.which("pwsh") is None:
             powershell.install(folder / "programs")
             monkeypatch.setenv("PATH", f"{folder / 'programs'}:{os.environ['PATH']}")
-        (folder / "faults.yaml").write_text(FAULTS)
-        lab = Lab(folder / "state", "--allow-run-command", "--faults", str(folder / "faults.yaml"))
-    try:
-        probe = lab.inside("myVM", "true")
-        if probe.returncode:
-            do_without(f"this system does not permit namespaces: {probe.stderr.strip()}")
-        lab.add_linux_machine("web")
-        yield lab
-    finally:
-        lab.run("stop")
+        with running_lab(folder / "state", *flags) as lab:
+            lab.add_linux_machine("web")
+            yield lab
 
 
 @pytest.fixture

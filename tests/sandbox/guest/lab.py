@@ -6,9 +6,12 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 from azure.identity import ClientSecretCredential
 
@@ -16,10 +19,26 @@ from sandbox.process.background import running
 from sandbox.process.operator_client import OperatorClient
 from sandbox.state.state_directory import StateDirectory
 from tests.support.machines import COMPUTE, IDENTITY, NETWORK, SSH, UBUNTU
+from tests.support.needs import do_without
 
 READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
 GROUP = "myResourceGroupVM"
 _PATIENCE = 60.0  # seconds
+
+
+@contextmanager
+def running_lab(data: Path, *flags: str) -> Iterator[Lab]:
+    """Start a sandbox for as long as the block runs; skip the test where one cannot be inside of a machine."""
+    if sys.platform != "linux":
+        pytest.skip("the inside of a machine needs Linux")
+    lab = Lab(data, *flags)
+    try:
+        probe = lab.inside("myVM", "true")
+        if probe.returncode:
+            do_without(f"this system does not permit namespaces: {probe.stderr.strip()}")
+        yield lab
+    finally:
+        lab.run("stop")
 
 
 class Lab:
