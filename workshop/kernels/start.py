@@ -70,6 +70,7 @@ class Kernels:
         self._sign_in = sign_in
         self._starting: tuple[Path, asyncio.Task[Manager]] | None = None
         self._ending: list[asyncio.Task[None]] = []
+        self._interrupted: set[asyncio.Task[object]] = set()
         self._sockets: tempfile.TemporaryDirectory[str]
 
     def __enter__(self) -> Self:
@@ -81,7 +82,11 @@ class Kernels:
     ) -> None:
         with self._sockets:
             self._abandon()
-            _loop().run_until_complete(self._finish())
+            finishing = _loop().create_task(self._finish())
+            for _ in self._interrupted:  # one that Ctrl-C hit hands it on, and the loop raises it for each anew
+                with contextlib.suppress(KeyboardInterrupt):
+                    _loop().run_until_complete(finishing)
+            _loop().run_until_complete(finishing)
 
     def prepare(self, folder: Path) -> None:
         """Begin to start the kernel of the next notebook, which is in ``folder``."""
@@ -110,15 +115,18 @@ class Kernels:
 
     def give_back(self, manager: Manager) -> None:
         """Begin to end a kernel that was taken."""
-        if self._sign_in is not None:
-            _loop().run_until_complete(self._sign_in.collect(manager))
-        self._ending.append(_loop().create_task(_shut_down(manager)))
+        try:
+            if self._sign_in is not None:
+                _loop().run_until_complete(self._sign_in.collect(manager))
+        finally:
+            self._ending.append(_loop().create_task(_shut_down(manager)))
 
     def interrupted(self) -> None:
         """Let what waits for a kernel fail unseen: the kernel is about to end, and Python would print that it did."""
         import asyncio
 
-        for task in asyncio.all_tasks(_loop()) - {*self._ending}:
+        self._interrupted = asyncio.all_tasks(_loop()) - {*self._ending}
+        for task in self._interrupted:
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def _abandon(self) -> None:

@@ -1,8 +1,11 @@
 import os
+import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 from tests.workshop.small_notebooks import code, markdown, notebook, text_of
@@ -98,6 +101,24 @@ def test_an_expected_exception_that_is_tagged_still_fails_as_papermill_has_it(tm
 def test_ctrl_c_keeps_what_has_been_executed(tmp_path: Path, kind: KernelKind) -> None:
     interrupt = f"import os, signal, time\nos.kill({os.getpid()}, signal.SIGINT)\ntime.sleep(60)"
     execution, _ = run(notebook("print('kept')", interrupt), tmp_path, kind)
+    assert execution.failure is not None
+    assert execution.failure.interrupted
+    assert execution.failure.cell_id == "c2"
+    assert "kept" in text_of(execution.node)
+
+
+def test_ctrl_c_while_an_output_comes_in_keeps_what_has_been_executed(
+    tmp_path: Path, kind: KernelKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process_message = NotebookClient.process_message
+
+    def press_ctrl_c(client: NotebookClient, message: dict[str, Any], *arguments: Any) -> Any:
+        if message["content"].get("text") == "now\n":
+            signal.raise_signal(signal.SIGINT)
+        return process_message(client, message, *arguments)
+
+    monkeypatch.setattr(NotebookClient, "process_message", press_ctrl_c)
+    execution, _ = run(notebook("print('kept')", "print('now')"), tmp_path, kind)
     assert execution.failure is not None
     assert execution.failure.interrupted
     assert execution.failure.cell_id == "c2"
