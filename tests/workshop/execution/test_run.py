@@ -104,6 +104,46 @@ def test_no_part_of_a_token_that_was_issued_is_saved(
         assert not any(text[at : at + 12] in parts for at in range(len(text) - 11))
 
 
+ON_VM = """\
+import os, pathlib
+from helpers import connect, ensure_identity, ensure_vm
+from azure.core.pipeline.transport import RequestsTransport
+from azure.identity import ManagedIdentityCredential
+connection = connect()
+identity = ensure_identity(connection, "myResourceGroupVM", "ID1", "")
+vm = ensure_vm(connection, "myResourceGroupVM", "myVM", "", identity)
+session = connection.on_vm(vm.id)
+transport = RequestsTransport(session=session)
+credential = ManagedIdentityCredential(client_id=identity.client_id, transport=transport)
+tokens = [connection.credential.get_token("https://management.azure.com/.default").token,
+          credential.get_token("https://vault.azure.net/.default").token]
+query = {"api-version": "2018-02-01", "resource": "https://management.azure.com/", "client_id": identity.client_id}
+answer = session.get("http://169.254.169.254/metadata/identity/oauth2/token", params=query, headers={"Metadata": "true"})
+tokens.append(answer.json()["access_token"])
+pathlib.Path(os.environ["TOLD"]).write_text(" ".join(tokens))
+"""
+
+
+def test_no_part_of_a_token_that_a_running_sandbox_issued_is_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody but the kernel learns those of the user's own sandbox: as it is on Azure."""
+    monkeypatch.setenv("AZURE_SANDBOX_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("TOLD", str(tmp_path / "tokens"))
+    showing = "for token in tokens:\n    print('from here', token.split('.')[2][5:35], 'to here')\n1 / 0"
+    write_series(tmp_path / "nb", {"00_get": notebook(ON_VM, showing, parameters="target = 'sandbox'")})
+    sandbox_command("start")
+    try:
+        words = ["--notebooks", str(tmp_path / "nb"), "--output", str(tmp_path / "o"), "--sandbox", "running"]
+        assert main(["run", *words]) == 1
+    finally:
+        sandbox_command("stop")
+    saved = "".join(path.read_text("utf-8") for path in (tmp_path / "o").iterdir()) + capsys.readouterr().out
+    assert saved.count("from here [redacted] to here") >= 3
+    tokens = (tmp_path / "tokens").read_text().split()
+    assert len(set(tokens)) == 3 and not [token for token in tokens if token.split(".")[2][5:17] in saved]
+
+
 def test_no_secret_of_any_variable_is_saved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

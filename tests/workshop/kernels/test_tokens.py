@@ -12,8 +12,8 @@ from tests.workshop.small_notebooks import notebook, text_of, write_series
 from workshop.cli import main
 from workshop.execution.executor import execute
 from workshop.files import read_notebook
-from workshop.kernels.sign_in import SharedSignIn
 from workshop.kernels.start import KernelKind, Kernels, default_kind
+from workshop.kernels.tokens import KernelTokens
 from workshop.notebooks.series import Notebook
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for az is a shell script")
@@ -41,26 +41,26 @@ def starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("kind", sorted({KernelKind.STOCK, default_kind()}))
 @pytest.mark.parametrize("end", ["pass", "1 / 0", "import os; os._exit(1)"], ids=["well", "failed", "gone"])
 def test_az_is_started_once_for_a_series(starts: Path, tmp_path: Path, kind: KernelKind, end: str) -> None:
-    shared = SharedSignIn()
+    shared = KernelTokens(shared=True)
     with Kernels(kind, os.environ, shared) as kernels:
         for last in (end, "pass", "token == azure_credential('cli').get_token(SCOPE).token"):
             node = notebook(ASK, last)
             execution = execute(Notebook(tmp_path / "00_test.ipynb"), node, {}, kernels)
     assert [cell.execution_count for cell in execution.node.cells] == [1, 2, 3], "nothing is counted that is no cell"
     assert "True" in text_of(execution.node)
-    assert shared.tokens() == [TOKEN]
+    assert shared.all() == {TOKEN}
     assert len(starts.read_text().splitlines()) == (2 if "_exit" in end else 1)
 
 
 def test_kernels_that_do_not_sign_in_are_left_alone(tmp_path: Path) -> None:
-    shared = SharedSignIn()
+    shared = KernelTokens(shared=True)
     with Kernels(default_kind(), os.environ, shared) as kernels:
         node = notebook(
             "import sys", "'helpers' in sys.modules and 'helpers.connection.sign_in' in sys.modules", parameters=""
         )
         execution = execute(Notebook(tmp_path / "00_test.ipynb"), node, {}, kernels)
     assert execution.failure is None
-    assert shared.tokens() == []
+    assert shared.all() == set()
 
 
 def test_no_part_of_the_token_is_saved(starts: Path, tmp_path: Path) -> None:
