@@ -118,7 +118,8 @@ credential = ManagedIdentityCredential(client_id=identity.client_id, transport=t
 tokens = [connection.credential.get_token("https://management.azure.com/.default").token,
           credential.get_token("https://vault.azure.net/.default").token]
 query = {"api-version": "2018-02-01", "resource": "https://management.azure.com/", "client_id": identity.client_id}
-answer = session.get("http://169.254.169.254/metadata/identity/oauth2/token", params=query, headers={"Metadata": "true"})
+url = "http://169.254.169.254/metadata/identity/oauth2/token"
+answer = session.get(url, params=query, headers={"Metadata": "true"})
 tokens.append(answer.json()["access_token"])
 pathlib.Path(os.environ["TOLD"]).write_text(" ".join(tokens))
 """
