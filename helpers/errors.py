@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from contextlib import suppress
+from dataclasses import dataclass
 
 import requests
 from azure.core.exceptions import (
@@ -25,7 +25,7 @@ logging.getLogger("azure").addHandler(logging.NullHandler())
 
 _AADSTS = re.compile(r"AADSTS\d+")
 
-# What a service's own code, or the beginning of its own sentence, asks the reader to do.
+# What a service's own code asks the reader to do.
 _ADVICE: Mapping[str, str] = {
     "AuthorizationFailed": "Grant whoever asks a role that has this action, at this scope or above it. "
     "A new grant can take up to 10 minutes; the token need not be renewed for it.",
@@ -48,20 +48,21 @@ _ADVICE: Mapping[str, str] = {
     "Keep the principal id in the name, or delete the old assignment.",
     "MissingSubscriptionRegistration": "Register the resource provider that the message names: az provider register.",
     "ScopeLocked": "Somebody has locked this scope. Whoever owns it can remove the lock: az lock list, az lock delete.",
-    "RequestDisallowedByPolicy": "A policy of your organization forbids this. The message names it: ask whoever "
-    "looks after it.",
+    "RequestDisallowedByPolicy": "A policy of your organization forbids this. Ask whoever looks after it.",
     "ReadOnlyDisabledSubscription": "The subscription is disabled. Have it enabled again, or work in another one.",
     "AADSTS7000215": "The client secret is wrong. Mind that it is the secret's value, not its id.",
     "AADSTS700016": "The tenant does not know this client id. Check both.",
 }
-# What the metadata service says: its codes say little, so its sentences are known, also inside what the SDK reports.
-_IMDS_ADVICE: Mapping[str, str] = {
+# The metadata service's codes say little, so its sentences are known, also inside what the SDK makes of them.
+_BY_SENTENCE: Mapping[str, str] = {
     "Identity not found": "The machine does not have this identity. Check the client id, and that 02_assign_identity "
     "has run; an assignment can take a minute to reach the machine.",
     "Multiple user assigned identities exist": "Say which identity is meant: add client_id to the request.",
     "Required metadata header not specified": "Send the header 'Metadata: true'.",
+    "IMDS": "Only a virtual machine has a metadata service. On one, ask it directly, as the first half of 04_get_token "
+    "does: it says in its own words what is wrong.",
 }
-_BY_STATUS: Mapping[int, str] = {
+_BY_STATUS: Mapping[int | None, str] = {
     401: "Get a new token for https://management.azure.com/ and send it as 'Authorization: Bearer …'.",
     403: "Ask for a role that allows this, at this scope or above it.",
     404: "Check the names, and that the notebook that makes it has run.",
@@ -69,17 +70,12 @@ _BY_STATUS: Mapping[int, str] = {
     429: "Too many requests. Wait as long as the header Retry-After says.",
     **dict.fromkeys(range(500, 505), "Something is wrong at the service itself. Run this cell again in a minute."),
 }
-_NO_IMDS = (
-    "Only a virtual machine has a metadata service. On one, ask it directly, as the first half of 04_get_token does: "
-    "it says in its own words what is wrong."
-)
 _NO_ANSWER = (
     "Check the network and the proxy (HTTPS_PROXY, or the system's settings), then run this cell again. The sandbox "
     "needs neither."
 )
 # What is raised where nothing answers.
 DROPPED = (requests.ConnectionError, requests.Timeout, ServiceRequestError, ServiceResponseError)
-_UNKNOWN = "Read the service's message; its documentation explains the code."
 
 
 class TutorialError(RuntimeError):
@@ -90,8 +86,12 @@ class TutorialError(RuntimeError):
         return [f"{type(self).__name__}: {self}"]
 
 
-class StoppedError(CredentialUnavailableError, TutorialError):
-    """Nothing listens where the sandbox was. Clients of the SDK neither retry this nor hide it behind another."""
+class FinalError(CredentialUnavailableError, TutorialError):
+    """One that clients of the SDK neither retry nor hide behind another."""
+
+
+class StoppedError(FinalError):
+    """Nothing listens where the sandbox was."""
 
 
 def own_error(error: BaseException | None) -> TutorialError | None:
@@ -128,55 +128,40 @@ def explain(error: requests.Response | Exception, *, expected: bool = False) -> 
     """
     if isinstance(error, Exception) and (own := own_error(error)):
         raise own
-    if expected:
-        return replace(explain(error), advice="Nothing: this was to be refused.")
     if isinstance(error, requests.HTTPError) and error.response is not None:
         error = error.response
-    if isinstance(error, requests.Response):
-        if error.ok:
-            raise ValueError(f"The answer has status {error.status_code}: that is no error.")
-        return _explanation(error.status_code, *_read_body(error))
-    if isinstance(error, ClientAuthenticationError):
-        return _explain_sign_in(error)
+    status, code, message = _read_answer(error) if isinstance(error, requests.Response) else _read_exception(error)
+    advice = "Nothing: this was to be refused." if expected else _advice(status, code, message)
+    return Explanation(status, code, message.strip(), _NO_ANSWER if isinstance(error, DROPPED) else advice)
+
+
+def _read_answer(answer: requests.Response) -> tuple[int, str, str]:
+    """Return code and message: of Resource Manager's shape, or of the one that Entra and the metadata service share."""
+    if answer.ok:
+        raise ValueError(f"The answer has status {answer.status_code}: that is no error.")
+    code, message = answer.reason or "", answer.text
+    with suppress(requests.JSONDecodeError, KeyError, TypeError, AttributeError):
+        body = answer.json()
+        error = body["error"]
+        if isinstance(error, str):
+            code, message = error, body.get("error_description", error)
+        else:
+            code, message = error.get("code", ""), error.get("message", "")
+    return answer.status_code, str(code), str(message)
+
+
+def _read_exception(error: Exception) -> tuple[int | None, str, str]:
+    name = type(error).__name__
+    if isinstance(error, ClientAuthenticationError):  # whose name says little: Entra's number says more
+        found = _AADSTS.search(error.message)
+        return error.status_code, found[0] if found else name, error.message
     if isinstance(error, HttpResponseError):
-        code = error.error.code if error.error else None
-        message = error.error.message if error.error else None
-        return _explanation(error.status_code, code or type(error).__name__, message or error.message)
-    message = error.message if isinstance(error, AzureError) else str(error)
-    explained = _explanation(None, type(error).__name__, message)
-    return replace(explained, advice=_NO_ANSWER) if isinstance(error, DROPPED) else explained
-
-
-def _explain_sign_in(error: ClientAuthenticationError) -> Explanation:
-    """Explain what azure-identity raises: its name says little, so Entra's number is the code if there is one."""
-    found = _AADSTS.search(error.message)
-    return _explanation(error.status_code, found[0] if found else type(error).__name__, error.message)
-
-
-def _explanation(status: int | None, code: str, message: str) -> Explanation:
-    return Explanation(status, code, message.strip(), _advice(status, code, message))
+        said = error.error
+        return error.status_code, (said and said.code) or name, (said and said.message) or error.message
+    return None, name, error.message if isinstance(error, AzureError) else str(error)
 
 
 def _advice(status: int | None, code: str, message: str) -> str:
-    if code in _ADVICE:
-        return _ADVICE[code]
-    for sentence, advice in _IMDS_ADVICE.items():
-        if sentence in message:
-            return advice
-    if "IMDS" in message:
-        return _NO_IMDS
-    return _BY_STATUS.get(status or 0, _UNKNOWN)
-
-
-def _read_body(response: requests.Response) -> tuple[str, str]:
-    """Return code and message: of Resource Manager's shape, or of the one that Entra and the metadata service share."""
-    try:
-        body: Any = response.json()
-    except requests.JSONDecodeError:
-        return response.reason or "", response.text
-    error = body.get("error") if isinstance(body, dict) else None
-    if isinstance(error, dict):
-        return str(error.get("code", "")), str(error.get("message", ""))
-    if isinstance(error, str):
-        return error, str(body.get("error_description", error))
-    return response.reason or "", response.text
+    sentences = (advice for sentence, advice in _BY_SENTENCE.items() if sentence in message)
+    known = _ADVICE.get(code) or next(sentences, None) or _BY_STATUS.get(status)
+    return known or "Read the service's message; its documentation explains the code."

@@ -15,7 +15,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import NewConnectionError
 from urllib3.util import Retry
 
-from helpers.errors import StoppedError, TutorialError
+from helpers.errors import DROPPED, StoppedError, TutorialError, explain
 
 METADATA_SERVICE = "http://169.254.169.254"
 RESOURCE_MANAGER = "https://management.azure.com"
@@ -35,7 +35,6 @@ RETRIES = Retry(
     retry_after_max=60,  # seconds
     raise_on_status=False,
 )
-_METADATA_VARIABLE = "AZURE_POD_IDENTITY_AUTHORITY_HOST"
 # With one of these, azure-identity asks something else than the metadata service for a managed identity's token.
 _OTHER_SOURCES = (
     *("AZURE_FEDERATED_TOKEN_FILE", "IDENTITY_ENDPOINT", "IDENTITY_HEADER"),
@@ -50,24 +49,17 @@ class FixedAddressAdapter(HTTPAdapter):
     """Sends requests to one address, such as one on this computer, whichever they are for. Proxies are never asked.
 
     Only the socket goes elsewhere: the Host header stays the literal name, and TLS verifies that very name, against
-    the authority in ``ca_file``.
+    the authority in ``ca_file``. ``stopped`` is what StoppedError says where nothing listens at the address.
     """
 
     def __init__(self, address: str, ca_file: str = "", *, stopped: str = "") -> None:
-        """``stopped`` is what to say where nothing listens at the address."""
         super().__init__(max_retries=RETRIES)
         parts = urlsplit(address)
-        self._host = parts.hostname
-        self._port = parts.port
-        self._ca_file = ca_file
-        self._stopped = stopped
+        self._host, self._port = parts.hostname, parts.port
+        self._ca_file, self._stopped = ca_file, stopped
 
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
-        """Send one request; what the session says of proxies and authorities does not count here.
-
-        Raises:
-            StoppedError: Nothing listens at the address, and there is something to say about it.
-        """
+        """Send one request; what the session says of proxies and authorities does not count here."""
         request.headers.setdefault("Host", urlsplit(str(request.url)).netloc)
         try:
             return super().send(request, *args, **{**options, "proxies": None, "verify": self._ca_file})
@@ -117,43 +109,27 @@ def sdk_transport(session: requests.Session) -> RequestsTransport:
     return RequestsTransport(session=session, session_owner=False, connection_timeout=CONNECT_LIMIT)
 
 
-def check_reachable(session: requests.Session, address: str) -> None:
-    """Check that a server can be reached, whatever it answers: signing in would try for a minute.
-
-    Raises:
-        TutorialError: It cannot.
-    """
+def ask(session: requests.Session, method: str, path: str, **options: Any) -> requests.Response:
+    """Send a request to Resource Manager; TutorialError if no answer comes, with the proxy that may be the reason."""
     try:
-        session.get(f"{address}/subscriptions", params={"api-version": "2022-12-01"}, timeout=CONNECT_LIMIT)
-    except (requests.ConnectionError, requests.Timeout) as error:
-        proxy = requests.utils.get_environ_proxies(address).get(urlsplit(address).scheme)
+        return session.request(method, f"{RESOURCE_MANAGER}{path}", **options)
+    except DROPPED as error:
+        proxy = requests.utils.get_environ_proxies(RESOURCE_MANAGER).get("https") if session.trust_env else None
         through = f" through the proxy {urlsplit(proxy).hostname}" if proxy else ""
-        raise TutorialError(
-            f"{address} cannot be reached{through}, or not within {CONNECT_LIMIT} seconds. Check the network and the "
-            "proxy (HTTPS_PROXY, or the system's settings), then run this cell again."
-        ) from error
+        raise TutorialError(f"No answer came from {RESOURCE_MANAGER}{through}. {explain(error).advice}") from error
 
 
-def metadata_addresses() -> tuple[str, ...]:
-    """Return where clients look for the metadata service: also where the environment says, if it does.
+def at_metadata_service(adapter: HTTPAdapter) -> dict[str, HTTPAdapter]:
+    """Return the adapter by each address where clients look for the metadata service: also the environment's.
 
     With all that led to the machine, the environment need not be changed.
     """
-    named = os.environ.get(_METADATA_VARIABLE, "").rstrip("/")
-    return (METADATA_SERVICE, named) if named else (METADATA_SERVICE,)
-
-
-def metadata_adapters(address: str, stopped: str = "") -> dict[str, HTTPAdapter]:
-    """Return what leads to the metadata service at ``address``, from wherever clients look for one."""
-    return dict.fromkeys(metadata_addresses(), FixedAddressAdapter(address, stopped=stopped))
+    named = os.environ.get("AZURE_POD_IDENTITY_AUTHORITY_HOST", "").rstrip("/")
+    return dict.fromkeys((METADATA_SERVICE, named) if named else (METADATA_SERVICE,), adapter)
 
 
 def check_machine(session: requests.Session, vm_id: str) -> None:
-    """Check that this kernel runs on the machine ``vm_id`` of Azure.
-
-    Raises:
-        TutorialError: There is no metadata service, or it is another machine's.
-    """
+    """Check that this kernel runs on the machine ``vm_id`` of Azure; TutorialError names both ways to it if not."""
     name = parse_resource_id(vm_id)["name"]
     try:
         answer = session.get(

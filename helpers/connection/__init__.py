@@ -1,6 +1,5 @@
 """Signing in, choosing the subscription, and the connection that comes of it."""
 
-from helpers.connection.connection import Connection
-from helpers.connection.targets import connect
+from helpers.connection.connection import Connection, connect
 
 __all__ = ["Connection", "connect"]

@@ -2,39 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 from azure.core.credentials import TokenCredential
+from azure.identity import ClientSecretCredential
 from azure.mgmt.compute import ComputeManagementClient
 from requests.adapters import HTTPAdapter
 
-from helpers.connection.sign_in import (
-    SCOPE,
-    SignedIn,
-    who_has,
-)
-from helpers.errors import DROPPED, TutorialError, explain
-from helpers.names import MADE_BY, mark_of
+from helpers import transport
+from helpers.connection.settings import points_to_sandbox, sandbox_settings
+from helpers.connection.sign_in import SCOPE, WAYS, RememberingCredential, SignedIn, Way, azure_credential, who_has
+from helpers.connection.subscriptions import active_in_az, choose_subscription
+from helpers.errors import TutorialError, explain
+from helpers.names import MADE_BY, check_names, mark_of
 from helpers.run_command import Script, script_of, session_on
 from helpers.tables import Shown, Table, show
-from helpers.transport import (
-    CONNECT_LIMIT,
-    METADATA_SERVICE,
-    RESOURCE_MANAGER,
-    check_machine,
-    metadata_adapters,
-    remove_other_sources,
-    sdk_transport,
-    session_with,
-)
 
-TARGETS = {"sandbox": "the sandbox on this computer", "azure": "Azure"}
+Client = TypeVar("Client")
+
+_TARGETS = {"sandbox": "the sandbox on this computer", "azure": "Azure"}
 _POLLING_INTERVALS = {"sandbox": 0.5, "azure": 5}  # seconds, where the service does not say when to ask again
-_LIMITS = (CONNECT_LIMIT, 60)  # seconds, for an answer
+_LIMITS = (transport.CONNECT_LIMIT, 60)  # seconds, for an answer
 _LOCAL_VERSION = "2024-05-28"
 _STOPPED = "The virtual machine has stopped, or the sandbox has. Run the cells from the one with connect on again."
 
@@ -79,7 +72,7 @@ class Connection(Shown):
 
     def session(self) -> requests.Session:
         """Return a session of requests in which ``https://management.azure.com`` leads to this Azure."""
-        return session_with(self._adapters, trust_env=self.target == "azure")
+        return transport.session_with(self._adapters, trust_env=self.target == "azure")
 
     @cached_property
     def client_options(self) -> Mapping[str, Any]:
@@ -88,7 +81,11 @@ class Connection(Shown):
         ``ComputeManagementClient(connection.credential, connection.subscription_id, **connection.client_options)``
         """
         pauses = {"polling_interval": _POLLING_INTERVALS[self.target], "retry_connect": 0}
-        return {"transport": sdk_transport(self.session()), **pauses}
+        return {"transport": transport.sdk_transport(self.session()), **pauses}
+
+    def client(self, kind: Callable[..., Client]) -> Client:
+        """Return a management client of this kind."""
+        return kind(self.credential, self.subscription_id, **self.client_options)
 
     def on_vm(self, vm_id: str) -> requests.Session:
         """Return a session as the machine has it: ``http://169.254.169.254`` is that machine's metadata service.
@@ -99,47 +96,106 @@ class Connection(Shown):
         Raises:
             TutorialError: This is not the machine, or the machine is not running.
         """
-        remove_other_sources()
+        transport.remove_other_sources()
         in_cloud = self.target == "azure"
         if self.reach_vm == "run-command":
-            return session_on(self._compute, vm_id, self._adapters, trust_env=in_cloud)
-        metadata = metadata_adapters(METADATA_SERVICE) if in_cloud else self._metadata_adapters(vm_id)
-        session = session_with({**self._adapters, **metadata}, trust_env=in_cloud)
+            return session_on(self.client(ComputeManagementClient), vm_id, self._adapters, trust_env=in_cloud)
+        metadata = (
+            transport.FixedAddressAdapter(transport.METADATA_SERVICE) if in_cloud else self._metadata_adapter(vm_id)
+        )
+        session = transport.session_with(
+            {**self._adapters, **transport.at_metadata_service(metadata)}, trust_env=in_cloud
+        )
         if in_cloud:
-            check_machine(session, vm_id)
+            transport.check_machine(session, vm_id)
         return session
 
     def script(self, vm_id: str) -> Script:
         """Return what Run Command has the machine run for each request, if that is how it is reached."""
-        return script_of(self._compute, vm_id)
+        return script_of(self.client(ComputeManagementClient), vm_id)
 
     def arm(self, method: str, path: str, api_version: str = "", body: Any = None) -> requests.Response:
         """Send one request to Resource Manager as the one who signed in; refusals are answers too.
 
         Raises:
-            SignInError: Nobody is signed in.
-            TutorialError: No answer came.
+            TutorialError: Nobody is signed in, or no answer came.
         """
         headers = {"Authorization": f"Bearer {self.credential.get_token(SCOPE).token}"}
         params = {"api-version": api_version} if api_version else None
         given: dict[str, Any] = {"params": params, "headers": headers, "json": body, "timeout": _LIMITS}
-        try:
-            return self.session().request(method, f"{RESOURCE_MANAGER}{path}", **given)
-        except DROPPED as error:
-            raise TutorialError(f"No answer came from {RESOURCE_MANAGER}. {explain(error).advice}") from error
+        return transport.ask(self.session(), method, path, **given)
 
-    @property
-    def _compute(self) -> ComputeManagementClient:
-        return ComputeManagementClient(self.credential, self.subscription_id, **self.client_options)
-
-    def _metadata_adapters(self, vm_id: str) -> Mapping[str, HTTPAdapter]:
+    def _metadata_adapter(self, vm_id: str) -> HTTPAdapter:
         answer = self.arm("GET", f"{vm_id}/providers/Sandbox.Local/metadataService", _LOCAL_VERSION)
         if not answer.ok:
             raise TutorialError(f"The machine cannot be entered. {explain(answer).message}")
-        return metadata_adapters(answer.json()["properties"]["endpoint"], _STOPPED)
+        return transport.FixedAddressAdapter(answer.json()["properties"]["endpoint"], stopped=_STOPPED)
 
     def _table(self) -> Table:
         found, who = self.subscription, self.signed_in
-        where = {"Connected to": TARGETS[self.target], "Signed in as": f"{who.name} ({who.kind})"}
+        where = {"Connected to": _TARGETS[self.target], "Signed in as": f"{who.name} ({who.kind})"}
         ids = {"Subscription id": self.subscription_id, "Tenant id": found["tenantId"]}
         return show({**where, "Subscription": found["displayName"], **ids})
+
+
+def connect(
+    target: str = "sandbox", subscription_id: str = "", *, sign_in: Way = "auto", reach_vm: str = "here"
+) -> Connection:
+    """Sign in and choose the subscription.
+
+    Args:
+        target: ``"sandbox"``: the one that the environment points to, else one on this computer, started if need
+            be. ``"azure"``: the public cloud.
+        subscription_id: Its GUID. Empty: the one that ``AZURE_SUBSCRIPTION_ID`` names, or that the Azure CLI works
+            in, or the only one that is enabled; in the sandbox its own.
+        sign_in: How to sign in to Azure: by name, or a function that returns a credential. ``"auto"``: a pipeline's
+            workload identity federation, or what ``DefaultAzureCredential`` finds but for the managed identity of the
+            machine that the kernel may run on. The sandbox has a sign-in of its own.
+        reach_vm: ``"here"`` if this kernel runs on the machine. ``"run-command"`` has scripts run on it, as root or
+            SYSTEM. Any kernel on this computer reaches the machines of the sandbox.
+
+    Raises:
+        ValueError: There is no such target or way, or the id is not a GUID.
+        TutorialError: The sandbox does not start, nobody is signed in, or the subscription is not to be seen.
+    """
+    known = {"target": (target, _TARGETS), "sign_in": (sign_in, WAYS), "reach_vm": (reach_vm, ("here", "run-command"))}
+    for name, (value, values) in known.items():
+        if not callable(value) and value not in values:
+            raise ValueError(f"{name} = {value!r} is not known. It is {' or '.join(map(repr, values))}.")
+    if subscription_id:
+        check_names(subscription_id=subscription_id)
+    in_cloud = target == "azure"
+    connection = _connect_to_azure(subscription_id, sign_in) if in_cloud else _connect_to_sandbox(subscription_id)
+    return replace(connection, reach_vm=reach_vm)
+
+
+def _connect_to_sandbox(subscription_id: str) -> Connection:
+    settings = sandbox_settings()
+    addresses = {transport.RESOURCE_MANAGER: settings.endpoint, transport.ENTRA: settings.authority}
+    adapters = {
+        literal: transport.FixedAddressAdapter(address, settings.ca_file, stopped=settings.stopped)
+        for literal, address in addresses.items()
+    }
+    who = (settings.tenant_id, settings.client_id, settings.client_secret)
+    options = {"transport": transport.sdk_transport(transport.session_with(adapters, trust_env=False))}
+    credential = ClientSecretCredential(*who, authority=transport.ENTRA, disable_instance_discovery=True, **options)
+    connection = Connection("sandbox", RememberingCredential("sandbox", credential), _adapters=adapters)
+    wanted = subscription_id or settings.subscription_id
+    return replace(connection, subscription=choose_subscription(connection.arm, wanted))
+
+
+def _connect_to_azure(subscription_id: str, sign_in: Way) -> Connection:
+    if points_to_sandbox():
+        raise TutorialError(
+            "target is 'azure', but the environment points to a sandbox. Take what 'python -m sandbox env' set out "
+            "of the environment, beginning with AZURE_RESOURCE_MANAGER_ENDPOINT, and restart the kernel."
+        )
+    wanted = subscription_id or os.environ.get("AZURE_SUBSCRIPTION_ID", "")
+    adapters = {
+        transport.RESOURCE_MANAGER: HTTPAdapter(max_retries=transport.RETRIES)
+    }  # one, so that all sessions share its connections
+    connection = Connection("azure", azure_credential(sign_in), _adapters=adapters)
+    # Signing in would try for a minute where nothing can be reached.
+    transport.ask(connection.session(), "GET", "/subscriptions", timeout=transport.CONNECT_LIMIT)
+    preferred = "" if wanted else active_in_az(connection.signed_in.tenant_id)
+    return replace(connection, subscription=choose_subscription(connection.arm, wanted, preferred))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
-import ssl
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -16,8 +14,8 @@ from urllib.parse import urlsplit
 from platformdirs import user_state_path
 
 from helpers.errors import TutorialError
+from helpers.transport import RESOURCE_MANAGER, FixedAddressAdapter, session_with
 
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _ENDPOINT = "AZURE_RESOURCE_MANAGER_ENDPOINT"
 _VARIABLES = {
     "endpoint": _ENDPOINT,
@@ -71,7 +69,7 @@ def sandbox_settings(environment: Mapping[str, str] = os.environ) -> SandboxSett
 
 def points_to_sandbox(environment: Mapping[str, str] = os.environ) -> bool:
     """Return whether Resource Manager's address in ``environment`` is one on this computer."""
-    return urlsplit(environment.get(_ENDPOINT, "")).hostname in _LOOPBACK
+    return urlsplit(environment.get(_ENDPOINT, "")).hostname in ("localhost", "127.0.0.1", "::1")
 
 
 def _settings_from(environment: Mapping[str, str]) -> SandboxSettings:
@@ -105,25 +103,21 @@ def _read_client_file() -> SandboxSettings | None:
 
 def _answers(settings: SandboxSettings) -> bool:
     """Return whether the sandbox listens: after a crash, whatever else has its port lacks its certificate."""
-    parts = urlsplit(settings.endpoint)
-    host, port = str(parts.hostname), parts.port
+    adapter = FixedAddressAdapter(settings.endpoint, settings.ca_file)
     try:
-        tls = ssl.create_default_context(cafile=settings.ca_file)
-        with socket.create_connection((host, port), _REACH) as plain, tls.wrap_socket(plain, server_hostname=host):
-            return True
+        session_with({RESOURCE_MANAGER: adapter}, trust_env=False).head(RESOURCE_MANAGER, timeout=_REACH)
     except OSError:
         return False
+    return True
 
 
 def _start_sandbox() -> None:
     """Run ``python -m sandbox start`` from beside this package, whatever the working directory."""
-    root = str(Path(__file__).resolve().parent.parent)
-    paths = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    paths = [str(Path(__file__).resolve().parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     command = [sys.executable, "-P", "-m", "sandbox", "start"]
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_START_LIMIT, env={**os.environ, "PYTHONPATH": paths}
-        )
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_START_LIMIT, env=environment)
     except subprocess.TimeoutExpired as error:
         raise TutorialError("The sandbox did not start in time. Try again.") from error
     if done.returncode != 0:

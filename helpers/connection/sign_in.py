@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import base64
-import json
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+import jwt
 import requests
 from azure import identity
-from azure.core.credentials import AccessToken, AccessTokenInfo, TokenCredential, TokenRequestOptions
+from azure.core.credentials import AccessToken, TokenCredential
 from azure.core.exceptions import ClientAuthenticationError
 
-from helpers.errors import TutorialError
+from helpers.errors import FinalError, TutorialError
 from helpers.transport import CONNECT_LIMIT
 
 SCOPE = "https://management.azure.com/.default"  # Resource Manager
@@ -29,17 +28,16 @@ _DEFAULT = {"exclude_managed_identity_credential": True, "process_timeout": _SLO
 _RENEWAL = 300  # seconds before its end, in which a token is not used any more
 _HELP = "In a terminal, 'az login' signs in (--use-device-code where no browser opens); then run this cell again."
 
-# By the way to sign in: what kernels before this one of the same run have got, and what this one has.
-_handed_over: dict[str, AccessTokenInfo] = {}
-_obtained: dict[str, AccessTokenInfo] = {}
+# By the way to sign in: what a runner of notebooks brings from the kernel before, and what it takes to the next one.
+handed_over: dict[str, AccessToken] = {}
+obtained: dict[str, AccessToken] = {}
 
 
-class SignInError(identity.CredentialUnavailableError, TutorialError):
-    """Nobody is signed in, or not well enough. Clients of the SDK neither retry this nor hide it behind another."""
+class SignInError(FinalError):
+    """Nobody is signed in, or not well enough."""
 
 
-@dataclass(frozen=True)
-class SignedIn:
+class SignedIn(NamedTuple):
     """Who is signed in."""
 
     name: str  # of a person, or the client id of an application
@@ -56,43 +54,27 @@ class RememberingCredential:
 
     def __init__(self, way: str, credential: TokenCredential) -> None:
         self._way, self._credential = way, credential
-        self._known: dict[tuple[str, ...], AccessTokenInfo] = {}
-        if way in _handed_over:
-            self._known[SCOPE,] = _obtained[way] = _handed_over[way]
+        self._known: dict[tuple[str, ...], AccessToken] = {}
+        if way in handed_over:
+            self._known[SCOPE,] = obtained[way] = AccessToken(*handed_over[way])
 
     def get_token(self, *scopes: str, claims: str | None = None, **_: Any) -> AccessToken:
-        """Return a token, as older clients ask for one."""
-        info = self.get_token_info(*scopes, options={"claims": claims} if claims else {})
-        return AccessToken(info.token, info.expires_on)
-
-    def get_token_info(self, *scopes: str, options: TokenRequestOptions | None = None) -> AccessTokenInfo:
         """Return a token; a new one if claims are asked for, which the last one may not have.
 
         Raises:
             SignInError: There is none.
         """
-        claims, known = (options or {}).get("claims"), self._known.get(scopes)
+        known = self._known.get(scopes)
         if known is None or claims or known.expires_on - time.time() < _RENEWAL:
             try:
-                token = self._credential.get_token(*scopes, claims=claims)
+                known = self._known[scopes] = self._credential.get_token(*scopes, claims=claims)
             except TutorialError:  # which says already what to do
                 raise
             except ClientAuthenticationError as error:
                 raise SignInError(_why_not(self._way, claims, error)) from error
-            known = self._known[scopes] = AccessTokenInfo(token.token, token.expires_on)
             if scopes == (SCOPE,):
-                _obtained[self._way] = known
+                obtained[self._way] = known
         return known
-
-
-def for_other_kernels() -> str:
-    """Return the tokens of this kernel's sign-ins, for `accept`."""
-    return json.dumps({way: (info.token, info.expires_on) for way, info in _obtained.items()})
-
-
-def accept(tokens: str) -> None:
-    """Sign in from now on with what another kernel has got, as long as it is good."""
-    _handed_over.update({way: AccessTokenInfo(*info) for way, info in json.loads(tokens).items()})
 
 
 def _why_not(way: str, claims: str | None, error: ClientAuthenticationError) -> str:
@@ -106,12 +88,6 @@ def _why_not(way: str, claims: str | None, error: ClientAuthenticationError) -> 
         return "Microsoft Entra has trouble of its own. Run this cell again in a minute."
     last = error.message.strip().splitlines()[0] if way != "auto" else "No sign-in was found"
     return f"Signing in to Azure did not work (sign_in = '{way}'). {_HELP} {last.rstrip('.')}."
-
-
-def check_sign_in(sign_in: Way) -> None:
-    """Raise ``ValueError`` unless there is such a way to sign in."""
-    if not callable(sign_in) and sign_in not in _WAYS:
-        raise ValueError(f"sign_in = {sign_in!r} is not known. It is one of: {', '.join(_WAYS)}.")
 
 
 def azure_credential(sign_in: Way) -> RememberingCredential:
@@ -128,7 +104,7 @@ def azure_credential(sign_in: Way) -> RememberingCredential:
     try:
         if callable(sign_in):
             return RememberingCredential("auto", _federated() or sign_in())
-        return RememberingCredential(sign_in, _WAYS[sign_in]())
+        return RememberingCredential(sign_in, WAYS[sign_in]())
     except (ValueError, KeyError) as error:
         raise SignInError(f"sign_in = '{sign_in}' cannot be used here: {error}") from error
 
@@ -151,17 +127,18 @@ def _federated() -> TokenCredential | None:
 
 
 def _github_assertion() -> str:
+    given = os.environ
     answer = requests.get(
-        os.environ["ACTIONS_ID_TOKEN_REQUEST_URL"],
+        given["ACTIONS_ID_TOKEN_REQUEST_URL"],
         params={"audience": "api://AzureADTokenExchange"},
-        headers={"Authorization": f"Bearer {os.environ['ACTIONS_ID_TOKEN_REQUEST_TOKEN']}"},
+        headers={"Authorization": f"Bearer {given['ACTIONS_ID_TOKEN_REQUEST_TOKEN']}"},
         timeout=(CONNECT_LIMIT, 30),
     )
     answer.raise_for_status()
     return str(answer.json()["value"])
 
 
-_WAYS: Mapping[str, Callable[[], TokenCredential]] = {
+WAYS: Mapping[str, Callable[[], TokenCredential]] = {
     "auto": lambda: _federated() or identity.DefaultAzureCredential(**_DEFAULT),
     "environment": lambda: identity.EnvironmentCredential(**_NETWORK),
     "workload-identity": lambda: _federated() or identity.WorkloadIdentityCredential(**_NETWORK),
@@ -174,13 +151,13 @@ _WAYS: Mapping[str, Callable[[], TokenCredential]] = {
 
 
 def who_has(token: str) -> SignedIn:
-    """Return whom an access token is for.
-
-    Raises:
-        SignInError: It is for the identity of a machine.
-    """
-    claims = _claims_of(token)
-    name = str(next(filter(None, map(claims.get, ("unique_name", "upn", "preferred_username", "appid"))), "?"))
+    """Return whom an access token is for; SignInError if it is for the identity of a machine."""
+    try:
+        claims = jwt.decode(token, options={"verify_signature": False})
+    except jwt.InvalidTokenError:
+        claims = {}
+    names = (claims.get(each) for each in ("unique_name", "upn", "preferred_username", "appid"))
+    name = str(next(filter(None, names), "?"))
     if "xms_az_rid" in claims:
         raise SignInError(
             f"Signed in is the managed identity of a machine ({claims.get('xms_mirid', name)}), as 'az login "
@@ -188,12 +165,3 @@ def who_has(token: str) -> SignedIn:
         )
     kind = "a person" if "scp" in claims or claims.get("idtyp") == "user" else "an application"
     return SignedIn(name, kind, str(claims.get("oid", "")), str(claims.get("tid", "")))
-
-
-def _claims_of(token: str) -> Mapping[str, Any]:
-    try:
-        payload = token.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        return claims if isinstance(claims, dict) else {}
-    except (ValueError, IndexError):
-        return {}

@@ -15,7 +15,6 @@ from helpers.errors import TutorialError, explain
 from helpers.transport import RESOURCE_MANAGER
 
 _VERSION = "2022-12-01"
-_UNUSABLE = {"disabled", "deleted"}
 _TENANTS = re.compile(r"sts\.windows\.net/([0-9a-f-]{36})", re.IGNORECASE)
 
 Arm = Callable[[str, str, str], requests.Response]  # method, path and api-version
@@ -23,92 +22,76 @@ Subscription = Mapping[str, Any]
 
 
 def choose_subscription(arm: Arm, wanted: str, preferred: str = "") -> Subscription:
-    """Return the subscription to work in.
-
-    Args:
-        arm: Sends a request to Resource Manager.
-        wanted: Its GUID; if it is empty, the one that is ``preferred``, or else the only one that is enabled.
-        preferred: Taken if the sign-in sees it.
+    """Return the subscription ``wanted``; without one, that ``preferred`` if it is seen, or the only enabled one.
 
     Raises:
         TutorialError: It is not to be seen, disabled or of another tenant; or there are several, or none.
     """
-    if wanted:
-        answer = arm("GET", f"/subscriptions/{wanted}", _VERSION)
-        if answer.ok:
-            return _usable(answer.json())
-        _check_tenant(wanted, answer)
     seen = list(_subscriptions(arm))
-    if not wanted:
-        enabled = [each for each in seen if not _is_disabled(each)]
-        chosen = [each for each in seen if each["subscriptionId"].casefold() == preferred.casefold()] or enabled
-        if len(chosen) == 1:
-            return _usable(chosen[0])
-    if not seen:
+    chosen = [each for each in seen if each["subscriptionId"].casefold() == (wanted or preferred).casefold()]
+    if not chosen and not wanted:
+        chosen = [each for each in seen if not _is_disabled(each)]
+    if len(chosen) != 1:
+        raise TutorialError(_why_none(arm, wanted, seen))
+    if _is_disabled(chosen[0]):
         raise TutorialError(
+            f"The subscription {chosen[0]['displayName']} ({chosen[0]['subscriptionId']}) is disabled: nothing can be "
+            "made in it. Choose another one: az account set --subscription ID, or subscription_id."
+        )
+    return chosen[0]
+
+
+def _subscriptions(arm: Arm) -> Iterator[Subscription]:
+    """Yield all that the sign-in sees, page by page."""
+    path, version = "/subscriptions", _VERSION
+    while path:
+        answer = arm("GET", path, version)
+        if not answer.ok:
+            raise TutorialError(f"The subscriptions could not be listed.\n{explain(answer)}")
+        page = answer.json()
+        yield from page["value"]
+        following = str(page.get("nextLink") or "")
+        path, version = (
+            following.removeprefix(RESOURCE_MANAGER) if following.startswith(f"{RESOURCE_MANAGER}/") else "",
+            "",
+        )
+
+
+def _is_disabled(subscription: Subscription) -> bool:
+    return str(subscription.get("state", "")).casefold() in ("disabled", "deleted")
+
+
+def _why_none(arm: Arm, wanted: str, seen: list[Subscription]) -> str:
+    if wanted and (tenant := _tenant_of(arm, wanted)):
+        return (
+            f"The subscription {wanted} belongs to another tenant than the one that you are signed in to. "
+            f"In a terminal: az login --tenant {tenant}; then run this cell again."
+        )
+    if not seen:
+        return (
             "The sign-in sees no subscription: ask for a role in one, or sign in where you have one: "
             "az login --tenant TENANT."
         )
-    listed = "\n".join(
-        f"  {each['subscriptionId']}  {each['displayName']}{' (disabled)' if _is_disabled(each) else ''}"
-        for each in seen[:10]
-    )
+    marks = {True: " (disabled)", False: ""}
+    listed = [f"  {each['subscriptionId']}  {each['displayName']}{marks[_is_disabled(each)]}" for each in seen[:10]]
     why = f"The sign-in does not see the subscription {wanted}" if wanted else "The sign-in sees several subscriptions"
-    raise TutorialError(
-        f"{why}. Set subscription_id to one of these, or run az account set --subscription ID:\n{listed}"
-    )
+    choose = "Set subscription_id to one of these, or run az account set --subscription ID:"
+    return "\n".join([f"{why}. {choose}", *listed])
+
+
+def _tenant_of(arm: Arm, subscription_id: str) -> str:
+    """Return the other tenant that a subscription belongs to: the refusal names the one of the token, then that."""
+    answer = arm("GET", f"/subscriptions/{subscription_id}", _VERSION)
+    tenants = _TENANTS.findall(answer.text)
+    return str(tenants[-1]) if "InvalidAuthenticationTokenTenant" in answer.text and tenants else ""
 
 
 def active_in_az(tenant_id: str) -> str:
     """Return the subscription that the Azure CLI works in, if it is of the tenant; empty if there is none."""
     folder = Path(os.environ.get("AZURE_CONFIG_DIR") or Path.home() / ".azure")
     try:
-        profile = json.loads((folder / "azureProfile.json").read_text("utf-8-sig"))
-        return next(
-            (
-                str(each["id"])
-                for each in profile["subscriptions"]
-                if each.get("isDefault") and each.get("tenantId") == tenant_id
-            ),
-            "",
-        )
+        known = json.loads((folder / "azureProfile.json").read_text("utf-8-sig"))["subscriptions"]
+        active = [str(each["id"]) for each in known if each.get("isDefault") and each.get("tenantId") == tenant_id]
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return ""
-
-
-def _is_disabled(subscription: Subscription) -> bool:
-    return str(subscription.get("state", "")).casefold() in _UNUSABLE
-
-
-def _usable(subscription: Subscription) -> Subscription:
-    if _is_disabled(subscription):
-        raise TutorialError(
-            f"The subscription {subscription['displayName']} ({subscription['subscriptionId']}) is disabled: nothing "
-            "can be made in it. Choose another one: az account set --subscription ID, or subscription_id."
-        )
-    return subscription
-
-
-def _check_tenant(wanted: str, answer: requests.Response) -> None:
-    """Raise if the subscription is another tenant's: the answer names the one of the token, then the right one."""
-    explained = explain(answer)
-    tenants = _TENANTS.findall(explained.message)
-    if explained.code == "InvalidAuthenticationTokenTenant" and tenants:
-        raise TutorialError(
-            f"The subscription {wanted} belongs to another tenant than the one that you are signed in to. "
-            f"In a terminal: az login --tenant {tenants[-1]}; then run this cell again."
-        )
-
-
-def _subscriptions(arm: Arm) -> Iterator[Subscription]:
-    """Yield all that the sign-in sees, page by page."""
-    answer = arm("GET", "/subscriptions", _VERSION)
-    while True:
-        if not answer.ok:
-            raise TutorialError(f"The subscriptions could not be listed.\n{explain(answer)}")
-        page = answer.json()
-        yield from page["value"]
-        following = str(page.get("nextLink") or "")
-        if not following.startswith(f"{RESOURCE_MANAGER}/"):
-            return
-        answer = arm("GET", following.removeprefix(RESOURCE_MANAGER), "")
+    return active[0] if active else ""

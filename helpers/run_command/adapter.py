@@ -14,7 +14,7 @@ from urllib3 import HTTPResponse
 from helpers.run_command.faults import RunCommandError
 from helpers.run_command.machine import DistantMachine, distant_machine
 from helpers.run_command.messages import MachineRequest, token_address
-from helpers.transport import METADATA_SERVICE, RESOURCE_MANAGER, metadata_addresses, session_with
+from helpers.transport import METADATA_SERVICE, RESOURCE_MANAGER, at_metadata_service, session_with
 
 if TYPE_CHECKING:
     from azure.mgmt.compute import ComputeManagementClient
@@ -98,7 +98,7 @@ def session_on(
         f"Requests of this session leave from {machine.name}: Azure runs a script there for each, which takes some 20 "
         "seconds and is in the activity log. connection.script(vm.id) shows it."
     )
-    metadata = dict.fromkeys(metadata_addresses(), MachineAdapter(machine, METADATA_SERVICE))
+    metadata = at_metadata_service(MachineAdapter(machine, METADATA_SERVICE))
     arm = MachineAdapter(machine, RESOURCE_MANAGER, adapters.get(RESOURCE_MANAGER, HTTPAdapter()))
     session = session_with({**adapters, **metadata, RESOURCE_MANAGER: arm}, trust_env=trust_env)
     for scheme in ("https://", "http://"):

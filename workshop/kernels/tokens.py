@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _NAME = "helpers.connection.sign_in"
 _MODULE = f"__import__('sys').modules.get('{_NAME}')"  # None in a kernel that has not signed in by the helpers
 _COLLECTED = {
-    "sign_ins": f"{_MODULE} and {_MODULE}.for_other_kernels()",
+    "sign_ins": f"{_MODULE} and __import__('json').dumps({_MODULE}.obtained)",
     "issued": f"{_MODULE} and __import__('json').dumps(__import__('sys').modules['helpers.transport'].issued)",
 }
 _LIMIT = 10  # seconds; a kernel that is busy until its end has nothing more to tell
@@ -43,8 +43,8 @@ class KernelTokens:
     async def hand_over(self, manager: Manager) -> None:
         """Give a kernel the sign-ins of those before it."""
         if self._shared and self._obtained:
-            given = repr(json.dumps(self._obtained))
-            await _evaluate(manager, {"accepted": f"__import__('importlib').import_module('{_NAME}').accept({given})"})
+            module = f"__import__('importlib').import_module('{_NAME}')"
+            await _evaluate(manager, {"accepted": f"{module}.handed_over.update({self._obtained!r})"})
 
     async def collect(self, manager: Manager) -> None:
         """Take from a kernel what it has, unless it is busy or gone."""

@@ -95,7 +95,7 @@ def pages(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> Callable[[
     def installed(count: int) -> Pages:
         made = Pages(count)
         with_pages = replace(connection, _adapters={"https://management.azure.com": made})
-        monkeypatch.setattr("helpers.connection.targets.Connection", lambda *_, **__: with_pages)
+        monkeypatch.setattr("helpers.connection.connection.Connection", lambda *_, **__: with_pages)
         monkeypatch.delenv("AZURE_SUBSCRIPTION_ID")
         return made
 

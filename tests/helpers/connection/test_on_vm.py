@@ -14,7 +14,7 @@ from requests.adapters import HTTPAdapter
 from helpers import connect, ensure_identity, ensure_vm
 from helpers.connection import Connection
 from helpers.errors import TutorialError
-from helpers.transport import metadata_adapters
+from helpers.transport import METADATA_SERVICE, FixedAddressAdapter, at_metadata_service
 from tests.helpers.pointing import point_to
 from tests.support.sandbox import RunningSandbox
 
@@ -116,7 +116,7 @@ class MetadataService(HTTPAdapter):
 @pytest.fixture
 def metadata(monkeypatch: pytest.MonkeyPatch) -> MetadataService:
     made = MetadataService()
-    monkeypatch.setattr("helpers.connection.connection.metadata_adapters", lambda address: {address: made})
+    monkeypatch.setattr("helpers.transport.at_metadata_service", lambda _: {METADATA_SERVICE: made})
     return made
 
 
@@ -153,7 +153,7 @@ def test_on_azure_an_address_that_the_environment_names_leads_to_the_machine_too
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:1/")
-    adapters = metadata_adapters("http://169.254.169.254")
+    adapters = at_metadata_service(FixedAddressAdapter(METADATA_SERVICE))
     assert list(adapters) == ["http://169.254.169.254", "http://127.0.0.1:1"]
     [adapter] = set(adapters.values())
     request = requests.Request("GET", "http://127.0.0.1:1/metadata/identity/oauth2/token").prepare()

@@ -138,5 +138,5 @@ def test_a_group_that_is_not_to_be_seen(
 ) -> None:
     learner, secret = sandbox.add_principal("ada")
     point_to(sandbox, monkeypatch, client_id=learner.client_id, secret=secret)
-    monkeypatch.setattr("helpers.connection.targets.choose_subscription", lambda *_: connection.subscription)
+    monkeypatch.setattr("helpers.connection.connection.choose_subscription", lambda *_: connection.subscription)
     assert "Ask for the role Owner" in to_do(connect("sandbox"))[f"Group {GROUP}"]
