@@ -101,6 +101,19 @@ def no_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("helpers.connection.settings.subprocess.run", refuse)
 
 
+def test_the_sandbox_is_the_one_beside_this_package(own_sandbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the working directory is, and also where the project is not installed."""
+
+    def look(command: list[str], *, env: dict[str, str], **options: object) -> None:
+        folder = Path(env["PYTHONPATH"].partition(os.pathsep)[0])
+        assert (folder / "sandbox" / "__main__.py").exists() and "-P" in command
+        raise subprocess.TimeoutExpired(command, 1)
+
+    with monkeypatch.context() as patched, pytest.raises(TutorialError, match="did not start in time"):
+        patched.setattr("helpers.connection.settings.subprocess.run", look)
+        connect("sandbox")
+
+
 def test_no_process_is_started_where_a_sandbox_runs(own_sandbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run_sandbox("start")
     printed = json.loads(run_sandbox("env", "--format", "json"))
