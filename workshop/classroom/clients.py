@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from azure.core.exceptions import AzureError
 from azure.mgmt.authorization import AuthorizationManagementClient
 from azure.mgmt.compute import ComputeManagementClient
-from azure.mgmt.msi import ManagedServiceIdentityClient
 from azure.mgmt.resource.resources import ResourceManagementClient
 
 from helpers import connect, explain
@@ -57,11 +57,6 @@ class Clients:
         return ComputeManagementClient(*self._who_and_where, **self.connection.client_options)
 
     @cached_property
-    def identities(self) -> ManagedServiceIdentityClient:
-        """User-assigned identities."""
-        return ManagedServiceIdentityClient(*self._who_and_where, **self.connection.client_options)
-
-    @cached_property
     def authorization(self) -> AuthorizationManagementClient:
         """Roles and who has them."""
         return AuthorizationManagementClient(*self._who_and_where, **self.connection.client_options)
@@ -73,7 +68,27 @@ class Clients:
             RefusedError: It refused.
         """
         full = path if path.startswith("/") else f"{self.subscription}/providers/Sandbox.Local/{path}"
-        answer = self.arm(method, full, _LOCAL_VERSION, body)
+        return self._answer(method, full, _LOCAL_VERSION, body)
+
+    def listed(self, path: str, version: str) -> list[Any]:
+        """Return all items of a list, as Azure writes them; ``path`` is what follows the subscription's id.
+
+        The SDK makes an object of each, which takes ten times as long as the rest, and leaves some fields out.
+
+        Raises:
+            RefusedError: Azure refused.
+        """
+        items: list[Any] = []
+        page = f"{self.subscription}/{path}"
+        while page:
+            answer = self._answer("GET", page, version)
+            items += answer["value"]
+            page = urlsplit(answer.get("nextLink") or "")._replace(scheme="", netloc="").geturl()
+            version = ""  # the link has it
+        return items
+
+    def _answer(self, method: str, path: str, version: str, body: Mapping[str, Any] | None = None) -> Any:
+        answer = self.arm(method, path, version, body)
         if not answer.ok:
             raise RefusedError(explain(answer).message)
         return answer.json() if answer.content else None

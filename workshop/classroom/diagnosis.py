@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from azure.core.exceptions import AzureError, HttpResponseError, ODataV4Format
-from azure.mgmt.authorization.v2022_04_01 import models
+from azure.core.exceptions import HttpResponseError, ODataV4Format
 
 import rbac.decisions
 from helpers import explain
@@ -20,8 +19,8 @@ from rbac.decisions import Assignment, Consideration, Decision
 from rbac.roles import Permission, RoleDefinition, role_guid
 from rbac.scopes import contains
 from workshop.classroom.classroom import Classroom, Learner
-from workshop.classroom.clients import Clients, RefusedError, refusals_in_words
-from workshop.classroom.inventory import Inventory, power_of
+from workshop.classroom.clients import Clients, RefusedError
+from workshop.classroom.inventory import Inventory, RoleAssignment, list_assignments
 from workshop.classroom.progress import LearnerProgress, progress_of
 
 _ROLE_ASSIGNMENTS = "Microsoft.Authorization/roleAssignments"
@@ -76,7 +75,7 @@ class AccessChecker:
     """Decides by role assignments; those of a principal, and the definition of a role, are asked for once."""
 
     clients: Clients
-    _held: dict[str, Sequence[models.RoleAssignment]] = field(default_factory=dict)
+    _held: dict[str, Sequence[RoleAssignment]] = field(default_factory=dict)
     _definitions: dict[str, Mapping[str, Any] | None] = field(default_factory=dict)
 
     def decide(self, check: AccessCheck) -> Decision:
@@ -85,41 +84,36 @@ class AccessChecker:
         Raises:
             RefusedError: Azure does not say who has which role.
         """
-        with refusals_in_words():
-            held = sorted(self._held_by(check.who), key=lambda each: not contains(str(each.scope), check.scope))
-            considered = tuple(self._consider(each, check) for each in held)
+        held = sorted(self._held_by(check.who), key=lambda each: not contains(each.scope, check.scope))
+        considered = tuple(self._consider(each, check) for each in held)
         allowed = any(each.grants for each in considered)
         return Decision(allowed, check.who, check.action, check.scope, considered)
 
-    def _held_by(self, principal_id: str) -> Sequence[models.RoleAssignment]:
+    def _held_by(self, principal_id: str) -> Sequence[RoleAssignment]:
         if principal_id not in self._held:
-            # Without atScope() Azure answers what is at, above and below; what the principal has elsewhere helps, too.
-            only = f"assignedTo('{principal_id}')"
-            self._held[principal_id] = list(
-                self.clients.authorization.role_assignments.list_for_subscription(filter=only)
-            )
+            self._held[principal_id] = list_assignments(self.clients, principal_id)
         return self._held[principal_id]
 
-    def _consider(self, held: models.RoleAssignment, check: AccessCheck) -> Consideration:
+    def _consider(self, held: RoleAssignment, check: AccessCheck) -> Consideration:
         role = self._role(held)
         decision = rbac.decisions.decide(
             principal_id=check.who,
             action=check.action,
             scope=check.scope,
             # Azure counts the assignments of the groups that the principal is in, and so they are the principal's here.
-            assignments=[Assignment(str(held.id), str(held.scope), check.who, str(held.role_definition_id))],
+            assignments=[Assignment(held.id, held.scope, check.who, held.role_definition_id)],
             roles={} if role is None else {role.id: role},
         )
         return decision.considered[0]
 
-    def _role(self, held: models.RoleAssignment) -> RoleDefinition | None:
+    def _role(self, held: RoleAssignment) -> RoleDefinition | None:
         """Return the role as the assignment gives it, under the assignment's condition; None if it is not there."""
-        role_id = str(held.role_definition_id)
-        found = self._definition(role_id)
+        found = self._definition(held.role_definition_id)
         if found is None:
             return None
         permissions = tuple(_permission(each, held.condition) for each in found["permissions"])
-        return RoleDefinition(role_guid(role_id), found["roleName"], "", found["type"], (), permissions, None, None)
+        role = role_guid(held.role_definition_id)
+        return RoleDefinition(role, found["roleName"], "", found["type"], (), permissions, None, None)
 
     def _definition(self, role_id: str) -> Mapping[str, Any] | None:
         """Return a role's definition as Azure writes it: the SDK leaves the conditions of permissions out."""
@@ -141,7 +135,8 @@ def diagnose(clients: Clients, classroom: Classroom, learner: Learner, inventory
     checker = AccessChecker(clients)
     checks = checks_of(clients, classroom, learner, inventory)
     decisions = [(check, checker.decide(check)) for check in checks]
-    return Diagnosis(progress, _power(clients, learner, inventory), decisions)
+    machine = inventory.machine_of(learner)
+    return Diagnosis(progress, (machine.power or "unknown") if machine else "", decisions)
 
 
 def checks_of(clients: Clients, classroom: Classroom, learner: Learner, inventory: Inventory) -> list[AccessCheck]:
@@ -197,18 +192,8 @@ def known_as(who: str, classroom: Classroom, inventory: Inventory) -> str:
     return "nobody of this class; perhaps an identity that has been deleted since"
 
 
-def _power(clients: Clients, learner: Learner, inventory: Inventory) -> str:
-    if inventory.machine_of(learner) is None:
-        return ""
-    try:
-        view = clients.compute.virtual_machines.instance_view(learner.resource_group, learner.vm_name)
-    except AzureError:
-        return "not to be seen"
-    return power_of(view) or "unknown"
-
-
-def _permission(given: Mapping[str, Any], condition: str | None) -> Permission:
+def _permission(given: Mapping[str, Any], condition: str) -> Permission:
     """Return a permission under its own condition, or that of the assignment that gives it."""
     lists = (given.get(name) for name in ("actions", "notActions", "dataActions", "notDataActions"))
     actions, not_actions, data_actions, not_data_actions = (tuple(each or ()) for each in lists)
-    return Permission(actions, not_actions, data_actions, not_data_actions, given.get("condition") or condition)
+    return Permission(actions, not_actions, data_actions, not_data_actions, given.get("condition") or condition or None)

@@ -5,31 +5,80 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from azure.mgmt.authorization.v2022_04_01.models import RoleAssignment
-from azure.mgmt.compute.models import VirtualMachine, VirtualMachineInstanceView
 from azure.mgmt.core.tools import parse_resource_id
-from azure.mgmt.msi.models import Identity
-from azure.mgmt.resource.resources.models import ResourceGroup
 
 from rbac.roles import OWNER, role_guid
 from workshop.classroom.classroom import SANDBOX, Classroom, Learner
-from workshop.classroom.clients import Clients, refusals_in_words
+from workshop.classroom.clients import Clients
 
 _MADE_BY = "managed-identity-class"
 _APPLICATION = "Application"  # Graph's word for a service principal that is no managed identity
 _CLASS_ID, _LEARNER = "class-id", "learner"
 STOPPED = ("VM stopped", "VM deallocated", "VM stopping", "VM deallocating")
+_MACHINES = "providers/Microsoft.Compute/virtualMachines"
+_COMPUTE_VERSION = "2024-11-01"
+_LISTS = {
+    "groups": ("resourcegroups", "2024-11-01"),
+    "machines": (_MACHINES, _COMPUTE_VERSION),
+    "states": (f"{_MACHINES}?statusOnly=true", _COMPUTE_VERSION),
+    "identities": ("providers/Microsoft.ManagedIdentity/userAssignedIdentities", "2024-11-30"),
+    "assignments": ("providers/Microsoft.Authorization/roleAssignments", "2022-04-01"),
+}
+
+
 Item = TypeVar("Item")
-Named = TypeVar("Named", VirtualMachine, Identity)
+Named = TypeVar("Named", "Machine", "Identity")
 
 
-class Tagged(Protocol):
-    """A resource as the management clients have it."""
+@dataclass(frozen=True)
+class Group:
+    """A resource group."""
 
-    tags: dict[str, str] | None
+    name: str
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A virtual machine.
+
+    Attributes:
+        id: of the resource.
+        name: of the resource.
+        state: of its provisioning.
+        power: what it is doing, in Azure's words; empty if that is not known.
+        assigned: the principal ids of the identities that it has, by the identities' ids in lowercase.
+    """
+
+    id: str
+    name: str
+    state: str
+    power: str
+    assigned: Mapping[str, str | None]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A user-assigned identity."""
+
+    id: str
+    name: str
+    principal_id: str
+    client_id: str
+
+
+@dataclass(frozen=True)
+class RoleAssignment:
+    """Who has which role where; ``condition`` is empty for no condition."""
+
+    id: str
+    scope: str
+    principal_id: str
+    role_definition_id: str
+    condition: str
 
 
 @dataclass(frozen=True)
@@ -52,25 +101,23 @@ class Inventory:
         identities: likewise.
         assignments: of roles, by the scope they are made at.
         principals: the sandbox's, by name as it is; none on Azure.
-        power: what machines are doing, in Azure's words, by the machine's id.
     """
 
-    groups: Mapping[str, ResourceGroup]
-    machines: Mapping[str, Sequence[VirtualMachine]]
+    groups: Mapping[str, Group]
+    machines: Mapping[str, Sequence[Machine]]
     identities: Mapping[str, Sequence[Identity]]
     assignments: Mapping[str, Sequence[RoleAssignment]]
     principals: Mapping[str, Principal]
-    power: Mapping[str, str] = field(default_factory=dict)
 
-    def group_of(self, learner: Learner) -> ResourceGroup | None:
+    def group_of(self, learner: Learner) -> Group | None:
         """Return the learner's resource group, whoever it was made for; None if there is none."""
         return self.groups.get(learner.resource_group.casefold())
 
-    def machines_of(self, learner: Learner) -> Sequence[VirtualMachine]:
+    def machines_of(self, learner: Learner) -> Sequence[Machine]:
         """Return the virtual machines in the learner's group."""
         return self.machines.get(learner.resource_group.casefold(), ())
 
-    def machine_of(self, learner: Learner) -> VirtualMachine | None:
+    def machine_of(self, learner: Learner) -> Machine | None:
         """Return the virtual machine that is planned for the learner; None if it is not there."""
         return _named(self.machines_of(learner), learner.vm_name)
 
@@ -90,7 +137,7 @@ class Inventory:
     def is_owner(self, principal_id: str, scope: str) -> bool:
         """Return whether the principal was made Owner at just this scope."""
         held = held_by(principal_id, self.assignments.get(scope.casefold(), ()))
-        return any(role_guid(str(each.role_definition_id)) == OWNER for each in held)
+        return any(role_guid(each.role_definition_id) == OWNER for each in held)
 
     def assignments_within(self, scope: str) -> list[RoleAssignment]:
         """Return the role assignments made at this scope or below it."""
@@ -109,25 +156,73 @@ def take_inventory(clients: Clients) -> Inventory:
     Raises:
         RefusedError: Azure refused one of the lists.
     """
-    lists: dict[str, Callable[[], Iterable[Any]]] = {
-        "groups": clients.resources.resource_groups.list,
-        "machines": clients.compute.virtual_machines.list_all,
-        "identities": clients.identities.user_assigned_identities.list_by_subscription,
-        "assignments": clients.authorization.role_assignments.list_for_subscription,
-        "principals": lambda: applications(clients).items(),
-        "states": lambda: clients.compute.virtual_machines.list_all(status_only="true"),
-    }
-    with ThreadPoolExecutor(len(lists), "inventory") as pool:
-        asked = {what: pool.submit(_listed, ask) for what, ask in lists.items()}
+    with ThreadPoolExecutor(len(_LISTS) + 1, "inventory") as pool:
+        asked = {what: pool.submit(clients.listed, *where) for what, where in _LISTS.items()}
+        principals = pool.submit(applications, clients)
         found = {what: answer.result() for what, answer in asked.items()}
+    power = {each["id"].casefold(): _power(each) for each in found["states"]}
     return Inventory(
-        groups={str(group.name).casefold(): group for group in found["groups"]},
-        machines=_by_key(found["machines"], lambda machine: group_name(str(machine.id))),
-        identities=_by_key(found["identities"], lambda identity: group_name(str(identity.id))),
-        assignments=_by_key(found["assignments"], lambda assignment: str(assignment.scope)),
-        principals=dict(found["principals"]),
-        power={str(machine.id).casefold(): power_of(machine.instance_view) for machine in found["states"]},
+        groups={each["name"].casefold(): _group(each) for each in found["groups"]},
+        machines=_by_key([_machine(each, power) for each in found["machines"]], _group_of),
+        identities=_by_key([_identity(each) for each in found["identities"]], _group_of),
+        assignments=_by_key([_assignment(each) for each in found["assignments"]], lambda each: each.scope),
+        principals=principals.result(),
     )
+
+
+def list_groups(clients: Clients) -> list[Group]:
+    """Return the subscription's resource groups.
+
+    Raises:
+        RefusedError: Azure refused.
+    """
+    return [_group(each) for each in clients.listed(*_LISTS["groups"])]
+
+
+def list_assignments(clients: Clients, principal_id: str) -> list[RoleAssignment]:
+    """Return the role assignments of a principal and of the groups that it is in, at, above and below the subscription.
+
+    Raises:
+        RefusedError: Azure refused.
+    """
+    path, version = _LISTS["assignments"]
+    # With atScope() in it Azure leaves out what is below; what the principal has elsewhere tells something, too.
+    return [_assignment(each) for each in clients.listed(f"{path}?$filter=assignedTo('{principal_id}')", version)]
+
+
+def _group(found: Mapping[str, Any]) -> Group:
+    return Group(found["name"], found.get("tags") or {})
+
+
+def _group_of(found: Machine | Identity) -> str:
+    return group_name(found.id)
+
+
+def _machine(found: Mapping[str, Any], power: Mapping[str, str]) -> Machine:
+    assigned = (found.get("identity") or {}).get("userAssignedIdentities") or {}
+    return Machine(
+        found["id"],
+        found["name"],
+        found["properties"]["provisioningState"],
+        power.get(found["id"].casefold(), ""),
+        {identity_id.casefold(): entry.get("principalId") for identity_id, entry in assigned.items()},
+    )
+
+
+def _power(found: Mapping[str, Any]) -> str:
+    statuses = found["properties"].get("instanceView", {}).get("statuses", ())
+    return next((each["displayStatus"] for each in statuses if each["code"].startswith("PowerState/")), "")
+
+
+def _identity(found: Mapping[str, Any]) -> Identity:
+    properties = found["properties"]
+    return Identity(found["id"], found["name"], properties["principalId"], properties["clientId"])
+
+
+def _assignment(found: Mapping[str, Any]) -> RoleAssignment:
+    properties = found["properties"]
+    what = (properties["scope"], properties["principalId"], properties["roleDefinitionId"])
+    return RoleAssignment(found["id"], *what, properties.get("condition") or "")
 
 
 def applications(clients: Clients) -> dict[str, Principal]:
@@ -146,12 +241,6 @@ def applications(clients: Clients) -> dict[str, Principal]:
     }
 
 
-def power_of(view: VirtualMachineInstanceView | None) -> str:
-    """Return what a machine is doing, in Azure's words; empty if the view does not say."""
-    statuses = (view and view.statuses) or ()
-    return next((str(each.display_status) for each in statuses if str(each.code).startswith("PowerState/")), "")
-
-
 def group_name(resource_id: str) -> str:
     """Return the name of the resource group in a resource's id; empty if the id has none."""
     return str(parse_resource_id(resource_id).get("resource_group", ""))
@@ -159,7 +248,7 @@ def group_name(resource_id: str) -> str:
 
 def held_by(principal_id: str, assignments: Iterable[RoleAssignment]) -> list[RoleAssignment]:
     """Return those of ``assignments`` that are the principal's."""
-    return [each for each in assignments if str(each.principal_id).casefold() == principal_id.casefold()]
+    return [each for each in assignments if each.principal_id.casefold() == principal_id.casefold()]
 
 
 def tags_for(classroom: Classroom, learner: Learner) -> dict[str, str]:
@@ -167,9 +256,9 @@ def tags_for(classroom: Classroom, learner: Learner) -> dict[str, str]:
     return {"made-by": _MADE_BY, "class": classroom.name, _CLASS_ID: classroom.id, _LEARNER: learner.handle}
 
 
-def made_for(resource: Tagged, classroom: Classroom, learner: Learner | None = None) -> bool:
+def made_for(resource: Group, classroom: Classroom, learner: Learner | None = None) -> bool:
     """Return whether ``resource`` was made for a class, and not another of its name; or for one learner of it."""
-    tags = resource.tags or {}
+    tags = resource.tags
     mine = tags.get("made-by") == _MADE_BY and tags.get(_CLASS_ID) == classroom.id
     return mine and (learner is None or tags.get(_LEARNER) == learner.handle)
 
@@ -189,11 +278,6 @@ def grant_note(classroom: Classroom) -> str:
     return f"{_MADE_BY}: {classroom.name} {classroom.id}"
 
 
-def _listed(ask: Callable[[], Iterable[Any]]) -> list[Any]:
-    with refusals_in_words():
-        return list(ask())
-
-
 def _by_key(items: Iterable[Item], key: Callable[[Item], str]) -> dict[str, list[Item]]:
     found: dict[str, list[Item]] = defaultdict(list)
     for item in items:
@@ -202,4 +286,4 @@ def _by_key(items: Iterable[Item], key: Callable[[Item], str]) -> dict[str, list
 
 
 def _named(found: Sequence[Named], name: str) -> Named | None:
-    return next((each for each in found if str(each.name).casefold() == name.casefold()), None)
+    return next((each for each in found if each.name.casefold() == name.casefold()), None)

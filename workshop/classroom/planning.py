@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
-from urllib.parse import urlsplit
 
 from azure.mgmt.authorization.v2022_04_01.models import Permission
 from azure.mgmt.compute.models import ResourceSku, Usage
@@ -214,7 +213,8 @@ def _left(usage: Usage) -> int:
 def _rights(clients: Clients) -> Finding:
     about = "your rights"
     try:
-        listed = _permissions(clients)
+        # Not by the SDK, which leaves the conditions out.
+        listed = clients.listed("providers/Microsoft.Authorization/permissions", _AUTHORIZATION_VERSION)
     except RefusedError as error:
         return Finding(about, Verdict.UNKNOWN, f"Azure does not say what you may do: {error}")
     missing = _not_allowed(listed)
@@ -226,19 +226,6 @@ def _rights(clients: Clients) -> Finding:
         text = f"Only under a condition, which may not be met here, you may {'; '.join(conditional)}."
         return Finding(about, Verdict.UNKNOWN, text)
     return Finding(about, Verdict.FINE, "You may do in the subscription whatever it takes.")
-
-
-def _permissions(clients: Clients) -> list[Mapping[str, Any]]:
-    """Return all that the trainer is permitted, as Azure writes it: the SDK leaves the conditions out."""
-    listed: list[Mapping[str, Any]] = []
-    path = f"{clients.subscription}/providers/Microsoft.Authorization/permissions?api-version={_AUTHORIZATION_VERSION}"
-    while path:
-        answer = clients.arm("GET", path)
-        if not answer.ok:
-            raise RefusedError(explain(answer).message)
-        listed += answer.json()["value"]
-        path = urlsplit(answer.json().get("nextLink") or "")._replace(scheme="", netloc="").geturl()
-    return listed
 
 
 def _not_allowed(listed: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -11,12 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from azure.mgmt.compute.models import VirtualMachine
-from azure.mgmt.msi.models import Identity
-
 from workshop.classroom.classroom import Classroom, Learner
 from workshop.classroom.clients import Clients
-from workshop.classroom.inventory import STOPPED, Inventory, held_by, made_for, take_inventory
+from workshop.classroom.inventory import STOPPED, Identity, Inventory, Machine, held_by, made_for, take_inventory
 
 
 class Status(StrEnum):
@@ -103,7 +100,7 @@ def progress_of(classroom: Classroom, learner: Learner, inventory: Inventory, su
     readings = [
         _DONE if made_for(group, classroom, learner) else _NOT_OURS,
         _DONE if principal_id and inventory.is_owner(principal_id, scope) else _OPEN,
-        _machine(machine, learner, inventory),
+        _machine(machine, learner),
         _identity(identity, learner, inventory),
         _assigned(machine, identity),
         _granted(identity, scope, inventory),
@@ -113,48 +110,46 @@ def progress_of(classroom: Classroom, learner: Learner, inventory: Inventory, su
     return LearnerProgress(learner, readings)
 
 
-def _machine(machine: VirtualMachine | None, learner: Learner, inventory: Inventory) -> Reading:
+def _machine(machine: Machine | None, learner: Learner) -> Reading:
     if machine is None:
         return _OPEN
-    state = str(machine.provisioning_state)
-    if state == "Failed":
+    if machine.state == "Failed":
         return Reading(Status.WRONG, f"{learner.vm_name} could not be made or changed: its state is Failed")
-    if state == "Creating":
-        return Reading(Status.OPEN, f"{learner.vm_name} is in the state {state}")
-    power = inventory.power.get(str(machine.id).casefold())
-    return Reading(Status.WRONG, f"{learner.vm_name} does not run: {power}") if power in STOPPED else _DONE
+    if machine.state == "Creating":
+        return Reading(Status.OPEN, f"{learner.vm_name} is in the state Creating")
+    if machine.power in STOPPED:
+        return Reading(Status.WRONG, f"{learner.vm_name} does not run: {machine.power}")
+    return _DONE
 
 
 def _identity(identity: Identity | None, learner: Learner, inventory: Inventory) -> Reading:
     if identity is not None:
         return _DONE
-    others = sorted(str(each.name) for each in inventory.identities_of(learner))
+    others = sorted(each.name for each in inventory.identities_of(learner))
     return Reading(Status.OPEN, f"there is {', '.join(others)}, but no {learner.identity_name}") if others else _OPEN
 
 
-def _assigned(machine: VirtualMachine | None, identity: Identity | None) -> Reading:
-    if machine is None or machine.identity is None:
+def _assigned(machine: Machine | None, identity: Identity | None) -> Reading:
+    if machine is None or not machine.assigned:
         return _OPEN
-    assigned = machine.identity.user_assigned_identities or {}
     if identity is None:
-        gone = Reading(Status.WRONG, f"{machine.name} refers to an identity that is not theirs or is gone")
-        return gone if assigned else _OPEN
-    for resource_id, entry in assigned.items():
-        if resource_id.casefold() == str(identity.id).casefold():
-            return _DONE if entry.principal_id in (None, identity.principal_id) else _OUTDATED
-    return _OPEN
+        return Reading(Status.WRONG, f"{machine.name} refers to an identity that is not theirs or is gone")
+    if identity.id.casefold() not in machine.assigned:
+        return _OPEN
+    principal_id = machine.assigned[identity.id.casefold()]
+    return _DONE if principal_id in (None, identity.principal_id) else _OUTDATED
 
 
 def _granted(identity: Identity | None, scope: str, inventory: Inventory) -> Reading:
     if identity is None:
         return _OPEN
     within = inventory.assignments_within(scope)
-    held = held_by(str(identity.principal_id), within)
-    if any(str(each.scope).casefold() == scope.casefold() for each in held):
+    held = held_by(identity.principal_id, within)
+    if any(each.scope.casefold() == scope.casefold() for each in held):
         return _DONE
     if held:
         return Reading(Status.WRONG, f"the role was granted at {held[0].scope}, which is not the group")
-    if held_by(str(identity.client_id), within):
+    if held_by(identity.client_id, within):
         return Reading(Status.WRONG, "the role was granted to the client id; it has to be the principal id")
     return _OPEN
 

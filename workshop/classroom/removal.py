@@ -9,14 +9,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from azure.mgmt.resource.resources.models import ResourceGroup
-
 from workshop.classroom.classroom import Classroom, Learner
 from workshop.classroom.clients import Clients, refusals_in_words
 from workshop.classroom.inventory import (
+    Group,
     Inventory,
     applications,
     group_name,
+    list_groups,
     made_for,
     principal_prefix,
     take_inventory,
@@ -24,6 +24,8 @@ from workshop.classroom.inventory import (
 from workshop.classroom.provision import Outcome, Provisioning, Reporter, for_each
 from workshop.errors import WorkshopError
 from workshop.notebooks.learner_copies import set_aside
+
+_RESOURCES_VERSION = "2024-11-01"
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Removal:
         kept: what stays, and why.
     """
 
-    groups: Sequence[ResourceGroup] = ()
+    groups: Sequence[Group] = ()
     contents: Mapping[str, Counter[str]] = field(default_factory=dict)
     principals: Sequence[str] = ()
     kept: Sequence[tuple[str, str]] = ()
@@ -46,9 +48,9 @@ class Removal:
         """Return whether anything is to go."""
         return bool(self.groups or self.principals)
 
-    def inside(self, group: ResourceGroup) -> str:
+    def inside(self, group: Group) -> str:
         """Return what is in a group, in words."""
-        found = self.contents.get(str(group.name).casefold(), Counter())
+        found = self.contents.get(group.name.casefold(), Counter())
         return ", ".join(f"{number} {kind}" for kind, number in sorted(found.items())) or "nothing in it"
 
 
@@ -71,18 +73,16 @@ def plan_removal(clients: Clients, classroom: Classroom) -> Removal:
     Raises:
         RefusedError: Azure refused.
     """
-    with refusals_in_words():
-        groups = list(clients.resources.resource_groups.list())
-        contents = _contents(clients)
+    groups = list_groups(clients)
     going = [each for each in groups if made_for(each, classroom)]
     planned = {learner.resource_group.casefold() for learner in classroom.learners}
     kept = [
         (f"resource group {group.name}", "stays: it is not marked as made for this class")
         for group in groups
-        if str(group.name).casefold() in planned and group not in going
+        if group.name.casefold() in planned and group not in going
     ]
     principals = [name for name in applications(clients) if name.startswith(principal_prefix(classroom))]
-    return Removal(going, contents, principals, kept)
+    return Removal(going, _contents(clients), principals, kept)
 
 
 def remove(clients: Clients, removal: Removal, jobs: int, report: Reporter[str]) -> list[Outcome[str]]:
@@ -96,7 +96,7 @@ def remove(clients: Clients, removal: Removal, jobs: int, report: Reporter[str])
         clients.local("DELETE", f"principals/{name}")
         done.append("deleted")
 
-    groups = for_each([str(group.name) for group in removal.groups], delete_group, jobs, report)
+    groups = for_each([group.name for group in removal.groups], delete_group, jobs, report)
     return groups + for_each(removal.principals, delete_principal, jobs, report)
 
 
@@ -126,7 +126,7 @@ def reset(provisioning: Provisioning, learner: Learner, inventory: Inventory, wa
 
 def _contents(clients: Clients) -> dict[str, Counter[str]]:
     contents: dict[str, Counter[str]] = {}
-    for resource in clients.resources.resources.list():
-        kind = str(resource.type).rpartition("/")[2]
-        contents.setdefault(group_name(str(resource.id)).casefold(), Counter())[kind] += 1
+    for resource in clients.listed("resources", _RESOURCES_VERSION):
+        kind = resource["type"].rpartition("/")[2]
+        contents.setdefault(group_name(resource["id"]).casefold(), Counter())[kind] += 1
     return contents

@@ -9,14 +9,12 @@ from typing import Any
 
 import pytest
 import requests
-from azure.mgmt.authorization.v2022_04_01.models import RoleAssignment
 from azure.mgmt.compute.models import ResourceSku, Usage
-from azure.mgmt.resource.resources.models import ResourceGroup
 
 from tests.support.sandbox import RunningSandbox
 from tests.workshop.classroom.lesson import class_of, learner
 from workshop.classroom.clients import Clients, sign_in
-from workshop.classroom.inventory import Inventory, take_inventory
+from workshop.classroom.inventory import Group, Inventory, RoleAssignment, take_inventory
 from workshop.classroom.planning import Finding, Verdict, check, choose, choose_size
 from workshop.errors import WorkshopError
 
@@ -28,8 +26,8 @@ def by_name(findings: list[Finding]) -> dict[str, Finding]:
 
 
 def inventory(groups: int = 0, assignments: int = 0) -> Inventory:
-    there = {f"group-{number}": ResourceGroup(location="eastus") for number in range(groups)}
-    return Inventory(there, {}, {}, {"/x": [RoleAssignment()] * assignments}, {})
+    there = {f"group-{number}": Group(f"group-{number}", {}) for number in range(groups)}
+    return Inventory(there, {}, {}, {"/x": [RoleAssignment("", "/x", "", "", "")] * assignments}, {})
 
 
 def test_in_an_empty_subscription_all_is_fine(clients: Clients) -> None:
@@ -56,7 +54,7 @@ def test_a_subscription_holds_so_much_and_no_more(
 def test_what_is_provisioned_already_does_not_count_twice(clients: Clients) -> None:
     there = dataclasses.replace(
         inventory(),
-        groups={each.resource_group: ResourceGroup(location="eastus") for each in CLASS.learners},
+        groups={each.resource_group: Group(each.resource_group, {}) for each in CLASS.learners},
     )
     assert "0 more are to come" in by_name(check(clients, CLASS, there))["resource groups"].text
 
@@ -204,11 +202,11 @@ class Permitted(Clients):
         object.__setattr__(self, "_pages", pages)
 
     def arm(self, method: str, path: str, version: str = "", body: Any = None) -> requests.Response:
-        if "/permissions?" not in path:
+        if "/permissions" not in path:
             return super().arm(method, path, version, body)
         answer = requests.Response()
         answer.status_code = 200
-        answer.raw = io.BytesIO(json.dumps(vars(self)["_pages"][path.rpartition("=")[2]]).encode())
+        answer.raw = io.BytesIO(json.dumps(vars(self)["_pages"][version or path.rpartition("=")[2]]).encode())
         return answer
 
 
