@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import pytest
 
 from sandbox.core.ids import Ids
+from sandbox.guest.scripts import Ended, Script, Scripts
 from sandbox.state.directory import Caller
 from tests.support.desk import Desk, code
+from tests.support.machines import SSH, UBUNTU, Machines
 
 READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
 CONTRIBUTOR = "b24988ac-6180-42a0-ab88-20f7382dd24c"
 GROUPS, NETWORK = "2024-11-01", "2024-05-01"
-RUN_COMMAND = "Microsoft.Compute/virtualMachines/runCommand/action"
+
+
+class FinishedScripts:
+    """Runs no script: each has written the same, and is done at once."""
+
+    limit = 60.0
+
+    def start(self, operation_id: str, machine_id: str, script: Script, ended: Callable[[str, Ended], None]) -> None:
+        ended(operation_id, Ended(begun=True, stdout="secret", stderr=""))
 
 
 @pytest.fixture
@@ -52,16 +63,16 @@ def test_a_networks_write(desk: Desk, others: dict[str, Caller]) -> None:
 
 
 def test_what_a_script_wrote_is_for_those_who_may_run_scripts(desk: Desk, others: dict[str, Caller]) -> None:
-    machine = f"{desk.group}/providers/Microsoft.Compute/virtualMachines/vm"
-    begun: list[str] = []
-    operations, owner = desk.cloud.long_operations, desk.owner.object_id
-    operations.on("test.script", lambda target: None)
-    desk.do(lambda: begun.append(operations.begin("test.script", machine, 60, begun_by=owner, action=RUN_COMMAND)))
-    desk.do(lambda: operations.finish(begun[0], {"output": {"value": []}}))
-    link = f"{desk.subscription}/providers/Microsoft.Compute/locations/eastus/operations/{begun[0]}"
+    machines, scripts = Machines(desk), FinishedScripts()
+    desk.cloud.scripts = cast(Scripts, scripts)
+    linux = machines.body(machines.interface("web1"), image=UBUNTU, adminPassword=None, linuxConfiguration=SSH)
+    assert machines.put(linux, "web").status == 201
+    run = {"commandId": "RunShellScript", "script": ["echo secret"]}
+    link = machines.ask("POST", f"{machines.path('web')}/runCommand", run).headers["azure-asyncoperation"]
     expected = {"nobody": 403, "neighbour": 403, "reader": 403, "contributor": 200}
     assert statuses(desk, link, "2024-07-01", others) == expected
-    assert desk.ask("GET", link, version="2024-07-01").body["properties"] == {"output": {"value": []}}
+    output = desk.ask("GET", link, version="2024-07-01").body["properties"]["output"]
+    assert "secret" in output["value"][0]["message"]
 
 
 def test_one_that_never_was_is_not_found_by_whoever_has_a_role(desk: Desk, others: dict[str, Caller]) -> None:

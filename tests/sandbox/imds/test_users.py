@@ -108,6 +108,7 @@ def test_a_reader_of_the_machine_is_not_let_in(sandbox: RunningSandbox) -> None:
 def test_without_the_role_the_door_closes_again(sandbox: RunningSandbox) -> None:
     ada = user(sandbox, 80_001)
     role = let(sandbox, ada, VIRTUAL_MACHINE_CONTRIBUTOR)
+    let(sandbox, ada, READER)  # which she keeps
     ada.ask_where(f"{machine(sandbox)}/providers/Sandbox.Local/metadataService")
     assert "error" not in ada.look()
     assert sandbox.arm("DELETE", role).status_code == 200

@@ -136,6 +136,22 @@ def test_a_role_is_changed_only_by_who_may_do_so_where_it_could_be_assigned_befo
     assert desk.ask("PUT", path, {"properties": wider}, version="2022-04-01").status == 201
 
 
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_a_role_is_made_and_deleted_only_by_who_may_do_so_at_each_of_its_scopes(desk: Desk, method: str) -> None:
+    there = f"{desk.subscription}/resourceGroups/contosoPayroll"
+    owner = desk.caller("owner of a group")
+    desk.grant(owner, OWNER, desk.group)
+    path = f"{desk.group}/providers/Microsoft.Authorization/roleDefinitions/{ROLE}"
+    wanted = {"roleName": "Both", "assignableScopes": [desk.group, there], "permissions": [{"actions": ["*/read"]}]}
+    if method == "DELETE":
+        assert desk.ask("PUT", path, {"properties": wanted}, version="2022-04-01").status == 201
+    answer = desk.ask(method, path, {"properties": wanted}, version="2022-04-01", caller=owner)
+    assert (answer.status, code(answer)) == (403, "AuthorizationFailed")
+    assert (ROLE in desk.cloud.roles.by_id) is (method == "DELETE")
+    desk.grant(owner, OWNER, there)
+    assert desk.ask(method, path, {"properties": wanted}, version="2022-04-01", caller=owner).status in (200, 201)
+
+
 def test_a_role_is_read_only_where_it_can_be_assigned_or_above(desk: Desk) -> None:
     there = f"{desk.subscription}/resourceGroups/contosoPayroll"
     wanted = {"roleName": "Payroll", "assignableScopes": [there], "permissions": [{"actions": ["*/read"]}]}
