@@ -118,6 +118,7 @@ LONG = "variables('long')"
         f"string(createArray({', '.join([LONG] * 400)}))",
         f"createArray({', '.join([LONG] * 400)})",
         f"guid({', '.join([LONG] * 400)})",
+        "range(0, 4000000)",
     ],
 )
 def test_what_would_be_too_large_is_not_built(text: str) -> None:

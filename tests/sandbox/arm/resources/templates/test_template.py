@@ -205,6 +205,7 @@ def test_children_are_named_after_their_parent() -> None:
         ([resource("a"), resource("A")], "is defined multiple times in a template"),
         ([resource("a", dependsOn=["a"])], f"Circular dependency detected on resource: '{GROUP}/providers/{TYPE}/a'"),
         ([resource("a", copy={"name": "l", "count": -1})], "The copy count of a resource must be"),
+        ([resource("a", copy={"name": "l", "count": 801})], "The copy count of a resource must be"),
         ([resource("a", copy=3)], "The copy count of a resource must be"),
         (
             [resource("[concat('a', copyIndex())]", copy={"name": "l", "count": 800}), resource("b")],
