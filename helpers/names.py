@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import uuid
 from collections.abc import Mapping
 
 MADE_BY = "managed-identity-tutorial"  # the value of the tag "made-by" of whatever the course makes
-
-_LONGEST_FOR_A_MACHINE = 24
-_TOO_LONG_FOR_A_MACHINE = "Microsoft warns: to be assigned to a machine, it should have no more than 24."
 
 _RULES: Mapping[str, tuple[str, str]] = {
     "subscription_id": (
@@ -53,8 +51,7 @@ def check_names(**names: str) -> list[dict[str, str]]:
     unknown = names.keys() - _RULES.keys()
     if unknown:
         raise TypeError(f"There is no rule for {', '.join(sorted(unknown))}.")
-    problems = [problem for name, value in names.items() if (problem := _problem(name, value))]
-    if problems:
+    if problems := list(filter(None, itertools.starmap(_problem, names.items()))):
         raise ValueError("\n".join(problems))
     return [
         {"Parameter": name, "Value": value, "What Azure allows": _rule(name, value)} for name, value in names.items()
@@ -62,8 +59,9 @@ def check_names(**names: str) -> list[dict[str, str]]:
 
 
 def _rule(name: str, value: str) -> str:
-    long = name == "identity_name" and len(value) > _LONGEST_FOR_A_MACHINE
-    return _RULES[name][1] + (f" {_TOO_LONG_FOR_A_MACHINE}" if long else "")
+    long = name == "identity_name" and len(value) > 24
+    warning = " Microsoft warns: to be assigned to a machine, it should have no more than 24."
+    return _RULES[name][1] + (warning if long else "")
 
 
 def _problem(name: str, value: object) -> str | None:

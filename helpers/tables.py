@@ -22,7 +22,6 @@ _SECRET_NAME = re.compile(
 _ABOUT_A_SECRET = re.compile(r"(type|url|uri|id|name|file|path|endpoint)$", re.IGNORECASE)  # and not one itself
 _TOKEN = re.compile(r"\beyJ[\w-]{8,}[\w.-]*")
 _HIDDEN = "(received, not shown)"
-_NONE = "–"
 _LEFT = 'style="text-align:left"'  # Jupyter aligns to the right; colours are the theme's
 
 
@@ -35,16 +34,12 @@ class Table:
 
     def __repr__(self) -> str:
         lines = [self.headings, *self.rows] if self.headings else list(self.rows)
-        if not lines:
-            return "(nothing)"
-        widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-        between = "  " if self.headings else " : "
-        text = [
-            between.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-        ]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         if self.headings:
-            text.insert(1, between.join("-" * width for width in widths))
-        return "\n".join(text)
+            lines.insert(1, tuple("-" * width for width in widths))
+        between = "  " if self.headings else " : "
+        padded = [map(str.ljust, line, widths) for line in lines]
+        return "\n".join(between.join(line).rstrip() for line in padded) or "(nothing)"
 
     def _repr_html_(self) -> str:
         if not self.rows:
@@ -52,14 +47,10 @@ class Table:
         head = "".join(f'<th scope="col" {_LEFT}>{escape(cell)}</th>' for cell in self.headings)
         lines = [f"<thead><tr>{head}</tr></thead>"] if head else []
         for first, *others in self.rows:
-            cells = "".join(f"<td {_LEFT}>{_breakable(cell)}</td>" for cell in others)
+            # Ids are long, and no name in one is to be broken: they wrap after a slash.
+            cells = "".join(f"<td {_LEFT}>{escape(cell).replace('/', '/<wbr>')}</td>" for cell in others)
             lines.append(f'<tr><th scope="row" {_LEFT}>{escape(first)}</th>{cells}</tr>')
         return "<table>\n" + "\n".join(lines) + "\n</table>"
-
-
-def _breakable(text: str) -> str:
-    """Return the text as HTML that wraps after a slash: ids are long, and no name in one is to be broken."""
-    return escape(text).replace("/", "/<wbr>")
 
 
 @dataclass(frozen=True, repr=False)
@@ -101,66 +92,46 @@ def show(what: Any, *fields: str, result: str = "") -> Table:
         AttributeError: An object has no such field.
     """
     if isinstance(what, Mapping) or not isinstance(what, Iterable):
-        rows = tuple(_record(what, fields).items())
-        return Result(rows, name=result, data=_as_data(_values(what, fields))) if result else Table(rows)
-    records = [_record(each, fields) for each in what]
+        fields_of_it = _fields(what, fields)
+        rows = tuple((name, _text(value)) for name, value in fields_of_it.items())
+        return Result(rows, name=result, data=fields_of_it) if result else Table(rows)
+    records = [_fields(each, fields) for each in what]
     headings = tuple(dict.fromkeys(name for record in records for name in record))
-    return Table(tuple(tuple(record.get(name, "") for name in headings) for record in records), headings)
+    cells = [tuple(_text(record.get(name, "")) for name in headings) for record in records]
+    return Table(tuple(cells), headings)
 
 
-def _record(what: Any, fields: Sequence[str]) -> dict[str, str]:
-    return {str(name): _text(name, value) for name, value in _values(what, fields).items()}
+def _fields(what: Any, fields: Sequence[str]) -> dict[str, Any]:
+    plain: dict[str, Any] = _plain({field: _look_up(what, field) for field in fields} or what)
+    return plain
 
 
-def _values(what: Any, fields: Sequence[str]) -> dict[str, Any]:
-    if fields:
-        return {field: _look_up(what, field) for field in fields}
-    return dict(what) if isinstance(what, Mapping) else what.as_dict()
-
-
-def _as_data(values: dict[str, Any]) -> Any:
-    return json.loads(_TOKEN.sub(_HIDDEN, json.dumps(_without_secrets(values), default=_plain)))
-
-
-def _look_up(what: Any, path: str) -> Any:
-    value = what
+def _look_up(value: Any, path: str) -> Any:
     for name in path.split("."):
-        if value is None:
-            return None
-        value = value.get(name) if type(value) is dict else getattr(value, name)
+        if value is not None:
+            value = value.get(name) if type(value) is dict else getattr(value, name)
     return value
 
 
-def _text(name: object, value: Any) -> str:
-    """Return the value as text, and nothing of it if it is a secret."""
-    if value and _is_secret(name):
+def _plain(value: Any, name: object = "") -> Any:
+    """Return the value of a field of this name as JSON has it, and nothing of it if it is a secret."""
+    if value and _SECRET_NAME.search(str(name)) and not _ABOUT_A_SECRET.search(str(name)):
         return _HIDDEN
-    return _TOKEN.sub(_HIDDEN, _plain(value))
-
-
-def _is_secret(name: object) -> bool:
-    return bool(_SECRET_NAME.search(str(name)) and not _ABOUT_A_SECRET.search(str(name)))
-
-
-def _plain(value: Any) -> str:
-    if value is None:
-        return _NONE
-    if isinstance(value, Enum):
-        return str(value.value)
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, list) and all(isinstance(each, str) for each in value):
-        return ", ".join(value)
-    value = _without_secrets(value)
-    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, (dict, list)) else str(value)
-
-
-def _without_secrets(value: Any) -> Any:
-    """Return objects of the SDK as plain ones, without their secrets."""
     if hasattr(value, "as_dict"):
         value = value.as_dict()
     if isinstance(value, Mapping):
-        return {
-            name: _HIDDEN if inner and _is_secret(name) else _without_secrets(inner) for name, inner in value.items()
-        }
-    return [_without_secrets(inner) for inner in value] if isinstance(value, (list, tuple)) else value
+        return {str(inner): _plain(each, inner) for inner, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    value = value.value if isinstance(value, Enum) else value
+    return value if value is None or isinstance(value, bool | int | float) else _TOKEN.sub(_HIDDEN, str(value))
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return ", ".join(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import requests
-from azure.core.exceptions import AzureError
+from azure.core.exceptions import AzureError, HttpResponseError
 from azure.identity import CredentialUnavailableError
 
 from helpers.errors import DROPPED, TutorialError, explain, own_error
@@ -15,10 +15,8 @@ from helpers.transport import METADATA_SERVICE
 
 Answer = TypeVar("Answer")
 
-_FIRST_PAUSE = 0.5  # seconds
-_LONGEST_PAUSE = 10.0  # seconds
-_FIRST_CHECK = 10.0  # seconds
-_NEXT_CHECK = 60.0  # seconds
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0  # seconds
+_FIRST_CHECK, _NEXT_CHECK = 10.0, 60.0  # seconds
 
 
 class NotInTimeError(TimeoutError, TutorialError):
@@ -31,20 +29,19 @@ def wait_until(
     *,
     what: str,
     timeout: float = 900,
-    ignoring: type[Exception] | tuple[type[Exception], ...] = CredentialUnavailableError,
     check: Callable[[], object] | None = None,
 ) -> Answer:
     """Ask until the answer satisfies, with growing pauses, and return that answer.
 
     Nothing is printed if the first answer satisfies; else one line with what is being waited for, for how long, and
-    the last answer. Connections that drop are made again, and the header Retry-After is honoured.
+    the last answer. Connections that drop are made again, and the header Retry-After is honoured. That an identity
+    or its principal is not known yet is no answer either.
 
     Args:
         ask: The real question, such as the GET that is to work in the end.
         satisfied: Whether an answer will do.
         what: What is being waited for, to be read after "Waiting for".
         timeout: The longest wait in seconds. Azure says of a grant that it can take 10 minutes.
-        ignoring: Exceptions of ``ask`` that mean "not yet".
         check: Looks at the state that the answer depends on, and raises if waiting is no use. It is called after ten
             seconds and then once a minute, and at once if an answer is a success that does not satisfy.
 
@@ -52,23 +49,20 @@ def wait_until(
         TutorialError: The answer is final: a 400, 401 or 404 for what was asked, or what ``check`` found.
         TimeoutError: It took too long; the message says what to do.
     """
-    not_yet: tuple[type[Exception], ...] = (*DROPPED, *(ignoring if isinstance(ignoring, tuple) else (ignoring,)))
     began = time.monotonic()
     pause, next_check, shown = _FIRST_PAUSE, _FIRST_CHECK, ""
     while True:
         said: Any
         try:
             said = answer = ask()
-        except not_yet as error:
-            said = error
+        except (*DROPPED, HttpResponseError) as error:
+            said = _not_yet(error)
         else:
             if satisfied(answer):
                 if shown:
                     print(f"\r{' ' * len(shown)}\rWaited for {what}: {time.monotonic() - began:.0f} s")
                 return answer
             _stop_if_final(answer, what)
-        if isinstance(said, Exception) and (own := own_error(said)):
-            raise own
         elapsed = time.monotonic() - began
         if elapsed >= timeout:
             raise NotInTimeError(
@@ -76,7 +70,7 @@ def wait_until(
                 "sometimes slow: run this cell again. If it goes on, go back to the step that should bring it about "
                 "and look at its result."
             )
-        if check is not None and (elapsed >= next_check or _is_success(said)):
+        if check is not None and (elapsed >= next_check or (isinstance(said, requests.Response) and said.ok)):
             _look(check, what)
             next_check = elapsed + _NEXT_CHECK
         line = f"Waiting for {what}: {elapsed:.0f} s of at most {timeout:.0f} s; {_described(said)}"
@@ -84,6 +78,15 @@ def wait_until(
         shown = line
         time.sleep(min(max(pause, _retry_after(said)), timeout - elapsed))
         pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+def _not_yet(error: Exception) -> Exception:
+    """Return the exception if it means "not yet", and raise it, or what is behind it, if it does not."""
+    if own := own_error(error):
+        raise own
+    if isinstance(error, (*DROPPED, CredentialUnavailableError)) or explain(error).code == "PrincipalNotFound":
+        return error
+    raise error
 
 
 def _stop_if_final(answer: object, what: str) -> None:
@@ -106,19 +109,14 @@ def _look(check: Callable[[], object], what: str) -> None:
         raise TutorialError(f"Waiting for {what} is no use. {explained.message} {explained.advice}") from error
 
 
-def _is_success(said: object) -> bool:
-    return isinstance(said, requests.Response) and said.ok
-
-
 def _described(said: object) -> str:
     """Return an answer or an exception in a few words; what an answer holds may be secret."""
     if isinstance(said, Exception):
         return str(said).strip().partition("\n")[0] or type(said).__name__
-    status = getattr(said, "status_code", None)
-    code = explain(said).code if isinstance(said, requests.Response) and not said.ok else ""
-    if status is None:
+    if not isinstance(said, requests.Response):
         return "the last answer would not do"
-    return f"the last answer had the status {status}" + (f" ({code})" if code else "")
+    code = "" if said.ok else explain(said).code
+    return f"the last answer had the status {said.status_code}" + (f" ({code})" if code else "")
 
 
 def _retry_after(said: object) -> float:
