@@ -12,27 +12,24 @@ from typing import TypeVar
 from azure.core.exceptions import ResourceNotFoundError
 from azure.mgmt.compute import ComputeManagementClient
 from azure.mgmt.compute.models import VirtualMachine
-from azure.mgmt.core.tools import parse_resource_id
 from azure.mgmt.msi import ManagedServiceIdentityClient
 from azure.mgmt.msi.models import Identity
 from azure.mgmt.resource.resources import ResourceManagementClient
 from azure.mgmt.resource.resources.models import ResourceGroup
 
 from helpers.connection import Connection
-from helpers.course.machine import assigned_entry, has_identity, make_vm, with_identity
-from helpers.course.notes import tags_with_note
+from helpers.course.machine import make_vm
+from helpers.course.notes import assigned_entry, group_and_name, with_identity
 from helpers.errors import TutorialError
 from helpers.names import check_names
 from helpers.wait import wait_until
 
 Found = TypeVar("Found")
-Client = TypeVar("Client")
 
 _NEW = "eastus"  # where a group is made if nobody says where
 
 
-def find(get: Callable[..., Found], *names: str) -> Found | None:
-    """Return what ``get(*names)`` finds, or None if Azure says that it is not there."""
+def _find(get: Callable[..., Found], *names: str) -> Found | None:
     try:
         return get(*names)
     except ResourceNotFoundError:
@@ -41,20 +38,19 @@ def find(get: Callable[..., Found], *names: str) -> Found | None:
 
 def find_location(connection: Connection, resource_group: str) -> str:
     """Return the region of a machine in the group, or else of the group: where the course makes things by default."""
-    machine = next(iter(_client(ComputeManagementClient, connection).virtual_machines.list(resource_group)), None)
-    group = _client(ResourceManagementClient, connection).resource_groups.get(resource_group)
+    machine = next(iter(connection.client(ComputeManagementClient).virtual_machines.list(resource_group)), None)
+    group = connection.client(ResourceManagementClient).resource_groups.get(resource_group)
     return str((machine or group).location)
 
 
 def ensure_group(connection: Connection, resource_group: str, location: str) -> ResourceGroup:
     """Return the resource group; made if it is not there."""
     check_names(resource_group=resource_group, location=location)
-    groups = _client(ResourceManagementClient, connection).resource_groups
-    group = find(groups.get, resource_group)
+    groups = connection.client(ResourceManagementClient).resource_groups
+    group = _find(groups.get, resource_group)
     if group is None:
-        group = groups.create_or_update(
-            resource_group, ResourceGroup(location=location or _NEW, tags=connection.tags(resource_group))
-        )
+        wanted = ResourceGroup(location=location or _NEW, tags=connection.tags(resource_group))
+        group = groups.create_or_update(resource_group, wanted)
         print(f"The resource group {resource_group} was not there yet: made it, as 00_prerequisites does.")
     return group
 
@@ -62,8 +58,8 @@ def ensure_group(connection: Connection, resource_group: str, location: str) -> 
 def ensure_identity(connection: Connection, resource_group: str, identity_name: str, location: str) -> Identity:
     """Return the user-assigned identity; made if it is not there."""
     check_names(resource_group=resource_group, identity_name=identity_name, location=location)
-    identities = _client(ManagedServiceIdentityClient, connection).user_assigned_identities
-    identity: Identity | None = find(identities.get, resource_group, identity_name)
+    identities = connection.client(ManagedServiceIdentityClient).user_assigned_identities
+    identity: Identity | None = _find(identities.get, resource_group, identity_name)
     if identity is None:
         ensure_group(connection, resource_group, location)
         where = location or find_location(connection, resource_group)
@@ -95,11 +91,11 @@ def ensure_vm(
         vm_os: ``"Windows"`` or ``"Linux"``, if it is made.
 
     Raises:
-        TutorialError: It is not there, and not to be made.
+        TutorialError: It is not there, and not to be made; or the identity is not there any more.
     """
     check_names(resource_group=resource_group, vm_name=vm_name, location=location)
-    machines = _client(ComputeManagementClient, connection).virtual_machines
-    vm = find(machines.get, resource_group, vm_name)
+    machines = connection.client(ComputeManagementClient).virtual_machines
+    vm = _find(machines.get, resource_group, vm_name)
     if vm is None and connection.target == "azure" and not create:
         raise TutorialError(
             f"There is no virtual machine {vm_name} in {resource_group}. Notebook 00 makes one if its parameter "
@@ -113,33 +109,25 @@ def ensure_vm(
         print(f"The virtual machine {vm_name} was not there yet: made it, as 00_prerequisites does.")
     if vm.provisioning_state == "Creating":  # by a run that was interrupted
         vm = wait_until(lambda: machines.get(resource_group, vm_name), _is_made, what=f"{vm_name} to be made")
-    return vm if identity is None else ensure_assigned(connection, vm, identity)
+    return vm if identity is None else _ensure_assigned(connection, vm, identity)
 
 
 def _is_made(vm: VirtualMachine) -> bool:
     return str(vm.provisioning_state) != "Creating"
 
 
-def ensure_assigned(connection: Connection, vm: VirtualMachine, identity: Identity) -> VirtualMachine:
-    """Return the virtual machine as it is with the identity, assigned beside whatever it has if need be."""
-    if has_identity(vm, identity):  # which may have been deleted since: the machine keeps the entry
-        identities = _client(ManagedServiceIdentityClient, connection).user_assigned_identities
-        current = find(identities.get, str(parse_resource_id(str(identity.id))["resource_group"]), str(identity.name))
-        if current is None or current.principal_id != identity.principal_id:
+def _ensure_assigned(connection: Connection, vm: VirtualMachine, identity: Identity) -> VirtualMachine:
+    entry = assigned_entry(vm, identity)
+    if entry is not None and entry.principal_id in (None, identity.principal_id):
+        identities = connection.client(ManagedServiceIdentityClient).user_assigned_identities
+        current = _find(identities.get, *group_and_name(str(identity.id)))
+        if current is None or current.principal_id != identity.principal_id:  # the machine keeps its entry
             raise TutorialError(f"{identity.name} was deleted. Run this notebook again from its beginning.")
         return vm
-    machines = _client(ComputeManagementClient, connection).virtual_machines
-    parts = parse_resource_id(str(vm.id))
-    group, name = str(parts["resource_group"]), str(parts["name"])
-    change = with_identity(vm, identity)
-    change.tags = tags_with_note(connection, vm, identity)
-    machines.begin_update(group, name, change).result()
-    if assigned_entry(vm, identity) is None:
+    machines, where = connection.client(ComputeManagementClient).virtual_machines, group_and_name(str(vm.id))
+    machines.begin_update(*where, with_identity(connection, vm, identity)).result()
+    if entry is None:
         print(f"{vm.name} did not have {identity.name} yet: assigned it, as 02_assign_identity does.")
     else:
         print(f"{vm.name} had an earlier {identity.name}, which is deleted: assigned the one that there is now.")
-    return machines.get(group, name)
-
-
-def _client(kind: Callable[..., Client], connection: Connection) -> Client:
-    return kind(connection.credential, connection.subscription_id, **connection.client_options)
+    return machines.get(*where)

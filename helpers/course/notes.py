@@ -1,4 +1,4 @@
-"""What the course writes on a virtual machine that it changes, in a tag, so that its identities end as they were.
+"""A machine's identity block, and what the course notes in a tag when it changes that, so that it ends as it was.
 
 The tag is removed in the end. It says that the course has added the identity, and, while 02_assign_identity runs, that
 the machine had no identity of its own: an exercise gives it one for a moment.
@@ -7,28 +7,47 @@ the machine had no identity of its own: an exercise gives it one for a moment.
 from __future__ import annotations
 
 from azure.mgmt.compute import ComputeManagementClient
-from azure.mgmt.compute.models import VirtualMachine, VirtualMachineIdentity, VirtualMachineUpdate
+from azure.mgmt.compute.models import (
+    UserAssignedIdentitiesValue,
+    VirtualMachine,
+    VirtualMachineIdentity,
+    VirtualMachineUpdate,
+)
 from azure.mgmt.core.tools import parse_resource_id
 from azure.mgmt.msi.models import Identity
 
 from helpers.connection import Connection
-from helpers.course.machine import assigned_entry, has_own_identity
 
 ADDED = "added the identity"
 HAD_NONE = "had no own identity"
 
 
-def tags_with_note(connection: Connection, vm: VirtualMachine, identity: Identity, *words: str) -> dict[str, str]:
-    """Return the tags for the change that assigns the identity: the machine's own, and the note.
+def assigned_entry(vm: VirtualMachine, identity: Identity) -> UserAssignedIdentitiesValue | None:
+    """Return the machine's entry for the identity's id. Ids are compared without case: services differ in it."""
+    assigned = (vm.identity and vm.identity.user_assigned_identities) or {}
+    return {each.casefold(): entry for each, entry in assigned.items()}.get(str(identity.id).casefold())
 
-    Args:
-        connection: Whose course it is.
-        vm: The machine as it is before the change.
-        identity: The identity that is assigned.
-        words: What to note besides; it stays if it is noted already.
+
+def has_own_identity(vm: VirtualMachine) -> bool:
+    """Return whether the machine has a system-assigned identity."""
+    return vm.identity is not None and "systemassigned" in str.lower(vm.identity.type or "")
+
+
+def with_identity(connection: Connection, vm: VirtualMachine, identity: Identity) -> VirtualMachineUpdate:
+    """Return the change that gives the machine the identity beside what it has, and notes it."""
+    kind = "SystemAssigned, UserAssigned" if has_own_identity(vm) else "UserAssigned"
+    added = {str(identity.id): UserAssignedIdentitiesValue()}
+    block = VirtualMachineIdentity(type=kind, user_assigned_identities=added)
+    return VirtualMachineUpdate(identity=block, tags=tags_with_note(connection, vm, identity))
+
+
+def tags_with_note(connection: Connection, vm: VirtualMachine, identity: Identity, *words: str) -> dict[str, str]:
+    """Return the tags for the change that assigns the identity to the machine as it is: its own, and the note.
+
+    What is noted already stays noted beside ``words``.
     """
     added = {ADDED} if assigned_entry(vm, identity) is None else set()
-    group, name = _group_and_name(str(identity.id))
+    group, name = group_and_name(str(identity.id))
     return _tags(vm, connection.mark(group, name), noted(connection, vm, group, name) | added | set(words))
 
 
@@ -40,26 +59,20 @@ def noted(connection: Connection, vm: VirtualMachine, resource_group: str, ident
 def restore_own(
     connection: Connection, vm: VirtualMachine, identity_name: str, *, forget: bool = False
 ) -> VirtualMachine:
-    """Take the machine's own identity away if the course gave it one and was interrupted; return the machine.
+    """Return the machine, without an own identity if the course gave it one and was interrupted.
 
-    Args:
-        connection: Whose course it is.
-        vm: The machine as it is.
-        identity_name: The course's identity.
-        forget: Whether to remove the whole note.
+    To ``forget`` is to remove the whole note.
     """
-    group, name = _group_and_name(str(vm.id))
+    group, name = group_and_name(str(vm.id))
     words = noted(connection, vm, group, identity_name)
-    if not words & ({ADDED, HAD_NONE} if forget else {HAD_NONE}):
-        return vm
     left = set() if forget else words - {HAD_NONE}
+    if words == left:
+        return vm
     change = VirtualMachineUpdate(tags=_tags(vm, connection.mark(group, identity_name), left))
     if HAD_NONE in words and has_own_identity(vm):
         others = vm.identity is not None and vm.identity.user_assigned_identities
         change.identity = VirtualMachineIdentity(type="UserAssigned" if others else "None")
-    machines = ComputeManagementClient(
-        connection.credential, connection.subscription_id, **connection.client_options
-    ).virtual_machines
+    machines = connection.client(ComputeManagementClient).virtual_machines
     machines.begin_update(group, name, change).result()
     return machines.get(group, name)
 
@@ -69,6 +82,7 @@ def _tags(vm: VirtualMachine, tag: str, words: set[str]) -> dict[str, str]:
     return {**others, tag: ", ".join(sorted(words))} if words else others
 
 
-def _group_and_name(resource_id: str) -> tuple[str, str]:
+def group_and_name(resource_id: str) -> tuple[str, str]:
+    """Return the group and the name of a resource."""
     parts = parse_resource_id(resource_id)
     return str(parts["resource_group"]), str(parts["name"])

@@ -21,17 +21,12 @@ _ALWAYS = (
     *(f"{_ROLES}Assignments/{each}" for each in ("read", "write", "delete")),
     *(f"{_ROLES}Definitions/read", f"{_GROUPS}/read"),
 )
+_PARTS = ("virtualNetworks", "networkInterfaces", "publicIPAddresses")
 _TO_MAKE_A_MACHINE = (
     f"{_MACHINES}/delete",
-    *(
-        f"{_NETWORK}/{kind}/{each}"
-        for kind in ("virtualNetworks", "networkInterfaces", "publicIPAddresses")
-        for each in ("read", "write", "delete")
-    ),
-    *(f"{_NETWORK}/{each}/join/action" for each in ("virtualNetworks/subnets", "networkInterfaces")),
-    f"{_NETWORK}/publicIPAddresses/join/action",
+    *(f"{_NETWORK}/{kind}/{each}" for kind in _PARTS for each in ("read", "write", "delete")),
+    *(f"{_NETWORK}/{each}/join/action" for each in ("virtualNetworks/subnets", *_PARTS[1:])),
 )
-
 _UNKNOWN = "could not be looked up"
 
 Row = Mapping[str, str]
@@ -51,113 +46,105 @@ def preflight(
 
     Nothing is to be done where the last is empty.
     """
-    may_make_vm = create_vm or connection.target == "sandbox"
-    look = _Look(connection, resource_group, vm_name, may_make_vm, reach_vm == "run-command")
-    rows = [*look.group(), *look.machine(), *look.rights(), *look.providers(), *look.role(role)]
-    return [*rows, *look.region(location), *look.locks(), *_not_checked()]
+    look = _Look(connection, resource_group, vm_name, reach_vm == "run-command")
+    return [
+        look.at_group(),
+        *look.at_machine(create_vm or connection.target == "sandbox"),
+        *look.at_rights(),
+        *look.at_providers(),
+        look.at_role(role),
+        look.at_region(location),
+        *look.at_locks(),
+        _row("Policies, deny assignments", "cannot be looked up: one that refuses is named in Azure's answer"),
+    ]
 
 
 def _row(what: str, found: str, to_do: str = "") -> Row:
     return {"What": what, "Found": found, "To do": to_do}
 
 
-def _not_checked() -> Iterator[Row]:
-    yield _row("Policies, deny assignments", "cannot be looked up: one that refuses is named in Azure's answer")
-
-
 class _Look:
     """Looks at one group and machine."""
 
-    def __init__(
-        self, connection: Connection, resource_group: str, vm_name: str, may_make_vm: bool, by_run_command: bool
-    ) -> None:
+    def __init__(self, connection: Connection, resource_group: str, vm_name: str, by_run_command: bool) -> None:
         self._connection = connection
+        self._name, self._vm_name, self._by_run_command = resource_group, vm_name, by_run_command
         self._subscription = f"/subscriptions/{connection.subscription_id}"
-        self._group = f"{self._subscription}/resourceGroups/{resource_group}"
-        self._name, self._vm_name, self._may_make_vm = resource_group, vm_name, may_make_vm
-        self._by_run_command = by_run_command
-        self._there: dict[str, Any] = {}
-        self._vm: dict[str, Any] = {}
+        group_id = f"{self._subscription}/resourceGroups/{resource_group}"
+        self._group, self._why_no_group = self._get(group_id, "2021-04-01")
+        self._vm, _ = self._get(f"{group_id}/providers/{_MACHINES}/{vm_name}?$expand=instanceView", "2024-11-01")
+        self._scope = group_id if self._group else self._subscription
 
     def _get(self, path: str, version: str) -> tuple[dict[str, Any], str]:
         """Return what is there, or why it is not."""
         answer = self._connection.arm("GET", path, version)
         return (answer.json(), "") if answer.ok else ({}, explain(answer).code)
 
-    def group(self) -> Iterator[Row]:
-        self._there, why = self._get(self._group, "2021-04-01")
-        if self._there:
-            yield _row(f"Group {self._name}", f"there, in {self._there['location']}")
-        elif why == "AuthorizationFailed":
-            yield _row(f"Group {self._name}", "not to be seen", f"Ask for the role Owner at {self._group}.")
-        else:
-            yield _row(f"Group {self._name}", "not there yet: will be made")
+    def at_group(self) -> Row:
+        what = f"Group {self._name}"
+        if self._group:
+            return _row(what, f"there, in {self._group['location']}")
+        if self._why_no_group == "AuthorizationFailed":
+            return _row(what, "not to be seen", f"Ask for the role Owner at {self._scope}/resourceGroups/{self._name}.")
+        return _row(what, "not there yet: will be made")
 
-    def machine(self) -> Iterator[Row]:
-        what = f"VM {self._vm_name}"
-        path = f"{self._group}/providers/{_MACHINES}/{self._vm_name}?$expand=instanceView"
-        self._vm = self._get(path, "2024-11-01")[0]
+    def at_machine(self, may_be_made: bool) -> Iterator[Row]:
+        what, names = f"VM {self._vm_name}", f"--resource-group {self._name} --name {self._vm_name}"
         if not self._vm:
-            found = "not there yet: will be made" if self._may_make_vm else "not there"
-            made = f"az vm create --resource-group {self._name} --name {self._vm_name} --image Win2022Datacenter"
-            yield _row(what, found, "" if self._may_make_vm else f"Set create_vm = True, or make one: {made}.")
+            make = f"Set create_vm = True, or make one: az vm create {names} --image Win2022Datacenter."
+            yield _row(what, *(["not there yet: will be made"] if may_be_made else ["not there", make]))
             return
         view = self._vm["properties"].get("instanceView", {})
         states = [each["code"].partition("/")[2] for each in view.get("statuses", []) if "Power" in each["code"]]
-        start = f"az vm start --resource-group {self._name} --name {self._vm_name}"
-        yield _row(what, " ".join(states) or "no power state", "" if "running" in states else f"Start the VM: {start}.")
+        start = "" if "running" in states else f"Start the VM: az vm start {names}."
+        yield _row(what, " ".join(states) or "no power state", start)
         agent = [each.get("displayStatus", "") for each in view.get("vmAgent", {}).get("statuses", [])]
-        needed = self._by_run_command and "Ready" not in agent
-        wait = "Wait until the VM has started; if that does not help, restart it." if needed else ""
-        yield _row(f"{what}: agent", " ".join(agent) or "unknown", wait)
+        wait = "Wait until the VM has started; if that does not help, restart it."
+        unready = self._by_run_command and "Ready" not in agent
+        yield _row(f"{what}: agent", " ".join(agent) or "unknown", wait if unready else "")
 
-    def rights(self) -> Iterator[Row]:
-        scope = self._group if self._there else self._subscription
-        answer, why = self._get(f"{scope}/providers/Microsoft.Authorization/permissions", "2022-04-01")
-        permissions = [
-            SimpleNamespace(actions=each.get("actions"), not_actions=each.get("notActions"))
-            for each in answer.get("value", [])
-        ]
-        missing = [each for each in self._needed() if not allows(permissions, each)]
-        ask = f"Ask for the role Owner at {scope}." if missing else ""
+    def at_rights(self) -> Iterator[Row]:
+        answer, why = self._get(f"{self._scope}/providers/Microsoft.Authorization/permissions", "2022-04-01")
+        held = answer.get("value", [])
+        rights = [SimpleNamespace(actions=each.get("actions"), not_actions=each.get("notActions")) for each in held]
+        missing = [each for each in self._needed() if not allows(rights, each)]
+        ask = f"Ask for the role Owner at {self._scope}." if missing else ""
         yield _row("Your rights", f"missing: {', '.join(missing)}" if missing else "all that are needed", why or ask)
-        if any(each.get("condition") for each in answer.get("value", [])):
+        if any(each.get("condition") for each in held):
             yield _row("Conditions on your roles", "there are some; whether they allow a step shows when it is done")
 
     def _needed(self) -> Iterator[str]:
         yield from _ALWAYS
         if self._by_run_command:
             yield f"{_MACHINES}/runCommand/action"
-        if not self._there:
+        if not self._group:
             yield from (f"{_GROUPS}/write", f"{_GROUPS}/delete")
         if not self._vm:
             yield from _TO_MAKE_A_MACHINE
 
-    def providers(self) -> Iterator[Row]:
+    def at_providers(self) -> Iterator[Row]:
         for name in ("Microsoft.ManagedIdentity", "Microsoft.Compute", *([] if self._vm else [_NETWORK])):
             state = self._get(f"{self._subscription}/providers/{name}", "2021-04-01")[0].get("registrationState")
             register = f"Register it: az provider register --namespace {name} --wait."
             yield _row(f"Provider {name}", state or _UNKNOWN, "" if state in (None, "Registered") else register)
 
-    def role(self, role: str) -> Iterator[Row]:
-        quoted = role.replace("'", "''")
-        scope = self._group if self._there else self._subscription
-        answer, why = self._get(f"{scope}/providers/{_ROLES}Definitions?$filter=roleName eq '{quoted}'", "2022-04-01")
-        found = _UNKNOWN if why else "there" if answer["value"] else "not there"
-        look_up = "Look it up: az role definition list --query [].roleName."
-        yield _row(f"Role {role}", found, look_up if found == "not there" else "")
+    def at_role(self, role: str) -> Row:
+        by_name = "$filter=roleName eq '{}'".format(role.replace("'", "''"))
+        answer, why = self._get(f"{self._scope}/providers/{_ROLES}Definitions?{by_name}", "2022-04-01")
+        if why or answer["value"]:
+            return _row(f"Role {role}", _UNKNOWN if why else "there")
+        return _row(f"Role {role}", "not there", "Look it up: az role definition list --query [].roleName.")
 
-    def region(self, location: str) -> Iterator[Row]:
-        location = location or (self._vm or self._there or {"location": "eastus"})["location"]
+    def at_region(self, location: str) -> Row:
+        location = location or (self._vm or self._group or {"location": "eastus"})["location"]
         listed = self._get(f"{self._subscription}/locations", "2022-12-01")[0].get("value", [])
-        known = location in [each["name"] for each in listed] or not listed
-        list_them = "az account list-locations --query [].name"
-        yield _row(f"Region {location}", "there" if known else "not there", "" if known else f"Choose: {list_them}.")
+        if location in [each["name"] for each in listed] or not listed:
+            return _row(f"Region {location}", "there")
+        return _row(f"Region {location}", "not there", "Choose: az account list-locations --query [].name")
 
-    def locks(self) -> Iterator[Row]:
-        if not self._there:
-            return
-        answer, why = self._get(f"{self._group}/providers/Microsoft.Authorization/locks", "2016-09-01")
-        found = [f"{each['name']} ({each['properties']['level']})" for each in answer.get("value", [])]
-        remove = "It forbids what the course does; whoever set it can remove it: az lock delete."
-        yield _row("Locks", ", ".join(found) or (_UNKNOWN if why else "none"), remove if found else "")
+    def at_locks(self) -> Iterator[Row]:
+        if self._group:
+            answer, why = self._get(f"{self._scope}/providers/Microsoft.Authorization/locks", "2016-09-01")
+            found = [f"{each['name']} ({each['properties']['level']})" for each in answer.get("value", [])]
+            remove = "It forbids what the course does; whoever set it can remove it: az lock delete."
+            yield _row("Locks", ", ".join(found) or (_UNKNOWN if why else "none"), remove if found else "")

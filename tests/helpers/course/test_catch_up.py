@@ -14,8 +14,7 @@ from azure.mgmt.msi.models import Identity
 
 from helpers import ensure_granted, ensure_group, ensure_identity, ensure_not_granted, ensure_vm
 from helpers.connection import Connection
-from helpers.course.catch_up import ensure_assigned
-from helpers.course.machine import has_identity, with_identity
+from helpers.course.notes import with_identity
 from helpers.errors import TutorialError
 from tests.support.sandbox import RunningSandbox
 
@@ -37,9 +36,8 @@ class TestSilence:
     def test_of_everything(self, connection: Connection, capsys: pytest.CaptureFixture[str]) -> None:
         def all_of_it() -> list[Any]:
             group = ensure_group(connection, GROUP, "eastus")
-            vm = ensure_vm(connection, GROUP, "myVM", "eastus")
             identity = ensure_identity(connection, GROUP, "ID1", "eastus")
-            vm = ensure_assigned(connection, vm, identity)
+            vm = ensure_vm(connection, GROUP, "myVM", "eastus", identity)
             grant = ensure_granted(connection, identity, str(group.id), "Reader")
             return [group.as_dict(), identity.as_dict(), vm.as_dict(), grant.as_dict()]
 
@@ -122,12 +120,11 @@ class TestMaking:
 
 class TestAssigning:
     def test_keeps_what_the_machine_has(self, connection: Connection) -> None:
-        vm = ensure_vm(connection, GROUP, "myVM", "eastus")
         own = VirtualMachineUpdate(identity=VirtualMachineIdentity(type="SystemAssigned"))
         compute(connection).virtual_machines.begin_update(GROUP, "myVM", own).result()
         for name in ("ID1", "ID2"):
-            vm = compute(connection).virtual_machines.get(GROUP, "myVM")
-            vm = ensure_assigned(connection, vm, ensure_identity(connection, GROUP, name, "eastus"))
+            identity = ensure_identity(connection, GROUP, name, "eastus")
+            vm = ensure_vm(connection, GROUP, "myVM", "eastus", identity)
         assert vm.identity is not None
         assert vm.identity.type == "SystemAssigned, UserAssigned"
         assert sorted(each.rpartition("/")[2] for each in vm.identity.user_assigned_identities or {}) == ["ID1", "ID2"]
@@ -154,16 +151,18 @@ class TestAssigning:
         assert capsys.readouterr().out == ""
 
     @pytest.mark.parametrize("kind", ["systemAssigned,userAssigned", "SystemAssigned", "SystemAssigned, UserAssigned"])
-    def test_the_kind_is_read_however_it_is_written(self, kind: str) -> None:
+    def test_the_kind_is_read_however_it_is_written(self, connection: Connection, kind: str) -> None:
         vm = VirtualMachine(location="eastus", identity=VirtualMachineIdentity(type=kind))
-        change = with_identity(vm, Identity(location="eastus"))
+        change = with_identity(connection, vm, ensure_identity(connection, GROUP, "ID1", "eastus"))
         assert change.identity is not None and change.identity.type == "SystemAssigned, UserAssigned"
 
-    def test_ids_compare_without_case(self, connection: Connection) -> None:
+    def test_ids_compare_without_case(self, connection: Connection, capsys: pytest.CaptureFixture[str]) -> None:
         identity = ensure_identity(connection, GROUP, "ID1", "eastus")
-        vm = ensure_assigned(connection, ensure_vm(connection, GROUP, "myVM", "eastus"), identity)
+        ensure_vm(connection, GROUP, "myVM", "eastus", identity)
+        capsys.readouterr()
         identity.id = str(identity.id).upper()
-        assert has_identity(vm, identity)
+        ensure_vm(connection, GROUP, "myVM", "eastus", identity)
+        assert capsys.readouterr().out == ""
 
 
 class TestGranting:
