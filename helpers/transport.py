@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import requests
 from azure.core.pipeline.transport import RequestsTransport
 from azure.mgmt.core.tools import parse_resource_id
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import NewConnectionError, ProtocolError, ReadTimeoutError
 from urllib3.util import Retry
 
 from helpers.errors import DROPPED, StoppedError, TutorialError, explain
@@ -23,11 +23,22 @@ ENTRA = "https://login.microsoftonline.com"
 
 CONNECT_LIMIT = 5  # seconds, for reaching a server or a proxy
 _METADATA_LIMIT = 2  # seconds; on a machine the service answers within milliseconds
-# Of bare requests what only reads is asked again; clients of the SDK have a policy of their own besides.
-RETRIES = Retry(
+
+
+class _Retry(Retry):
+    def increment(self, *args: Any, **options: Any) -> Self:
+        """Let what broke the connection be seen as it is, and a time limit be the caller's to set."""
+        error = options.get("error")
+        if isinstance(error, ReadTimeoutError) or (isinstance(error, ProtocolError) and not self.read):
+            raise error
+        return super().increment(*args, **options)
+
+
+# What only reads is asked again, and once where the connection broke; clients of the SDK have a policy of their own.
+RETRIES = _Retry(
     status=3,
     connect=0,
-    read=False,  # as it is raised without retries
+    read=1,
     other=0,
     allowed_methods=("GET", "HEAD"),
     status_forcelist=(429, 500, 502, 503, 504),

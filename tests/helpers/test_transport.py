@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -12,6 +13,7 @@ import certifi
 import pytest
 import requests
 from azure.mgmt.msi import ManagedServiceIdentityClient
+from urllib3.exceptions import ProtocolError
 
 from helpers.connection import Connection
 from helpers.transport import METADATA_SERVICE, FixedAddressAdapter, session_with
@@ -113,6 +115,54 @@ def test_everything_else_is_asked_once(refusing: str, pauses: list[float], metho
     session = session_with({METADATA_SERVICE: FixedAddressAdapter(refusing)}, trust_env=False)
     assert session.request(method, f"{METADATA_SERVICE}/x").status_code == status
     assert len(Refusing.statuses) == 1
+
+
+class Dropping(Echo):
+    """Drops the connection as often as it was told to, or leaves the answer out, and then answers."""
+
+    drops: ClassVar[int]
+    hangs = False
+    asked: ClassVar[list[str]]
+
+    def do_GET(self) -> None:
+        self.asked.append(self.command)
+        if len(self.asked) > self.drops:
+            super().do_GET()
+        elif self.hangs:
+            time.sleep(0.3)
+        self.close_connection = True
+
+    do_PUT = do_GET
+
+
+@pytest.fixture
+def dropping() -> Iterator[requests.Session]:
+    Dropping.asked, Dropping.hangs = [], False
+    with listening(Dropping) as address:
+        yield session_with({METADATA_SERVICE: FixedAddressAdapter(address, stopped="It stopped.")}, trust_env=False)
+
+
+def test_what_only_reads_is_asked_again_once_where_the_connection_broke(dropping: requests.Session) -> None:
+    Dropping.drops = 1
+    assert dropping.get(f"{METADATA_SERVICE}/x").json()["path"] == "/x"
+    assert Dropping.asked == ["GET", "GET"]
+
+
+@pytest.mark.parametrize(("method", "times"), [("GET", 2), ("PUT", 1)])
+def test_a_connection_that_breaks_again_is_seen_as_it_is(dropping: requests.Session, method: str, times: int) -> None:
+    """So that the SDK, and whoever waits, tell it from a service that is not there."""
+    Dropping.drops = 9
+    with pytest.raises(requests.ConnectionError) as broken:
+        dropping.request(method, f"{METADATA_SERVICE}/x")
+    assert isinstance(broken.value.args[0], ProtocolError)
+    assert Dropping.asked == [method] * times
+
+
+def test_a_time_limit_is_not_doubled(dropping: requests.Session) -> None:
+    Dropping.drops, Dropping.hangs = 9, True
+    with pytest.raises(requests.ReadTimeout):
+        dropping.get(f"{METADATA_SERVICE}/x", timeout=0.1)
+    assert Dropping.asked == ["GET"]
 
 
 @pytest.fixture
