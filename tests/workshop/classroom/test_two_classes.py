@@ -16,7 +16,10 @@ from azure.mgmt.resource.resources import ResourceManagementClient
 from sandbox.process import background
 from sandbox.state.state_directory import Settings, StateDirectory
 from tests.workshop.classroom.lesson import ROSTER, Lesson
+from workshop.classroom.folder import ClassFolder
 from workshop.classroom.inventory import take_inventory
+from workshop.cli import main
+from workshop.jupyterhub.accounts import UserIds
 from workshop.paths import ROOT
 
 Capture = pytest.CaptureFixture[str]
@@ -88,61 +91,56 @@ def test_a_class_knows_its_own_after_a_kill(lesson: Lesson, tmp_path: Path, caps
     assert not any(name.startswith("friday-") for name in groups(lesson))
 
 
-class Trainer:
-    """Whose every command is a process, as is the sandbox."""
-
-    def __init__(self, path: Path) -> None:
-        self.state = StateDirectory(path / "sandbox")
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("AZURE_")}
-        self._environment = {**kept, "AZURE_SANDBOX_DIR": str(self.state.path)}
-        self.path = path
-
-    def begin(self, *words: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "workshop", *words]
-        return subprocess.Popen(
-            command, cwd=self.path, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-
-    def run(self, *words: str) -> str:
-        process = self.begin(*words)
-        said, _ = process.communicate()
-        assert process.returncode == 0, said
-        return said
-
-    def secrets(self, name: str) -> dict[str, str]:
-        found = sorted((self.path / name / "learners").glob("*/environment.json"))
-        return {each.parent.name: json.loads(each.read_text("utf-8"))["AZURE_CLIENT_SECRET"] for each in found}
+def secrets(folder: Path) -> dict[str, str]:
+    found = sorted((folder / "learners").glob("*/environment.json"))
+    return {each.parent.name: json.loads(each.read_text("utf-8"))["AZURE_CLIENT_SECRET"] for each in found}
 
 
-@pytest.mark.long
+def user_ids(*folders: Path) -> list[dict[str, int]]:
+    classes = [ClassFolder(each).load() for each in folders]
+    return [UserIds.of_this_computer().take(each, each.learners) for each in classes]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
-def test_both_go_on_after_everything_was_killed(tmp_path: Path) -> None:
+def test_both_go_on_after_everything_was_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
     """One is there, the other is being provided for when its command and the sandbox are killed."""
-    trainer = Trainer(tmp_path)
+    state = StateDirectory(tmp_path / "sandbox")
+    monkeypatch.setenv("AZURE_SANDBOX_DIR", str(state.path))
+    monkeypatch.setenv("WORKSHOP_USER_IDS", str(tmp_path / "user-ids" / "ids.json"))
     (tmp_path / "friday.csv").write_text(ROSTER, "utf-8")
-    runtime, _ = background.start(trainer.state, Settings())
+    first, second = tmp_path / "first", tmp_path / "second"
+
+    def run(command: str, folder: Path, *words: str) -> str:
+        assert main([command, "--folder", str(folder), *words]) == 0
+        return capsys.readouterr().out
+
+    runtime, _ = background.start(state, Settings())
     try:
-        trainer.run("plan", "friday.csv", "--folder", "first")
-        trainer.run("plan", "friday.csv", "--folder", "second", "--resource-group", "late-{handle}")
-        trainer.run("provision", "--yes", "--folder", "first")
-        before = trainer.secrets("first")
-        process = trainer.begin("provision", "--yes", "--folder", "second", "--jobs", "1")
-        assert process.stdout is not None
-        assert any("1 of 3" in line for line in process.stdout)
-        process.kill()
-        os.kill(runtime.pid, signal.SIGKILL)
-        process.wait()
+        run("plan", first, str(tmp_path / "friday.csv"))
+        run("plan", second, str(tmp_path / "friday.csv"), "--resource-group", "late-{handle}")
+        run("provision", first, "--yes")
+        kept, numbers = secrets(first), user_ids(first, second)
+        assert len({*numbers[0].values(), *numbers[1].values()}) == 6
+        command = [sys.executable, "-m", "workshop", "provision", "--yes", "--folder", str(second), "--jobs", "1"]
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert any("1 of 3" in line for line in process.stdout)
+            process.kill()
+            os.kill(runtime.pid, signal.SIGKILL)
         os.waitpid(runtime.pid, 0)
-        background.start(trainer.state, Settings())
-        trainer.run("provision", "--yes", "--folder", "second")
-        assert trainer.secrets("first") == before and len(before) == 3
-        assert len(trainer.secrets("second")) == 3
-        for name in ("first", "second"):
-            assert "All 3 learners have what they need" in trainer.run("provision", "--folder", name)
-        trainer.run("clean-up", "--yes", "--folder", "second")
-        assert "All 3 learners have what they need" in trainer.run("provision", "--folder", "first")
+        background.start(state, Settings())
+        run("provision", second, "--yes")
+        assert secrets(first) == kept and len(kept) == 3
+        assert len(secrets(second)) == 3
+        assert user_ids(second, first) == numbers[::-1]
+        for each in (first, second):
+            assert "All 3 learners have what they need" in run("provision", each)
+        run("clean-up", second, "--yes")
+        assert "All 3 learners have what they need" in run("provision", first)
     finally:
-        background.stop(trainer.state)
+        background.stop(state)
 
 
 def test_a_folder_of_a_class_is_ignored_by_git(lesson: Lesson) -> None:
