@@ -103,7 +103,8 @@ def open_way(folder: ClassFolder) -> None:
 def hand_over(account: Account) -> None:
     """Give a learner what the trainer wrote into their folder.
 
-    Links are not followed, and files that have other names, too, stay as they are: the learner may have put them there.
+    Likewise what they wrote as another user: a class that goes on with another computer has other user ids there. Links
+    are not followed, and files that have other names, too, stay as they are: the learner may have put them there.
 
     Raises:
         OSError: The folder is not there.
@@ -115,7 +116,8 @@ def hand_over(account: Account) -> None:
     for _, folders, files, where in os.fwalk(account.home):
         for name in (*folders, *files):
             found = os.stat(name, dir_fd=where, follow_symlinks=False)
-            if found.st_uid in trainers and (stat.S_ISDIR(found.st_mode) or found.st_nlink == 1):
+            theirs = found.st_uid in trainers or found.st_uid >= FIRST_USER_ID
+            if theirs and (stat.S_ISDIR(found.st_mode) or found.st_nlink == 1):
                 os.chown(name, account.user_id, account.user_id, dir_fd=where, follow_symlinks=False)
 
 

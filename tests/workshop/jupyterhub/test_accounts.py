@@ -113,6 +113,22 @@ def test_learners_work_in_their_own_folder_and_see_nobody_elses(folder: ClassFol
 
 
 @root_only
+def test_with_another_user_id_they_find_their_own_work(folder: ClassFolder) -> None:
+    """As on another computer, or on this one after the list of user ids was lost."""
+    open_way(folder)
+    hand_over(account_of(GRACE, folder, user_ids_of(folder)))
+    home = folder.of(GRACE).notebooks
+    assert home.stat().st_uid == 80001
+    assert tries(folder, GRACE, home / "images" / "mine", "touch")
+    user_ids_of(folder).path.unlink()
+    assert user_ids_of(folder).take(folder.load(), [ADA, GRACE])["grace-hopper"] == 80002
+    hand_over(account_of(GRACE, folder, user_ids_of(folder)))
+    assert tries(folder, GRACE, home / "work.ipynb", "touch")
+    assert tries(folder, GRACE, home / "images" / "mine", "touch")
+    assert not tries(folder, ADA, home / "work.ipynb")
+
+
+@root_only
 def test_links_are_not_followed_when_files_are_handed_over(folder: ClassFolder, tmp_path: Path) -> None:
     private = tmp_path / "private"
     private.mkdir()
