@@ -29,7 +29,7 @@ def add_hub(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--idle",
-        type=int,
+        type=float,
         default=120,
         metavar="MINUTES",
         help="when a server that nobody uses ends, 0 for never (default: %(default)s)",

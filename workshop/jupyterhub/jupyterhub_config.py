@@ -53,11 +53,14 @@ c.JupyterHub.concurrent_spawn_limit = 1000  # nobody is sent away; they wait
 # After how many seconds what nobody uses ends; zero is never. A kernel is in use as long as its notebook is open in
 # a browser, a server as long as it has a kernel or a terminal.
 idle = int(os.environ["WORKSHOP_HUB_IDLE_SECONDS"])
+look = min(300, idle) or 300  # seconds between two looks; servers look once a minute
 
 # Kernels are forked from a process that has the imports done: ready at once, and small.
 c.Spawner.args = [
     f"--MappingKernelManager.cull_idle_timeout={idle}",
+    f"--MappingKernelManager.cull_interval={look}",
     f"--TerminalManager.cull_inactive_timeout={idle}",
+    f"--TerminalManager.cull_interval={look}",
     f"--ServerApp.shutdown_no_activity_timeout={idle}",
     "--ServerApp.jpserver_extensions={'workshop.server_extension': True}",
     "--KernelManager.transport_encryption=auto",  # else whoever is on this computer could listen to a kernel

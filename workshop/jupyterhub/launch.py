@@ -74,7 +74,7 @@ class ServerLimits:
     """
 
     memory: str
-    idle_minutes: int
+    idle_minutes: float
 
     @property
     def kilobytes(self) -> int:
@@ -90,7 +90,7 @@ class ServerLimits:
         """
         if not _MEMORY.fullmatch(self.memory):
             raise UsageError(f"--memory takes a size such as 2G or 800M, not '{self.memory}'.")
-        if self.idle_minutes < 0:
+        if not 0 <= self.idle_minutes < float("inf"):
             raise UsageError("--idle takes a number of minutes, or 0 for never.")
 
 
@@ -161,7 +161,7 @@ def hub_environment(
         **files,
         "WORKSHOP_HUB_URL": address.url,
         "WORKSHOP_HUB_MEMORY_KILOBYTES": str(limits.kilobytes),
-        "WORKSHOP_HUB_IDLE_SECONDS": str(60 * limits.idle_minutes),
+        "WORKSHOP_HUB_IDLE_SECONDS": str(round(60 * limits.idle_minutes)),
         "WORKSHOP_CLASS_FOLDER": str(folder.path.absolute()),
     }
 

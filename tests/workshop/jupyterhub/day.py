@@ -74,12 +74,13 @@ class Day:
 
 
 @contextmanager
-def day_at_the_hub(names: Sequence[str], *, secured: bool) -> Iterator[Day]:
+def day_at_the_hub(names: Sequence[str], *, secured: bool, more: Sequence[str] = ()) -> Iterator[Day]:
     """Provide for a class and run the hub until the block ends; in the end nothing of it is left.
 
     Args:
         names: of the learners.
         secured: whether the hub is to be had by https.
+        more: options of the hub.
     """
     path = Path(tempfile.mkdtemp(prefix="day-"))
     path.chmod(0o711)
@@ -90,7 +91,7 @@ def day_at_the_hub(names: Sequence[str], *, secured: bool) -> Iterator[Day]:
         workshop(environment, "plan", str(path / "friday.csv"), "--folder", str(path / "class"))
         workshop(environment, "provision", "--yes", "--folder", str(path / "class"))
         certificates = ensure_certificates(path, SystemClock()) if secured else None
-        with running_hub(path, environment, certificates) as day:
+        with running_hub(path, environment, certificates, more) as day:
             yield day
     finally:
         subprocess.run([sys.executable, "-m", "sandbox", "stop"], cwd=ROOT, env=environment, check=False)
@@ -98,10 +99,12 @@ def day_at_the_hub(names: Sequence[str], *, secured: bool) -> Iterator[Day]:
 
 
 @contextmanager
-def running_hub(path: Path, environment: dict[str, str], certificates: Certificates | None) -> Iterator[Day]:
+def running_hub(
+    path: Path, environment: dict[str, str], certificates: Certificates | None, more: Sequence[str] = ()
+) -> Iterator[Day]:
     """The hub, as ``python -m workshop hub`` starts it."""
     url = f"{'https' if certificates else 'http'}://127.0.0.1:{_free_port()}"
-    command = [sys.executable, "-m", "workshop", "hub", "--folder", str(path / "class"), "--url", url]
+    command = [sys.executable, "-m", "workshop", "hub", "--folder", str(path / "class"), "--url", url, *more]
     if certificates:
         command += ["--certificate", str(certificates.chain_pem), "--key", str(certificates.key_pem)]
     with (path / "hub.log").open("wb") as log:

@@ -60,6 +60,29 @@ async def spend_a_moment(day: Day) -> None:
         await the_trainers_terminal_is_out_of_reach(day, person)
 
 
+@pytest.mark.long
+def test_a_server_that_nobody_uses_ends_and_comes_back(hub_for_learners: Installation) -> None:
+    with day_at_the_hub(NAMES[:1], secured=False, more=("--idle", "0.1")) as day:
+        asyncio.run(leave_and_come_back(day))
+
+
+async def leave_and_come_back(day: Day) -> None:
+    async with day.visitor(day.handles[0]) as person, day.visitor("trainer") as trainer:
+        await trainer.sign_in()
+        await person.sign_in()
+        await person.start_server()
+        status, _ = await person.ask("POST", "api/kernels", {"name": "python3"})
+        assert status == 201, "a kernel that no browser is connected to, which goes first"
+        servers = processes_of(day)
+        assert servers
+        gone, alive = await asyncio.to_thread(psutil.wait_procs, servers, 240)
+        assert gone and not alive
+        while await active(trainer):
+            await asyncio.sleep(1)
+        await person.start_server()
+        assert len(await person.notebook("index.ipynb")) > 1
+
+
 async def no_secret_is_saved(day: Day, person: Visitor) -> None:
     """Neither the learner's credential nor a token, nor what lets their server talk to the hub."""
     code = """
@@ -138,9 +161,13 @@ async def nobody_else_gets_in(day: Day) -> None:
 async def the_trainer_sees_all(day: Day) -> None:
     async with day.visitor("trainer") as trainer:
         assert await trainer.sign_in() == "/hub/admin"
-        async with trainer._http.get(f"{day.url}/hub/api/users?state=active") as answer:
-            active = {user["name"] for user in await answer.json()}
-    assert active == set(day.handles)
+        assert await active(trainer) == set(day.handles)
+
+
+async def active(trainer: Visitor) -> set[str]:
+    """The sign-ins of those whose servers run, as the hub knows it."""
+    async with trainer._http.get(f"{trainer.hub}/hub/api/users?state=active") as answer:
+        return {user["name"] for user in await answer.json()}
 
 
 async def everybody_has_their_own(day: Day, people: list[Visitor]) -> None:
