@@ -7,11 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workshop.classroom.folder import FOLDER
+
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 _TARGETS = ("sandbox", "azure")
-FOLDER = Path("class")
 _SIZES = "Standard_B2s,Standard_B2ms,Standard_D2s_v3"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,7 +17,6 @@ from rich.table import Table
 from rich.text import Text
 
 from workshop.classroom.classroom import Classroom, Learner
-from workshop.classroom.cli import FOLDER
 from workshop.classroom.clients import Clients, sign_in
 from workshop.classroom.diagnosis import AccessChecker, Diagnosis, advice_on, diagnose, known_as, read_refusal
 from workshop.classroom.folder import ClassFolder, read_passwords, write_passwords
@@ -65,7 +63,7 @@ def plan(options: argparse.Namespace) -> int:
     if problems:
         console.print(f"Problems: {len(problems)}. Solve them before the day, and plan again.", style="bold red")
         return 1
-    console.print(f"Next: {_command('provision', options)}", soft_wrap=True)
+    console.print(f"Next: {folder.command('provision')}", soft_wrap=True)
     return 0
 
 
@@ -168,8 +166,8 @@ def help_learner(options: argparse.Namespace) -> int:
         names = f"--resource-group {learner.resource_group} --name {learner.vm_name}"
         console.print(f"To start it: az vm start {names}", soft_wrap=True)
     if milestone := diagnosis.progress.next_milestone:
-        notebook = f"Notebook {milestone.notebook}" if milestone.notebook else "'provision'"
-        console.print(f"Next is that {milestone.what}: {notebook} brings it about.")
+        by = f"Notebook {milestone.notebook}" if milestone.notebook else f"'{folder.command('provision --yes')}'"
+        console.print(f"Next is that {milestone.what}: {by} brings it about.", soft_wrap=True)
     reasons = [decision.why() for _, decision in diagnosis.decisions if not decision.allowed]
     if options.refusal is not None:
         text = sys.stdin.read() if options.refusal == "-" else options.refusal
@@ -232,12 +230,6 @@ def _show_sign_in(console: Console, folder: ClassFolder, learner: Learner) -> No
     password = read_passwords(folder.sign_ins).get(learner.handle, "none yet: provision them")
     console.print(f"\nAt the hub: {learner.handle}, password {password}")
     console.print(f"Their credential: {folder.of(learner).shell_environment}", soft_wrap=True)
-
-
-def _command(name: str, options: argparse.Namespace) -> str:
-    """Return a command for the same class, as it can be typed."""
-    folder = "" if options.folder == FOLDER else f" --folder {shlex.quote(str(options.folder))}"
-    return f"python -m workshop {name}{folder}"
 
 
 def make_console() -> Console:

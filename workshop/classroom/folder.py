@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import secrets
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from workshop.classroom.classroom import TRAINER, Classroom, Learner
 from workshop.errors import UsageError
 from workshop.files import csv_text, make_private_folder, write_private
 
+FOLDER = Path("class")  # where a class is kept unless --folder names another
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is read as something else
 _HEADINGS = ("name", "sign-in", "password")
 
@@ -44,6 +46,11 @@ class ClassFolder:
         """What the hub keeps."""
         return self.path / "hub"
 
+    def command(self, words: str) -> str:
+        """Return a command of ``python -m workshop`` for this class, as it can be typed."""
+        folder = "" if self.path == FOLDER else f" --folder {shlex.quote(str(self.path))}"
+        return f"python -m workshop {words}{folder}"
+
     def of(self, learner: Learner) -> LearnerFolder:
         """Return the folder of one learner."""
         return LearnerFolder(self.path / "learners" / learner.handle)
@@ -62,7 +69,8 @@ class ClassFolder:
         """
         found = self.find()
         if found is None:
-            raise UsageError(f"No class is planned in {self.path}. Begin with: python -m workshop plan ROSTER.csv")
+            begin = self.command("plan ROSTER.csv")
+            raise UsageError(f"No class is planned in {self.path}. Begin with: {begin}")
         return found
 
     def find(self) -> Classroom | None:

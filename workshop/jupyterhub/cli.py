@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from workshop.classroom.folder import FOLDER
+
 
 def add_hub(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of ``python -m workshop hub``."""
@@ -12,7 +14,7 @@ def add_hub(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--folder",
         type=Path,
-        default=Path("class"),
+        default=FOLDER,
         metavar="DIR",
         help="where the class is kept here (default: class)",
     )

@@ -27,6 +27,7 @@ CONFIGURATION = Path(__file__).with_name("jupyterhub_config.py")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # where one listens, and where that is reached
 _PAUSE = 0.5  # seconds between two looks whether the hub answers
+_MEGABYTES, _MORE = 320, 65  # of memory, measured
 _MEMORY = re.compile(r"[1-9]\d*[KMGT]")
 
 
@@ -105,13 +106,15 @@ def start_hub(folder: ClassFolder, address: HubAddress, limits: ServerLimits) ->
     limits.check()
     classroom = folder.load()
     if not folder.sign_ins.exists():
-        raise UsageError("Nobody has a sign-in yet. Before this comes: python -m workshop provision --yes")
+        before = folder.command("provision --yes")
+        raise UsageError(f"Nobody has a sign-in yet. Before this comes: {before}")
     installation = ensure_installed()
     make_private_folder(folder.hub)
     if run_by_root():
         _try_separate_users(folder, classroom, installation)
     print(f"Starting the hub of the class {classroom.name}. Ctrl-C ends it, and all servers.")
     print(f"Sign-ins are in {folder.sign_ins}; the trainer's leads to the page of all servers.", flush=True)
+    print(f"Learners take some {_MEGABYTES} MB each with one notebook open, and {_MORE} MB for each further one.")
     if not run_by_root():
         print(
             "All servers run as you: learners can read each other's files, and yours. With sudo they cannot.",

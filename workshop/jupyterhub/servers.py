@@ -79,7 +79,8 @@ class LearnerSpawner(LocalProcessSpawner):  # type: ignore[misc]  # Any to mypy:
         account = self._account()
         folder = self._folder()
         if not account.home.is_dir():
-            raise WorkshopError(f"{self.user.name} has no notebooks yet: python -m workshop provision {self.user.name}")
+            command = folder.command(f"provision {self.user.name} --yes")
+            raise WorkshopError(f"{self.user.name} has no notebooks yet: {command}")
         if self.separate_users:
             open_way(folder)
             hand_over(account)

@@ -341,7 +341,8 @@ def test_a_folder_has_one_class(lesson: Lesson, capsys: Capture) -> None:
 def test_without_a_plan_there_is_a_hint(tmp_path: Path, capsys: Capture) -> None:
     for command in (["provision"], ["progress"], ["help", "ada"], ["reset", "ada"], ["clean-up"]):
         assert main([*command, "--folder", str(tmp_path / "none")]) == 2
-        assert "Begin with: python -m workshop plan" in capsys.readouterr().err
+        hint = f"Begin with: python -m workshop plan ROSTER.csv --folder {tmp_path / 'none'}\n"
+        assert hint in capsys.readouterr().err
 
 
 def test_a_roster_can_be_looked_at_offline(tmp_path: Path, capsys: Capture) -> None:

@@ -53,6 +53,7 @@ async def spend_a_moment(day: Day) -> None:
         await person.start_server()
         assert (await person.evaluate("print(6 * 7)")).strip() == "42"
         assert f"The hub answers at {day.url}\n" in day.log
+        assert "Learners take some 320 MB each" in day.log
         if sys.platform == "linux":
             limit = await person.evaluate("import resource; print(resource.getrlimit(resource.RLIMIT_DATA)[0] >> 20)")
             assert limit.strip() == "2048"

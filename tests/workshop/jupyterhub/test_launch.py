@@ -75,10 +75,10 @@ def test_the_hub_does_not_get_the_trainers_sign_in(tmp_path: Path) -> None:
 def test_before_anybody_can_sign_in_there_is_no_hub(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = ClassFolder(tmp_path / "class")
     assert main(["hub", "--folder", str(folder.path)]) == 2
-    assert "Begin with: python -m workshop plan" in capsys.readouterr().err
+    assert f"Begin with: python -m workshop plan ROSTER.csv --folder {folder.path}\n" in capsys.readouterr().err
     folder.save(class_of([learner()]))
     assert main(["hub", "--folder", str(folder.path)]) == 2
-    assert "Before this comes: python -m workshop provision --yes" in capsys.readouterr().err
+    assert f"Before this comes: python -m workshop provision --yes --folder {folder.path}\n" in capsys.readouterr().err
     assert main(["hub", "--folder", str(folder.path), "--url", "http://0.0.0.0:80"]) == 2
     assert main(["hub", "--folder", str(folder.path), "--memory", "much"]) == 2
     assert "--memory takes a size such as 2G" in capsys.readouterr().err
