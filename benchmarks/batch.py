@@ -21,8 +21,7 @@ from benchmarks.servers import sandbox
 from benchmarks.spent import Spent, spend
 from workshop.batch.batch import BatchSettings, run_batch
 from workshop.batch.rows import Row, check_rows, read_sources
-from workshop.batch.table import RawRow
-from workshop.batch.table import Table as Rows
+from workshop.batch.table import RawRow, RawTable
 from workshop.execution.progress import ProgressEvent, Reporter
 from workshop.kernels.start import default_kind
 from workshop.notebooks.outcome import State
@@ -177,7 +176,7 @@ def _rows(number: int, bad_each: int = 0) -> list[Row]:
         RawRow(place, f"row {place}", _values(place, bool(bad_each) and place % bad_each == 0))
         for place in range(1, number + 1)
     ]
-    return check_rows(Rows(raw), read_sources(find_series()))
+    return check_rows(RawTable(raw), read_sources(find_series()))
 
 
 def _in_a_process(number: int, jobs: int, bad_each: int = 0) -> tuple[Run, Spent]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from workshop.batch.table import Problem, RawRow, Table, sentences
+from workshop.batch.table import Problem, RawRow, RawTable, sentences
 from workshop.errors import UsageError
 from workshop.files import notebook_text, read_notebook
 from workshop.notebooks.parameters import Parameter, Text, Value, check, declared
@@ -79,7 +79,7 @@ def read_sources(notebooks: Sequence[Notebook]) -> list[Source]:
     return sources
 
 
-def check_rows(table: Table, sources: Sequence[Source]) -> list[Row]:
+def check_rows(table: RawTable, sources: Sequence[Source]) -> list[Row]:
     """Check all rows.
 
     Raises:

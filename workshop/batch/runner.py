@@ -71,7 +71,7 @@ class Runner:
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._waiting = [status for status in rows if status.state is State.PENDING]
         self._running: dict[str, RowStatus] = {}
-        self._rest: State | None = None
+        self._remaining_state: State | None = None
         self._interrupts = 0
         self._give_up_at = float("inf")
         self._capacity, self._capacity_seen = 0, float("-inf")
@@ -125,7 +125,7 @@ class Runner:
         return self._has_more()
 
     def _has_more(self) -> bool:
-        return self._rest is None and bool(self._waiting)
+        return self._remaining_state is None and bool(self._waiting)
 
     def _current_capacity(self) -> int:
         now = time.monotonic()
@@ -135,7 +135,7 @@ class Runner:
         try:
             self._capacity = self._cluster.capacity()
         except RowLostError as error:
-            self._lose_all(error)
+            self._on_lost_scheduler(error)
         if self._capacity:
             self._no_workers_since = None
         elif self._no_workers_since is None:
@@ -178,11 +178,11 @@ class Runner:
         try:
             result = self._cluster.result(future)
         except RowLostError as error:
-            self._take_loss(status, error)
+            self._on_lost_row(status, error)
         else:
-            self._take(status, result)
+            self._on_result(status, result)
 
-    def _take(self, status: RowStatus, result: RowResult) -> None:
+    def _on_result(self, status: RowStatus, result: RowResult) -> None:
         failed = result.failed
         status.seconds, status.results = result.seconds, result.results
         status.notebooks = [Executed(each.name, each.seconds, each.error) for each in result.notebooks]
@@ -207,14 +207,14 @@ class Runner:
             state = State.FAILED
         self._change(status, state)
 
-    def _take_loss(self, status: RowStatus, error: RowLostError) -> None:
+    def _on_lost_row(self, status: RowStatus, error: RowLostError) -> None:
         status.error, status.details = " ".join(str(error).split()), str(error)
         try:
             self._capacity = self._cluster.capacity()
         except RowLostError as lost:
             status.error = status.details = str(lost)
             self._change(status, State.CANCELLED)
-            self._lose_all(lost)
+            self._on_lost_scheduler(lost)
             return
         self._change(status, self._state_after_failure(status, kernel_died=False))
 
@@ -224,7 +224,7 @@ class Runner:
         except SandboxError as error:
             self._stop(State.CANCELLED, str(error))
             again = False
-        if again and self._rest is None:
+        if again and self._remaining_state is None:
             self._reporter.note(f"{status.row.name}: {status.error} It is run again.")
             return State.PENDING
         if self._policy.fail_fast:
@@ -253,15 +253,15 @@ class Runner:
             self._give_up_at = min(self._give_up_at, time.monotonic() + _PATIENCE)
             self._cluster.cancel()
 
-    def _lose_all(self, error: RowLostError) -> None:
+    def _on_lost_scheduler(self, error: RowLostError) -> None:
         self._stop(State.CANCELLED, str(error))
         for status in self._running.values():
             status.error = str(error)
         self._capacity, self._give_up_at = 0, float("-inf")
 
-    def _stop(self, rest: State, reason: str = "") -> None:
-        """Begin no more rows; what waits ends as ``rest``."""
-        self._rest = self._rest or rest
+    def _stop(self, remaining: State, reason: str = "") -> None:
+        """Begin no more rows; rows that wait end as ``remaining``."""
+        self._remaining_state = self._remaining_state or remaining
         if reason and not self.ended_early:
             self.ended_early = reason
             self._reporter.note(reason)
@@ -272,7 +272,7 @@ class Runner:
         for status in lost:
             status.state = State.CANCELLED
         for status in self._waiting:
-            status.state = self._rest or State.CANCELLED
+            status.state = self._remaining_state or State.CANCELLED
         self._write([*lost, *self._waiting])
 
     def _change(self, status: RowStatus, state: State) -> None:

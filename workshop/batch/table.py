@@ -56,7 +56,7 @@ class RawRow:
 
 
 @dataclass
-class Table:
+class RawTable:
     """The rows that could be read, and what is wrong with the file."""
 
     rows: list[RawRow] = field(default_factory=list)
@@ -84,7 +84,7 @@ class _WithDuplicate(dict[str, Any]):
     duplicate: str
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path) -> RawTable:
     """Read the rows of a batch.
 
     Args:
@@ -147,8 +147,8 @@ def _take_header(found: CsvText) -> None:
             found.problems.append(Problem("The header has it twice.", label, column))
 
 
-def _from_csv(found: CsvText) -> Table:
-    table = Table(problems=found.problems)
+def _from_csv(found: CsvText) -> RawTable:
+    table = RawTable(problems=found.problems)
     for number, (line, cells) in enumerate(found.records, 1):
         label = f"row {number} (line {line})"
         values: dict[str, object] = {}
@@ -171,14 +171,14 @@ def _misfit(columns: list[str], cells: list[str]) -> list[str]:
     return [] if any(cells) else ["It is empty; delete it."]
 
 
-def _from_items(path: Path, text: str) -> Table:
+def _from_items(path: Path, text: str) -> RawTable:
     if _undecoded(text):
         lines = [str(number) for number, line in enumerate(text.splitlines(), 1) if _undecoded(line)]
         raise UsageError(f"{path} is not in UTF-8, see line {', '.join(lines[:5])}; save it as UTF-8.")
     items = _json(path, text) if path.suffix.lower() == ".json" else _yaml(path, text)
     if not isinstance(items, list):
         raise UsageError(f"{path} is not a batch: {_SHAPE}")
-    table = Table()
+    table = RawTable()
     for number, item in enumerate(items, 1):
         label = f"row {number}"
         if not isinstance(item, dict) or not all(isinstance(name, str) for name in item):

@@ -126,7 +126,7 @@ def sign_in(classroom: Classroom) -> Clients:
 
 
 @contextmanager
-def refusals_in_words() -> Iterator[None]:
+def translate_azure_errors() -> Iterator[None]:
     """Turn an exception of the Azure SDK within the block into a RefusedError that says what to do about it."""
     try:
         yield

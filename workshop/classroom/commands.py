@@ -23,7 +23,7 @@ from workshop.classroom.folder import ClassFolder, read_passwords, write_passwor
 from workshop.classroom.inventory import STOPPED, Inventory, principal_name, take_inventory
 from workshop.classroom.planning import Finding, Verdict, check_all, planned
 from workshop.classroom.progress import MILESTONES, LearnerProgress, Snapshot, Status, take_snapshot
-from workshop.classroom.provision import MACHINE, Outcome, Provisioning, Reporter, counted
+from workshop.classroom.provision import MACHINE, OnOutcome, Provisioning, TaskOutcome, counted
 from workshop.classroom.removal import Removal, Reset, plan_removal, remove, reset
 from workshop.classroom.roster import read_roster
 from workshop.errors import UsageError, WorkshopError
@@ -179,10 +179,10 @@ def help_learner(options: argparse.Namespace) -> int:
     return 0
 
 
-def _reporter(console: Console, name: Callable[[Any], str]) -> Reporter[Any]:
+def _reporter(console: Console, name: Callable[[Any], str]) -> OnOutcome[Any]:
     """Return what prints a line for each outcome as it comes."""
 
-    def report(outcome: Outcome[Any], number: int, of: int) -> None:
+    def report(outcome: TaskOutcome[Any], number: int, of: int) -> None:
         done = ", ".join(outcome.done) or "nothing to do"
         console.print(f"{number:4} of {of}  {name(outcome.subject)}: {done}")
         if outcome.error:
@@ -191,7 +191,7 @@ def _reporter(console: Console, name: Callable[[Any], str]) -> Reporter[Any]:
     return report
 
 
-def _sum_up(console: Console, outcomes: Sequence[Outcome[Any]], done: str) -> int:
+def _sum_up(console: Console, outcomes: Sequence[TaskOutcome[Any]], done: str) -> int:
     failed = [outcome for outcome in outcomes if outcome.error]
     console.print(
         f"{len(outcomes) - len(failed)} {done}, {len(failed)} failed.", style="bold red" if failed else "green"

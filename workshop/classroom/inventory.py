@@ -82,7 +82,7 @@ class RoleAssignment:
 
 
 @dataclass(frozen=True)
-class Principal:
+class ServicePrincipal:
     """A service principal of the sandbox."""
 
     object_id: str
@@ -107,7 +107,7 @@ class Inventory:
     machines: Mapping[str, Sequence[Machine]]
     identities: Mapping[str, Sequence[Identity]]
     assignments: Mapping[str, Sequence[RoleAssignment]]
-    principals: Mapping[str, Principal]
+    principals: Mapping[str, ServicePrincipal]
 
     def group_of(self, learner: Learner) -> Group | None:
         """Return the learner's resource group, whoever it was made for; None if there is none."""
@@ -225,7 +225,7 @@ def _assignment(found: Mapping[str, Any]) -> RoleAssignment:
     return RoleAssignment(found["id"], *what, properties.get("condition") or "")
 
 
-def applications(clients: Clients) -> dict[str, Principal]:
+def applications(clients: Clients) -> dict[str, ServicePrincipal]:
     """Return the sandbox's service principals by name; none on Azure.
 
     Managed identities are not among them: a learner names their own, and so might name one like another learner.
@@ -236,9 +236,8 @@ def applications(clients: Clients) -> dict[str, Principal]:
     if clients.connection.target != SANDBOX:
         return {}
     listed = clients.local("GET", "principals")["value"]
-    return {
-        each["name"]: Principal(each["objectId"], each["clientId"]) for each in listed if each["kind"] == _APPLICATION
-    }
+    found = [each for each in listed if each["kind"] == _APPLICATION]
+    return {each["name"]: ServicePrincipal(each["objectId"], each["clientId"]) for each in found}
 
 
 def group_name(resource_id: str) -> str:

@@ -17,7 +17,7 @@ from azure.mgmt.compute.models import ResourceSku, Usage
 
 from helpers import allows, explain
 from workshop.classroom.classroom import Classroom, new_class_id
-from workshop.classroom.clients import Clients, RefusedError, refusals_in_words
+from workshop.classroom.clients import Clients, RefusedError, translate_azure_errors
 from workshop.classroom.inventory import Inventory, made_for
 from workshop.classroom.naming import Patterns, class_name, make_learners
 from workshop.classroom.roster import Entry
@@ -137,13 +137,13 @@ def choose_size(clients: Clients, location: str, sizes: Sequence[str], machines:
         The first that can be had and what was found; an empty text if none can be. If Azure does not say, the first.
     """
     try:
-        with refusals_in_words():
+        with translate_azure_errors():
             skus = list(clients.compute.resource_skus.list(filter=f"location eq '{location}'"))
     except RefusedError as error:
         text = f"Whether {sizes[0]} can be had in {location} is unknown: {error}"
         return sizes[0], [Finding(_SIZE, Verdict.UNKNOWN, text)]
     try:
-        with refusals_in_words():
+        with translate_azure_errors():
             usages = list(clients.compute.usage.list(location))
     except RefusedError as error:
         size, findings = choose(location, sizes, machines, skus, None)

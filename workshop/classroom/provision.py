@@ -23,7 +23,7 @@ from helpers.course.machine import parts_of
 from helpers.errors import TutorialError
 from rbac.roles import OWNER
 from workshop.classroom.classroom import Classroom, Learner
-from workshop.classroom.clients import Clients, refusals_in_words
+from workshop.classroom.clients import Clients, translate_azure_errors
 from workshop.classroom.folder import ClassFolder, LearnerFolder, parameters_of
 from workshop.classroom.inventory import Inventory, grant_note, made_for, principal_name, tags_for
 from workshop.errors import WorkshopError
@@ -41,7 +41,7 @@ Subject = TypeVar("Subject")
 
 
 @dataclass(frozen=True)
-class Outcome(Generic[Subject]):
+class TaskOutcome(Generic[Subject]):
     """What became of one of many.
 
     Attributes:
@@ -56,12 +56,12 @@ class Outcome(Generic[Subject]):
 
 
 Task = Callable[[Subject, list[str]], None]
-Reporter = Callable[[Outcome[Subject], int, int], None]
+OnOutcome = Callable[[TaskOutcome[Subject], int, int], None]
 
 
 def for_each(
-    subjects: Sequence[Subject], task: Task[Subject], jobs: int, report: Reporter[Subject]
-) -> list[Outcome[Subject]]:
+    subjects: Sequence[Subject], task: Task[Subject], jobs: int, report: OnOutcome[Subject]
+) -> list[TaskOutcome[Subject]]:
     """Do ``task`` for each of ``subjects``, at most ``jobs`` at a time.
 
     A refusal of Azure's or a full disk ends the task of one subject; other exceptions end everything. After Ctrl-C
@@ -76,7 +76,7 @@ def for_each(
     Returns:
         The outcomes, in the order of ``subjects``.
     """
-    outcomes: dict[int, Outcome[Subject]] = {}
+    outcomes: dict[int, TaskOutcome[Subject]] = {}
     with ThreadPoolExecutor(min(jobs, max(1, len(subjects))), "class") as pool:
         running = {pool.submit(_one, subject, task): number for number, subject in enumerate(subjects)}
         try:
@@ -90,14 +90,14 @@ def for_each(
     return [outcomes[number] for number in sorted(outcomes)]
 
 
-def _one(subject: Subject, task: Task[Subject]) -> Outcome[Subject]:
+def _one(subject: Subject, task: Task[Subject]) -> TaskOutcome[Subject]:
     done: list[str] = []
     try:
-        with refusals_in_words():
+        with translate_azure_errors():
             task(subject, done)
     except (WorkshopError, OSError) as error:
-        return Outcome(subject, done, str(error))
-    return Outcome(subject, done)
+        return TaskOutcome(subject, done, str(error))
+    return TaskOutcome(subject, done)
 
 
 @dataclass(frozen=True)
@@ -136,8 +136,8 @@ class Provisioning:
         return f"The resource group {group.name} is there already, and was not made for {learner.name} of this class."
 
     def provision(
-        self, learners: Sequence[Learner], inventory: Inventory, jobs: int, report: Reporter[Learner]
-    ) -> list[Outcome[Learner]]:
+        self, learners: Sequence[Learner], inventory: Inventory, jobs: int, report: OnOutcome[Learner]
+    ) -> list[TaskOutcome[Learner]]:
         """Make what is missing, for ``jobs`` learners at a time; what is there stays as it is."""
         if self.classroom.in_sandbox:
             _ = self._sandbox  # asked for once, before the threads need it

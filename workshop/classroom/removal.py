@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from workshop.classroom.classroom import Classroom, Learner
-from workshop.classroom.clients import Clients, refusals_in_words
+from workshop.classroom.clients import Clients, translate_azure_errors
 from workshop.classroom.inventory import (
     Group,
     Inventory,
@@ -21,7 +21,7 @@ from workshop.classroom.inventory import (
     principal_prefix,
     take_inventory,
 )
-from workshop.classroom.provision import Outcome, Provisioning, Reporter, for_each
+from workshop.classroom.provision import OnOutcome, Provisioning, TaskOutcome, for_each
 from workshop.errors import WorkshopError
 from workshop.notebooks.learner_copies import set_aside
 
@@ -85,7 +85,7 @@ def plan_removal(clients: Clients, classroom: Classroom) -> Removal:
     return Removal(going, _contents(clients), principals, kept)
 
 
-def remove(clients: Clients, removal: Removal, jobs: int, report: Reporter[str]) -> list[Outcome[str]]:
+def remove(clients: Clients, removal: Removal, jobs: int, report: OnOutcome[str]) -> list[TaskOutcome[str]]:
     """Delete it, ``jobs`` groups at a time; return the outcomes, by the names of groups and principals."""
 
     def delete_group(name: str, done: list[str]) -> None:
@@ -100,7 +100,7 @@ def remove(clients: Clients, removal: Removal, jobs: int, report: Reporter[str])
     return groups + for_each(removal.principals, delete_principal, jobs, report)
 
 
-def reset(provisioning: Provisioning, learner: Learner, inventory: Inventory, wanted: Reset) -> Outcome[Learner]:
+def reset(provisioning: Provisioning, learner: Learner, inventory: Inventory, wanted: Reset) -> TaskOutcome[Learner]:
     """Delete what is the learner's, and provide it again.
 
     A machine is made again if there was one, on Azure too.
@@ -113,7 +113,7 @@ def reset(provisioning: Provisioning, learner: Learner, inventory: Inventory, wa
         raise WorkshopError(clash)
     had_machine = bool(inventory.machines_of(learner))
     if inventory.group_of(learner) is not None:
-        with refusals_in_words():
+        with translate_azure_errors():
             provisioning.clients.resources.resource_groups.begin_delete(learner.resource_group).result()
     folder = provisioning.folder.of(learner)
     if wanted.notebooks:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.workshop.small_notebooks import notebook, write_series
 from workshop.batch.rows import Row, Source, check_rows, read_sources
-from workshop.batch.table import RawRow, Table
+from workshop.batch.table import RawRow, RawTable
 from workshop.errors import UsageError
 from workshop.notebooks.parameters import Text
 from workshop.notebooks.series import find_series
@@ -34,7 +34,7 @@ def sources(tmp_path: Path) -> list[Source]:
 
 
 def check(sources: list[Source], *rows: dict[str, Any]) -> list[Row]:
-    return check_rows(Table([RawRow(n, f"row {n}", row) for n, row in enumerate(rows, 1)]), sources)
+    return check_rows(RawTable([RawRow(n, f"row {n}", row) for n, row in enumerate(rows, 1)]), sources)
 
 
 def problems(sources: list[Source], *rows: dict[str, Any]) -> tuple[str, ...]:

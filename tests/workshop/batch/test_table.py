@@ -12,18 +12,18 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workshop.batch.table import Problem, RawRow, Table, read_csv, read_table, sentences
+from workshop.batch.table import Problem, RawRow, RawTable, read_csv, read_table, sentences
 from workshop.errors import UsageError
 from workshop.notebooks.parameters import Text
 
 
-def table_of(tmp_path: Path, content: str | bytes, ending: str = "csv") -> Table:
+def table_of(tmp_path: Path, content: str | bytes, ending: str = "csv") -> RawTable:
     path = tmp_path / f"rows.{ending}"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return read_table(path)
 
 
-def said(table: Table) -> list[str]:
+def said(table: RawTable) -> list[str]:
     return sentences(table.problems)
 
 

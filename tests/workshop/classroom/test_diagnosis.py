@@ -60,7 +60,8 @@ def test_lost_rights_are_explained(grace: Grace, capsys: Capture) -> None:
     assert grace.lesson.run("help", "hopper") == 0
     said = capsys.readouterr().out
     assert said.count("may not perform the action") == 4
-    assert "Next is that they are its Owner: 'provision' brings it about" in said
+    command = f"python -m workshop provision --yes --folder {grace.lesson.folder.path}"
+    assert f"Next is that they are its Owner: '{command}' brings it about" in said
     assert grace.lesson.run("provision", "--yes", "grace-hopper") == 0
     assert "Owner of it" in capsys.readouterr().out
 

@@ -8,11 +8,11 @@ import time
 import pytest
 from azure.core.exceptions import HttpResponseError
 
-from workshop.classroom.provision import Outcome, for_each
+from workshop.classroom.provision import TaskOutcome, for_each
 from workshop.errors import WorkshopError
 
 
-def ignore(outcome: Outcome[int], number: int, of: int) -> None:
+def ignore(outcome: TaskOutcome[int], number: int, of: int) -> None:
     """Tell nobody."""
 
 
@@ -70,7 +70,7 @@ def test_a_mistake_of_ours_is_not_hidden() -> None:
 def test_after_an_interrupt_nothing_more_is_begun() -> None:
     begun: list[int] = []
 
-    def interrupt(outcome: Outcome[int], number: int, of: int) -> None:
+    def interrupt(outcome: TaskOutcome[int], number: int, of: int) -> None:
         raise KeyboardInterrupt
 
     def task(subject: int, done: list[str]) -> None:
