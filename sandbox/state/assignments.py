@@ -47,11 +47,6 @@ class RoleAssignments:
         self.version = 0
         """Grows with each write."""
 
-    @property
-    def may_be_undone(self) -> bool:
-        """Whether a transaction is open, so that what is read now may be undone."""
-        return self._connection.in_transaction
-
     def next_change(self, now: datetime) -> float:
         """Return the time, in seconds since 1970, at which an assignment next begins or ceases to count."""
         moment = now.timestamp()

@@ -34,25 +34,21 @@ class Gate:
     def allows(self, principal_id: str, action: str, scope: str) -> bool:
         """Return whether ``principal_id`` may do ``action`` on ``scope``."""
         now = self._clock.now()
-        if self._assignments.may_be_undone:  # then nothing of it may be remembered
-            return self._is_allowed(principal_id, action, scope, now)
         self._forget_what_changed(now)
         key = (principal_id, action, scope)
         allowed = self._decided.get(key)
         if allowed is None:
-            allowed = self._decided[key] = self._is_allowed(principal_id, action, scope, now)
+            allowed = self._decided[key] = decisions.is_allowed(
+                principal_id=principal_id,
+                action=action,
+                scope=scope,
+                assignments=self._assignments.in_force(principal_id, scopes.ancestors(scope), now),
+                roles=self._roles.by_id,
+            )
         return allowed
 
-    def _is_allowed(self, principal_id: str, action: str, scope: str, now: datetime) -> bool:
-        return decisions.is_allowed(
-            principal_id=principal_id,
-            action=action,
-            scope=scope,
-            assignments=self._assignments.in_force(principal_id, scopes.ancestors(scope), now),
-            roles=self._roles.by_id,
-        )
-
     def _forget_what_changed(self, now: datetime) -> None:
+        # Of a change that is undone nothing is left either: the roles are read anew after a rollback.
         basis, moment = (self._assignments.version, self._roles.by_id), now.timestamp()
         if basis[0] == self._basis[0] and basis[1] is self._basis[1] and self._since <= moment < self._until:
             if len(self._decided) >= _REMEMBERED:

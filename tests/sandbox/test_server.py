@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
+from sandbox.arm.compute.power import running_machines
+from sandbox.cloud import Cloud
 from sandbox.core import seed_data
 from tests.support.sandbox import RunningSandbox
 
@@ -60,3 +63,20 @@ def test_a_listener_follows_though_the_file_cannot_be_written(sandbox: RunningSa
         assert answer.status_code in (200, 202)
         wait_until(lambda: not sandbox.cloud.metadata_endpoints)
     wait_until(sandbox.server.state.runtime.is_file)
+
+
+def test_a_listener_follows_though_the_state_could_not_be_read(
+    sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults = [sqlite3.OperationalError("disk I/O error")]
+
+    def read(cloud: Cloud) -> list[str]:
+        if faults:
+            raise faults.pop()
+        return running_machines(cloud)
+
+    monkeypatch.setattr("sandbox.server.running_machines", read)
+    answer = sandbox.arm("POST", f"{machine(sandbox)}/powerOff", version=VERSION)
+    assert answer.status_code in (200, 202)
+    wait_until(lambda: not sandbox.cloud.metadata_endpoints)
+    assert not faults

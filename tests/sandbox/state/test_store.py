@@ -52,6 +52,18 @@ def test_the_next_store_on_the_same_file_sees_what_was_committed(store: Store, t
     other.close()
 
 
+def test_a_file_with_a_damaged_page_is_not_opened(store: Store, tmp_path: Path) -> None:
+    """Also if it is one that is seldom looked at."""
+    at = "SELECT (rootpage - 1) * page_size, page_size FROM sqlite_master, pragma_page_size WHERE name = ?"
+    offset, size = store.connection.execute(at, ("principals_by_name",)).fetchone()
+    store.close()
+    with (tmp_path / "state.db").open("r+b") as file:
+        file.seek(offset)
+        file.write(b"x" * size)
+    with pytest.raises(sqlite3.DatabaseError, match="damaged"):
+        Store(tmp_path / "state.db")
+
+
 def test_what_was_read_before_is_read_anew_after_any_change(store: Store) -> None:
     with store.transaction():
         store.put(resource("/a", tags={"n": "1"}))
@@ -74,6 +86,23 @@ def test_what_was_read_before_is_read_anew_after_any_change(store: Store) -> Non
         assert store.get("/a/b") is not None
         store.delete("/a")
         assert store.get("/a/b") is None
+
+
+def test_what_was_to_be_done_afterwards_is_not_done_for_what_is_undone(store: Store) -> None:
+    done: list[str] = []
+    with store.transaction():
+        store.after_commit(lambda: done.append("kept"))
+        with pytest.raises(LookupError), store.attempt():
+            store.after_commit(lambda: done.append("tried"))
+            raise LookupError
+        assert not done
+    assert done == ["kept"]
+    with pytest.raises(LookupError), store.transaction():
+        store.after_commit(lambda: done.append("failed"))
+        raise LookupError
+    with store.transaction():
+        pass
+    assert done == ["kept"]
 
 
 def test_what_could_not_be_committed_never_was(store: Store) -> None:

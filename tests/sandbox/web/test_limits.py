@@ -6,9 +6,12 @@ import asyncio
 import gc
 import gzip
 import logging
+import os
 import socket
 import ssl
+import sys
 import threading
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -123,6 +126,30 @@ def test_new_connections_take_the_places_of_those_without_a_request(
         used.sendall(WHOLE)
         assert is_answered(used)
     assert len(caplog.records) == 1 and "10 connections" in caplog.text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit")
+def test_it_goes_on_once_there_are_files_again(listen: Listen, caplog: pytest.LogCaptureFixture) -> None:
+    """A connection that is made meanwhile waits, as the system has it, and is answered afterwards."""
+    import resource
+
+    port = listen(Limits())
+    with socket.socket() as client, caplog.at_level(logging.WARNING):
+        client.settimeout(PATIENCE)
+        lowest_free = os.dup(client.fileno())
+        os.close(lowest_free)
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, before[1]))
+        try:
+            client.connect(("127.0.0.1", port))
+            client.sendall(WHOLE)
+            end = time.monotonic() + PATIENCE
+            while not caplog.records and time.monotonic() < end:
+                time.sleep(0.01)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        assert is_answered(client)
+    assert "No connection can be accepted" in caplog.text
 
 
 def test_what_clients_break_off_is_not_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
