@@ -143,5 +143,11 @@ def test_both_go_on_after_everything_was_killed(
         background.stop(state)
 
 
+@pytest.mark.parametrize("name", ["hub.pem", "hub-key.pem", "certificates/server.key", "class/sign-ins.csv"])
+def test_what_a_trainer_keeps_beside_the_project_is_ignored_by_git(name: str) -> None:
+    done = subprocess.run(["git", "check-ignore", "--no-index", name], cwd=ROOT, capture_output=True, check=False)
+    assert done.returncode == 0
+
+
 def test_a_folder_of_a_class_is_ignored_by_git(lesson: Lesson) -> None:
     assert (lesson.folder.path / ".gitignore").read_text() == "*\n"
