@@ -1,7 +1,11 @@
-"""How a command ends: with an exit status, and in a sentence if it could not do what it should."""
+"""What commands have in common: numbers among their options, and how they end.
+
+That is with an exit status, and in a sentence if they could not do what they should.
+"""
 
 from __future__ import annotations
 
+import argparse
 import signal
 import sys
 from collections.abc import Callable
@@ -10,6 +14,8 @@ from typing import Never
 
 from workshop.errors import INTERRUPTED, WorkshopError
 from workshop.terminal import printable
+
+_FOREVER = 1e6  # seconds: more than a week
 
 
 def exit_status_of(command: Callable[[], int]) -> int:
@@ -25,6 +31,29 @@ def exit_status_of(command: Callable[[], int]) -> int:
         return INTERRUPTED
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
+    """Return what reads an option's value that is a whole number, ``least`` or more and at most ``most``."""
+    wanted = f"{least} or more" if most is None else f"{least} to {most}"
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < least or (most is not None and int(text) > most):
+            raise argparse.ArgumentTypeError(f"takes a whole number, {wanted}")
+        return int(text)
+
+    return read
+
+
+def seconds(text: str) -> float:
+    """Read an option's value that is a time."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not 0 < found < _FOREVER:
+        raise argparse.ArgumentTypeError("takes seconds, more than 0")
+    return found
 
 
 def _interrupt(number: int, frame: FrameType | None) -> Never:

@@ -60,6 +60,11 @@ def notebook_text(notebook: NotebookNode) -> str:
     return text.rstrip("\n") + "\n"
 
 
+def encodable(text: str) -> str:
+    """Return ``text`` with lone surrogates, which paths and outputs can have and a file cannot, as JSON writes them."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def csv_text(rows: Iterable[Sequence[str]]) -> str:
     """Return rows as CSV in which a spreadsheet computes nothing: formulas have an apostrophe in front."""
     text = io.StringIO()

@@ -157,6 +157,24 @@ def test_what_cannot_be_done_is_said_in_a_sentence(
     assert not (folder.parent / "output").exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (["provision", "--jobs", "33"], "takes a whole number, 1 to 32"),
+        (["clean-up", "--jobs", "0"], "takes a whole number, 1 to 32"),
+        (["batch", "rows.csv", "--jobs", "-1"], "takes a whole number, 1 or more"),
+        (["batch", "rows.csv", "--retries", "1.5"], "takes a whole number, 0 or more"),
+        (["batch", "rows.csv", "--timeout", "nan"], "takes seconds, more than 0"),
+        (["progress", "--every", "soon"], "takes seconds, more than 0"),
+    ],
+)
+def test_numbers_among_options_are_checked(words: list[str], wanted: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert f"argument {words[-2]}: {wanted}" in capsys.readouterr().err
+
+
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root writes everywhere")
 def test_a_read_only_output_folder_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = folder.parent / "output"

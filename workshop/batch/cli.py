@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workshop.command import seconds, whole_number
 from workshop.errors import INTERRUPTED, UsageError
 from workshop.notebooks.series import find_series, select
 from workshop.terminal import open_console
@@ -56,7 +56,7 @@ def add_batch(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--jobs",
-        type=_whole_number(1),
+        type=whole_number(1),
         metavar="N",
         help="rows at the same time (default: one for each processor; rows on Azure mostly wait: more are faster)",
     )
@@ -66,14 +66,14 @@ def add_batch(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="run only what the batch in --output has not completed")
     parser.add_argument(
         "--retries",
-        type=_whole_number(0),
+        type=whole_number(0),
         default=0,
         metavar="N",
         help="run a row that fails so many times more (default: 0)",
     )
     parser.add_argument("--fail-fast", action="store_true", help="begin no more rows after one that failed")
     parser.add_argument(
-        "--timeout", type=_seconds, metavar="S", help="seconds that a notebook may take before its row fails"
+        "--timeout", type=seconds, metavar="S", help="seconds that a notebook may take before its row fails"
     )
     parser.set_defaults(run=_batch)
 
@@ -140,19 +140,3 @@ def _tell(result: BatchResult, settings: BatchSettings, console: Console) -> Non
 def _require_dask() -> None:
     if importlib.util.find_spec("distributed") is None:
         raise UsageError("A batch needs Dask, which is not installed: install this package with its extra 'batch'.")
-
-
-def _whole_number(least: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"takes a whole number, {least} or more")
-        return int(text)
-
-    return read
-
-
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 < seconds < float("inf"):
-        raise argparse.ArgumentTypeError("takes seconds, more than 0")
-    return seconds

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 from workshop.batch.status import BatchResult, BatchStatistics, RowStatus, duration
 from workshop.execution.progress import ProgressEvent, Reporter
-from workshop.files import csv_text
+from workshop.files import csv_text, encodable
 from workshop.notebooks.outcome import State
 from workshop.notebooks.results import flat
 
@@ -137,12 +137,7 @@ def html_report(result: BatchResult, notebooks: Sequence[str], linked: bool) -> 
         flat=flat,
         took=duration(result.seconds),
     )
-    return _encodable(page)
-
-
-def _encodable(text: str) -> str:
-    """Return ``text`` without lone surrogates, which paths and outputs can have."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return encodable(page)
 
 
 def results_table(result: BatchResult) -> str:
@@ -153,7 +148,7 @@ def results_table(result: BatchResult) -> str:
     ]
     columns = list(dict.fromkeys(name for row in rows for name in row))
     text = csv_text([columns, *([row.get(name, "") for name in columns] for row in rows)])
-    return _encodable(text)
+    return encodable(text)
 
 
 def junit_report(result: BatchResult, notebooks: Sequence[str]) -> str:

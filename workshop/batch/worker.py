@@ -21,6 +21,7 @@ from workshop.batch.task import NotebookResult, RowEvent, RowLostError, RowResul
 from workshop.execution.deadline import Deadline
 from workshop.execution.executor import execute_plan
 from workshop.execution.progress import ProgressEvent, Reporter
+from workshop.files import encodable, notebook_text
 from workshop.kernels.start import KernelKind, default_kind, warm_up
 from workshop.notebooks.cleaning import Paths
 from workshop.notebooks.outcome import Outcome, account_of
@@ -203,21 +204,14 @@ def _plan(task: RowTask, folder: Path) -> Plan:
 
 
 def _result(outcome: Outcome) -> NotebookResult:
-    from workshop.files import notebook_text
-
     failure = outcome.failure
     return NotebookResult(
         name=outcome.name,
-        text=_encodable(notebook_text(outcome.node)),
+        text=encodable(notebook_text(outcome.node)),
         seconds=outcome.seconds,
-        error=_encodable(" ".join(failure.error.split())) or "It failed." if failure else "",
-        details=_encodable(account_of(outcome.name, failure)) if failure else "",
+        error=encodable(" ".join(failure.error.split())) or "It failed." if failure else "",
+        details=encodable(account_of(outcome.name, failure)) if failure else "",
     )
-
-
-def _encodable(text: str) -> str:
-    """Return ``text`` with lone surrogates, which an output can have and a file cannot, as JSON writes them."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class _RowReporter(Reporter):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workshop.classroom.folder import FOLDER
+from workshop.command import seconds, whole_number
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -97,7 +98,7 @@ def _provision(parser: argparse.ArgumentParser) -> None:
 def _progress(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--watch", action="store_true", help="keep the table up to date until Ctrl-C")
     parser.add_argument(
-        "--every", type=_seconds, default=5.0, metavar="S", help="seconds between two looks at Azure (default: 5)"
+        "--every", type=seconds, default=5.0, metavar="S", help="seconds between two looks at Azure (default: 5)"
     )
 
 
@@ -135,19 +136,9 @@ def _add_yes(parser: argparse.ArgumentParser) -> None:
 
 def _add_jobs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--jobs", type=_jobs, default=8, metavar="N", help="how many learners at a time, 1 to 32 (default: 8)"
+        "--jobs",
+        type=whole_number(1, 32),
+        default=8,
+        metavar="N",
+        help="learners at a time, 1 to 32 (default: 8)",
     )
-
-
-def _jobs(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= 32:
-        raise argparse.ArgumentTypeError("it is 1 to 32")
-    return number
-
-
-def _seconds(text: str) -> float:
-    number = float(text)
-    if not 0 < number < 1e6:
-        raise argparse.ArgumentTypeError("it is a number greater than 0")
-    return number
