@@ -110,9 +110,13 @@ class Explanation(Shown):
     message: str  # what the service said, word for word
     advice: str  # what to do about it
 
+    @property
+    def what(self) -> str:
+        """Status, if there is one, and code."""
+        return f"{self.status} {self.code}" if self.status else self.code
+
     def _table(self) -> Table:
-        said = " ".join(filter(None, (str(self.status or ""), self.code)))
-        return show({"Answer": said, "In the service's words": self.message, "What to do": self.advice})
+        return show({"Answer": self.what, "In the service's words": self.message, "What to do": self.advice})
 
 
 def explain(error: requests.Response | Exception, *, expected: bool = False) -> Explanation:

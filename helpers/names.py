@@ -12,8 +12,7 @@ MADE_BY = "managed-identity-tutorial"  # the value of the tag "made-by" of whate
 _RULES: Mapping[str, tuple[str, str]] = {
     "subscription_id": (
         r"(?i:[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12})",
-        "A subscription id is a GUID such as 00000000-0000-0000-0000-000000000000, or empty for the only one that the "
-        "sign-in sees.",
+        "A subscription id is a GUID such as 00000000-0000-0000-0000-000000000000; empty: the sign-in's own.",
     ),
     "resource_group": (
         r"[\w.()-]{0,89}[\w()-]",
@@ -41,15 +40,13 @@ _RULES: Mapping[str, tuple[str, str]] = {
 def check_names(**names: str) -> list[dict[str, str]]:
     """Check names by Azure's rules, and return the rule that each follows, for showing.
 
-    Args:
-        names: Values by the names of the notebooks' parameters, such as ``identity_name="ID1"``.
+    They are given as the notebooks' parameters are, such as ``identity_name="ID1"``.
 
     Raises:
         ValueError: A name is not allowed; the message says what is, for all that are wrong.
         TypeError: There is no rule for such a parameter.
     """
-    unknown = names.keys() - _RULES.keys()
-    if unknown:
+    if unknown := names.keys() - _RULES.keys():
         raise TypeError(f"There is no rule for {', '.join(sorted(unknown))}.")
     if problems := list(filter(None, itertools.starmap(_problem, names.items()))):
         raise ValueError("\n".join(problems))

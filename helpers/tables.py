@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -65,11 +64,11 @@ class Result(Table):
         return {"application/scrapbook.scrap.json+json": scrap}
 
 
-class Shown(ABC):
-    """Something that notebooks show as a table."""
+class Shown:
+    """Something that notebooks show as the table that its ``_table`` returns."""
 
-    @abstractmethod
-    def _table(self) -> Table: ...
+    def _table(self) -> Table:
+        raise NotImplementedError
 
     def __repr__(self) -> str:
         return repr(self._table())

@@ -70,8 +70,11 @@ def wait_until(
                 "sometimes slow: run this cell again. If it goes on, go back to the step that should bring it about "
                 "and look at its result."
             )
-        if check is not None and (elapsed >= next_check or (isinstance(said, requests.Response) and said.ok)):
-            _look(check, what)
+        if check is not None and (elapsed >= next_check or getattr(said, "ok", False)):
+            try:
+                check()
+            except AzureError as error:
+                raise _no_use(what, error) from error
             next_check = elapsed + _NEXT_CHECK
         line = f"Waiting for {what}: {elapsed:.0f} s of at most {timeout:.0f} s; {_described(said)}"
         print(f"\r{line.ljust(len(shown))}", end="", flush=True)
@@ -96,17 +99,12 @@ def _stop_if_final(answer: object, what: str) -> None:
     of_machine = str(answer.url).startswith(f"{METADATA_SERVICE}/")
     if of_machine and (answer.status_code == 404 or explained.message == "Identity not found"):
         return  # the service is being updated, or has not heard of the identity yet
-    raise TutorialError(
-        f"Waiting for {what} is no use: {explained.status} {explained.code}. {explained.message} {explained.advice}"
-    )
+    raise _no_use(what, answer)
 
 
-def _look(check: Callable[[], object], what: str) -> None:
-    try:
-        check()
-    except AzureError as error:
-        explained = explain(error)
-        raise TutorialError(f"Waiting for {what} is no use. {explained.message} {explained.advice}") from error
+def _no_use(what: str, refusal: requests.Response | AzureError) -> TutorialError:
+    found = explain(refusal)
+    return TutorialError(f"Waiting for {what} is no use: {found.what}. {found.message} {found.advice}")
 
 
 def _described(said: object) -> str:

@@ -60,10 +60,7 @@ def sandbox_settings(environment: Mapping[str, str] = os.environ) -> SandboxSett
         _start_sandbox()
         written = _read_client_file()
     if written is None:
-        raise TutorialError(
-            f"The sandbox runs, but there is nothing to sign in with in {_client_file()}. "
-            "Start it again: python -m sandbox stop, then python -m sandbox start."
-        )
+        raise TutorialError(f"The sandbox runs, but {_client_file()} is not its own. Run: python -m sandbox stop.")
     return written
 
 

@@ -190,7 +190,9 @@ def test_a_state_in_which_waiting_is_no_use_ends_it(time: PassingTime) -> None:
     def look() -> None:
         raise HttpResponseError("The role assignment is not found.")
 
-    with pytest.raises(TutorialError, match=r"Waiting for the grant is no use\. The role assignment is not found\."):
+    with pytest.raises(
+        TutorialError, match=r"Waiting for the grant is no use: HttpResponseError\. The role assignment is not found\."
+    ):
         wait_until(lambda: response(403, "AuthorizationFailed"), is_200, what="the grant", check=look)
     assert time.now < 20
 
