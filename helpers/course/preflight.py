@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,6 +27,7 @@ _TO_MAKE_A_MACHINE = (
     *(f"{_NETWORK}/{kind}/{each}" for kind in _PARTS for each in ("read", "write", "delete")),
     *(f"{_NETWORK}/{each}/join/action" for each in ("virtualNetworks/subnets", *_PARTS[1:])),
 )
+_LOCKS, _LOCKS_VERSION = "Microsoft.Authorization/locks", "2016-09-01"
 _UNKNOWN = "could not be looked up"
 
 Row = Mapping[str, str]
@@ -57,6 +58,23 @@ def preflight(
         *look.at_locks(),
         _row("Policies, deny assignments", "cannot be looked up: one that refuses is named in Azure's answer"),
     ]
+
+
+def locks_over(connection: Connection, resource_group: str, things: Iterable[Any]) -> list[str]:
+    """Return the locks that forbid to delete one of these things of the group, as far as locks can be seen."""
+    group_id = f"/subscriptions/{connection.subscription_id}/resourceGroups/{resource_group}"
+    answer = connection.arm("GET", f"{group_id}/providers/{_LOCKS}", _LOCKS_VERSION)
+    covered = [f"{each.id}/".casefold() for each in things]
+    found = []
+    for lock in answer.json()["value"] if answer.ok else ():
+        scope = lock["id"][: lock["id"].casefold().rindex(f"/providers/{_LOCKS}/".casefold())]
+        if any(each.startswith(f"{scope}/".casefold()) for each in covered):
+            found.append(f"{_named(lock)} at {scope}")
+    return found
+
+
+def _named(lock: Mapping[str, Any]) -> str:
+    return f"{lock['name']} ({lock['properties']['level']})"
 
 
 def _row(what: str, found: str, to_do: str = "") -> Row:
@@ -144,7 +162,7 @@ class _Look:
 
     def at_locks(self) -> Iterator[Row]:
         if self._group:
-            answer, why = self._get(f"{self._scope}/providers/Microsoft.Authorization/locks", "2016-09-01")
-            found = [f"{each['name']} ({each['properties']['level']})" for each in answer.get("value", [])]
+            answer, why = self._get(f"{self._scope}/providers/{_LOCKS}", _LOCKS_VERSION)
+            found = [_named(each) for each in answer.get("value", [])]
             remove = "It forbids what the course does; whoever set it can remove it: az lock delete."
             yield _row("Locks", ", ".join(found) or (_UNKNOWN if why else "none"), remove if found else "")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
+import requests
 from azure.mgmt.compute import ComputeManagementClient
 from azure.mgmt.compute.models import (
     UserAssignedIdentitiesValue,
@@ -16,6 +18,7 @@ from azure.mgmt.compute.models import (
 from azure.mgmt.msi import ManagedServiceIdentityClient
 from azure.mgmt.msi.models import Identity
 from azure.mgmt.resource.resources import ResourceManagementClient
+from requests.adapters import HTTPAdapter
 
 from helpers import connect, ensure_granted, ensure_group, ensure_identity, ensure_vm
 from helpers.connection import Connection
@@ -278,6 +281,29 @@ class TestDoNoHarm:
         run("06_clean_up", **SEEDED)
         assert machines.get("myResourceGroupVM", "myVM").identity.type == "SystemAssigned"
 
+    @pytest.mark.parametrize("on", ["", "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id7"])
+    def test_what_is_locked_stops_it_before_anything_is_deleted(
+        self, at_sandbox: RunningSandbox, connection: Connection, lock: Callable[[str], None], on: str
+    ) -> None:
+        make_all(connection, **OWN)
+        before = everything_in(at_sandbox)
+        lock(at_sandbox.seed_data.group(OWN["resource_group"]) + on)
+        with pytest.raises(
+            AssertionError, match=r"Have these locks removed first: \['keep \(CanNotDelete\) at /sub\S+'\]"
+        ):
+            run("06_clean_up", **OWN)
+        assert everything_in(at_sandbox) == before
+
+    @pytest.mark.parametrize("on", ["", "/providers/Microsoft.Compute/virtualMachines/myVM"])
+    def test_a_lock_on_what_stays_does_not_stop_it(
+        self, at_sandbox: RunningSandbox, connection: Connection, lock: Callable[[str], None], on: str
+    ) -> None:
+        """The group's own stops nobody who has nothing to delete there."""
+        if on:
+            make_all(connection, **SEEDED)
+        lock(at_sandbox.seed_data.group(SEEDED["resource_group"]) + on)
+        assert not names(run("06_clean_up", **SEEDED), "find_grants")
+
     def test_a_foreign_grant_is_not_taken_away_and_makes_the_point(
         self, at_sandbox: RunningSandbox, connection: Connection
     ) -> None:
@@ -307,6 +333,24 @@ class TestDoNoHarm:
         sent, there = (ran[each].as_dict() for each in ("wanted", "grant"))
         not_sent = {"id", "name", "type", "scope", "created_on", "created_by", "updated_on", "updated_by"}
         assert sent == {name: value for name, value in there.items() if name not in not_sent}
+
+
+@pytest.fixture
+def lock(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """``lock(scope)``: Resource Manager tells of a lock there, which the sandbox has none of."""
+    send = HTTPAdapter.send
+    locked: list[str] = []
+
+    def sending(adapter: HTTPAdapter, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        answer = send(adapter, request, **options)
+        if request.path_url.partition("?")[0].endswith("/locks"):
+            kind = "/providers/Microsoft.Authorization/locks/keep"
+            found = [{"id": each + kind, "name": "keep", "properties": {"level": "CanNotDelete"}} for each in locked]
+            answer.status_code, answer._content = 200, json.dumps({"value": found}).encode()
+        return answer
+
+    monkeypatch.setattr(HTTPAdapter, "send", sending)
+    return locked.append
 
 
 def owner_of_all(sandbox: RunningSandbox, object_id: str) -> None:
