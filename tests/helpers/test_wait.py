@@ -117,6 +117,7 @@ def test_one_line_says_the_last_answer_and_how_long_it_may_take(
     wait_until(answers(*refused, response(200)), is_200, what="the grant", timeout=600)
     lines = capsys.readouterr().out.split("\r")
     assert lines[-2].isspace() and lines[-1] == "Waited for the grant: 4 s\n"
+    assert len(lines[1:-2]) == 3
     for line in lines[1:-2]:
         assert line.rstrip().endswith("s of at most 600 s; the last answer had the status 403 (AuthorizationFailed)")
         assert "\n" not in line

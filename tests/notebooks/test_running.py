@@ -225,6 +225,19 @@ def test_a_grant_that_disappears_while_it_is_waited_for_is_named(
         exec(cell.source, variables)
 
 
+@pytest.mark.parametrize("name", ["03_grant_access", "04_get_token", "05_read_properties"])
+def test_an_identity_that_is_deleted_while_it_is_waited_for_is_named(
+    at_sandbox: RunningSandbox, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("helpers.wait.time", PassingTime())
+    cells = book(name).code
+    [waiting] = [at for at, cell in enumerate(cells) if "wait_until(" in cell.source and "ensure_vm(" in cell.source]
+    variables = run(name, stop_after=cells[waiting - 1].id)
+    at_sandbox.arm("DELETE", variables["identity"].id, version="2024-11-30").raise_for_status()
+    with pytest.raises(TutorialError, match="ID1 was deleted"):
+        exec(cells[waiting].source, variables)
+
+
 def test_somebody_who_owns_one_group_only(at_sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """A learner in a class: has a group with a machine, and sees nothing else of the subscription."""
     names = {"resource_group": "class-ada", "vm_name": "vm-ada", "identity_name": "id-ada"}

@@ -213,3 +213,10 @@ def test_roles_of_scopes_below_are_listed_if_that_is_asked(desk: Desk, text: str
     assert desk.ask("PUT", f"{there}{path}/{ROLE}", {"properties": wanted}, version="2022-04-01").status == 201
     listed = desk.ask("GET", f"{desk.subscription}{path}?$filter={text}", version="2022-04-01").body["value"]
     assert (ROLE in {role["name"] for role in listed}) is found
+
+
+@pytest.mark.parametrize("text", ["principalId eq 'x'", "roleName ne 'Reader'", "assignedTo('x')"])
+def test_a_filter_that_azure_does_not_have(desk: Desk, text: str) -> None:
+    path = f"{desk.subscription}/providers/Microsoft.Authorization/roleDefinitions?$filter={text}"
+    answer = desk.ask("GET", path, version="2022-04-01")
+    assert (answer.status, code(answer)) in [(400, "BadRequestFormat"), (400, "InvalidFilterInQueryString")]
