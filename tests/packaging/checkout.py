@@ -1,11 +1,12 @@
 """A small project in a temporary folder that install.py installs for real."""
 
+import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -13,6 +14,13 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 # what builds the project, and uv, which installs it
 SMALLEST_LOCK = ("hatchling", "packaging", "pathspec", "pluggy", "trove-classifiers", "uv")
+
+
+def locked(name: str) -> str:
+    """Return the entry of a package in the repository's lock: the line with its version and those with its hashes."""
+    entry = re.search(rf"^{name}==.*?(?<!\\)\n", (ROOT / "requirements.txt").read_text(), re.MULTILINE | re.DOTALL)
+    assert entry is not None, name
+    return entry.group()
 
 
 def must_reach_index(printed: str) -> None:
@@ -25,22 +33,24 @@ def must_reach_index(printed: str) -> None:
 class Checkout:
     """A folder with the repository's install.py and pyproject.toml, and a lock of six packages out of its own."""
 
-    def __init__(self, folder: Path, installer: ModuleType) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.installer = installer
         folder.mkdir()
         for name in ("install.py", "pyproject.toml", "LICENSE"):
             shutil.copy(ROOT / name, folder)
-        lock = (ROOT / "requirements.txt").read_text()
-        entries = [installer.locked(lock, name) for name in SMALLEST_LOCK]
-        (folder / "requirements.txt").write_text("".join(entries))
+        (folder / "requirements.txt").write_text("".join(locked(name) for name in SMALLEST_LOCK))
         for package in ("helpers", "rbac", "sandbox", "workshop"):
             (folder / package).mkdir()
             (folder / package / "__init__.py").write_text(f"here = {str(folder)!r}\n")
 
-    def project(self) -> Any:
-        """What install.py thinks of the folder, read anew."""
-        return self.installer.Project(self.folder)
+    def installer(self) -> Any:
+        """The module install.py of the folder, read anew."""
+        spec = importlib.util.spec_from_file_location("install", self.folder / "install.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
 
     def environment(self, **more: str) -> dict[str, str]:
         """This process's environment, without the marks of the environment that runs the tests, and some more."""
@@ -75,7 +85,7 @@ class Checkout:
 
     def python(self, code: str) -> str:
         """What a program prints that runs in the new environment, from another folder."""
-        program = [self.project().python, "-c", code]
+        program = [self.installer().PYTHON, "-c", code]
         return subprocess.run(
             program, cwd=self.folder.parent, env=self.environment(), capture_output=True, text=True, check=True
         ).stdout.strip()

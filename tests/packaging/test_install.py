@@ -1,7 +1,6 @@
 """install.py: real environments, a real package index, real kills."""
 
 import ast
-import json
 import os
 import re
 import shutil
@@ -10,11 +9,11 @@ import subprocess
 import sys
 import venv
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 import pytest
 
-from tests.packaging.checkout import ROOT, Checkout, must_reach_index
+from tests.packaging.checkout import ROOT, Checkout, locked, must_reach_index
 
 NOBODY_LISTENS = "http://127.0.0.1:9/simple"
 OFFLINE = {
@@ -25,61 +24,63 @@ OFFLINE = {
 }
 
 
-def make_environment(checkout: Checkout, state: str | None) -> None:
-    """Make an empty environment where install.py does, as if install.py had left it in this state."""
-    folder = checkout.folder / ".venv"
-    venv.EnvBuilder(symlinks=sys.platform != "win32").create(folder)
-    if state is not None:
-        checkout.project().write_stamp(state)
+def make_environment(checkout: Checkout, state: str) -> Any:
+    """Make an empty environment where install.py does, as if it or the user had left it; return the installer."""
+    venv.EnvBuilder(symlinks=sys.platform != "win32").create(checkout.folder / ".venv")
+    installer = checkout.installer()
+    if state != "the user's":
+        installer.STAMP.write_text("\n".join(installer.inputs()) if state == "complete" else "")
+    return installer
 
 
 class TestJudgement:
     """What is done about the `.venv` that is there."""
 
     def test_nothing_there(self, checkout: Checkout) -> None:
-        project = checkout.project()
-        assert not project.is_complete()
-        assert not project.is_to_be_remade()
+        installer = checkout.installer()
+        assert not installer.is_complete()
+        assert not installer.is_to_be_remade()
 
     def test_complete(self, checkout: Checkout) -> None:
-        make_environment(checkout, "complete")
-        assert checkout.project().is_complete()
-        assert not checkout.project().is_to_be_remade()
+        installer = make_environment(checkout, "complete")
+        assert installer.is_complete()
+        assert not installer.is_to_be_remade()
 
-    @pytest.mark.parametrize(("state", "remade"), [("installing", True), ("failed", False), (None, False)])
-    def test_incomplete(self, checkout: Checkout, state: str | None, remade: bool) -> None:
-        make_environment(checkout, state)
-        project = checkout.project()
-        assert not project.is_complete()
-        assert not project.has_locked_packages()
-        assert project.is_to_be_remade() is remade
+    @pytest.mark.parametrize(("state", "remade"), [("never finished", True), ("the user's", False)])
+    def test_incomplete(self, checkout: Checkout, state: str, remade: bool) -> None:
+        installer = make_environment(checkout, state)
+        assert not installer.is_complete()
+        assert installer.is_to_be_remade() is remade
 
-    @pytest.mark.parametrize(("changed", "locked"), [("pyproject.toml", True), ("requirements.txt", False)])
-    def test_inputs_changed(self, checkout: Checkout, changed: str, locked: bool) -> None:
-        make_environment(checkout, "complete")
+    @pytest.mark.parametrize("changed", ["pyproject.toml", "requirements.txt"])
+    def test_inputs_changed(self, checkout: Checkout, changed: str) -> None:
+        installer = make_environment(checkout, "complete")
         with (checkout.folder / changed).open("a") as file:
             file.write("# another line\n")
-        project = checkout.project()
-        assert not project.is_complete()
-        assert project.has_locked_packages() is locked
-        assert not project.is_to_be_remade()
+        assert not installer.is_complete()
+        assert not installer.is_to_be_remade()
 
     def test_moved(self, checkout: Checkout) -> None:
         make_environment(checkout, "complete")
         checkout.folder = checkout.folder.rename(checkout.folder.with_name("elsewhere"))
-        assert not checkout.project().is_complete()
-        assert checkout.project().is_to_be_remade()
+        assert not checkout.installer().is_complete()
+        assert checkout.installer().is_to_be_remade()
 
     def test_python_gone(self, checkout: Checkout) -> None:
-        make_environment(checkout, "complete")
-        checkout.project().python.unlink()
-        assert not checkout.project().is_complete()
-        assert checkout.project().is_to_be_remade()
+        installer = make_environment(checkout, "complete")
+        installer.PYTHON.unlink()
+        assert not installer.is_complete()
+        assert installer.is_to_be_remade()
 
-    def test_stamp_unreadable(self, checkout: Checkout) -> None:
-        make_environment(checkout, "complete")
-        checkout.project().stamp.write_text('{"state": "comp')
-        assert not checkout.project().is_complete()
+    def test_a_file_in_its_place(self, checkout: Checkout) -> None:
+        (checkout.folder / ".venv").write_text("")
+        assert not checkout.installer().is_complete()
+        assert checkout.installer().is_to_be_remade()
+
+    def test_stamp_cut_short(self, checkout: Checkout) -> None:
+        installer = make_environment(checkout, "complete")
+        installer.STAMP.write_text(installer.STAMP.read_text()[:-10])
+        assert not installer.is_complete()
 
 
 class TestSentences:
@@ -88,7 +89,8 @@ class TestSentences:
     def test_older_pythons_can_read_the_file(self) -> None:
         ast.parse((ROOT / "install.py").read_text(), feature_version=(3, 7))
 
-    def test_too_old(self, installer: ModuleType) -> None:
+    def test_too_old(self, checkout: Checkout) -> None:
+        installer = checkout.installer()
         sentence = installer.TOO_OLD.format(3, 9, 6, *installer.OLDEST)
         assert "Python 3.9.6" in sentence
         assert "Python 3.11 or newer" in sentence
@@ -119,22 +121,15 @@ class TestSentences:
         assert status == 1
         assert "could not reach the package index" in printed
         assert "Traceback" not in printed
-        assert checkout.project().stamped()["state"] == "failed"
+        checkout.must_install()
+        assert checkout.is_installed()
 
-
-class TestLockEntry:
-    """The installer's own version and hashes come out of the lock."""
-
-    def test_is_whole(self, installer: ModuleType) -> None:
-        first, *hashes = installer.locked((ROOT / "requirements.txt").read_text(), "uv").splitlines()
-        assert first.startswith("uv==")
-        assert len(hashes) > 5
-        assert all(line.strip().startswith("--hash=sha256:") for line in hashes)
-        assert not hashes[-1].endswith("\\")
-
-    def test_is_missing(self, installer: ModuleType) -> None:
-        with pytest.raises(installer.InstallError, match="names no uv"):
-            installer.locked("uvicorn==1.0 \\\n    --hash=sha256:00\n", "uv")
+    def test_no_package_index_for_an_environment_of_the_user(self, checkout: Checkout) -> None:
+        """It lacks packages then, but it is still the user's, and stays."""
+        make_environment(checkout, "the user's")
+        status, _ = checkout.install(**OFFLINE)
+        assert status == 1
+        assert not checkout.installer().is_to_be_remade()
 
 
 def older_python() -> str | None:
@@ -163,20 +158,20 @@ class TestInstallation:
         """The second and third run need no package index: nothing to do, and the project's own file changed."""
         checkout.must_install()
         assert checkout.is_installed()
-        stamped = checkout.project().stamp.stat().st_mtime_ns
+        stamped = checkout.installer().STAMP.stat().st_mtime_ns
         assert "Installed already" in checkout.must_install(**OFFLINE)
-        assert checkout.project().stamp.stat().st_mtime_ns == stamped
+        assert checkout.installer().STAMP.stat().st_mtime_ns == stamped
         pyproject = checkout.folder / "pyproject.toml"
         pyproject.write_text(pyproject.read_text().replace("warm-provisioner =", "warmer-provisioner ="))
         assert "Installing the locked packages" not in checkout.must_install(**OFFLINE)
         assert not checkout.is_installed()
         assert "warmer-provisioner" in checkout.provisioners()
 
-    def test_lock_changes(self, checkout: Checkout, installer: ModuleType) -> None:
+    def test_lock_changes(self, checkout: Checkout) -> None:
         """What left the lock leaves the environment; what has another hash than the lock's does not enter it."""
         lock = checkout.folder / "requirements.txt"
         small = lock.read_text()
-        six = installer.locked((ROOT / "requirements.txt").read_text(), "six")
+        six = locked("six")
         lock.write_text(small + six)
         checkout.must_install()
         assert checkout.has_module("six")
@@ -187,7 +182,7 @@ class TestInstallation:
         status, printed = checkout.install()
         assert status == 1
         assert "six" in printed
-        assert not checkout.project().is_complete()
+        assert not checkout.installer().is_complete()
         assert not checkout.has_module("six")
 
     @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
@@ -201,7 +196,7 @@ class TestInstallation:
                 break
         process.wait(timeout=60)
         process.stdout.close()
-        assert not checkout.project().is_complete()
+        assert not checkout.installer().is_complete()
         checkout.must_install()
         assert checkout.is_installed()
 
@@ -215,7 +210,7 @@ class TestInstallation:
 
     def test_environment_of_the_user(self, checkout: Checkout, tmp_path: Path) -> None:
         """It is taken as it is; and with neither pip nor ensurepip in it, the pip outside of it does."""
-        make_environment(checkout, None)
+        make_environment(checkout, "the user's")
         kept = checkout.folder / ".venv" / "kept"
         kept.touch()
         checkout.must_install(PYTHONPATH=str(hide(tmp_path, "ensurepip")))
@@ -228,13 +223,7 @@ def test_pip_comes_from_debian(checkout: Checkout, tmp_path: Path) -> None:
     fetch = ["apt-get", "download", "python3-pip-whl"]
     if not shutil.which("apt-get") or subprocess.run(fetch, cwd=tmp_path, capture_output=True, check=False).returncode:
         pytest.skip("no apt-get that knows python3-pip-whl here")
-    make_environment(checkout, "installing")
+    make_environment(checkout, "never finished")
     assert not checkout.has_module("pip")
-    assert checkout.project().debian_gives_pip()
+    assert checkout.installer().debian_gives_pip()
     assert checkout.python("import pip; print(pip.__name__)") == "pip"
-
-
-def test_stamp_holds_no_more_than_it_must(checkout: Checkout) -> None:
-    make_environment(checkout, "complete")
-    content = json.loads(checkout.project().stamp.read_text())
-    assert set(content) == {"requirements.txt", "pyproject.toml", "venv", "state"}
