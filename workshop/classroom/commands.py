@@ -257,13 +257,21 @@ def findings_table(findings: Iterable[Finding]) -> Table:
 
 
 def progress_table(learners: Sequence[LearnerProgress], console: Console) -> Table:
-    """Return learner by milestone."""
+    """Return learner by milestone.
+
+    All marks of a learner are one cell: with one for each it would take three times as long to show a large class.
+    """
     marks = _MARKS if _can_show(console, "".join(_MARKS.values())) else _PLAIN
-    titles = [f"{milestone.notebook} {milestone.title}".strip() for milestone in MILESTONES]
-    table = _table(["Learner", *titles, "Note"], [])
+    titles = [(each.notebook, each.title) for each in MILESTONES]
+    widths = [len(title) + 2 for _, title in titles]
+    heading = "\n".join("".join(map(str.ljust, line, widths)).rstrip() for line in zip(*titles, strict=True))
+    table = _table(["Learner"], [])
+    table.add_column(heading, no_wrap=True, min_width=sum(widths))
+    table.add_column("Note")
     for each in learners:
-        shown = [Text(marks[reading.status], _STYLES[reading.status]) for reading in each.readings]
-        table.add_row(Text(each.learner.name), *shown, Text("; ".join(each.notes)))
+        styled = [(marks[reading.status], _STYLES[reading.status]) for reading in each.readings]
+        cells = [(mark.ljust(width), style) for (mark, style), width in zip(styled, widths, strict=True)]
+        table.add_row(Text(each.learner.name), Text.assemble(*cells), Text("; ".join(each.notes)))
     return table
 
 

@@ -203,7 +203,7 @@ def _machine(found: Mapping[str, Any], power: Mapping[str, str]) -> Machine:
     return Machine(
         found["id"],
         found["name"],
-        found["properties"]["provisioningState"],
+        found["properties"].get("provisioningState", ""),
         power.get(found["id"].casefold(), ""),
         {identity_id.casefold(): entry.get("principalId") for identity_id, entry in assigned.items()},
     )
@@ -215,8 +215,8 @@ def _power(found: Mapping[str, Any]) -> str:
 
 
 def _identity(found: Mapping[str, Any]) -> Identity:
-    properties = found["properties"]
-    return Identity(found["id"], found["name"], properties["principalId"], properties["clientId"])
+    properties = found["properties"]  # which lack both as long as it is being made
+    return Identity(found["id"], found["name"], properties.get("principalId", ""), properties.get("clientId", ""))
 
 
 def _assignment(found: Mapping[str, Any]) -> RoleAssignment:
