@@ -95,11 +95,12 @@ def test_addresses_and_secret_outlive_a_restart(run: Run) -> None:
 
 
 def test_reset_goes_back_to_the_seeded_world_and_keeps_the_addresses(run: Run) -> None:
-    run("start")
+    run("start", "--seed", "7", "--timing", "realistic")
     before = run("env").stdout
     run("principal", "add", "learner")
     run("reset")
     assert run("env").stdout == before
+    assert json.loads(run("status", "--json").stdout)["timing"] == "realistic"
     assert "learner" not in run("principal", "list").stdout
 
 

@@ -327,12 +327,15 @@ def test_a_running_sandbox_makes_its_file_good_again(run: Run, state: StateDirec
 
 
 @posix_only
-def test_a_process_that_is_stopped_is_ended(run: Run) -> None:
+def test_a_process_that_is_stopped_is_ended(run: Run, state: StateDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As any other: it is not killed, and so cleans up."""
+    monkeypatch.setattr(background, "_STOP_LIMIT", 60.0)
     run("start")
-    process_id = status(run)["process"]
-    os.kill(process_id, signal.SIGSTOP)
-    assert run("stop").stdout == "The sandbox has stopped.\n"
-    assert run("status").returncode == 3
+    os.kill(status(run)["process"], signal.SIGSTOP)
+    assert state.client.exists()
+    assert background.stop(state) is True
+    assert not state.client.exists()
+    assert run("stop").stdout == "The sandbox was not running.\n"
 
 
 HANGING = """
