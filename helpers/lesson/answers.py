@@ -1,83 +1,92 @@
-"""What a learner has answered, and what is said to that: "Right", or a hint that fits the mistake."""
+"""What a learner has answered or expects, and what is said to that."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from html import escape
-from typing import Any, TypeVar
+from inspect import Parameter, signature
+from typing import Any
 
-Client = TypeVar("Client")
+import requests
+
+from helpers.errors import TutorialError
+
+# What an answer's status says; the error box knows it, too.
+MEANS: Mapping[str, str] = {
+    "200": "Azure knows who asks, and they may do this.",
+    "400": "Something in the request is not as it should be.",
+    "401": "Azure does not know who asks: there is no token, or none for this service.",
+    "403": "Azure knows who asks, and they may not do this.",
+    "404": "There is nothing of this name, or nothing that whoever asks may see.",
+    "409": "What is there already stands in the way.",
+    "429": "Azure was asked too often.",
+}
+_GUESSES = ("200", "401", "403", "404")
+RIGHT = "Right"
+
+Answer = Callable[[str, type | tuple[type, ...], str], Any]  # by its name, its type, and what it should be for a hint
 
 
-class HintError(Exception):
+class HintError(TutorialError):
     """The exercise is not solved; the message says what to look at."""
 
 
-class NotSolvedError(AssertionError):
-    """Nobody is there to read the hint: a run without a learner fails."""
-
-    def _render_traceback_(self) -> list[str]:
-        """Return what IPython shows in place of a traceback."""
-        return [f"{type(self).__name__}: {self}"]
-
-
 @dataclass(frozen=True)
-class Verdict:
-    """What a check says."""
+class Reply:
+    """What is said to a learner."""
 
-    right: bool
+    verdict: str
     reason: str
 
     def __repr__(self) -> str:
-        return f"{'Right' if self.right else 'Not yet'}: {self.reason}"
+        return f"{self.verdict}: {self.reason}"
 
     def _repr_html_(self) -> str:
-        return f"<strong>{'✓ Right' if self.right else '✗ Not yet'}:</strong> {escape(self.reason)}"
+        return f"<strong>{escape(self.verdict)}:</strong> {escape(self.reason)}"
 
 
-@dataclass(frozen=True)
-class Answers:
-    """A notebook's variables, as a check reads them: any of them may be missing, or something else than it should."""
-
-    variables: Mapping[str, Any]
-
-    def earlier(self, name: str) -> Any:
-        """Return what a cell before the exercise has set."""
-        if self.variables.get(name) is None:
-            raise HintError(f"run the cells above first, from the top of the notebook: {name} is not there.")
-        return self.variables[name]
-
-    def answer(self, name: str, kind: type | tuple[type, ...], what: str) -> Any:
-        """Return the answer that the exercise calls ``name``; ``what`` it should be is for the hint if it is not."""
-        found = self.variables.get(name)
-        if found is None or found is ...:
-            raise HintError(f"the answer is missing. Put {what} into the variable {name}.")
-        if not isinstance(found, kind):
-            raise HintError(f"{name} should be {what}, but is of the type {type(found).__name__}.")
-        return found
-
-    def client(self, kind: Callable[..., Client]) -> Client:
-        """Return a client of the SDK, as the one who signed in."""
-        connection = self.earlier("connection")
-        return kind(connection.credential, connection.subscription_id, **connection.client_options)
-
-
-def exercise(check: Callable[[Answers], str]) -> Callable[[Mapping[str, Any]], Verdict]:
+def exercise(check: Callable[..., str]) -> Callable[[Mapping[str, Any]], Reply]:
     """Make a check of a function that returns why an answer is right, or raises a hint.
 
-    The check is called with the notebook's ``globals()``. If ``learner`` is true there, it returns its hint like any
-    other answer, so that one may try again; else an exercise that is not solved fails the run.
+    The function takes what gives it the learner's answers, and by their names what earlier cells have set. The check
+    takes the notebook's ``globals()``. If ``learner`` is true there, it returns its hint like any other answer, so that
+    one may try again; else an exercise that is not solved fails the run.
     """
+    _, *earlier = signature(check).parameters.values()
 
     @wraps(check)
-    def answered(variables: Mapping[str, Any]) -> Verdict:
+    def answered(variables: Mapping[str, Any]) -> Reply:
         try:
-            return Verdict(True, check(Answers(variables)))
+            for name in (each.name for each in earlier if each.default is Parameter.empty):
+                if variables.get(name) is None:
+                    raise HintError(f"run the cells above first, from the top of the notebook: {name} is not there.")
+            set_earlier = {each.name: variables.get(each.name) for each in earlier}
+            return Reply(RIGHT, check(partial(_answer, variables), **set_earlier))
         except HintError as hint:
             if variables.get("learner"):
-                return Verdict(False, str(hint))
-            raise NotSolvedError(f"The exercise is not solved: {hint}") from None
+                return Reply("Not yet", str(hint))
+            raise TutorialError(f"The exercise is not solved: {hint}") from None
 
     return answered
+
+
+def _answer(variables: Mapping[str, Any], name: str, kind: type | tuple[type, ...], what: str) -> Any:
+    found = variables.get(name)
+    if found is None or found is ...:
+        raise HintError(f"the answer is missing. Put {what} into the variable {name}.")
+    if not isinstance(found, kind):
+        raise HintError(f"{name} should be {what}, but is of the type {type(found).__name__}.")
+    return found
+
+
+def compare(guess: object, answer: requests.Response) -> Reply:
+    """Return how a guess, such as 403, compares with the answer's status; no guess is as good as any."""
+    status, guessed = str(answer.status_code), str(guess).strip()
+    meaning = MEANS.get(status, "See the answer.")
+    if guessed == status:
+        return Reply(f"As you expected, it was {status}", meaning)
+    if guessed in _GUESSES:
+        return Reply(f"You expected {guessed}, and it was {status}", f"{meaning} {guessed} would say: {MEANS[guessed]}")
+    return Reply(f"It was {status}", f"{meaning} (You had put no guess there, which is one of {', '.join(_GUESSES)}.)")

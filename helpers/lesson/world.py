@@ -5,103 +5,81 @@ There are no ids and no times in it, so the same world always reads the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any
+from itertools import chain, pairwise
+from typing import NamedTuple, TypeVar
 from urllib.parse import quote
 
-from helpers.errors import TutorialError, explain
-from helpers.lesson.drawing import Edge, Graph, Node, draw
+from azure.core.exceptions import HttpResponseError
+from azure.mgmt.authorization import AuthorizationManagementClient
+from azure.mgmt.compute import ComputeManagementClient
+from azure.mgmt.compute.models import UserAssignedIdentitiesValue, VirtualMachineIdentity
+from azure.mgmt.msi import ManagedServiceIdentityClient
+
+from helpers.connection import Connection
 from helpers.names import MADE_BY
 from rbac.roles import role_guid
 
-if TYPE_CHECKING:
-    from helpers.connection import Connection
+Each = TypeVar("Each", bound=tuple[object, ...])
+Seen = TypeVar("Seen")
 
-_GONE = "a deleted identity"
-_IDENTITIES = ("Microsoft.ManagedIdentity/userAssignedIdentities", "2024-11-30")
-_MACHINES = ("Microsoft.Compute/virtualMachines", "2024-11-01")
-_ASSIGNMENTS = ("Microsoft.Authorization/roleAssignments", "2022-04-01")
-_DEFINITIONS = ("Microsoft.Authorization/roleDefinitions", "2022-04-01")
-_GROUPS_VERSION = "2021-04-01"
-_NOT_SEEN = (403, 404)  # it is not there, or whoever is signed in may not see it
+_COLUMNS = (("Virtual machine", 20), ("Identity", 255), ("Role", 490), ("Scope", 725))  # heading and left edge
+_WIDTH, _BOX, _PITCH, _FIRST = 940, 195, 64, 80
+_LONGEST = 24  # letters that a box has room for
+_SIGNS = {"kept": "", "new": "+ ", "gone": "- "}
+_STYLE = """
+svg{font:14px system-ui,-apple-system,'Segoe UI',sans-serif}.page{fill:#fff}text{fill:#1f2328}
+.head{fill:#59636e;font-weight:600}.box{fill:#f0f3f6;stroke:#59636e}path{fill:none;stroke:#59636e;stroke-width:1.5}
+.new .box,path.new{stroke:#0a6b2e;stroke-width:2.5}.new text{fill:#0a6b2e}
+.gone .box,path.gone{stroke:#a0250d;stroke-dasharray:5 4}.gone text{fill:#a0250d;text-decoration:line-through}
+"""
+# The drawing is an image, since one in the page itself is stripped where outputs are not trusted. Images do not see the
+# page's colours: it is light, and turned dark where JupyterLab's theme is or, in other pages, the system's.
+_DARK = "{filter:invert(.93) hue-rotate(180deg)}"
+_PAGE_STYLE = (
+    f"<style>[data-jp-theme-light=false] .azure-picture{_DARK}"
+    f"@media (prefers-color-scheme:dark){{body:not([data-jp-theme-light]) .azure-picture{_DARK}}}</style>"
+)
 
 
-@dataclass(frozen=True, order=True)
-class Grant:
-    """Who has which role where, by their names."""
+class Node(NamedTuple):
+    """A box; ``key`` tells those of one column apart that have the same text."""
 
-    who: str
-    role: str
-    scope: str
+    column: int
+    text: str
+    key: str = ""
 
-    def __str__(self) -> str:
-        return f"{self.who} is {self.role} at {self.scope}"
+
+Chain = tuple[Node, ...]  # boxes, each joined to the next by a line
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A world, and the one before; notebooks show it as a drawing, everything else as text."""
+    """What there is, and what there was; notebooks show it as a drawing, everything else as text."""
 
     subscription: str
-    group: str
-    group_exists: bool
-    identities: frozenset[str]
-    machines: Mapping[str, frozenset[str]]  # with the names of the identities that they have
-    grants: frozenset[Grant]
-    since: Picture | None = field(default=None, repr=False)
-
-    @property
-    def facts(self) -> frozenset[str]:
-        """Everything in it, a sentence each."""
-        assigned = {f"{vm} has {each}" for vm, names in self.machines.items() for each in names}
-        there = {f"identity {name}" for name in self.identities} | {f"VM {name}" for name in self.machines}
-        return frozenset(there | assigned | {str(grant) for grant in self.grants})
+    facts: Mapping[str, Chain]  # a sentence each, and what is drawn for it
+    since: Picture | None = None
 
     @property
     def changes(self) -> list[str]:
         """What has come and what has gone, in a sentence each."""
-        before = self.facts if self.since is None else self.since.facts
-        come, gone = sorted(self.facts - before), sorted(before - self.facts)
-        return [*(f"+ {each}" for each in come), *(f"- {each}" for each in gone)]
+        now, before = self.facts.keys(), (self.since or self).facts.keys()
+        return [*(f"+ {each}" for each in sorted(now - before)), *(f"- {each}" for each in sorted(before - now))]
 
     def __repr__(self) -> str:
-        grants = [str(grant) for grant in sorted(self.grants)]
-        lines = [
-            f"Subscription {self.subscription}",
-            f"  Resource group {self.group}" + ("" if self.group_exists else " (is not there)"),
-            *(f"    Identity {name}" for name in sorted(self.identities)),
-            *(
-                f"    VM {vm}, has {', '.join(sorted(has)) or 'no identity'}"
-                for vm, has in sorted(self.machines.items())
-            ),
-            *(f"  Grant: {each}" for each in grants or ["none"]),
-        ]
+        facts = sorted(self.facts, key=lambda each: (len(self.facts[each]), each))
+        lines = [f"In the subscription {self.subscription}:", *(f"  {each}" for each in facts or ["nothing"])]
         if self.since is not None:
             lines += ["Since the last picture:", *(f"  {each}" for each in self.changes or ["nothing has changed"])]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        # As an image with a text: a drawing in the page itself is stripped where outputs are not trusted.
-        drawn = quote(draw(_graph(self), _graph(self.since or self)))
-        return f'<img style="max-width:100%" alt="{escape(repr(self))}" src="data:image/svg+xml,{drawn}">'
-
-
-def own_identity(vm: str) -> str:
-    """Return what a machine's system-assigned identity is called here."""
-    return f"{vm}'s own identity"
-
-
-def _graph(world: Picture) -> Graph:
-    """Return four columns, from the machine by its identity and that one's roles to the scopes, and what joins them."""
-    nodes = {Node(0, vm) for vm in world.machines} | {Node(1, name) for name in world.identities}
-    edges = {Edge(Node(0, vm), Node(1, each)) for vm, names in world.machines.items() for each in names}
-    for grant in world.grants:
-        role = Node(2, grant.role, str(grant))
-        edges |= {Edge(Node(1, grant.who), role), Edge(role, Node(3, grant.scope))}
-    group = {Node(3, world.group)} if world.group_exists else set()
-    return Graph(nodes | group | {end for edge in edges for end in edge}, edges)
+        drawn = quote(draw(self.facts.values(), (self.since or self).facts.values()))
+        image = f'style="max-width:100%" alt="{escape(repr(self))}" src="data:image/svg+xml,{drawn}"'
+        return f'{_PAGE_STYLE}<img class="azure-picture" {image}>'
 
 
 def picture(connection: Connection, resource_group: str, since: Picture | None = None) -> Picture:
@@ -111,72 +89,89 @@ def picture(connection: Connection, resource_group: str, since: Picture | None =
         connection: The sign-in; what it may not see is not in the picture.
         resource_group: The group's name.
         since: An earlier picture: the new one says what has changed.
-
-    Raises:
-        TutorialError: Azure cannot be asked.
     """
-    subscription = f"/subscriptions/{connection.subscription_id}"
-    group = f"{subscription}/resourceGroups/{resource_group}"
-    identities = {
-        str(each["properties"]["principalId"]): str(each["name"]) for each in _list(connection, group, *_IDENTITIES)
+    scope = f"/subscriptions/{connection.subscription_id}/resourceGroups/{resource_group}"
+    identities = connection.client(ManagedServiceIdentityClient).user_assigned_identities
+    machines = connection.client(ComputeManagementClient).virtual_machines
+    facts: dict[str, Chain] = {}
+    if connection.arm("GET", scope, "2021-04-01").ok:
+        facts[f"resource group {resource_group}"] = (Node(3, resource_group),)
+    names = {each.principal_id: str(each.name) for each in _seen(identities.list_by_resource_group(resource_group))}
+    facts |= {f"identity {name}": (Node(1, name),) for name in names.values()}
+    for vm in _seen(machines.list(resource_group)):
+        block, machine = vm.identity or VirtualMachineIdentity(), Node(0, str(vm.name))
+        has = [_assigned(*each, names) for each in (block.user_assigned_identities or {}).items()]
+        if block.principal_id:
+            names[block.principal_id] = f"{vm.name}'s own identity"
+            has.append(names[block.principal_id])
+        facts |= {f"VM {vm.name}": (machine,)} | {f"{vm.name} has {each}": (machine, Node(1, each)) for each in has}
+    return Picture(str(connection.subscription["displayName"]), facts | _grants(connection, scope, names), since)
+
+
+def _assigned(identity_id: str, entry: UserAssignedIdentitiesValue, names: Mapping[str | None, str]) -> str:
+    return names.get(entry.principal_id) or f"{identity_id.rpartition('/')[2]} (deleted, or elsewhere)"
+
+
+def _grants(connection: Connection, scope: str, names: Mapping[str | None, str]) -> dict[str, Chain]:
+    """Return what these principals hold, and what the course granted to such as are gone by now."""
+    roles = connection.client(AuthorizationManagementClient)
+    everybody = _seen(roles.role_assignments.list_for_scope(scope))
+    ours = [each for each in everybody if each.principal_id in names or str(each.description).startswith(f"{MADE_BY} ")]
+    guids = {role_guid(str(each.role_definition_id)) for each in ours}
+    role_names = {
+        each.name: each.role_name for each in _seen(roles.role_definitions.get(scope, guid) for guid in guids)
     }
-    machines = {str(each["name"]): each.get("identity") or {} for each in _list(connection, group, *_MACHINES)}
-    own = {str(block["principalId"]): own_identity(vm) for vm, block in machines.items() if "principalId" in block}
-    roles: dict[str, str] = {}
-    grants = set()
-    for each in _list(connection, group, *_ASSIGNMENTS):
-        held = each["properties"]
-        who = (identities | own).get(held["principalId"])
-        if who is None and not str(held.get("description") or "").startswith(f"{MADE_BY} "):
-            continue  # somebody else's
-        role = role_guid(held["roleDefinitionId"])
-        if role not in roles:
-            roles[role] = _role_name(connection, group, role)
-        grants.add(Grant(who or _GONE, roles[role], _place(held["scope"], connection)))
-    return Picture(
-        str(connection.subscription["displayName"]),
-        resource_group,
-        connection.arm("GET", group, _GROUPS_VERSION).ok,
-        frozenset(identities.values()),
-        {vm: frozenset(_identities_of(vm, block, identities)) for vm, block in machines.items()},
-        frozenset(grants),
-        since,
+    facts: dict[str, Chain] = {}
+    for held in ours:
+        role = str(role_names.get(role_guid(str(held.role_definition_id)), "some role"))
+        who, place = names.get(held.principal_id, "a deleted identity"), str(held.scope)
+        at_subscription = place == f"/subscriptions/{connection.subscription_id}"
+        where = "the subscription" if at_subscription else place.rpartition("/")[2] or place
+        fact = f"{who} is {role} at {where}"
+        facts[fact] = (Node(1, who), Node(2, role, key=fact), Node(3, where))
+    return facts
+
+
+def _seen(asked: Iterable[Seen]) -> list[Seen]:
+    try:
+        return list(asked)
+    except HttpResponseError as refusal:
+        if refusal.status_code in (403, 404):  # it is not there, or whoever is signed in may not see it
+            return []
+        raise
+
+
+def draw(now: Collection[Chain], before: Collection[Chain]) -> str:
+    """Return the SVG of ``now``, in which what was not in ``before`` is new, and what only was there is gone."""
+    boxes = _states(set(chain(*now)), set(chain(*before)))
+    lines = _states(set(chain(*map(pairwise, now))), set(chain(*map(pairwise, before))))
+    places: dict[Node, tuple[int, int]] = {}  # a box's left edge, and its middle
+    for node in boxes:
+        row = sum(1 for other in places if other.column == node.column)
+        places[node] = (_COLUMNS[node.column][1], _FIRST + _PITCH * row)
+    height = max((middle for _, middle in places.values()), default=_FIRST) + 41
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" viewBox="0 0 {_WIDTH} {height}">',
+        f'<style>{_STYLE}</style><rect class="page" width="{_WIDTH}" height="{height}" rx="8"/>',
+        *(f'<text class="head" x="{left}" y="34">{heading}</text>' for heading, left in _COLUMNS),
+        *(_line(*places[start], *places[end], state) for (start, end), state in lines.items()),
+        *(_box(node.text, *places[node], state) for node, state in boxes.items()),
+    ]
+    return "\n".join([*parts, "</svg>"])
+
+
+def _states(now: set[Each], before: set[Each]) -> dict[Each, str]:
+    return {each: "gone" if each not in now else "kept" if each in before else "new" for each in sorted(now | before)}
+
+
+def _line(left: int, y: int, right: int, end: int, state: str) -> str:
+    return f'<path class="{state}" d="M{left + _BOX} {y}L{right} {end}"/>'
+
+
+def _box(text: str, left: int, y: int, state: str) -> str:
+    half = (_LONGEST - 1) // 2
+    short = text if len(text) <= _LONGEST else f"{text[:half]}…{text[-half:]}"  # the alternative text has all of it
+    return (
+        f'<g class="{state}"><rect class="box" x="{left}" y="{y - 21}" width="{_BOX}" height="42" rx="6"/>'
+        f'<text x="{left + 10}" y="{y + 5}">{_SIGNS[state]}{escape(short)}</text></g>'
     )
-
-
-def _identities_of(vm: str, block: Mapping[str, Any], identities: Mapping[str, str]) -> Iterator[str]:
-    """Yield the names of a machine's identities, of which there may be some that are deleted or of another group."""
-    if "principalId" in block:
-        yield own_identity(vm)
-    for identity_id, entry in (block.get("userAssignedIdentities") or {}).items():
-        name = str(identity_id).rpartition("/")[2]
-        yield name if (entry or {}).get("principalId") in identities else f"{name} (deleted, or elsewhere)"
-
-
-def _place(scope: str, connection: Connection) -> str:
-    """Return a scope by its name; whatever is above the subscription by its id."""
-    if scope.casefold() == f"/subscriptions/{connection.subscription_id}".casefold():
-        return f"the subscription {connection.subscription['displayName']}"
-    return scope.rpartition("/")[2] or scope
-
-
-def _role_name(connection: Connection, scope: str, guid: str) -> str:
-    kind, version = _DEFINITIONS
-    answer = connection.arm("GET", f"{scope}/providers/{kind}/{guid}", version)
-    return str(answer.json()["properties"]["roleName"]) if answer.ok else "some role"
-
-
-def _list(connection: Connection, scope: str, kind: str, version: str) -> Iterator[Mapping[str, Any]]:
-    """Yield all resources of a kind in a scope, page by page."""
-    path = f"{scope}/providers/{kind}"
-    while path:
-        answer = connection.arm("GET", path, version)
-        if answer.status_code in _NOT_SEEN:
-            return
-        if not answer.ok:
-            why = explain(answer)
-            raise TutorialError(f"There is no picture: {path} could not be listed. {why.message} {why.advice}")
-        page = answer.json()
-        yield from page["value"]
-        following = str(page.get("nextLink") or "")
-        path, version = following.partition("management.azure.com")[2], ""

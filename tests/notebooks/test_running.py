@@ -303,7 +303,7 @@ def test_stock_papermill_runs_one_alone_from_any_folder(
 
 def test_a_role_is_known_by_its_guid_wherever_it_was_looked_up(at_sandbox: RunningSandbox) -> None:
     """The id of one role begins with the scope at which somebody asked for it, in the case that they wrote it in."""
-    variables = run("03_grant_access", stop_after="create-grant")
+    variables = run("03_grant_access", stop_after="grant-works-after")
     definition = variables["definition"]
     definition.id = f"/providers/Microsoft.Authorization/roleDefinitions/{definition.name.upper()}"
     for cell in book("03_grant_access").code:

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from helpers.lesson.answers import NotSolvedError, Verdict
+from helpers.errors import TutorialError
+from helpers.lesson.answers import Reply
 from tests.notebooks.course import NAMES, book, run
 from tests.support.sandbox import RunningSandbox
 
@@ -84,7 +85,8 @@ WRONG: dict[str, list[tuple[str, str]]] = {
     ],
     "03_grant_access": [
         ("", "answer is missing.*answer"),
-        ("answer = 409", "should be what explain returns"),
+        ("before, after = after, before", r"before with 403 and after with 200.*\(200, 403\)"),
+        ("before, after = after, before\nanswer = 409", "should be what explain returns"),
         (grant_again(name="'again'"), "not a GUID"),
         (grant_again(name="name") + "answer = made", "should be what explain returns"),
         (
@@ -110,7 +112,7 @@ WRONG: dict[str, list[tuple[str, str]]] = {
         ("", "answer is missing.*wrong_door"),
         (f"wrong_door = {ASK_VAULT}", "metadata service's answer"),
         ("wrong_door = wrong_door.json()", "should be the answer of Resource Manager"),
-        (read_group("{}"), "found no token"),
+        (read_group("{}"), "401 AuthenticationFailed.*Send the header 'Authorization: Bearer"),
         (read_group('{"Authorization": "Bearer " + token}'), "Ask for one for Key Vault"),
         (
             f"vault_token = {ASK_VAULT.replace('vault.azure.net', 'storage.azure.com')}.json()['access_token']\n"
@@ -173,7 +175,7 @@ def up_to_exercise(name: str) -> dict[str, Any]:
     return run(name, stop_after=code[code.index("exercise-solution") - 1])
 
 
-def check(name: str, variables: dict[str, Any]) -> Verdict:
+def check(name: str, variables: dict[str, Any]) -> Reply:
     """Run the notebook's own cell with the check; the last line is the check."""
     [cell] = [cell for cell in book(name).code if cell.id.startswith("exercise-check")]
     exec(cell.source, variables)
@@ -188,16 +190,16 @@ def test_unsolved_then_wrong_then_right(at_sandbox: RunningSandbox, name: str) -
         exec(answer, variables)
         variables["learner"] = True
         verdict = check(name, variables)
-        assert not verdict.right, answer
+        assert verdict.verdict == "Not yet", answer
         assert re.search(hint, verdict.reason), (answer, verdict)
         del variables["learner"]
-        with pytest.raises(NotSolvedError) as failure:
+        with pytest.raises(TutorialError, match="not solved") as failure:
             check(name, variables)
         assert verdict.reason in str(failure.value)
     exec(book(name).cell("exercise-solution").source, variables)
-    assert check(name, variables).right
+    assert check(name, variables).verdict == "Right"
     variables["learner"] = True
-    assert check(name, variables).right
+    assert check(name, variables).verdict == "Right"
 
 
 def test_each_exercise_has_three_wrong_answers_with_hints_of_their_own() -> None:
@@ -209,7 +211,7 @@ def test_each_exercise_has_three_wrong_answers_with_hints_of_their_own() -> None
 @pytest.mark.parametrize("name", NAMES)
 def test_a_check_that_is_run_first_says_what_to_run(name: str) -> None:
     verdict = check(name, {"learner": True})
-    assert not verdict.right
+    assert verdict.verdict == "Not yet"
     assert re.search("run the cells above first|answer is missing", verdict.reason)
 
 
@@ -223,6 +225,6 @@ def test_a_machine_that_had_an_identity_of_its_own_gets_it_back(at_sandbox: Runn
 
 
 def test_a_verdict_reads_well_as_text_and_as_html() -> None:
-    verdict = Verdict(False, "ID1 is <not> there.")
+    verdict = Reply("Not yet", "ID1 is <not> there.")
     assert repr(verdict) == "Not yet: ID1 is <not> there."
     assert "&lt;not&gt;" in verdict._repr_html_()
