@@ -27,7 +27,7 @@ _AADSTS = re.compile(r"AADSTS\d+")
 
 # What a service's own code asks the reader to do.
 _ADVICE: Mapping[str, str] = {
-    "AuthorizationFailed": "Grant whoever asks a role that has this action, at this scope or above it. "
+    "AuthorizationFailed": "Whoever asks needs a role that has this action, at this scope or above it. "
     "A new grant can take up to 10 minutes; the token need not be renewed for it.",
     "LinkedAuthorizationFailed": "The sign-in may change the machine but not use the identity: "
     "it needs the role Managed Identity Operator on the identity as well.",

@@ -13,6 +13,7 @@ from tests.notebooks.course import FOLDER, NAMES, Book, Cell, assignments, book,
 
 VERBS = {"Check", "Create", "Assign", "Grant", "Get", "Read", "Clean"}
 LONGEST = 13  # the two that show an answer with all the fields that the quickstart shows
+WIDEST = 88
 OWN_PARAMETERS = {
     "00_prerequisites": {"create_vm": "bool", "vm_os": "str"},
     "06_clean_up": {"delete": "bool", "create_vm": "bool"},
@@ -97,6 +98,13 @@ def test_cells_are_short() -> None:
     assert max(lengths) <= LONGEST
 
 
+def test_code_fits_beside_the_table_of_contents(each: Book) -> None:
+    python = re.compile(r"```python\n(.*?)```", re.DOTALL)
+    for cell in each.cells:
+        for code in [cell.source] if cell.is_code else python.findall(cell.source):
+            assert max(map(len, code.splitlines())) <= WIDEST, cell.id
+
+
 def test_cell_ids_are_readable_and_unique(each: Book) -> None:
     ids = [cell.id for cell in each.cells]
     assert len(set(ids)) == len(ids)
@@ -146,6 +154,12 @@ def test_links_lead_somewhere(each: Book) -> None:
     for target in re.findall(r"\]\(([^)]+)\)", each.prose):
         assert not target.startswith(("/", "http:")), target
         assert target.startswith("https://") or (FOLDER / target.partition("#")[0]).is_file(), target
+
+
+def test_links_in_text_are_told_from_it_by_more_than_their_colour(each: Book) -> None:
+    """JupyterLab does not underline them."""
+    lines = [line for line in each.prose.splitlines() if not line.startswith(("|", "!", "["))]
+    assert re.findall(r"(?<!\*\*)\[[^\]]+\]\([^)]+\)", "\n".join(lines)) == []
 
 
 def test_next_leads_to_the_next(each: Book) -> None:
