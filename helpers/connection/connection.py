@@ -34,19 +34,12 @@ _STOPPED = "The virtual machine has stopped, or the sandbox has. Run the cells f
 
 @dataclass(frozen=True, repr=False)
 class Connection(Shown):
-    """A signed-in connection.
+    """A signed-in connection."""
 
-    Attributes:
-        target: ``"sandbox"`` or ``"azure"``.
-        credential: The sign-in, for the clients of the Azure SDK.
-        subscription: The subscription that the notebooks work in, as Resource Manager describes it.
-        reach_vm: Whence the requests of a machine's session leave: ``"here"``, or by ``"run-command"`` the machine.
-    """
-
-    target: str
-    credential: TokenCredential
-    subscription: Mapping[str, Any] = field(default_factory=dict)
-    reach_vm: str = "here"
+    target: str  # "sandbox" or "azure"
+    credential: TokenCredential  # for the clients of the Azure SDK
+    subscription: Mapping[str, Any] = field(default_factory=dict)  # that one works in, as Resource Manager describes it
+    reach_vm: str = "here"  # whence the requests of a machine's session leave, or by "run-command" from the machine
     _adapters: Mapping[str, HTTPAdapter] = field(default_factory=dict)
 
     @cached_property
@@ -115,7 +108,7 @@ class Connection(Shown):
         return script_of(self.client(ComputeManagementClient), vm_id)
 
     def arm(self, method: str, path: str, api_version: str = "", body: Any = None) -> requests.Response:
-        """Send one request to Resource Manager as the one who signed in; refusals are answers too.
+        """Send one request to Resource Manager as the one who signed in, and return its answer or refusal.
 
         Raises:
             TutorialError: Nobody is signed in, or no answer came.

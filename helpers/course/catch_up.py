@@ -81,14 +81,7 @@ def ensure_vm(
 ) -> VirtualMachine:
     """Return the virtual machine, with the identity if one is given; in the sandbox it is made if it is not there.
 
-    Args:
-        connection: To what.
-        resource_group: Where it is.
-        vm_name: Its name.
-        location: Where it is made.
-        identity: What it is to have.
-        create: Whether to make it on Azure, too, where it costs money.
-        vm_os: ``"Windows"`` or ``"Linux"``, if it is made.
+    With ``create`` it is made on Azure, too, where it costs money. Its ``vm_os`` is ``"Windows"`` or ``"Linux"``.
 
     Raises:
         TutorialError: It is not there, and not to be made; or the identity is not there any more.

@@ -10,23 +10,22 @@ from helpers.connection import Connection
 from helpers.course.grants import allows
 from helpers.errors import explain
 
-_IDENTITIES = "Microsoft.ManagedIdentity/userAssignedIdentities"
-_MACHINES = "Microsoft.Compute/virtualMachines"
-_ROLES = "Microsoft.Authorization/role"
-_GROUPS = "Microsoft.Resources/subscriptions/resourceGroups"
-_NETWORK = "Microsoft.Network"
-_ALWAYS = (
-    *(f"{_IDENTITIES}/{each}" for each in ("read", "write", "delete", "assign/action")),
-    *(f"{_MACHINES}/{each}" for each in ("read", "write", "instanceView/read")),
-    *(f"{_ROLES}Assignments/{each}" for each in ("read", "write", "delete")),
-    *(f"{_ROLES}Definitions/read", f"{_GROUPS}/read"),
-)
-_PARTS = ("virtualNetworks", "networkInterfaces", "publicIPAddresses")
-_TO_MAKE_A_MACHINE = (
-    f"{_MACHINES}/delete",
-    *(f"{_NETWORK}/{kind}/{each}" for kind in _PARTS for each in ("read", "write", "delete")),
-    *(f"{_NETWORK}/{each}/join/action" for each in ("virtualNetworks/subnets", *_PARTS[1:])),
-)
+# What each step takes, also the last ones: who may not delete should not begin.
+_ALWAYS: Mapping[str, str] = {
+    "Microsoft.ManagedIdentity/userAssignedIdentities": "read write delete assign/action",
+    "Microsoft.Compute/virtualMachines": "read write instanceView/read",
+    "Microsoft.Authorization/roleAssignments": "read write delete",
+    "Microsoft.Authorization/roleDefinitions": "read",
+    "Microsoft.Resources/subscriptions/resourceGroups": "read",
+}
+_TO_MAKE_A_GROUP = {"Microsoft.Resources/subscriptions/resourceGroups": "write delete"}
+_TO_MAKE_A_MACHINE = {
+    "Microsoft.Compute/virtualMachines": "delete",
+    "Microsoft.Network/virtualNetworks": "read write delete subnets/join/action",
+    "Microsoft.Network/networkInterfaces": "read write delete join/action",
+    "Microsoft.Network/publicIPAddresses": "read write delete join/action",
+}
+_TO_RUN_COMMANDS = {"Microsoft.Compute/virtualMachines": "runCommand/action"}
 _LOCKS, _LOCKS_VERSION = "Microsoft.Authorization/locks", "2016-09-01"
 _UNKNOWN = "could not be looked up"
 
@@ -90,7 +89,9 @@ class _Look:
         self._subscription = f"/subscriptions/{connection.subscription_id}"
         group_id = f"{self._subscription}/resourceGroups/{resource_group}"
         self._group, self._why_no_group = self._get(group_id, "2021-04-01")
-        self._vm, _ = self._get(f"{group_id}/providers/{_MACHINES}/{vm_name}?$expand=instanceView", "2024-11-01")
+        self._vm, _ = self._get(
+            f"{group_id}/providers/Microsoft.Compute/virtualMachines/{vm_name}?$expand=instanceView", "2024-11-01"
+        )
         self._scope = group_id if self._group else self._subscription
 
     def _get(self, path: str, version: str) -> tuple[dict[str, Any], str]:
@@ -131,24 +132,22 @@ class _Look:
         if any(each.get("condition") for each in held):
             yield _row("Conditions on your roles", "there are some; whether they allow a step shows when it is done")
 
-    def _needed(self) -> Iterator[str]:
-        yield from _ALWAYS
-        if self._by_run_command:
-            yield f"{_MACHINES}/runCommand/action"
-        if not self._group:
-            yield from (f"{_GROUPS}/write", f"{_GROUPS}/delete")
-        if not self._vm:
-            yield from _TO_MAKE_A_MACHINE
+    def _needed(self) -> list[str]:
+        tables = [_ALWAYS, *([_TO_RUN_COMMANDS] if self._by_run_command else [])]
+        tables += [*([] if self._group else [_TO_MAKE_A_GROUP]), *([] if self._vm else [_TO_MAKE_A_MACHINE])]
+        return [f"{kind}/{each}" for table in tables for kind, actions in table.items() for each in actions.split()]
 
     def at_providers(self) -> Iterator[Row]:
-        for name in ("Microsoft.ManagedIdentity", "Microsoft.Compute", *([] if self._vm else [_NETWORK])):
+        for name in ("Microsoft.ManagedIdentity", "Microsoft.Compute", *([] if self._vm else ["Microsoft.Network"])):
             state = self._get(f"{self._subscription}/providers/{name}", "2021-04-01")[0].get("registrationState")
             register = f"Register it: az provider register --namespace {name} --wait."
             yield _row(f"Provider {name}", state or _UNKNOWN, "" if state in (None, "Registered") else register)
 
     def at_role(self, role: str) -> Row:
         by_name = "$filter=roleName eq '{}'".format(role.replace("'", "''"))
-        answer, why = self._get(f"{self._scope}/providers/{_ROLES}Definitions?{by_name}", "2022-04-01")
+        answer, why = self._get(
+            f"{self._scope}/providers/Microsoft.Authorization/roleDefinitions?{by_name}", "2022-04-01"
+        )
         if why or answer["value"]:
             return _row(f"Role {role}", _UNKNOWN if why else "there")
         return _row(f"Role {role}", "not there", "Look it up: az role definition list --query [].roleName.")
