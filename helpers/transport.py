@@ -106,7 +106,7 @@ def session_with(adapters: Mapping[str, HTTPAdapter], *, trust_env: bool) -> req
 
 
 def _note_token(answer: requests.Response, **_: Any) -> None:
-    if urlsplit(answer.url).path.endswith("/token"):
+    if urlsplit(str(answer.url)).path.endswith("/token"):
         with contextlib.suppress(ValueError, KeyError, TypeError):  # a refusal, or another kind of answer
             issued.append(str(answer.json()["access_token"]))
 

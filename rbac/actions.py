@@ -1,11 +1,37 @@
 """Actions such as `Microsoft.Compute/virtualMachines/read`, and the wildcard patterns that cover them."""
 
 import re
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import Protocol
 
 from rbac.folding import fold
 
 _STARS = re.compile(r"\*+")
+
+
+class Permission(Protocol):
+    """A permission as ``azure-mgmt-authorization`` and `rbac.roles` have it."""
+
+    @property
+    def actions(self) -> Sequence[str] | None:
+        """Patterns of what it gives."""
+
+    @property
+    def not_actions(self) -> Sequence[str] | None:
+        """Patterns of what it leaves out of that."""
+
+
+def allows(permissions: Iterable[Permission], action: str) -> bool:
+    """Return whether ``permissions`` allow an action such as ``Microsoft.Compute/virtualMachines/read``.
+
+    By Azure's rule: one of them has it in its actions, and not in its notActions.
+    """
+
+    def covered(patterns: Sequence[str] | None) -> bool:
+        return any(matches(pattern, action) for pattern in patterns or ())
+
+    return any(covered(each.actions) and not covered(each.not_actions) for each in permissions)
 
 
 @lru_cache(maxsize=65_536)

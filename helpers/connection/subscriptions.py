@@ -43,18 +43,14 @@ def choose_subscription(arm: Arm, wanted: str, preferred: str = "") -> Subscript
 
 def _subscriptions(arm: Arm) -> Iterator[Subscription]:
     """Yield all that the sign-in sees, page by page."""
-    path, version = "/subscriptions", _VERSION
-    while path:
-        answer = arm("GET", path, version)
+    link, version = f"{RESOURCE_MANAGER}/subscriptions", _VERSION
+    while link.startswith(f"{RESOURCE_MANAGER}/"):
+        answer = arm("GET", link.removeprefix(RESOURCE_MANAGER), version)
         if not answer.ok:
             raise TutorialError(f"The subscriptions could not be listed.\n{explain(answer)}")
         page = answer.json()
         yield from page["value"]
-        following = str(page.get("nextLink") or "")
-        path, version = (
-            following.removeprefix(RESOURCE_MANAGER) if following.startswith(f"{RESOURCE_MANAGER}/") else "",
-            "",
-        )
+        link, version = str(page.get("nextLink") or ""), ""
 
 
 def _is_disabled(subscription: Subscription) -> bool:
@@ -68,10 +64,7 @@ def _why_none(arm: Arm, wanted: str, seen: list[Subscription]) -> str:
             f"In a terminal: az login --tenant {tenant}; then run this cell again."
         )
     if not seen:
-        return (
-            "The sign-in sees no subscription: ask for a role in one, or sign in where you have one: "
-            "az login --tenant TENANT."
-        )
+        return "The sign-in sees no subscription: ask for a role in one, or use your own: az login --tenant TENANT."
     marks = {True: " (disabled)", False: ""}
     listed = [f"  {each['subscriptionId']}  {each['displayName']}{marks[_is_disabled(each)]}" for each in seen[:10]]
     why = f"The sign-in does not see the subscription {wanted}" if wanted else "The sign-in sees several subscriptions"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
-from typing import Protocol
 
 from azure.mgmt.authorization import AuthorizationManagementClient
 from azure.mgmt.authorization.v2022_04_01.models import RoleAssignment, RoleAssignmentCreateParameters
@@ -15,29 +13,10 @@ from helpers.connection import Connection
 from helpers.errors import TutorialError
 from helpers.names import check_names
 from helpers.wait import wait_until
-from rbac.actions import matches
+from rbac.actions import allows
 from rbac.roles import role_guid
 
 _READ_GROUP = "Microsoft.Resources/subscriptions/resourceGroups/read"
-
-
-class Permission(Protocol):
-    """A permission as ``azure-mgmt-authorization`` has it."""
-
-    actions: list[str] | None
-    not_actions: list[str] | None
-
-
-def allows(permissions: Iterable[Permission], action: str) -> bool:
-    """Return whether ``permissions`` allow an action such as ``Microsoft.Compute/virtualMachines/read``.
-
-    By Azure's rule: one of them has it in its actions, and not in its notActions.
-    """
-
-    def covered(patterns: Iterable[str] | None) -> bool:
-        return any(matches(pattern, action) for pattern in patterns or ())
-
-    return any(covered(each.actions) and not covered(each.not_actions) for each in permissions)
 
 
 def ensure_granted(connection: Connection, identity: Identity, scope: str, role: str) -> RoleAssignment:

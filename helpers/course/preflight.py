@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from types import SimpleNamespace
 from typing import Any
 
 from helpers.connection import Connection
-from helpers.course.grants import allows
 from helpers.errors import explain
+from rbac.actions import allows
+from rbac.roles import Permission
 
 # What each step takes, also the last ones: who may not delete should not begin.
 _ALWAYS: Mapping[str, str] = {
@@ -125,7 +125,7 @@ class _Look:
     def at_rights(self) -> Iterator[Row]:
         answer, why = self._get(f"{self._scope}/providers/Microsoft.Authorization/permissions", "2022-04-01")
         held = answer.get("value", [])
-        rights = [SimpleNamespace(actions=each.get("actions"), not_actions=each.get("notActions")) for each in held]
+        rights = [Permission(tuple(each["actions"]), tuple(each.get("notActions", ()))) for each in held]
         missing = [each for each in self._needed() if not allows(rights, each)]
         ask = f"Ask for the role Owner at {self._scope}." if missing else ""
         yield _row("Your rights", f"missing: {', '.join(missing)}" if missing else "all that are needed", why or ask)
