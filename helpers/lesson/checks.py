@@ -16,11 +16,11 @@ from azure.mgmt.resource.resources import ResourceManagementClient
 from azure.mgmt.resource.resources.models import ResourceGroup
 
 from helpers.connection import Connection
-from helpers.course.grants import allows
 from helpers.course.notes import assigned_entry, has_own_identity
 from helpers.errors import Explanation, explain
 from helpers.lesson.answers import Answer, HintError, compare, exercise
 from helpers.names import MADE_BY
+from rbac.actions import allows
 from rbac.roles import role_guid
 
 _WRONG_GRANTS = {
