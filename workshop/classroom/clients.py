@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 import requests
 from azure.core.exceptions import AzureError
 from azure.mgmt.authorization import AuthorizationManagementClient
-from azure.mgmt.compute import ComputeManagementClient
 from azure.mgmt.resource.resources import ResourceManagementClient
 
 from helpers import connect, explain
@@ -50,11 +49,6 @@ class Clients:
     def resources(self) -> ResourceManagementClient:
         """Groups, and resources of any kind."""
         return ResourceManagementClient(*self._who_and_where, **self.connection.client_options)
-
-    @cached_property
-    def compute(self) -> ComputeManagementClient:
-        """Virtual machines, their sizes and quotas."""
-        return ComputeManagementClient(*self._who_and_where, **self.connection.client_options)
 
     @cached_property
     def authorization(self) -> AuthorizationManagementClient:

@@ -22,9 +22,9 @@ from workshop.classroom.diagnosis import AccessChecker, Diagnosis, advice_on, di
 from workshop.classroom.folder import ClassFolder, read_passwords, write_passwords
 from workshop.classroom.inventory import STOPPED, Inventory, principal_name, take_inventory
 from workshop.classroom.planning import Finding, Verdict, check_all, planned
-from workshop.classroom.progress import MILESTONES, LearnerProgress, Snapshot, Status, take_snapshot
+from workshop.classroom.progress import MILESTONES, LearnerProgress, Status, take_snapshot
 from workshop.classroom.provision import MACHINE, OnOutcome, Provisioning, TaskOutcome, counted
-from workshop.classroom.removal import Removal, Reset, plan_removal, remove, reset
+from workshop.classroom.removal import Removal, plan_removal, remove, reset
 from workshop.classroom.roster import read_roster
 from workshop.errors import UsageError, WorkshopError
 from workshop.terminal import open_console
@@ -112,7 +112,8 @@ def reset_learner(options: argparse.Namespace) -> int:
         console.print(_NOTHING_DONE)
         return 0
     provisioning = Provisioning(clients, classroom, folder, classroom.in_sandbox)
-    outcome = reset(provisioning, learner, inventory, Reset(options.notebooks, options.new_sign_in))
+    wanted = {"notebooks": options.notebooks, "sign_in": options.new_sign_in}
+    outcome = reset(provisioning, learner, inventory, **wanted)
     return _sum_up(console, [outcome], "reset")
 
 
@@ -201,10 +202,8 @@ def _sum_up(console: Console, outcomes: Sequence[TaskOutcome[Any]], done: str) -
     return 1 if failed else 0
 
 
-def _shown(snapshot: Snapshot, console: Console) -> RenderableType:
-    asked = f"Asked in {snapshot.seconds:.2f} s."
-    table = progress_table(snapshot.learners, console)
-    return Group(table, f"{counts(snapshot.learners)}\n{legend(console)}\n{asked}")
+def _shown(learners: Sequence[LearnerProgress], console: Console) -> RenderableType:
+    return Group(progress_table(learners, console), f"{counts(learners)}\n{legend(console)}")
 
 
 def _watch(clients: Clients, classroom: Classroom, every: float, console: Console) -> None:

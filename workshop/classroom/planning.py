@@ -10,14 +10,13 @@ import argparse
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 
 from azure.mgmt.authorization.v2022_04_01.models import Permission
-from azure.mgmt.compute.models import ResourceSku, Usage
 
 from helpers import allows, explain
 from workshop.classroom.classroom import Classroom, new_class_id
-from workshop.classroom.clients import Clients, RefusedError, translate_azure_errors
+from workshop.classroom.clients import Clients, RefusedError
 from workshop.classroom.inventory import Inventory, made_for
 from workshop.classroom.naming import Patterns, class_name, make_learners
 from workshop.classroom.roster import Entry
@@ -25,6 +24,8 @@ from workshop.errors import UsageError
 
 _PROVIDERS = ("Microsoft.Authorization", "Microsoft.Compute", "Microsoft.ManagedIdentity", "Microsoft.Network")
 _PROVIDERS_VERSION = "2024-11-01"
+_SKUS_VERSION = "2021-07-01"
+_USAGES_VERSION = "2024-11-01"
 _AUTHORIZATION_VERSION = "2022-04-01"
 _NEEDED = {
     "Microsoft.Resources/subscriptions/resourceGroups/write": "make groups",
@@ -41,6 +42,7 @@ _LIMITS_SOURCE = "https://learn.microsoft.com/azure/azure-resource-manager/manag
 _SIZE = "machine size"
 _MACHINES = "virtualMachines"
 _CORES = "cores"
+_Json: TypeAlias = Mapping[str, Any]  # as Azure writes it
 
 
 class Verdict(StrEnum):
@@ -137,14 +139,12 @@ def choose_size(clients: Clients, location: str, sizes: Sequence[str], machines:
         The first that can be had and what was found; an empty text if none can be. If Azure does not say, the first.
     """
     try:
-        with translate_azure_errors():
-            skus = list(clients.compute.resource_skus.list(filter=f"location eq '{location}'"))
+        skus = clients.listed(f"providers/Microsoft.Compute/skus?$filter=location eq '{location}'", _SKUS_VERSION)
     except RefusedError as error:
         text = f"Whether {sizes[0]} can be had in {location} is unknown: {error}"
         return sizes[0], [Finding(_SIZE, Verdict.UNKNOWN, text)]
     try:
-        with translate_azure_errors():
-            usages = list(clients.compute.usage.list(location))
+        usages = clients.listed(f"providers/Microsoft.Compute/locations/{location}/usages", _USAGES_VERSION)
     except RefusedError as error:
         size, findings = choose(location, sizes, machines, skus, None)
         return size, [*findings, Finding("quota", Verdict.UNKNOWN, f"How many cores are left is unknown: {error}")]
@@ -152,11 +152,13 @@ def choose_size(clients: Clients, location: str, sizes: Sequence[str], machines:
 
 
 def choose(
-    location: str, sizes: Sequence[str], machines: int, skus: Iterable[ResourceSku], usages: Iterable[Usage] | None
+    location: str, sizes: Sequence[str], machines: int, skus: Iterable[_Json], usages: Iterable[_Json] | None
 ) -> tuple[str, list[Finding]]:
     """Choose by what Azure said; None for ``usages`` if it did not say. Otherwise as `choose_size`."""
-    offered = {str(sku.name).casefold(): sku for sku in skus if sku.resource_type == _MACHINES}
-    left = None if usages is None else {_name(usage): _left(usage) for usage in usages}
+    offered = {sku["name"].casefold(): sku for sku in skus if sku["resourceType"] == _MACHINES}
+    left = None
+    if usages is not None:
+        left = {each["name"]["value"].casefold(): each["limit"] - each["currentValue"] for each in usages}
     refusals: list[str] = []
     for size in sizes:
         sku = offered.get(size.casefold())
@@ -167,47 +169,40 @@ def choose(
         elif left is not None and (shortage := _shortage(sku, machines, left)):
             refusals.append(shortage)
         else:
-            return str(sku.name), [_chosen(sku, location, machines, refusals, left)]
+            return sku["name"], [_chosen(sku, location, machines, refusals, left)]
     text = f"No size can be had. {' '.join(refusals)} Name others with --vm-size, or another --location."
     return "", [Finding(_SIZE, Verdict.PROBLEM, text)]
 
 
-def _barred(sku: ResourceSku, location: str) -> str:
+def _barred(sku: _Json, location: str) -> str:
     """Say why a size cannot be had in a region as a whole; restrictions to zones do not matter here."""
-    for restriction in sku.restrictions or ():
-        if str(restriction.type) in ("Location", "ResourceSkuRestrictionsType.LOCATION"):
-            reason = str(getattr(restriction.reason_code, "value", restriction.reason_code))
-            return f"{sku.name} cannot be had in {location} ({reason})."
+    for restriction in sku.get("restrictions", ()):
+        if restriction["type"] == "Location":
+            return f"{sku['name']} cannot be had in {location} ({restriction.get('reasonCode')})."
     return ""
 
 
-def _shortage(sku: ResourceSku, machines: int, left: Mapping[str, int]) -> str:
+def _shortage(sku: _Json, machines: int, left: Mapping[str, int]) -> str:
     """Say which quota would not do; one that Azure does not list sets no limit."""
     cores = machines * _cores_of(sku)
-    for name, wanted in ((_CORES, cores), (str(sku.family), cores), (_MACHINES, machines)):
+    for name, wanted in ((_CORES, cores), (sku["family"], cores), (_MACHINES, machines)):
         remaining = left.get(name.casefold())
         if remaining is not None and remaining < wanted:
-            return f"{machines} machines of {sku.name} need {wanted} of the quota '{name}', and {remaining} are left."
+            return (
+                f"{machines} machines of {sku['name']} need {wanted} of the quota '{name}', and {remaining} are left."
+            )
     return ""
 
 
 def _chosen(
-    sku: ResourceSku, location: str, machines: int, refusals: Sequence[str], left: Mapping[str, int] | None
+    sku: _Json, location: str, machines: int, refusals: Sequence[str], left: Mapping[str, int] | None
 ) -> Finding:
     quota = "" if left is None else f" {machines} of them need {machines * _cores_of(sku)} cores, which are left."
-    return Finding(_SIZE, Verdict.FINE, " ".join([*refusals, f"{sku.name} can be had in {location}.{quota}"]))
+    return Finding(_SIZE, Verdict.FINE, " ".join([*refusals, f"{sku['name']} can be had in {location}.{quota}"]))
 
 
-def _cores_of(sku: ResourceSku) -> int:
-    return next((int(str(each.value)) for each in sku.capabilities or () if each.name == "vCPUs"), 1)
-
-
-def _name(usage: Usage) -> str:
-    return str(usage.name.value if usage.name else "").casefold()
-
-
-def _left(usage: Usage) -> int:
-    return int(usage.limit) - int(usage.current_value)
+def _cores_of(sku: _Json) -> int:
+    return next((int(each["value"]) for each in sku.get("capabilities", ()) if each["name"] == "vCPUs"), 1)
 
 
 def _rights(clients: Clients) -> Finding:
@@ -228,7 +223,7 @@ def _rights(clients: Clients) -> Finding:
     return Finding(about, Verdict.FINE, "You may do in the subscription whatever it takes.")
 
 
-def _not_allowed(listed: Iterable[Mapping[str, Any]]) -> list[str]:
+def _not_allowed(listed: Iterable[_Json]) -> list[str]:
     permissions = [Permission(actions=each.get("actions"), not_actions=each.get("notActions")) for each in listed]
     return [f"{why} ({action})" for action, why in _NEEDED.items() if not allows(permissions, action)]
 

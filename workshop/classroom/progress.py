@@ -6,7 +6,6 @@ was read, so whether a learner has done that is not known, and is said not to be
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -154,26 +153,11 @@ def _granted(identity: Identity | None, scope: str, inventory: Inventory) -> Rea
     return _OPEN
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """The class at one moment.
-
-    Attributes:
-        learners: how far they are, in the class's order.
-        seconds: how long it took to find out.
-    """
-
-    learners: Sequence[LearnerProgress]
-    seconds: float
-
-
-def take_snapshot(clients: Clients, classroom: Classroom) -> Snapshot:
-    """Look at the whole class.
+def take_snapshot(clients: Clients, classroom: Classroom) -> list[LearnerProgress]:
+    """Return how far everybody in the class is.
 
     Raises:
         RefusedError: Azure refused, or cannot be reached.
     """
-    began = time.perf_counter()
     inventory = take_inventory(clients)
-    learners = [progress_of(classroom, each, inventory, clients.subscription) for each in classroom.learners]
-    return Snapshot(learners, time.perf_counter() - began)
+    return [progress_of(classroom, each, inventory, clients.subscription) for each in classroom.learners]

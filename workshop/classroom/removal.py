@@ -54,19 +54,6 @@ class Removal:
         return ", ".join(f"{number} {kind}" for kind, number in sorted(found.items())) or "nothing in it"
 
 
-@dataclass(frozen=True)
-class Reset:
-    """What is to be done anew besides the group.
-
-    Attributes:
-        notebooks: the learner's copies; the old ones are set aside.
-        sign_in: their credential of the sandbox.
-    """
-
-    notebooks: bool
-    sign_in: bool
-
-
 def plan_removal(clients: Clients, classroom: Classroom) -> Removal:
     """Look for what was made for the class; nothing is changed.
 
@@ -100,10 +87,19 @@ def remove(clients: Clients, removal: Removal, jobs: int, report: OnOutcome[str]
     return groups + for_each(removal.principals, delete_principal, jobs, report)
 
 
-def reset(provisioning: Provisioning, learner: Learner, inventory: Inventory, wanted: Reset) -> TaskOutcome[Learner]:
+def reset(
+    provisioning: Provisioning, learner: Learner, inventory: Inventory, *, notebooks: bool, sign_in: bool
+) -> TaskOutcome[Learner]:
     """Delete what is the learner's, and provide it again.
 
     A machine is made again if there was one, on Azure too.
+
+    Args:
+        provisioning: of the class.
+        learner: who it is about.
+        inventory: what there is.
+        notebooks: whether they get other copies, too; the old ones are set aside.
+        sign_in: whether they get another credential of the sandbox.
 
     Raises:
         RefusedError: Azure refused to delete the group.
@@ -116,9 +112,9 @@ def reset(provisioning: Provisioning, learner: Learner, inventory: Inventory, wa
         with translate_azure_errors():
             provisioning.clients.resources.resource_groups.begin_delete(learner.resource_group).result()
     folder = provisioning.folder.of(learner)
-    if wanted.notebooks:
+    if notebooks:
         set_aside(folder.notebooks)
-    if wanted.sign_in:
+    if sign_in:
         folder.forget_environment()
     again = replace(provisioning, with_machines=provisioning.with_machines or had_machine)
     return again.provision([learner], take_inventory(again.clients), 1, lambda *_: None)[0]

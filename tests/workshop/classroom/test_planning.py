@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import requests
-from azure.mgmt.compute.models import ResourceSku, Usage
 
 from tests.support.sandbox import RunningSandbox
 from tests.workshop.classroom.lesson import class_of, learner
@@ -90,24 +89,20 @@ BARRED = [{"type": "Location", "values": ["eastus"], "reasonCode": "NotAvailable
 ZONE = [{"type": "Zone", "values": ["eastus"], "reasonCode": "NotAvailableForSubscription"}]
 
 
-def sku(name: str, family: str = "standardBSFamily", cores: int = 2, restrictions: Any = ()) -> ResourceSku:
+def sku(name: str, family: str = "standardBSFamily", cores: int = 2, restrictions: Any = ()) -> dict[str, Any]:
     """A size, in the form in which Azure lists it."""
-    return ResourceSku(
-        {
-            "resourceType": "virtualMachines",
-            "name": name,
-            "family": family,
-            "locations": ["eastus"],
-            "capabilities": [{"name": "MemoryGB", "value": "4"}, {"name": "vCPUs", "value": str(cores)}],
-            "restrictions": list(restrictions),
-        }
-    )
+    return {
+        "resourceType": "virtualMachines",
+        "name": name,
+        "family": family,
+        "locations": ["eastus"],
+        "capabilities": [{"name": "MemoryGB", "value": "4"}, {"name": "vCPUs", "value": str(cores)}],
+        "restrictions": list(restrictions),
+    }
 
 
-def usage(name: str, used: int, limit: int) -> Usage:
-    return Usage(
-        {"unit": "Count", "currentValue": used, "limit": limit, "name": {"value": name, "localizedValue": name}}
-    )
+def usage(name: str, used: int, limit: int) -> dict[str, Any]:
+    return {"unit": "Count", "currentValue": used, "limit": limit, "name": {"value": name, "localizedValue": name}}
 
 
 ROOMY = [usage("cores", 10, 1000), usage("standardBSFamily", 0, 100), usage("virtualMachines", 0, 25000)]
@@ -129,7 +124,7 @@ def test_the_first_that_can_be_had_is_chosen() -> None:
         (sku("Standard_B2s", cores=4), ROOMY, "need 120 of the quota 'standardBSFamily', and 100 are left"),
     ],
 )
-def test_it_falls_back_and_says_why(first: ResourceSku, usages: list[Usage], reason: str) -> None:
+def test_it_falls_back_and_says_why(first: dict[str, Any], usages: list[dict[str, Any]], reason: str) -> None:
     size, (finding,) = choose("eastus", WANTED, 30, [first, BOTH[1]], usages)
     assert (size, finding.verdict) == ("Standard_D2s_v3", Verdict.FINE)
     assert reason in finding.text
@@ -142,7 +137,7 @@ def test_it_falls_back_and_says_why(first: ResourceSku, usages: list[Usage], rea
         ([usage("virtualMachines", 24999, 25000)], "'virtualMachines', and 1"),
     ],
 )
-def test_a_quota_that_is_too_small_for_any_is_a_problem(usages: list[Usage], quota: str) -> None:
+def test_a_quota_that_is_too_small_for_any_is_a_problem(usages: list[dict[str, Any]], quota: str) -> None:
     size, (finding,) = choose("eastus", WANTED, 30, BOTH, usages)
     assert (size, finding.verdict) == ("", Verdict.PROBLEM)
     assert quota in finding.text
@@ -157,7 +152,7 @@ def test_a_restriction_to_a_zone_does_not_matter() -> None:
 
 
 def test_disks_of_that_name_are_no_machines() -> None:
-    disk = ResourceSku({"resourceType": "disks", "name": "Standard_B2s", "locations": ["eastus"]})
+    disk = {"resourceType": "disks", "name": "Standard_B2s", "locations": ["eastus"]}
     assert choose("eastus", ["Standard_B2s"], 1, [disk], ROOMY)[0] == ""
 
 

@@ -146,7 +146,7 @@ def test_three_hundred_learners_take_no_more_calls_than_three(
 ) -> None:
     classroom = make_crowd(sandbox, CROWD)
     with caplog.at_level("INFO", "sandbox.access"):
-        learners = take_snapshot(clients, classroom).learners
+        learners = take_snapshot(clients, classroom)
     calls = [record for record in caplog.records if record.name == "sandbox.access"]
     assert 6 <= len(calls) <= 9, "a handful of lists, and a sign-in or two; never one for each learner"
     done = [[reading.status for reading in each.readings[:6]].count(Status.DONE) for each in learners]
@@ -159,5 +159,5 @@ def test_lists_of_several_pages_are_read_to_their_end(
 ) -> None:
     classroom = make_crowd(sandbox, 12)
     monkeypatch.setattr("sandbox.arm.listing.PAGE_SIZE", 5)
-    learners = take_snapshot(clients, classroom).learners
+    learners = take_snapshot(clients, classroom)
     assert all(each.readings[2].status is Status.DONE for each in learners)
