@@ -117,6 +117,8 @@ class Kernels:
         """Begin to end a kernel that was taken."""
         try:
             if self._tokens is not None:
+                if self._interrupted:  # it may still be at its cell, and would not answer
+                    _loop().run_until_complete(manager.interrupt_kernel())
                 _loop().run_until_complete(self._tokens.collect(manager))
         finally:
             self._ending.append(_loop().create_task(_shut_down(manager)))

@@ -9,7 +9,7 @@ import ast
 import json
 from collections.abc import Mapping
 from queue import Empty
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from workshop.kernels.manager import Manager
@@ -58,12 +58,15 @@ async def _evaluate(manager: Manager, expressions: Mapping[str, str]) -> dict[st
     """Evaluate expressions in a kernel, as no cell of its own; return those values that are texts."""
     client = manager.client()
     client.start_channels()
-    request = client.execute("", silent=True, store_history=False, user_expressions=dict(expressions))
+    content: dict[str, Any] = {"status": "aborted"}
     try:
-        while (reply := await client.get_shell_msg(timeout=_LIMIT))["parent_header"].get("msg_id") != request:
-            continue
+        while content["status"] == "aborted":  # as what waits behind a cell that was interrupted
+            request = client.execute("", silent=True, store_history=False, user_expressions=dict(expressions))
+            while (reply := await client.get_shell_msg(timeout=_LIMIT))["parent_header"].get("msg_id") != request:
+                continue
+            content = reply["content"]
     except Empty:
         return {}
-    found = reply["content"].get("user_expressions", {})
+    found = content.get("user_expressions", {})
     values = {name: ast.literal_eval(each["data"]["text/plain"]) for name, each in found.items() if "data" in each}
     return {name: value for name, value in values.items() if isinstance(value, str)}

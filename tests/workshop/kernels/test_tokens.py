@@ -2,6 +2,8 @@
 
 import json
 import os
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -15,6 +17,7 @@ from workshop.files import read_notebook
 from workshop.kernels.start import KernelKind, Kernels, default_kind
 from workshop.kernels.tokens import KernelTokens
 from workshop.notebooks.series import Notebook
+from workshop.paths import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for az is a shell script")
 
@@ -70,3 +73,20 @@ def test_no_part_of_the_token_is_saved(starts: Path, tmp_path: Path) -> None:
     assert "[redacted]" in text_of(read_notebook(output / "01_b.ipynb"))
     assert TOKEN[-12:] not in "".join(path.read_text("utf-8") for path in output.rglob("*.*"))
     assert len(starts.read_text().splitlines()) == 1
+
+
+def test_none_is_saved_of_a_notebook_that_was_interrupted(starts: Path, tmp_path: Path) -> None:
+    """Its kernel, still at a cell, is asked all the same, and at once."""
+    marker, output = tmp_path / "marker", tmp_path / "output"
+    waiting = f"import pathlib, time\npathlib.Path({str(marker)!r}).touch()\ntime.sleep(600)"
+    notebooks = write_series(tmp_path / "notebooks", {"00_a": notebook(f"{ASK}\nprint(token[-15:])", waiting)})
+    command = [sys.executable, "-m", "workshop", "run", "--notebooks", str(notebooks), "--output", str(output)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as runner:
+        while not marker.exists():
+            assert runner.poll() is None, runner.stdout and runner.stdout.read()
+            time.sleep(0.05)
+        runner.send_signal(signal.SIGINT)
+        said, _ = runner.communicate(timeout=60)
+    assert "Interrupted" in said
+    assert "[redacted]" in text_of(read_notebook(output / "00_a.ipynb"))
+    assert TOKEN[-12:] not in said + "".join(path.read_text("utf-8") for path in output.rglob("*.*"))
