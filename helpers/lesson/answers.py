@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial, wraps
+from functools import wraps
 from html import escape
-from inspect import Parameter, signature
 from typing import Any
 
 import requests
@@ -22,11 +21,11 @@ MEANS: Mapping[str, str] = {
     "404": "There is nothing of this name, or nothing that whoever asks may see.",
     "409": "What is there already stands in the way.",
     "429": "Azure was asked too often.",
+    "no answer": "Nothing answered in time.",
+    "no token": "There is no token to be had in this way, so nothing was asked.",
 }
 _GUESSES = ("200", "401", "403", "404")
 RIGHT = "Right"
-
-Answer = Callable[[str, type | tuple[type, ...], str], Any]  # by its name, its type, and what it should be for a hint
 
 
 class HintError(TutorialError):
@@ -47,38 +46,44 @@ class Reply:
         return f"<strong>{escape(self.verdict)}:</strong> {escape(self.reason)}"
 
 
-def exercise(check: Callable[..., str]) -> Callable[[Mapping[str, Any]], Reply]:
+@dataclass(frozen=True)
+class Notebook:
+    """A notebook's variables. What earlier cells have set is an attribute; if one has not run, a hint says so."""
+
+    variables: Mapping[str, Any]
+
+    def __getattr__(self, name: str) -> Any:
+        if self.variables.get(name) is None:
+            raise HintError(f"run the cells above first, from the top of the notebook: {name} is not there.")
+        return self.variables[name]
+
+    def answer(self, name: str, kind: type | tuple[type, ...], what: str) -> Any:
+        """Return the answer that the exercise calls ``name``; ``what`` it should be is for the hint if it is not."""
+        found = self.variables.get(name)
+        if found is None or found is ...:
+            raise HintError(f"the answer is missing. Put {what} into the variable {name}.")
+        if not isinstance(found, kind):
+            raise HintError(f"{name} should be {what}, but is of the type {type(found).__name__}.")
+        return found
+
+
+def exercise(check: Callable[[Notebook], str]) -> Callable[[Mapping[str, Any]], Reply]:
     """Make a check of a function that returns why an answer is right, or raises a hint.
 
-    The function takes what gives it the learner's answers, and by their names what earlier cells have set. The check
-    takes the notebook's ``globals()``. If ``learner`` is true there, it returns its hint like any other answer, so that
-    one may try again; else an exercise that is not solved fails the run.
+    The check is called with the notebook's ``globals()``. If ``learner`` is true there, it returns its hint like any
+    other answer, so that one may try again; else an exercise that is not solved fails the run.
     """
-    _, *earlier = signature(check).parameters.values()
 
     @wraps(check)
     def answered(variables: Mapping[str, Any]) -> Reply:
         try:
-            for name in (each.name for each in earlier if each.default is Parameter.empty):
-                if variables.get(name) is None:
-                    raise HintError(f"run the cells above first, from the top of the notebook: {name} is not there.")
-            set_earlier = {each.name: variables.get(each.name) for each in earlier}
-            return Reply(RIGHT, check(partial(_answer, variables), **set_earlier))
+            return Reply(RIGHT, check(Notebook(variables)))
         except HintError as hint:
             if variables.get("learner"):
                 return Reply("Not yet", str(hint))
             raise TutorialError(f"The exercise is not solved: {hint}") from None
 
     return answered
-
-
-def _answer(variables: Mapping[str, Any], name: str, kind: type | tuple[type, ...], what: str) -> Any:
-    found = variables.get(name)
-    if found is None or found is ...:
-        raise HintError(f"the answer is missing. Put {what} into the variable {name}.")
-    if not isinstance(found, kind):
-        raise HintError(f"{name} should be {what}, but is of the type {type(found).__name__}.")
-    return found
 
 
 def compare(guess: object, answer: requests.Response) -> Reply:

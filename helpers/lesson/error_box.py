@@ -11,7 +11,7 @@ import os
 import re
 import symtable
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,6 @@ from helpers.errors import DROPPED, TutorialError, explain, own_error
 from helpers.lesson.answers import MEANS
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_MOST_LINES = 6
 _LOCAL_VERSION = "2024-05-28"
 _REFUSED = re.compile(
     r"object id '(?P<who>[^']+)'.* perform action '(?P<action>[^']+)' (?:over|on the linked) scope(?:\(s\))? "
@@ -124,20 +123,22 @@ def _decision(message: str, connection: Connection | None) -> str:
     path = f"{refused['scope'].rstrip('/')}/providers/Sandbox.Local/explain"
     question = {"principalId": refused["who"], "action": refused["action"]}
     try:
-        why = connection.arm("POST", path, _LOCAL_VERSION, question).json()["why"]
+        why = str(connection.arm("POST", path, _LOCAL_VERSION, question).json()["why"])
     except (AzureError, requests.RequestException, KeyError, TutorialError):
         return ""  # whoever is signed in may not ask, or the sandbox has stopped meanwhile
-    lines = [line.partition(": ")[2] or line for line in why.splitlines()]  # without the assignments' ids
-    return "\n".join(lines[:_MOST_LINES] + ["…"] * (len(lines) > _MOST_LINES))
+    return re.sub(r"^\S+: ", "", why, flags=re.MULTILINE)  # without the assignments' ids
 
 
 def _missing_name(error: NameError, variables: Mapping[str, Any]) -> dict[str, str]:
-    name, failed = str(error.name), variables.get("In", [""])[-1]
     path = Path(str(variables.get("__vsc_ipynb_file__") or os.environ["JPY_SESSION_NAME"]))
-    for heading, source in _cells(path):
-        if source == failed:
+    name, failed, heading = str(error.name), variables.get("In", [""])[-1], path.stem
+    for cell in json.loads(path.read_text("utf-8"))["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] != "code":
+            heading = next(iter(reversed(re.findall(r"^#+ (.+)$", source, re.MULTILINE))), heading)
+        elif source == failed:
             break
-        if _sets(source, name):
+        elif _sets(source, name):
             begins = source.strip().partition("\n")[0]
             return {
                 "NameError": f"there is no {name} yet",
@@ -146,17 +147,6 @@ def _missing_name(error: NameError, variables: Mapping[str, Any]) -> dict[str, s
                 "or choose Run > Run All Above Selected Cell; then run this one again.",
             }
     return {}
-
-
-def _cells(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield the source of each code cell of a notebook, with the heading that it stands under."""
-    heading = path.stem
-    for cell in json.loads(path.read_text("utf-8"))["cells"]:
-        source = "".join(cell["source"])
-        if cell["cell_type"] == "code":
-            yield heading, source
-        elif found := re.findall(r"^#+ (.+)$", source, re.MULTILINE):
-            heading = found[-1]
 
 
 def _sets(source: str, name: str) -> bool:

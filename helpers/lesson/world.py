@@ -15,7 +15,7 @@ from urllib.parse import quote
 from azure.core.exceptions import HttpResponseError
 from azure.mgmt.authorization import AuthorizationManagementClient
 from azure.mgmt.compute import ComputeManagementClient
-from azure.mgmt.compute.models import UserAssignedIdentitiesValue, VirtualMachineIdentity
+from azure.mgmt.compute.models import VirtualMachineIdentity
 from azure.mgmt.msi import ManagedServiceIdentityClient
 
 from helpers.connection import Connection
@@ -83,12 +83,9 @@ class Picture:
 
 
 def picture(connection: Connection, resource_group: str, since: Picture | None = None) -> Picture:
-    """Return a picture of the group as Azure has it now: its identities and VMs, and what the identities may do where.
+    """Return what is in the group now, what its identities may do where, and what has changed since an earlier picture.
 
-    Args:
-        connection: The sign-in; what it may not see is not in the picture.
-        resource_group: The group's name.
-        since: An earlier picture: the new one says what has changed.
+    What whoever is signed in may not see is not in it.
     """
     scope = f"/subscriptions/{connection.subscription_id}/resourceGroups/{resource_group}"
     identities = connection.client(ManagedServiceIdentityClient).user_assigned_identities
@@ -100,16 +97,14 @@ def picture(connection: Connection, resource_group: str, since: Picture | None =
     facts |= {f"identity {name}": (Node(1, name),) for name in names.values()}
     for vm in _seen(machines.list(resource_group)):
         block, machine = vm.identity or VirtualMachineIdentity(), Node(0, str(vm.name))
-        has = [_assigned(*each, names) for each in (block.user_assigned_identities or {}).items()]
+        facts[f"VM {vm.name}"] = (machine,)
+        has = {each: entry.principal_id for each, entry in (block.user_assigned_identities or {}).items()}
         if block.principal_id:
-            names[block.principal_id] = f"{vm.name}'s own identity"
-            has.append(names[block.principal_id])
-        facts |= {f"VM {vm.name}": (machine,)} | {f"{vm.name} has {each}": (machine, Node(1, each)) for each in has}
+            has[""], names[block.principal_id] = block.principal_id, f"{vm.name}'s own identity"
+        for identity_id, principal in has.items():
+            name = names.get(principal) or f"{identity_id.rpartition('/')[2]} (deleted, or elsewhere)"
+            facts[f"{vm.name} has {name}"] = (machine, Node(1, name))
     return Picture(str(connection.subscription["displayName"]), facts | _grants(connection, scope, names), since)
-
-
-def _assigned(identity_id: str, entry: UserAssignedIdentitiesValue, names: Mapping[str | None, str]) -> str:
-    return names.get(entry.principal_id) or f"{identity_id.rpartition('/')[2]} (deleted, or elsewhere)"
 
 
 def _grants(connection: Connection, scope: str, names: Mapping[str | None, str]) -> dict[str, Chain]:

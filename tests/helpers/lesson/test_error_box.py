@@ -114,6 +114,7 @@ def test_frames_are_folded_below(shell: InteractiveShell, at_sandbox: RunningSan
 def test_no_answer(shell: InteractiveShell) -> None:
     said = shown(shell, "import helpers, requests\nrequests.get('https://127.0.0.1:1', timeout=2)")
     assert said.stdout.startswith("┌ ConnectionError: no answer")
+    assert "What it means Nothing answered in time." in words(said.stdout)
     assert "Check the network and the proxy" in words(said.stdout)
 
 
@@ -124,6 +125,7 @@ def test_no_token_for_an_identity_that_the_machine_does_not_have(
     ask = "ManagedIdentityCredential(client_id=stranger['client_id'], transport=transport)"
     said = shown(shell, f"{ask}.get_token('https://management.azure.com/.default')", **variables)
     assert said.stdout.startswith("┌ CredentialUnavailableError: no token")
+    assert "What it means There is no token to be had in this way" in words(said.stdout)
     assert "never assigned to this machine" in words(said.stdout)
 
 

@@ -69,8 +69,8 @@ WRONG: dict[str, list[tuple[str, str]]] = {
         ("identities.delete(resource_group, 'ID1-spare')", "answer is missing.*keeps_role"),
         ("keeps_role = 'no'", "should be True or False"),
         ("keeps_role = True", "granted to a principal, not to a name"),
-        ("identities.delete(resource_group, identity_name)", "ID1 itself was deleted"),
-        ("identities.create_or_update(resource_group, identity_name, wanted)", "ID1 itself was deleted"),
+        ("identities.delete(resource_group, identity_name)", "ID1 was deleted"),
+        ("identities.create_or_update(resource_group, identity_name, wanted)", "ID1 was deleted"),
         ("identity = identities.get(resource_group, identity_name)\nkeeps_role = None", "answer is missing"),
     ],
     "02_assign_identity": [
