@@ -1,159 +1,113 @@
-"""A learner's copy of the course in JupyterLab, in a browser."""
+"""The course in JupyterLab, in a browser: a learner opens their copy and goes through it, wrong turns included."""
 
 from __future__ import annotations
 
 import os
 import re
-import secrets
-import signal
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-import requests
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import ConsoleMessage, Locator, Page, Request, sync_playwright
 
-from tests.notebooks.course import NAMES, book
+from tests.notebooks.course import NAMES, Cell, book
 from tests.support.needs import in_need_of
-from workshop.sandbox import sandbox_command
+from tests.workshop.learner import THEMES, Learner, learner_at
 
-pytestmark = [
-    pytest.mark.long,
-    pytest.mark.skipif(sys.platform == "win32", reason="ends JupyterLab by a Unix signal to its group"),
-]
-PATIENCE = 300  # seconds, for one cell on a busy machine
-
-
-@dataclass
-class Desk:
-    """JupyterLab as a learner has it, in a browser that takes note of what it should not do."""
-
-    page: Page
-    address: str
-    copy: Path
-    complaints: list[str] = field(default_factory=list)
-    requests_elsewhere: list[str] = field(default_factory=list)
-
-    def watch(self) -> None:
-        self.page.on("console", self._hear)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("request", self._see)
-
-    def command(self, name: str, **arguments: str) -> None:
-        """Do what a menu does, and wait until it is done."""
-        script = "async ([name, given]) => { await window.jupyterapp.commands.execute(name, given); }"
-        self.page.evaluate(script, [name, arguments])
-
-    def open(self, name: str) -> None:
-        self.command("docmanager:open", path=f"{name}.ipynb", factory="Notebook")
-        self.page.wait_for_function(
-            """name => {
-                const widget = window.jupyterapp.shell.currentWidget;
-                return widget?.context?.path === name && widget.context.isReady
-                    && widget.sessionContext.session?.kernel?.status === 'idle';
-            }""",
-            arg=f"{name}.ipynb",
-            timeout=PATIENCE * 1000,
-        )
-
-    def shown(self) -> Locator:
-        return self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
-
-    def _hear(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
-            self.complaints.append(f"{message.text} {message.location}")
-
-    def _see(self, request: Request) -> None:
-        if urlsplit(request.url).hostname not in {urlsplit(self.address).hostname, None}:
-            self.requests_elsewhere.append(request.url)
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="ends JupyterLab by a Unix signal to its group")
+WRONG = {  # an answer to each exercise that is not right, and what the check has to say to it
+    "00_prerequisites": ("lacking = []", "not_actions"),
+    "01_create_identity": ("first = second = identity; keeps_role = True", "same principal"),
+    "02_assign_identity": ("with_both = after", "no system-assigned identity"),
+    "03_grant_access": ("answer = explain(before)", "another reason"),
+    "04_get_token": ("wrong_door = response", "the metadata service's answer"),
+    "05_read_properties": ("inside = []; grants_needed = 0", "0 in inside"),
+    "06_clean_up": ("by_tag = \"tagName eq 'owner'\"; marked = []", "does not say that tagName is 'made-by'"),
+}
+GUESS = re.compile(r"guess\w* = None")
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    browser_path = in_need_of("chromium", "google-chrome")
-    copy = tmp_path / "my-course"
-    with jupyterlab(copy, tmp_path) as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1400, "height": 900})
-        page.set_default_timeout(PATIENCE * 1000)
-        found = Desk(page, address, copy)
-        found.watch()
-        page.goto(address)
-        page.wait_for_selector(".jp-Notebook")
+def learner(tmp_path: Path) -> Iterator[Learner]:
+    with learner_at(in_need_of("chromium", "google-chrome"), tmp_path) as found:
         yield found
-        browser.close()
 
 
-@contextmanager
-def jupyterlab(copy: Path, folder: Path) -> Iterator[str]:
-    """Run ``make lab`` on a copy, and yield where it is, with what it takes to get in."""
-    token, state = secrets.token_hex(16), folder / "state"
-    words = [f"--IdentityProvider.token={token}", "--no-browser", "--LabApp.expose_app_in_browser=True"]
-    lab = subprocess.Popen(
-        [sys.executable, "-m", "workshop", "lab", "--folder", str(copy), "--", *words],
-        env={**os.environ, "AZURE_SANDBOX_DIR": str(state), "JUPYTER_CONFIG_DIR": str(folder / "config")},
-        stdout=subprocess.DEVNULL,
-        stderr=(log := folder / "lab.log").open("wb"),
-        cwd=folder,
-        start_new_session=True,
-    )
-    try:
-        yield f"{_address(log, token)}?token={token}"
-    finally:
-        os.killpg(lab.pid, signal.SIGINT)
-        try:
-            lab.wait(30)
-        except subprocess.TimeoutExpired:
-            os.killpg(lab.pid, signal.SIGKILL)
-        sandbox_command("stop", directory=str(state))
+def test_the_course_opens_at_its_home_and_says_what_to_do_out_of_order(learner: Learner) -> None:
+    learner.page.locator(".jp-TableOfContents").get_by_text("Glossary").wait_for()  # beside it
+    learner.go_on_to(NAMES[0])
+    nothing_is_shown_before_it_is_done(learner, NAMES[0])
+    said = learner.run("preflight-look")
+    assert "there is no resource_group yet" in said and "Run the cell under 'Set up'" in said
+    assert learner.errors == ["preflight-look: NameError"]
+    assert learner.hard_to_use() == []
+    assert learner.complaints == []
+    assert learner.requests_elsewhere == []
+    would_be_noticed(learner)
 
 
-def _address(log: Path, token: str) -> str:
-    """Wait until JupyterLab has said where it listens, and listens there."""
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        if found := re.search(r"http://(?:127\.0\.0\.1|localhost):\d+/", log.read_text("utf-8", "replace")):
-            headers = {"Authorization": f"token {token}"}
-            if requests.get(f"{found[0]}api/status", headers=headers, timeout=PATIENCE).ok:
-                return found[0]
-        time.sleep(0.2)
-    raise AssertionError(log.read_text("utf-8", "replace"))
-
-
-def test_the_course_opens_at_its_home_and_answers_nothing_before_the_learner_does(desk: Desk) -> None:
-    assert desk.page.evaluate("window.jupyterapp.shell.currentWidget.context.path") == "index.ipynb"
-    desk.page.locator(".jp-TableOfContents").get_by_text("Glossary").wait_for()  # beside it
+@pytest.mark.long
+def test_a_learner_goes_through_the_course(learner: Learner) -> None:
     for name in NAMES:
-        desk.open(name)
-        nothing_is_shown_before_it_is_done(desk, name)
-    assert desk.complaints == []
-    assert desk.requests_elsewhere == []
+        learner.go_on_to(name)
+        nothing_is_shown_before_it_is_done(learner, name)
+        for cell in book(name).code:
+            do(learner, name, cell)
+        learner.save()
+        nothing_is_hard_to_use(learner, name)
+    learner.go_on_to("index")
+    how_far = learner.run("how-far")
+    assert how_far.split().count("all") == how_far.split().count("solved") == len(NAMES), how_far
+    nothing_is_hard_to_use(learner, "index")
+    assert learner.errors == []
+    assert learner.complaints == []
+    assert learner.requests_elsewhere == []
 
 
-def nothing_is_shown_before_it_is_done(desk: Desk, name: str) -> None:
-    assert desk.shown().locator(".jp-OutputArea-output").count() == 0
-    solution = next(cell for cell in book(name).code if "solution" in cell.tags)
-    assert not desk.shown().get_by_text(solution.source.splitlines()[-1]).first.is_visible()
-    assert desk.page.locator(".jp-mod-dirty").count() == 0  # nor is it shown as changed
+def nothing_is_shown_before_it_is_done(learner: Learner, name: str) -> None:
+    assert learner.shown().locator(".jp-OutputArea-output").count() == 0
+    [solution] = [cell for cell in book(name).code if "solution" in cell.tags]
+    assert learner.cell(solution.id).locator(".cm-content").inner_text().strip() == ""
+    folded = learner.shown().locator("details pre", has_text=solution.source.splitlines()[-1])
+    assert [each.is_visible() for each in folded.all()] == [False]
+    assert learner.page.locator(".jp-mod-dirty").count() == 0  # nor is it shown as changed
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_nothing_in_our_pages_and_outputs_is_hard_to_use(desk: Desk, theme: str) -> None:
-    desk.command("apputils:change-theme", theme=theme)
-    for name in ("index", "03_grant_access"):
-        desk.open(name)
-        desk.command("notebook:run-all-cells")
-        found: Any = Axe().run(desk.page, context=".jp-RenderedHTMLCommon", options={"resultTypes": ["violations"]})
-        serious = [each for each in found.response["violations"] if each["impact"] in ("serious", "critical")]
-        assert serious == [], [(each["id"], [node["html"] for node in each["nodes"][:3]]) for each in serious]
-    pictures = os.environ.get("COURSE_SCREENSHOTS")
-    if pictures:
-        desk.page.screenshot(path=Path(pictures) / f"{theme.replace(' ', '-')}.png")
+def would_be_noticed(learner: Learner) -> None:
+    """What this file asserts the absence of is seen where it is."""
+    unclear = "<p style='color: #888'>pale</p><button></button>"
+    learner.run("preflight-look", f"from IPython.display import HTML\nHTML({unclear!r})")
+    assert {each.partition(":")[0] for each in learner.hard_to_use()} == {"color-contrast", "button-name"}
+    learner.page.evaluate("fetch('http://127.0.0.2:9/').catch(() => console.error('not answered'))")
+    learner.page.wait_for_timeout(0)  # what the browser tells is heard while it is waited for
+    assert learner.requests_elsewhere == ["http://127.0.0.2:9/"]
+    assert "not answered" in " ".join(learner.complaints)
+
+
+def do(learner: Learner, name: str, cell: Cell) -> None:
+    """Do what a cell is there for: run it, guess wrong in it, or solve the exercise at the second try."""
+    if "solution" in cell.tags:
+        solve(learner, name, cell)
+    elif GUESS.match(cell.source):
+        learner.run(cell.id, cell.source.replace("None", "404"))
+    else:
+        said = learner.run(cell.id)
+        assert "compare(" not in cell.source or "You expected 404" in said, said
+        assert not cell.id.startswith("exercise-check") or "Right:" in said, said
+
+
+def solve(learner: Learner, name: str, cell: Cell) -> None:
+    wrong, hint = WRONG[name]
+    [check] = [each.id for each in book(name).code if each.id.startswith("exercise-check")]
+    assert "Not yet:" in learner.run(check)
+    learner.run(cell.id, wrong)
+    said = learner.run(check)
+    assert "Not yet:" in said and hint in said, said
+    learner.run(cell.id, cell.source)
+
+
+def nothing_is_hard_to_use(learner: Learner, name: str) -> None:
+    pictures = os.environ.get("COURSE_SCREENSHOTS")  # a folder for whoever wants to look for themselves
+    for theme in THEMES:
+        learner.choose(theme)
+        assert learner.hard_to_use(Path(pictures) / f"{name} {theme}.png" if pictures else None) == []
