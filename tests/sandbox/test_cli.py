@@ -190,7 +190,7 @@ def test_a_file_in_the_place_of_the_folder_is_said(tmp_path: Path) -> None:
 def test_the_state_is_its_owners_alone(run: Run, data: Path) -> None:
     run("start")
     assert stat.S_IMODE(data.stat().st_mode) == 0o700
-    for name in ("operator.json", "server-key.pem"):
+    for name in ("operator.json", "client.json", "server-key.pem", "signing-key.pem", "state.db", "state.db-wal"):
         assert stat.S_IMODE((data / name).stat().st_mode) == 0o600
 
 

@@ -397,6 +397,35 @@ def test_a_link_to_somebody_elses_folder_is_not_trusted(state: StateDirectory, t
         state.make()
 
 
+@root_only
+def test_a_link_of_somebody_elses_is_not_trusted(state: StateDirectory, tmp_path: Path) -> None:
+    """Wherever it leads: they may have chosen which of this user's files it is."""
+    (tmp_path / "mine").write_text("{}")
+    state.make()
+    state.operator.symlink_to(tmp_path / "mine")
+    os.chown(state.operator, 80_001, 80_001, follow_symlinks=False)
+    with pytest.raises(StateError, match=f"{state.operator} belongs to another user"):
+        state.make()
+
+
+@posix_only
+def test_a_folder_that_others_could_look_into_is_closed_to_them(state: StateDirectory) -> None:
+    state.path.mkdir()
+    state.path.chmod(0o755)
+    state.make()
+    assert state.path.stat().st_mode & 0o777 == 0o700
+
+
+@posix_only
+def test_a_secret_behind_a_link_is_replaced(state: StateDirectory, tmp_path: Path) -> None:
+    state.make()
+    secret = ensure_operator_secret(state.operator)
+    elsewhere = state.operator.rename(tmp_path / "elsewhere.json")
+    state.operator.symlink_to(elsewhere)
+    assert ensure_operator_secret(state.operator) != secret
+    assert not state.operator.is_symlink() and secret in elsewhere.read_text()
+
+
 @posix_only
 def test_a_secret_that_others_could_read_is_replaced(state: StateDirectory) -> None:
     state.make()

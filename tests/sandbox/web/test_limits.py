@@ -204,6 +204,15 @@ def test_a_large_body_is_read_only_of_those_who_have_signed_in(sandbox: RunningS
             pass
 
 
+def test_no_large_body_is_read_for_a_machines_metadata(sandbox: RunningSandbox) -> None:
+    address = sandbox.metadata_endpoint()
+    head = "GET /metadata/versions HTTP/1.1\r\nHost: localhost\r\nMetadata: true\r\nContent-Length: 4000000\r\n\r\n"
+    with connect(int(address.rpartition(":")[2]), head.encode()) as client:
+        assert is_answered(client)
+        while client.recv(4096):
+            pass
+
+
 @pytest.mark.parametrize("framing", ["Content-Length: 4000000", "Transfer-Encoding: chunked"])
 @pytest.mark.parametrize("token", ["", "Authorization: Basic eDp5\r\n"])
 def test_of_a_body_for_entra_little_is_read_of_anybody(sandbox: RunningSandbox, framing: str, token: str) -> None:
