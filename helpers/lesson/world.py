@@ -33,7 +33,7 @@ _STYLE = """
 svg{font:14px system-ui,-apple-system,'Segoe UI',sans-serif}.page{fill:#fff}text{fill:#1f2328}
 .head{fill:#59636e;font-weight:600}.box{fill:#f0f3f6;stroke:#59636e}path{fill:none;stroke:#59636e;stroke-width:1.5}
 .new .box,path.new{stroke:#0a6b2e;stroke-width:2.5}.new text{fill:#0a6b2e}
-.gone .box,path.gone{stroke:#a0250d;stroke-dasharray:5 4}.gone text{fill:#a0250d;text-decoration:line-through}
+.gone .box,path.gone{stroke:#a0250d;stroke-dasharray:5 4}.gone text{fill:#a0250d}
 """
 # The drawing is an image, since one in the page itself is stripped where outputs are not trusted. Images do not see the
 # page's colours: it is light, and turned dark where JupyterLab's theme is or, in other pages, the system's.
