@@ -5,9 +5,8 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from azure.core.exceptions import AzureError
-from azure.identity import CredentialUnavailableError
 
-from helpers.errors import TutorialError, explain
+from helpers.errors import FinalError, explain
 from helpers.run_command.messages import MachineRequest, ScriptFailedError
 
 _SENTENCES = {
@@ -42,7 +41,7 @@ _NO_ANSWER = {
 _FAILED_SCRIPT = "The request could not be sent from {vm}: {said}"
 
 
-class RunCommandError(CredentialUnavailableError, TutorialError):
+class RunCommandError(FinalError):
     """The request did not get to the machine, or no answer back.
 
     Clients of the SDK neither retry this nor hide it behind another, and it is no answer of Azure's to be explained.

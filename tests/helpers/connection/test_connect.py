@@ -20,6 +20,7 @@ from helpers.connection.sign_in import azure_credential
 from helpers.errors import TutorialError
 from sandbox.state.state_directory import Settings
 from tests.helpers.pointing import point_to
+from tests.notebooks.course import run
 from tests.support.sandbox import RunningSandbox, running_sandbox
 
 
@@ -162,6 +163,12 @@ def faulty(tmp_path: Path, keys: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
 def test_a_service_that_is_busy_is_asked_again(faulty: Callable[[str], None], status: int) -> None:
     faulty(f"- {{fault: {status}, service: arm, first: 3}}")
     assert connect("sandbox").subscription["displayName"] == "Contoso Sandbox"
+
+
+@pytest.mark.parametrize("fault", ["reset", "lost"])
+def test_00_comes_through_connections_that_break(faulty: Callable[[str], None], fault: str) -> None:
+    faulty(f"- {{fault: {fault}, service: arm, method: GET, every: 3}}")
+    assert run("00_prerequisites")["vm"].name == "myVM"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +13,14 @@ from azure.mgmt.compute.models import VirtualMachine, VirtualMachineIdentity, Vi
 from azure.mgmt.msi import ManagedServiceIdentityClient
 from azure.mgmt.msi.models import Identity
 
-from helpers import ensure_granted, ensure_group, ensure_identity, ensure_not_granted, ensure_vm
+from helpers import connect, ensure_granted, ensure_group, ensure_identity, ensure_not_granted, ensure_vm
 from helpers.connection import Connection
 from helpers.course.notes import with_identity
 from helpers.errors import TutorialError
-from tests.support.sandbox import RunningSandbox
+from sandbox.state.state_directory import Settings
+from tests.helpers.pointing import point_to
+from tests.support.clocks import PassingTime
+from tests.support.sandbox import RunningSandbox, running_sandbox
 
 GROUP = "myResourceGroupVM"
 READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
@@ -252,6 +256,19 @@ class TestGranting:
         authorization(connection).role_assignments.create(scope, grant.name, parameters)
         ensure_not_granted(connection, identity, scope)
         assert authorization(connection).role_assignments.get(scope, grant.name).description == "theirs"
+
+
+def test_a_directory_that_does_not_know_the_identity_yet_is_asked_again(
+    tmp_path: Path, keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "faults.yaml").write_text("- {fault: PrincipalNotFound, first: 3}")
+    monkeypatch.setattr("helpers.wait.time", PassingTime())
+    settings = Settings(faults=str(tmp_path / "faults.yaml"))
+    with running_sandbox(tmp_path, settings=settings, keys_from=keys) as sandbox:
+        point_to(sandbox, monkeypatch)
+        connection = connect("sandbox")
+        identity = ensure_identity(connection, GROUP, "ID1", "")
+        assert ensure_granted(connection, identity, sandbox.seed_data.group(GROUP), "Reader").name
 
 
 class TestWhere:
