@@ -125,7 +125,7 @@ class _Look:
     def at_rights(self) -> Iterator[Row]:
         answer, why = self._get(f"{self._scope}/providers/Microsoft.Authorization/permissions", "2022-04-01")
         held = answer.get("value", [])
-        rights = [Permission(tuple(each["actions"]), tuple(each.get("notActions", ()))) for each in held]
+        rights = [Permission(tuple(each.get("actions", ())), tuple(each.get("notActions", ()))) for each in held]
         missing = [each for each in self._needed() if not allows(rights, each)]
         ask = f"Ask for the role Owner at {self._scope}." if missing else ""
         yield _row("Your rights", f"missing: {', '.join(missing)}" if missing else "all that are needed", why or ask)
@@ -133,9 +133,14 @@ class _Look:
             yield _row("Conditions on your roles", "there are some; whether they allow a step shows when it is done")
 
     def _needed(self) -> list[str]:
-        tables = [_ALWAYS, *([_TO_RUN_COMMANDS] if self._by_run_command else [])]
-        tables += [*([] if self._group else [_TO_MAKE_A_GROUP]), *([] if self._vm else [_TO_MAKE_A_MACHINE])]
-        return [f"{kind}/{each}" for table in tables for kind, actions in table.items() for each in actions.split()]
+        tables = (
+            (_ALWAYS, True),
+            (_TO_RUN_COMMANDS, self._by_run_command),
+            (_TO_MAKE_A_GROUP, not self._group),
+            (_TO_MAKE_A_MACHINE, not self._vm),
+        )
+        kinds = [pair for table, needed in tables if needed for pair in table.items()]
+        return [f"{kind}/{each}" for kind, actions in kinds for each in actions.split()]
 
     def at_providers(self) -> Iterator[Row]:
         for name in ("Microsoft.ManagedIdentity", "Microsoft.Compute", *([] if self._vm else ["Microsoft.Network"])):
