@@ -113,7 +113,7 @@ class Explanation(Shown):
     @property
     def what(self) -> str:
         """Status, if there is one, and code."""
-        return f"{self.status} {self.code}" if self.status else self.code
+        return f"{self.status or ''} {self.code}".strip()
 
     def _table(self) -> Table:
         return show({"Answer": self.what, "In the service's words": self.message, "What to do": self.advice})
