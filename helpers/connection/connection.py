@@ -93,12 +93,8 @@ class Connection(Shown):
         in_cloud = self.target == "azure"
         if self.reach_vm == "run-command":
             return session_on(self.client(ComputeManagementClient), vm_id, self._adapters, trust_env=in_cloud)
-        metadata = (
-            transport.FixedAddressAdapter(transport.METADATA_SERVICE) if in_cloud else self._metadata_adapter(vm_id)
-        )
-        session = transport.session_with(
-            {**self._adapters, **transport.at_metadata_service(metadata)}, trust_env=in_cloud
-        )
+        adapters = {**self._adapters, **transport.at_metadata_service(self._metadata_adapter(vm_id))}
+        session = transport.session_with(adapters, trust_env=in_cloud)
         if in_cloud:
             transport.check_machine(session, vm_id)
         return session
@@ -119,6 +115,8 @@ class Connection(Shown):
         return transport.ask(self.session(), method, path, **given)
 
     def _metadata_adapter(self, vm_id: str) -> HTTPAdapter:
+        if self.target == "azure":
+            return transport.FixedAddressAdapter(transport.METADATA_SERVICE)
         answer = self.arm("GET", f"{vm_id}/providers/Sandbox.Local/metadataService", _LOCAL_VERSION)
         if not answer.ok:
             raise TutorialError(f"The machine cannot be entered. {explain(answer).message}")
