@@ -177,6 +177,16 @@ def test_a_state_that_cannot_be_used_is_said_in_one_sentence(
     assert run("start").returncode == 0
 
 
+def test_a_start_that_fails_forgets_the_process_of_the_last(run: Run, state: StateDirectory) -> None:
+    """Its id may be somebody else's by now, whom nobody is to stop."""
+    state.make()
+    Runtime(os.getpid(), 9).write(state)
+    garbage(state.database)
+    assert run("start").returncode == 1
+    found = read_runtime(state)
+    assert found is not None and found.pid == 0
+
+
 def test_a_state_that_comes_up_empty_is_said(run: Run, state: StateDirectory) -> None:
     run("start")
     os.kill(status(run)["process"], signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+from sandbox.core.timing import REALISTIC
+from sandbox.entra.keys import SigningKey
 from sandbox.state.long_operations import LongOperations
 from sandbox.state.store import Store
 from tests.support.clocks import FrozenClock
+from tests.support.desk import Desk
 
 
 def begun(path: Path | str, clock: FrozenClock, done: list[str]) -> tuple[Store, LongOperations]:
@@ -51,6 +54,15 @@ def test_a_restart_in_the_middle_loses_nothing(tmp_path: Path) -> None:
     assert again.is_due()
     again.complete_due()
     assert done == ["/a"]
+
+
+def test_a_clock_that_is_put_back_makes_nothing_later(key: SigningKey) -> None:
+    desk = Desk(key, REALISTIC)
+    assert desk.ask("DELETE", desk.group, version="2024-07-01").status == 202
+    desk.clock.advance(-86_400)
+    desk.do(desk.cloud.follow_clock)
+    desk.clock.advance(REALISTIC.seconds("group.delete"))
+    assert desk.ask("GET", desk.group, version="2024-07-01").status == 404
 
 
 def test_an_unknown_operation_is_none() -> None:

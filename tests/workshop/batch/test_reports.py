@@ -1,5 +1,6 @@
 """What a batch shows while it runs and leaves behind."""
 
+import csv
 import io
 from dataclasses import replace
 from xml.etree import ElementTree
@@ -13,6 +14,7 @@ from workshop.batch.reports import (
     batch_reporter_on,
     html_report,
     junit_report,
+    results_table,
 )
 from workshop.batch.rows import Row
 from workshop.batch.status import BatchResult, Executed, RowStatus
@@ -70,6 +72,12 @@ def test_the_page_can_be_written_whatever_it_shows(result: BatchResult) -> None:
     page = html_report(replace(result, ended_early="/data/\udce4 cannot be written"), NAMES, linked=True)
     assert "/data/\\udce4 cannot be written" in page
     assert page.encode()
+
+
+def test_a_spreadsheet_computes_nothing_of_what_notebooks_have_saved(result: BatchResult) -> None:
+    result.rows[0].results = {"group": {"name": "=1+1"}}
+    first = next(csv.DictReader(io.StringIO(results_table(result))))
+    assert first["group.name"] == "'=1+1"
 
 
 def test_lines_say_how_each_row_ended(result: BatchResult) -> None:

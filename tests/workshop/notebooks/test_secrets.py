@@ -1,4 +1,5 @@
 import base64
+import random
 import secrets as random_secrets
 import string
 from pathlib import Path
@@ -120,7 +121,7 @@ def test_the_beginning_of_a_token_is_a_leak() -> None:
 @pytest.mark.parametrize("width", [20, 64, 76])
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\n    ", "\\n", "'\n '"])
 def test_a_token_that_is_wrapped_goes_with_all_its_lines(width: int, line_end: str) -> None:
-    signature = random_secrets.token_urlsafe(256)
+    signature = base64.urlsafe_b64encode(random.Random(1).randbytes(900)).decode()  # its last line is a short one
     token = f"{TOKEN.rpartition('.')[0]}.{signature}"
     wrapped = line_end.join(token[at : at + width] for at in range(0, len(token), width))
     secrets = Secrets([token] if width < 40 else [])
@@ -128,6 +129,11 @@ def test_a_token_that_is_wrapped_goes_with_all_its_lines(width: int, line_end: s
     assert redacted.startswith(f"begin {REDACTED}")
     assert redacted.endswith("\nProvisioningState: Succeeded")
     assert not any(signature[at : at + 12] in redacted for at in range(len(signature) - 11))
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\n    ", "\\n"])
+def test_a_short_secret_goes_from_both_lines_that_it_is_on(line_end: str) -> None:
+    assert Secrets(["Hunter-2222"]).redact(f"it is Hunter{line_end}-2222.") == f"it is {REDACTED}."
 
 
 def test_the_signature_alone_is_a_leak() -> None:
