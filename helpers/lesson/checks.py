@@ -18,6 +18,7 @@ from helpers.errors import Explanation, explain
 from helpers.lesson.answers import HintError, Notebook, compare, exercise
 from helpers.names import MADE_BY
 from rbac.actions import allows
+from rbac.folding import fold
 from rbac.roles import role_guid
 
 
@@ -41,16 +42,16 @@ def check_lacking(nb: Notebook) -> str:
 def check_spare(nb: Notebook) -> str:
     """Check 01: is an identity that is made again the same?"""
     identities = nb.connection.client(ManagedServiceIdentityClient).user_assigned_identities
-    listed = {_key(each.id): each.principal_id for each in identities.list_by_resource_group(nb.resource_group)}
-    if listed.get(_key(nb.identity.id)) != nb.identity.principal_id:
+    listed = {fold(each.id): each.principal_id for each in identities.list_by_resource_group(nb.resource_group)}
+    if listed.get(fold(nb.identity.id)) != nb.identity.principal_id:
         raise HintError(f"{nb.identity.name} was deleted. Begin at Create identity again, and use another name here.")
     first = nb.answer("first", Identity, "what create_or_update returned the first time")
     second = nb.answer("second", Identity, "what create_or_update returned the second time")
-    if _key(first.id) != _key(second.id):
+    if fold(first.id) != fold(second.id):
         raise HintError(f"{first.name} and {second.name} are two identities. Give the second the name of the first.")
     if first.principal_id == second.principal_id:
         raise HintError("both have the same principal: what is there, is kept. Delete the first before the second.")
-    if _key(first.id) in listed:
+    if fold(first.id) in listed:
         raise HintError(f"{first.name} is still in {nb.resource_group}. Delete it.")
     if nb.answer("keeps_role", bool, "True or False"):
         raise HintError("their principal_id is not the same. A role is granted to a principal, not to a name.")
@@ -76,21 +77,17 @@ def check_both(nb: Notebook) -> str:
     return "the type is replaced, so it has to name all kinds; the list is merged, so none in it has to be named again."
 
 
-def _key(resource_id: str | None) -> str:
-    return str(resource_id).casefold()
-
-
 @exercise
 def check_second_grant(nb: Notebook) -> str:
     """Check 03: the same grant once more, under another name."""
     if (came := (nb.before.status_code, nb.after.status_code)) != (403, 200):
         raise HintError(f"wait until Azure answers before with 403 and after with 200. They have {came} now.")
     grants = nb.connection.client(AuthorizationManagementClient).role_assignments.list_for_scope(str(nb.group.id))
-    here = [each for each in grants if _key(each.scope) == _key(nb.group.id)]
+    here = [each for each in grants if fold(each.scope) == fold(nb.group.id)]
     held = {(each.principal_id, role_guid(str(each.role_definition_id))) for each in here}
     if nb.identity.client_id in [principal for principal, _ in held]:
         raise HintError("there is a grant to the client id now, which is nobody's. Delete it, and use principal_id.")
-    if (nb.identity.principal_id, _key(nb.definition.name)) not in held:
+    if (nb.identity.principal_id, fold(nb.definition.name)) not in held:
         raise HintError(f"{nb.identity.name} has lost the role {nb.definition.role_name}. Run Grant the role again.")
     refusal = nb.answer("answer", Explanation, "what explain returns for Azure's refusal")
     if refusal.code == "InvalidRoleAssignmentId":
@@ -132,9 +129,9 @@ def check_inside(nb: Notebook) -> str:
     inside = nb.answer("inside", (list, tuple), "the list of the resources: list(…)")
     if not all(hasattr(each, "id") for each in inside):
         raise HintError("inside should hold the resources themselves, not their names: list(…) and no more.")
-    seen = {_key(each.id) for each in inside}
+    seen = {fold(each.id) for each in inside}
     listed = nb.connection.client(ResourceManagementClient).resources.list_by_resource_group(nb.resource_group)
-    there = {_key(each.id) for each in listed}
+    there = {fold(each.id) for each in listed}
     if seen - there:
         raise HintError(f"there are things of other groups in it. List those in {nb.resource_group}, as the identity.")
     if there - seen:
@@ -171,11 +168,11 @@ def check_marked(nb: Notebook) -> str:
     marked = nb.answer("marked", (list, tuple), "the list of what Azure finds: list(…)")
     if any((getattr(each, "tags", None) or {}).get("made-by") != MADE_BY for each in marked):
         raise HintError("there are things without the tag in marked. Pass the filter: …list(filter=by_tag).")
-    here = [each for each in found if f"/resourcegroups/{nb.resource_group}/".casefold() in _key(each.id)]
-    if {_key(each.id) for each in here} - {_key(each.id) for each in marked}:
+    here = [each for each in found if f"/resourcegroups/{nb.resource_group}/".casefold() in fold(each.id)]
+    if {fold(each.id) for each in here} - {fold(each.id) for each in marked}:
         raise HintError("marked lacks things that Azure finds by this filter now. Ask again.")
     mark = nb.connection.mark(nb.resource_group, nb.identity_name)
-    own = [each for each in here if _key(each.name) == _key(nb.identity_name)]
+    own = [each for each in here if fold(each.name) == fold(nb.identity_name)]
     if nb.really and any((each.tags or {}).get("made-for") == mark for each in own):
         raise HintError("the identity of this run is still there. Run the cells that delete it, then ask again.")
     return "a tag finds what was made, wherever it is. Grants have no tags: those were found by their description."

@@ -1,7 +1,6 @@
 """What a cell shows in place of a long traceback: what happened, why, and what to do. The traceback is folded below.
 
-An IPython extension (``workshop.kernels.error_box``) leads here. The box is the cell's error output, as a traceback is,
-so whatever runs notebooks sees it.
+An IPython extension (``workshop.kernels.error_box``) leads here. The box is the cell's error output, as a traceback is.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ import os
 import re
 import symtable
 import textwrap
+import traceback
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
@@ -24,7 +24,6 @@ from helpers.connection import Connection
 from helpers.errors import DROPPED, TutorialError, explain, own_error
 from helpers.lesson.answers import MEANS
 
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _LOCAL_VERSION = "2024-05-28"
 _REFUSED = re.compile(
     r"object id '(?P<who>[^']+)'.* perform action '(?P<action>[^']+)' (?:over|on the linked) scope(?:\(s\))? "
@@ -59,7 +58,7 @@ def show_error(shell: InteractiveShell, etype: type[BaseException], value: BaseE
     if not rows:
         shell.showtraceback((etype, value, tb), tb_offset=offset)
         return
-    frames = _COLOUR.sub("", "\n".join(shell.InteractiveTB.structured_traceback(etype, value, tb, offset)))
+    frames = "".join(traceback.format_exception(etype, value, tb))
     vars(value)["_render_traceback_"] = lambda: _box(rows)  # what IPython asks exceptions for
     try:
         shell.showtraceback((etype, value, tb), tb_offset=offset)

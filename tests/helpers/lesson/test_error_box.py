@@ -7,15 +7,20 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import nbclient
 import nbformat
 import pytest
+from azure.mgmt.compute import ComputeManagementClient
+from azure.mgmt.compute.models import UserAssignedIdentitiesValue, VirtualMachineIdentity, VirtualMachineUpdate
+from azure.mgmt.msi.models import Identity
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import CapturedIO, capture_output
 
-from tests.helpers.pointing import environment_of
+from helpers import connect, ensure_granted
+from tests.helpers.pointing import environment_of, point_to
 from tests.notebooks.course import FOLDER, book, run
 from tests.support.sandbox import RunningSandbox
 
@@ -88,6 +93,29 @@ def test_what_a_role_takes_off_again_is_named(shell: InteractiveShell, at_sandbo
     delete = "AuthorizationManagementClient(credential, connection.subscription_id, transport=transport)"
     text = words(shown(shell, f"{delete}.role_assignments.delete(group.id, grant.name)", **variables).stdout)
     assert "covers the action with '*', but leaves it out with 'Microsoft.Authorization/*/Delete'." in text
+
+
+def test_what_is_missing_on_something_else_that_the_request_points_to(
+    shell: InteractiveShell, at_sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ada may change the machine, and not use the identity."""
+    identity = run("02_assign_identity", stop_after="catch-up")["identity"]
+    ada, secret = at_sandbox.add_principal("ada")
+    as_ada = SimpleNamespace(id=identity.id, principal_id=ada.object_id, name="ada")
+    group = at_sandbox.seed_data.group("myResourceGroupVM")
+    ensure_granted(connect("sandbox"), cast(Identity, as_ada), group, "Virtual Machine Contributor")
+    point_to(at_sandbox, monkeypatch, client_id=ada.client_id, secret=secret)
+    machines = connect("sandbox").client(ComputeManagementClient).virtual_machines
+    block = VirtualMachineIdentity(
+        type="UserAssigned", user_assigned_identities={identity.id: UserAssignedIdentitiesValue()}
+    )
+    variables = {"machines": machines, "connection": connect("sandbox"), "change": VirtualMachineUpdate(identity=block)}
+    text = words(shown(shell, "machines.begin_update('myResourceGroupVM', 'myVM', change)", **variables).stdout)
+    assert "403 LinkedAuthorizationFailed" in text
+    missing = (
+        f"may not perform the action Microsoft.ManagedIdentity/userAssignedIdentities/assign/action at {identity.id}"
+    )
+    assert f"Reason {ada.object_id} {missing}.".casefold() in text.casefold()
 
 
 def test_on_azure_and_for_those_who_may_not_ask_the_box_has_no_reasons(
