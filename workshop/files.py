@@ -1,15 +1,16 @@
-"""Reading notebooks, making CSV, and writing files whole or not at all."""
+"""Reading notebooks and data, making CSV, and writing files whole or not at all."""
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import re
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workshop.errors import UsageError
 
@@ -70,6 +71,62 @@ def csv_text(rows: Iterable[Sequence[str]]) -> str:
     text = io.StringIO()
     csv.writer(text).writerows([_FORMULA.sub(r"\1\2'", cell) for cell in row] for row in rows)
     return text.getvalue()
+
+
+class WithDuplicate(dict[str, Any]):
+    """Names and values of which a name came twice."""
+
+    duplicate: str
+
+
+def parse_data(path: Path, text: str) -> Any:
+    """Return what a JSON or YAML file holds; mappings in which a name comes twice are marked.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    if path.suffix.lower() == ".json":
+        return _json(path, text)
+    if path.suffix.lower() in {".yaml", ".yml"}:
+        return _yaml(path, text)
+    raise UsageError(f"{path} should be called .yaml, .yml or .json.")
+
+
+def _json(path: Path, text: str) -> object:
+    def mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        return _marked(dict(pairs), [name for name, _ in pairs])
+
+    try:
+        return json.loads(text, object_pairs_hook=mapping)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path} is not JSON: {error}.") from error
+
+
+def _yaml(path: Path, text: str) -> object:
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """Notices names that come twice."""
+
+    def mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[str, Any]:
+        names = [loader.construct_object(name) for name, _ in node.value]
+        loader.flatten_mapping(node)
+        return _marked(loader.construct_mapping(node, deep=True), names)
+
+    Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
+    try:
+        return yaml.load(text, Loader)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise UsageError(f"{path} is not YAML: {' '.join(str(error).split())}.") from error
+
+
+def _marked(values: dict[Any, Any], names: Sequence[Hashable]) -> dict[str, Any]:
+    """Return ``values``, marked if one of ``names`` came twice."""
+    if len(set(names)) == len(names):
+        return values
+    marked = WithDuplicate(values)
+    marked.duplicate = str(next(name for index, name in enumerate(names) if name in names[:index]))
+    return marked
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-import json
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from workshop.errors import UsageError
+from workshop.files import WithDuplicate, parse_data
 from workshop.notebooks.parameters import Text
 
 _WIDE = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -76,12 +75,6 @@ class CsvText:
     columns: list[str] = field(default_factory=list)
     records: list[tuple[int, list[str]]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-
-
-class _WithDuplicate(dict[str, Any]):
-    """Names and values of which a name came twice."""
-
-    duplicate: str
 
 
 def read_table(path: Path) -> RawTable:
@@ -175,7 +168,7 @@ def _from_items(path: Path, text: str) -> RawTable:
     if _undecoded(text):
         lines = [str(number) for number, line in enumerate(text.splitlines(), 1) if _undecoded(line)]
         raise UsageError(f"{path} is not in UTF-8, see line {', '.join(lines[:5])}; save it as UTF-8.")
-    items = _json(path, text) if path.suffix.lower() == ".json" else _yaml(path, text)
+    items = parse_data(path, text)
     if not isinstance(items, list):
         raise UsageError(f"{path} is not a batch: {_SHAPE}")
     table = RawTable()
@@ -184,7 +177,7 @@ def _from_items(path: Path, text: str) -> RawTable:
         if not isinstance(item, dict) or not all(isinstance(name, str) for name in item):
             table.problems.append(Problem("It should be names and values, such as: {identity_name: ID1}", label))
             continue
-        if isinstance(item, _WithDuplicate):
+        if isinstance(item, WithDuplicate):
             table.problems.append(Problem("It is there twice.", label, item.duplicate))
         table.rows.append(RawRow(number, label, dict(item)))
     return table
@@ -193,43 +186,6 @@ def _from_items(path: Path, text: str) -> RawTable:
 def _undecoded(text: str) -> bool:
     """Whether there were bytes that are not UTF-8; they decode to lone surrogates."""
     return any("\udc80" <= character <= "\udcff" for character in text)
-
-
-def _json(path: Path, text: str) -> object:
-    def mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        return _marked(dict(pairs), [name for name, _ in pairs])
-
-    try:
-        return json.loads(text, object_pairs_hook=mapping)
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path} is not JSON: {error}.") from error
-
-
-def _yaml(path: Path, text: str) -> object:
-    import yaml
-
-    class Loader(yaml.SafeLoader):
-        """Notices names that come twice."""
-
-    def mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[str, Any]:
-        names = [loader.construct_object(name) for name, _ in node.value]
-        loader.flatten_mapping(node)
-        return _marked(loader.construct_mapping(node, deep=True), names)
-
-    Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
-    try:
-        return yaml.load(text, Loader)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise UsageError(f"{path} is not YAML: {' '.join(str(error).split())}.") from error
-
-
-def _marked(values: dict[Any, Any], names: Sequence[Hashable]) -> dict[str, Any]:
-    """Return ``values``, marked if one of ``names`` came twice."""
-    if len(set(names)) == len(names):
-        return values
-    marked = _WithDuplicate(values)
-    marked.duplicate = str(next(name for index, name in enumerate(names) if name in names[:index]))
-    return marked
 
 
 def sentences(problems: Iterable[Problem]) -> list[str]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from workshop.errors import UsageError
+from workshop.files import WithDuplicate, parse_data
 from workshop.notebooks.secrets import looks_like_a_secret, named_like_a_secret
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ def from_file(path: Path) -> dict[str, object]:
     """Read parameters from a YAML or JSON file of names and values.
 
     Raises:
-        UsageError: The file cannot be read, is neither, or is no mapping of names to values.
+        UsageError: The file cannot be read, is neither, or is no mapping of names to values, each there once.
     """
     try:
         text = path.read_text("utf-8")
@@ -207,26 +208,12 @@ def from_file(path: Path) -> dict[str, object]:
         raise UsageError(f"{path} is not in UTF-8; save it as UTF-8.") from None
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
-    content = _parsed(path, text)
+    content = parse_data(path, text)
     if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
         raise UsageError(f"{path} should hold names and values, such as: identity_name: ID1")
+    if isinstance(content, WithDuplicate):
+        raise UsageError(f"In {path} '{content.duplicate}' is there twice.")
     return content
-
-
-def _parsed(path: Path, text: str) -> object:
-    if path.suffix == ".json":
-        try:
-            return json.loads(text)
-        except ValueError as error:
-            raise UsageError(f"{path} is not JSON: {error}.") from error
-    if path.suffix in {".yaml", ".yml"}:
-        import yaml
-
-        try:
-            return yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise UsageError(f"{path} is not YAML: {' '.join(str(error).split())}.") from error
-    raise UsageError(f"{path} should be called .yaml, .yml or .json.")
 
 
 def check(declarations: Sequence[Mapping[str, Parameter]], given: Mapping[str, object]) -> list[dict[str, Value]]:

@@ -151,6 +151,9 @@ def test_files_are_read_as_they_are_written(
     [
         ("p.yaml", b"a: [", "is not YAML"),
         ("p.json", b"{", "is not JSON"),
+        ("p.json", b"[" * 100_000, "is not JSON"),
+        ("p.json", b'{"a": 1, "a": 2}', "'a' is there twice"),
+        ("p.yaml", b"a: 1\na: 2", "'a' is there twice"),
         ("p.yaml", b"- a", "should hold names and values"),
         ("p.yaml", b"", "should hold names and values"),
         ("p.yaml", b"1: a", "should hold names and values"),
