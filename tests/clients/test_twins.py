@@ -88,6 +88,7 @@ def test_every_step_of_the_quickstart_has_one() -> None:
     assert {twin.notebook for twin in twins() if twin.on_machine} >= {"04_get_token", "05_read_properties"}
 
 
+@pytest.mark.long
 def test_one_after_the_other_they_do_the_quickstart(
     terminals: Callable[[bool], Mapping[str, str]], sandbox: RunningSandbox
 ) -> None:

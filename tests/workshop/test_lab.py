@@ -73,7 +73,7 @@ def test_jupyterlab_opens_the_copy_and_the_sandbox_stays(tmp_path: Path) -> None
         changed = {name for name, value in server_process.environ().items() if os.environ.get(name) != value}
         assert changed <= {"AZURE_SANDBOX_DIR", "JUPYTER_CONFIG_DIR", "LC_CTYPE"}
         os.killpg(lab.pid, signal.SIGINT)  # as a terminal does it
-        said, _ = lab.communicate(timeout=30)
+        said, _ = lab.communicate(timeout=120)
         assert lab.returncode == 0
         assert "The sandbox is ready" in said
         assert ("You are root" in said) == (os.geteuid() == 0)

@@ -46,7 +46,7 @@ def nobody_listens(endpoint: str) -> bool:
     return False
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 30) -> bool:
+def wait_for(condition: Callable[[], bool], seconds: float = 120) -> bool:
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
@@ -170,7 +170,7 @@ def get_token(environment: Mapping[str, str]) -> str:
             "scope": "https://management.azure.com/.default",
         },
         verify=environment["REQUESTS_CA_BUNDLE"],
-        timeout=30,
+        timeout=120,
     )
     return str(answer.json()["access_token"])
 

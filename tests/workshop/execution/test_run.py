@@ -78,30 +78,30 @@ pathlib.Path(os.environ["TOLD"]).write_text(token)
 """
 
 
-@pytest.mark.parametrize(
-    "showing",
-    [
-        "print(token.split('.'))",
-        "print(token.split('.')[2])",
-        "print(token[-30:], token[700:716], [token[at : at + 12] for at in range(400, 460, 12)])",
-        "print(textwrap.fill(token, 76))",
-        "print(textwrap.fill(token.split('.')[2], 20))",
-        "pprint.pprint({'token': token})",
-        "raise ValueError(token[60:90])",
-    ],
+WAYS_TO_SHOW = (
+    "print(token.split('.'))",
+    "print(token.split('.')[2])",
+    "print(token[-30:], token[700:716], [token[at : at + 12] for at in range(400, 460, 12)])",
+    "print(textwrap.fill(token, 76))",
+    "print(textwrap.fill(token.split('.')[2], 20))",
+    "pprint.pprint({'token': token})",
+    "raise ValueError(token[60:90])",
 )
+
+
 def test_no_part_of_a_token_that_was_issued_is_saved(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], showing: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TOLD", str(tmp_path / "token"))
-    write_series(tmp_path / "nb", {"00_get": notebook(GETTING, showing, parameters="")})
+    write_series(tmp_path / "nb", {"00_get": notebook(GETTING, *WAYS_TO_SHOW, parameters="")})
     assert main(["run", "--notebooks", str(tmp_path / "nb"), "--output", str(tmp_path / "o")]) == 1
     said = capsys.readouterr()
     assert "An access token or a secret, or a part of one, is in this notebook" in said.out
     token = (tmp_path / "token").read_text()
     parts = {token[at : at + 12] for at in range(len(token) - 11)}
     for text in (said.out, said.err, *(path.read_text("utf-8") for path in (tmp_path / "o").iterdir())):
-        assert not any(text[at : at + 12] in parts for at in range(len(text) - 11))
+        shown = [text[at : at + 12] for at in range(len(text) - 11)]
+        assert not [part for part in shown if part in parts]
 
 
 ON_VM = """\
@@ -247,7 +247,7 @@ pathlib.Path({str(marker)!r}).write_text(f"{{os.getpid()}} {{os.environ['AZURE_R
     kernel, endpoint = marker.read_text().split()
     time.sleep(0.3)
     runner.send_signal(number)
-    said, _ = runner.communicate(timeout=30)
+    said, _ = runner.communicate(timeout=120)
     wait_until(lambda: not alive(int(kernel)))
     wait_until(lambda: not listens(endpoint))
     assert "00_wait" in (tmp_path / "o" / "index.html").read_text("utf-8")
@@ -258,7 +258,7 @@ pathlib.Path({str(marker)!r}).write_text(f"{{os.getpid()}} {{os.environ['AZURE_R
         assert "kept" in (tmp_path / "o" / "00_wait.ipynb").read_text("utf-8")
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
