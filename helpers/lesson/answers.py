@@ -68,10 +68,9 @@ class Notebook:
 
 
 def exercise(check: Callable[[Notebook], str]) -> Callable[[Mapping[str, Any]], Reply]:
-    """Make a check of a function that returns why an answer is right, or raises a hint.
+    """Make a check, for a notebook's ``globals()``, of what returns why an answer is right, or raises a hint.
 
-    The check is called with the notebook's ``globals()``. If ``learner`` is true there, it returns its hint like any
-    other answer, so that one may try again; else an exercise that is not solved fails the run.
+    If ``learner`` is true there, a hint is returned, so that one may try again; else what is not solved fails the run.
     """
 
     @wraps(check)

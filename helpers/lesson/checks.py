@@ -135,8 +135,7 @@ def check_inside(nb: Notebook) -> str:
     if seen - there:
         raise HintError(f"there are things of other groups in it. List those in {nb.resource_group}, as the identity.")
     if there - seen:
-        lost = "If the identity sees fewer than you, run Put it back again."
-        raise HintError(f"{len(there)} things are in the group, and {len(seen)} in inside. {lost}")
+        raise HintError(f"{len(there)} things are in the group, and {len(seen)} in inside. Was the role put back?")
     grants_needed = nb.answer("grants_needed", int, "the number of role assignments that it took")
     grants = nb.connection.client(AuthorizationManagementClient).role_assignments
     granted = list(grants.list_for_scope(str(nb.group.id), filter=f"assignedTo('{nb.identity.principal_id}')"))
@@ -156,8 +155,7 @@ def check_marked(nb: Notebook) -> str:
     try:
         found = list(nb.connection.client(ResourceManagementClient).resources.list(filter=by_tag))
     except HttpResponseError as refusal:
-        form = "Its form is name eq 'value', with and between two."
-        raise HintError(f"Azure does not accept this filter: {explain(refusal).message} {form}") from None
+        raise HintError(f"Azure does not accept this filter, as in name eq 'a': {explain(refusal).message}") from None
     compared = {name.casefold(): value for name, value in re.findall(r"(\w+)\s+eq\s+'([^']*)'", by_tag)}
     if "MADE_BY" in by_tag:
         raise HintError("the filter has the letters MADE_BY in it. To have its value there, write f'…{MADE_BY}…'.")

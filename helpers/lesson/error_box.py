@@ -12,6 +12,7 @@ import symtable
 import textwrap
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -29,18 +30,10 @@ _REFUSED = re.compile(
     r"object id '(?P<who>[^']+)'.* perform action '(?P<action>[^']+)' (?:over|on the linked) scope(?:\(s\))? "
     r"'(?P<scope>[^']+)'"
 )
-# The likeliest cause, by the service's code or its sentence, else by the status.
 _CAUSES: Mapping[str, str] = {
-    "LinkedAuthorizationFailed": "The request points to something else, which whoever asks may not use.",
-    "InvalidAuthenticationTokenAudience": "The token was asked for with the resource of another service.",
-    "ExpiredAuthenticationToken": "The notebook was left open for longer than a token lives.",
-    "ResourceGroupNotFound": "The group or the subscription has another name, or the group was deleted.",
-    "FailedIdentityOperation": "An identity that the request names was deleted, by 06_clean_up or by somebody else.",
-    "PrincipalNotFound": "The identity was made a moment ago, or the id is not a principal's.",
-    "Identity not found": "The identity was never assigned to this machine, or only a moment ago.",
-}
-_CAUSES_BY_STATUS: Mapping[str, str] = {
     "no answer": "No network, a proxy in the way, or what should answer is not running.",
+    "no token": "The identity was never assigned to this machine, or only a moment ago; or this is no VM.",
+    "400": "It names something that is not there yet, or not any more.",
     "401": "The token was cut short, is too old, or is for another service.",
     "403": "No role that reaches this far has the action; or one was granted only minutes ago.",
     "404": "The cell that makes it has not run, or 06_clean_up or somebody else has deleted it.",
@@ -51,10 +44,9 @@ _CAUSES_BY_STATUS: Mapping[str, str] = {
 
 def show_error(shell: InteractiveShell, etype: type[BaseException], value: BaseException, tb: Any, offset: Any) -> None:
     """Show an exception that stopped a cell: as a box if it is one of the course's, else as always."""
-    try:
+    rows: Mapping[str, str] = {}
+    with suppress(Exception):  # whatever is the matter with the box, the error itself has to be seen
         rows = _rows(value, shell.user_ns)
-    except Exception:  # whatever is the matter with the box, the error itself has to be seen
-        rows = {}
     if not rows:
         shell.showtraceback((etype, value, tb), tb_offset=offset)
         return
@@ -98,17 +90,15 @@ def _rows(value: BaseException, variables: Mapping[str, Any]) -> dict[str, str]:
 
 def _refusal(error: Exception, variables: Mapping[str, Any]) -> dict[str, str]:
     explained = explain(error)
-    message, code = explained.message, explained.code
     status = str(explained.status or ("no answer" if isinstance(error, DROPPED) else "no token"))
     headers = getattr(getattr(error, "response", None), "headers", None) or {}
-    causes = [cause for key, cause in _CAUSES.items() if key == code or key in message]
     rows = {
-        type(error).__name__: f"{status} {code}" if explained.status else status,
+        type(error).__name__: f"{status} {explained.code}" if explained.status else status,
         "What it means": MEANS.get(status, "Azure had trouble of its own."),
-        "Likely cause": next(iter(causes), _CAUSES_BY_STATUS.get(status, "")),
+        "Likely cause": _CAUSES.get(status, ""),
         "What to do": explained.advice,
-        "In its words": message,
-        "Reason": _decision(message, variables.get("connection")),
+        "In its words": explained.message,
+        "Reason": _decision(explained.message, variables.get("connection")),
         "Correlation id": headers.get("x-ms-correlation-request-id", ""),
     }
     return {label: text for label, text in rows.items() if text}

@@ -38,10 +38,8 @@ svg{font:14px system-ui,-apple-system,'Segoe UI',sans-serif}.page{fill:#fff}text
 # The drawing is an image, since one in the page itself is stripped where outputs are not trusted. Images do not see the
 # page's colours: it is light, and turned dark where JupyterLab's theme is or, in other pages, the system's.
 _DARK = "{filter:invert(.93) hue-rotate(180deg)}"
-_PAGE_STYLE = (
-    f"<style>[data-jp-theme-light=false] .azure-picture{_DARK}"
-    f"@media (prefers-color-scheme:dark){{body:not([data-jp-theme-light]) .azure-picture{_DARK}}}</style>"
-)
+_PAGE_STYLE = f"""<style>[data-jp-theme-light=false] .azure-picture{_DARK}
+@media (prefers-color-scheme:dark){{body:not([data-jp-theme-light]) .azure-picture{_DARK}}}</style>"""
 
 
 class Node(NamedTuple):
@@ -114,7 +112,8 @@ def _grants(connection: Connection, scope: str, names: Mapping[str | None, str])
     ours = [each for each in everybody if each.principal_id in names or str(each.description).startswith(f"{MADE_BY} ")]
     guids = {role_guid(str(each.role_definition_id)) for each in ours}
     role_names = {
-        each.name: each.role_name for each in _seen(roles.role_definitions.get(scope, guid) for guid in guids)
+        str(each.name).casefold(): each.role_name
+        for each in _seen(roles.role_definitions.get(scope, guid) for guid in guids)
     }
     facts: dict[str, Chain] = {}
     for held in ours:
