@@ -33,13 +33,16 @@ def learner(tmp_path: Path) -> Iterator[Learner]:
         yield found
 
 
-def test_the_course_opens_at_its_home_and_says_what_to_do_out_of_order(learner: Learner) -> None:
+def test_the_course_opens_at_its_home_and_the_first_notebook_answers(learner: Learner) -> None:
     learner.page.locator(".jp-TableOfContents").get_by_text("Glossary").wait_for()  # beside it
     learner.go_on_to(NAMES[0])
     nothing_is_shown_before_it_is_done(learner, NAMES[0])
     said = learner.run("preflight-look")
     assert "there is no resource_group yet" in said and "Run the cell under 'Set up'" in said
-    assert learner.errors == ["preflight-look: NameError"]
+    for cell in book(NAMES[0]).code:
+        do(learner, NAMES[0], cell)
+    assert "What to do" in learner.run("group-ensure", "roles.role_assignments.get(group.id, 'none')")
+    assert learner.errors == ["preflight-look: NameError", "group-ensure: ResourceNotFoundError"]
     assert learner.hard_to_use() == []
     assert learner.complaints == []
     assert learner.requests_elsewhere == []
