@@ -92,7 +92,7 @@ def _batch(options: argparse.Namespace) -> int:
 
     console = open_console()
     result = run_batch(rows, sources, settings, batch_reporter_on(console))
-    _tell(result, settings, console)
+    _print_summary(result, settings, console)
     return INTERRUPTED if result.interrupted else int(not result.passed)
 
 
@@ -119,7 +119,7 @@ def _settings(options: argparse.Namespace) -> BatchSettings:
     )
 
 
-def _tell(result: BatchResult, settings: BatchSettings, console: Console) -> None:
+def _print_summary(result: BatchResult, settings: BatchSettings, console: Console) -> None:
     from workshop.batch.batch import REPORT, RESULTS
     from workshop.batch.status import duration
     from workshop.notebooks.outcome import State

@@ -86,7 +86,7 @@ class RemoteOutput:
         except (PapermillException, FileNotFoundError):  # it has no way to list such addresses, or nothing is there
             return ""
         except Exception as error:  # each scheme has its own
-            return f"{self._base} may not be usable, for it cannot be listed: {self._shown(error)}"
+            return f"{self._base} may not be usable, for it cannot be listed: {self._redacted(error)}"
         return ""
 
     def save(self, row: str, notebook: NotebookResult) -> None:
@@ -99,9 +99,9 @@ class RemoteOutput:
         try:
             self._io.write(notebook.text, url + self._query)
         except Exception as error:  # each scheme has its own
-            raise WorkshopError(f"{url} cannot be written: {self._shown(error)}") from None
+            raise WorkshopError(f"{url} cannot be written: {self._redacted(error)}") from None
 
-    def _shown(self, error: Exception) -> str:
+    def _redacted(self, error: Exception) -> str:
         return self._secrets.redact(f"{type(error).__name__}: {error}")
 
 

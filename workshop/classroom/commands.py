@@ -145,7 +145,7 @@ def progress(options: argparse.Namespace) -> int:
     classroom = ClassFolder(options.folder).load()
     clients = sign_in(classroom)
     if not options.watch:
-        console.print(_shown(take_snapshot(clients, classroom), console))
+        console.print(_progress_view(take_snapshot(clients, classroom), console))
         return 0
     with contextlib.suppress(KeyboardInterrupt):  # which is how it ends
         _watch(clients, classroom, options.every, console)
@@ -202,17 +202,17 @@ def _sum_up(console: Console, outcomes: Sequence[TaskOutcome[Any]], done: str) -
     return 1 if failed else 0
 
 
-def _shown(learners: Sequence[LearnerProgress], console: Console) -> RenderableType:
+def _progress_view(learners: Sequence[LearnerProgress], console: Console) -> RenderableType:
     return Group(progress_table(learners, console), f"{counts(learners)}\n{legend(console)}")
 
 
 def _watch(clients: Clients, classroom: Classroom, every: float, console: Console) -> None:
-    shown = _shown(take_snapshot(clients, classroom), console)
+    shown = _progress_view(take_snapshot(clients, classroom), console)
     with Live(shown, console=console, auto_refresh=False, vertical_overflow="visible") as live:
         while True:
             time.sleep(every)
             try:
-                shown = _shown(take_snapshot(clients, classroom), console)
+                shown = _progress_view(take_snapshot(clients, classroom), console)
                 live.update(shown, refresh=True)
             except WorkshopError as error:
                 live.update(Group(shown, f"Not up to date: {error}"), refresh=True)

@@ -78,7 +78,7 @@ def for_each(
     """
     outcomes: dict[int, TaskOutcome[Subject]] = {}
     with ThreadPoolExecutor(min(jobs, max(1, len(subjects))), "class") as pool:
-        running = {pool.submit(_one, subject, task): number for number, subject in enumerate(subjects)}
+        running = {pool.submit(_run_task, subject, task): number for number, subject in enumerate(subjects)}
         try:
             for future in as_completed(running):
                 outcome = future.result()
@@ -90,7 +90,7 @@ def for_each(
     return [outcomes[number] for number in sorted(outcomes)]
 
 
-def _one(subject: Subject, task: Task[Subject]) -> TaskOutcome[Subject]:
+def _run_task(subject: Subject, task: Task[Subject]) -> TaskOutcome[Subject]:
     done: list[str] = []
     try:
         with translate_azure_errors():

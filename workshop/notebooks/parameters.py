@@ -67,7 +67,7 @@ class Kind:
             return float(value)
         if type(value) is not _TYPES[self.name]:
             hint = " Put it in quotes." if self.name == "str" and not isinstance(value, (list, dict)) else ""
-            raise NotOfKindError(f"takes {_PHRASES[self.name]}, not {_shown(value)}.{hint}")
+            raise NotOfKindError(f"takes {_PHRASES[self.name]}, not {_describe(value)}.{hint}")
         if isinstance(value, float) and not math.isfinite(value):
             raise NotOfKindError(f"takes {_PHRASES[self.name]}, not {value}.")
         return value
@@ -92,7 +92,7 @@ def kind_of(annotation: str, default: str) -> Kind:
     return Kind(name if name in _TYPES else "any")
 
 
-def _shown(value: object) -> str:
+def _describe(value: object) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, bool):
