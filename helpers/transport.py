@@ -9,6 +9,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 import requests
+from azure.core.pipeline.policies import RetryPolicy
 from azure.core.pipeline.transport import RequestsTransport
 from azure.mgmt.core.tools import parse_resource_id
 from requests.adapters import HTTPAdapter
@@ -46,6 +47,20 @@ RETRIES = _Retry(
     retry_after_max=60,  # seconds
     raise_on_status=False,
 )
+
+
+class SdkRetries(RetryPolicy[Any, Any]):
+    """Sends a PATCH again, too, where no answer came: to Resource Manager it says how a thing is to be in the end."""
+
+    def __init__(self) -> None:
+        super().__init__(retry_connect=0)
+
+    def configure_retries(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Return the settings for one request."""
+        options.setdefault("retry_on_methods", ("HEAD", "GET", "PUT", "PATCH", "DELETE"))
+        return super().configure_retries(options)
+
+
 # With one of these, azure-identity asks something else than the metadata service for a managed identity's token.
 _OTHER_SOURCES = (
     *("AZURE_FEDERATED_TOKEN_FILE", "IDENTITY_ENDPOINT", "IDENTITY_HEADER"),

@@ -73,8 +73,8 @@ class Connection(Shown):
 
         ``ComputeManagementClient(connection.credential, connection.subscription_id, **connection.client_options)``
         """
-        pauses = {"polling_interval": _POLLING_INTERVALS[self.target], "retry_connect": 0}
-        return {"transport": transport.sdk_transport(self.session()), **pauses}
+        retries = {"polling_interval": _POLLING_INTERVALS[self.target], "retry_policy": transport.SdkRetries()}
+        return {"transport": transport.sdk_transport(self.session()), **retries}
 
     def client(self, kind: Callable[..., Client]) -> Client:
         """Return a management client of this kind."""

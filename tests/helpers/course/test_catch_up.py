@@ -258,6 +258,23 @@ class TestGranting:
         assert authorization(connection).role_assignments.get(scope, grant.name).description == "theirs"
 
 
+@pytest.mark.parametrize("fault", ["reset", "lost", "503"])
+def test_a_change_that_got_no_answer_is_sent_again(
+    tmp_path: Path, keys: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    """The course's changes say how a thing is to be in the end."""
+    (tmp_path / "faults.yaml").write_text(f"- {{fault: {fault}, service: arm, method: [PUT, PATCH, DELETE], every: 2}}")
+    settings = Settings(faults=str(tmp_path / "faults.yaml"))
+    with running_sandbox(tmp_path, settings=settings, keys_from=keys) as sandbox:
+        point_to(sandbox, monkeypatch)
+        connection = connect("sandbox")
+        identity = ensure_identity(connection, GROUP, "ID1", "")
+        vm = ensure_vm(connection, GROUP, "myVM", "", identity)
+        ensure_granted(connection, identity, sandbox.seed_data.group(GROUP), "Reader")
+        ensure_not_granted(connection, identity, sandbox.seed_data.group(GROUP))
+    assert vm.identity is not None and vm.identity.type == "UserAssigned"
+
+
 def test_a_directory_that_does_not_know_the_identity_yet_is_asked_again(
     tmp_path: Path, keys: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
