@@ -364,11 +364,14 @@ def test_a_process_that_hangs_is_ended(state: StateDirectory, monkeypatch: pytes
     state.make()
     hanging = subprocess.Popen([sys.executable, "-c", HANGING, str(state.lock)], stdout=subprocess.PIPE)
     assert hanging.stdout is not None
-    with hanging, hanging.stdout:
+    try:
         assert hanging.stdout.readline() == b"locked\n"
         Runtime(hanging.pid, 9).write(state)
         assert background.stop(state) is True
         assert hanging.wait(300) == -signal.SIGKILL
+    finally:
+        hanging.kill()
+        hanging.communicate()
 
 
 # --- whose it is -------------------------------------------------------------------------------------------------

@@ -94,7 +94,7 @@ def plan_resources(resources: Any, target: DeploymentScope, evaluator: Evaluator
 def _read_all(
     resources: Any, target: DeploymentScope, evaluator: Evaluator, parent: Planned | None
 ) -> Iterator[Planned]:
-    if not isinstance(resources, list) or len(resources) > _MOST:
+    if not isinstance(resources, list):
         raise validation_failed("The template's 'resources' is not a valid list of resources")
     for written in resources:
         if not isinstance(written, dict):

@@ -211,6 +211,7 @@ def test_children_are_named_after_their_parent() -> None:
             [resource("[concat('a', copyIndex())]", copy={"name": "l", "count": 800}), resource("b")],
             "more than 800 resources",
         ),
+        ([resource(f"a{number}") for number in range(801)], "more than 800 resources"),
         ([resource("[copyIndex()]")], "The template function 'copyindex' is not valid"),
         ([resource("[variables('a')]")], "The template variable 'A' refers to itself"),
         ([resource("[parameters('a')]")], "The template parameter 'a' is not found"),
