@@ -119,8 +119,7 @@ def check_wrong_door(nb: Notebook) -> str:
         raise HintError(f"{claim} says who asks, and that is the same identity in both. Compare the claims again.")
     if claim != "aud":
         raise HintError(f"{claim!r} is not what counts. Which claim says for which service the token is good?")
-    compared = compare(nb.variables.get("guess"), came)
-    return f"aud, the audience, is Key Vault's, so a token opens one door. {compared}"
+    return f"aud, the audience, is Key Vault's: a token opens one door. {compare(nb.variables.get('guess'), came)}"
 
 
 @exercise

@@ -25,7 +25,6 @@ from helpers.connection import Connection
 from helpers.errors import DROPPED, TutorialError, explain, own_error
 from helpers.lesson.answers import MEANS
 
-_LOCAL_VERSION = "2024-05-28"
 _REFUSED = re.compile(
     r"object id '(?P<who>[^']+)'.* perform action '(?P<action>[^']+)' (?:over|on the linked) scope(?:\(s\))? "
     r"'(?P<scope>[^']+)'"
@@ -111,11 +110,10 @@ def _decision(message: str, connection: Connection | None) -> str:
         return ""
     path = f"{refused['scope'].rstrip('/')}/providers/Sandbox.Local/explain"
     question = {"principalId": refused["who"], "action": refused["action"]}
-    try:
-        why = str(connection.arm("POST", path, _LOCAL_VERSION, question).json()["why"])
-    except (AzureError, requests.RequestException, KeyError, TutorialError):
-        return ""  # whoever is signed in may not ask, or the sandbox has stopped meanwhile
-    return re.sub(r"^\S+: ", "", why, flags=re.MULTILINE)  # without the assignments' ids
+    with suppress(AzureError, requests.RequestException, KeyError, TutorialError):  # who may not ask, or it has stopped
+        why = str(connection.arm("POST", path, "2024-05-28", question).json()["why"])
+        return re.sub(r"^\S+: ", "", why, flags=re.MULTILINE)  # without the assignments' ids
+    return ""
 
 
 def _missing_name(error: NameError, variables: Mapping[str, Any]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
 from itertools import chain, pairwise
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from azure.core.exceptions import HttpResponseError
@@ -21,9 +21,6 @@ from azure.mgmt.msi import ManagedServiceIdentityClient
 from helpers.connection import Connection
 from helpers.names import MADE_BY
 from rbac.roles import role_guid
-
-Each = TypeVar("Each", bound=tuple[object, ...])
-Seen = TypeVar("Seen")
 
 _COLUMNS = (("Virtual machine", 20), ("Identity", 255), ("Role", 490), ("Scope", 725))  # heading and left edge
 _WIDTH, _BOX, _PITCH, _FIRST = 940, 195, 64, 80
@@ -91,10 +88,10 @@ def picture(connection: Connection, resource_group: str, since: Picture | None =
     facts: dict[str, Chain] = {}
     if connection.arm("GET", scope, "2021-04-01").ok:
         facts[f"resource group {resource_group}"] = (Node(3, resource_group),)
-    names = {each.principal_id: str(each.name) for each in _seen(identities.list_by_resource_group(resource_group))}
+    names = {each.principal_id: each.name for each in _seen(identities.list_by_resource_group(resource_group))}
     facts |= {f"identity {name}": (Node(1, name),) for name in names.values()}
     for vm in _seen(machines.list(resource_group)):
-        block, machine = vm.identity or VirtualMachineIdentity(), Node(0, str(vm.name))
+        block, machine = vm.identity or VirtualMachineIdentity(), Node(0, vm.name)
         facts[f"VM {vm.name}"] = (machine,)
         has = {each: entry.principal_id for each, entry in (block.user_assigned_identities or {}).items()}
         if block.principal_id:
@@ -110,15 +107,13 @@ def _grants(connection: Connection, scope: str, names: Mapping[str | None, str])
     roles = connection.client(AuthorizationManagementClient)
     everybody = _seen(roles.role_assignments.list_for_scope(scope))
     ours = [each for each in everybody if each.principal_id in names or str(each.description).startswith(f"{MADE_BY} ")]
-    guids = {role_guid(str(each.role_definition_id)) for each in ours}
-    role_names = {
-        str(each.name).casefold(): each.role_name
-        for each in _seen(roles.role_definitions.get(scope, guid) for guid in guids)
-    }
+    guids = {role_guid(each.role_definition_id) for each in ours}
+    definitions = _seen(roles.role_definitions.get(scope, guid) for guid in guids)
+    role_names = {each.name.casefold(): each.role_name for each in definitions}
     facts: dict[str, Chain] = {}
     for held in ours:
-        role = str(role_names.get(role_guid(str(held.role_definition_id)), "some role"))
-        who, place = names.get(held.principal_id, "a deleted identity"), str(held.scope)
+        role = role_names.get(role_guid(held.role_definition_id), "some role")
+        who, place = names.get(held.principal_id, "a deleted identity"), held.scope
         at_subscription = place == f"/subscriptions/{connection.subscription_id}"
         where = "the subscription" if at_subscription else place.rpartition("/")[2] or place
         fact = f"{who} is {role} at {where}"
@@ -126,7 +121,7 @@ def _grants(connection: Connection, scope: str, names: Mapping[str | None, str])
     return facts
 
 
-def _seen(asked: Iterable[Seen]) -> list[Seen]:
+def _seen(asked: Iterable[Any]) -> list[Any]:
     try:
         return list(asked)
     except HttpResponseError as refusal:
@@ -154,7 +149,7 @@ def draw(now: Collection[Chain], before: Collection[Chain]) -> str:
     return "\n".join([*parts, "</svg>"])
 
 
-def _states(now: set[Each], before: set[Each]) -> dict[Each, str]:
+def _states(now: set[Any], before: set[Any]) -> dict[Any, str]:
     return {each: "gone" if each not in now else "kept" if each in before else "new" for each in sorted(now | before)}
 
 
