@@ -1,10 +1,9 @@
-"""What Azure allows as names, said in a sentence before Azure is asked; and the mark of what the course made."""
+"""What Azure allows as names, said in a sentence before Azure is asked."""
 
 from __future__ import annotations
 
 import itertools
 import re
-import uuid
 from collections.abc import Mapping
 
 MADE_BY = "managed-identity-tutorial"  # the value of the tag "made-by" of whatever the course makes
@@ -66,8 +65,3 @@ def _problem(name: str, value: object) -> str | None:
     if not isinstance(value, str):
         return f"{name} must be text, but is {value!r}. (papermill keeps a value as text if it is given with -r.)"
     return None if re.fullmatch(pattern, value) else f"{name} = {value!r} is not allowed. {sentence}"
-
-
-def mark_of(*parts: str) -> str:
-    """Return what marks a thing as made by the course: the same for the same parts, in whatever case they are."""
-    return f"{MADE_BY} {uuid.uuid5(uuid.NAMESPACE_URL, '/'.join(parts).casefold())}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -19,7 +20,7 @@ from helpers.connection.settings import points_to_sandbox, sandbox_settings
 from helpers.connection.sign_in import SCOPE, WAYS, RememberingCredential, SignedIn, Way, azure_credential, who_has
 from helpers.connection.subscriptions import active_in_az, choose_subscription
 from helpers.errors import TutorialError, explain
-from helpers.names import MADE_BY, check_names, mark_of
+from helpers.names import MADE_BY, check_names
 from helpers.run_command import Script, script_of, session_on
 from helpers.tables import Shown, Table, show
 
@@ -55,9 +56,11 @@ class Connection(Shown):
     def mark(self, resource_group: str, name: str = "") -> str:
         """Return what marks a thing in the group, or the group itself, as made by the course for who is signed in.
 
-        A mark that was copied from another thing, or inherited from the group, is not the thing's own.
+        A mark that was copied from another thing, or inherited from the group, is not the thing's own. The case of
+        names does not matter.
         """
-        return mark_of(self.subscription_id, resource_group, name, self.signed_in.object_id)
+        who_where_what = (self.subscription_id, resource_group, name, self.signed_in.object_id)
+        return f"{MADE_BY} {uuid.uuid5(uuid.NAMESPACE_URL, '/'.join(who_where_what).casefold())}"
 
     def tags(self, resource_group: str, name: str = "") -> dict[str, str]:
         """Return the tags of a thing in the group, or of the group itself, that the course makes."""
