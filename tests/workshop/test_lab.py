@@ -62,11 +62,11 @@ def test_jupyterlab_opens_the_copy_and_the_sandbox_stays(tmp_path: Path) -> None
         server = f"http://127.0.0.1:{port}"
         sign_in = {"Authorization": f"token {token}"}
         wait_for(f"{server}/api/status", sign_in)
-        start = requests.get(server, headers=sign_in, timeout=30)
+        start = requests.get(server, headers=sign_in, timeout=120)
         assert start.url.endswith("/lab/tree/index.ipynb")
-        page = requests.get(start.url, headers=sign_in, timeout=30)
+        page = requests.get(start.url, headers=sign_in, timeout=120)
         assert '"@jupyterlab/apputils-extension:announcements"' in page.text.partition("disabledExtensions")[2][:200]
-        notebook = requests.get(f"{server}/api/contents/index.ipynb?content=0", headers=sign_in, timeout=30)
+        notebook = requests.get(f"{server}/api/contents/index.ipynb?content=0", headers=sign_in, timeout=120)
         assert notebook.json()["type"] == "notebook"
         assert (tmp_path / "mine" / "index.ipynb").is_file()
         (server_process,) = psutil.Process(lab.pid).children()
@@ -86,7 +86,7 @@ def test_jupyterlab_opens_the_copy_and_the_sandbox_stays(tmp_path: Path) -> None
 
 
 def wait_for(url: str, headers: dict[str, str]) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while True:
         try:
             if requests.get(url, headers=headers, timeout=5).ok:
