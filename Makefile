@@ -14,6 +14,9 @@ LINT = $(VENV) -m ruff check . || status=1; \
        $(VENV) -m mypy || status=1; \
        $(VENV) -c 'from importlinter.cli import lint_imports_command as lint; lint()' || status=1;
 
+# Images of containers set it, and then each of the many processes would compile Azure's clients anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install tutorial lab test test-all lint notebooks bench lock clean
 
