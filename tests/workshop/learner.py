@@ -109,7 +109,7 @@ class Learner:
 
         ``picture`` is where to save one of the whole notebook.
         """
-        with self._whole_notebook_in_sight():
+        with self.whole_notebook_in_sight():
             found: Any = Axe().run(self.page, context=OURS, options={}).response
             if picture:
                 self.shown().screenshot(path=picture)
@@ -123,8 +123,8 @@ class Learner:
         ]
 
     @contextmanager
-    def _whole_notebook_in_sight(self) -> Iterator[None]:
-        """Have a screen on which nothing has to be scrolled: what is out of sight, axe leaves out."""
+    def whole_notebook_in_sight(self) -> Iterator[None]:
+        """Have a screen on which nothing has to be scrolled: what is out of sight, JupyterLab and axe leave out."""
         usual = self.page.viewport_size
         assert usual
         self.page.set_viewport_size({"width": usual["width"], "height": FROM_TOP_TO_BOTTOM})

@@ -70,9 +70,13 @@ def test_a_learner_goes_through_the_course(learner: Learner) -> None:
 def nothing_is_shown_before_it_is_done(learner: Learner, name: str) -> None:
     assert learner.shown().locator(".jp-OutputArea-output").count() == 0
     [solution] = [cell for cell in book(name).code if "solution" in cell.tags]
-    assert learner.cell(solution.id).locator(".cm-content").inner_text().strip() == ""
-    folded = learner.shown().locator("details pre", has_text=solution.source.splitlines()[-1])
-    assert [each.is_visible() for each in folded.all()] == [False]
+    with learner.whole_notebook_in_sight():
+        assert learner.cell(solution.id).locator(".cm-content").inner_text().strip() == ""
+        fold = learner.cell(f"{solution.id}-folded").locator("details")
+        assert not fold.locator("pre").is_visible()
+        fold.locator("summary").click()
+        assert fold.locator("pre").inner_text().strip() == solution.source
+        fold.locator("summary").click()
     assert learner.page.locator(".jp-mod-dirty").count() == 0  # nor is it shown as changed
 
 
