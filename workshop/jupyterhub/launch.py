@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import signal
@@ -164,7 +165,7 @@ def hub_environment(
         **files,
         "WORKSHOP_HUB_URL": address.url,
         "WORKSHOP_HUB_MEMORY_KILOBYTES": str(limits.kilobytes),
-        "WORKSHOP_HUB_IDLE_SECONDS": str(round(60 * limits.idle_minutes)),
+        "WORKSHOP_HUB_IDLE_SECONDS": str(math.ceil(60 * limits.idle_minutes)),
         "WORKSHOP_CLASS_FOLDER": str(folder.path.absolute()),
     }
 

@@ -72,6 +72,13 @@ def test_the_hub_does_not_get_the_trainers_sign_in(tmp_path: Path) -> None:
     assert len(set(inside)) == 2 and all(each.startswith("http://127.0.0.1:") for each in inside)
 
 
+@pytest.mark.parametrize(("minutes", "seconds"), [(0, "0"), (0.001, "1"), (0.025, "2"), (90, "5400")])
+def test_a_limit_of_an_instant_is_still_a_limit(tmp_path: Path, minutes: float, seconds: str) -> None:
+    address, limits = HubAddress("http://127.0.0.1:8000"), ServerLimits("1G", minutes)
+    found = hub_environment(ClassFolder(tmp_path / "class"), address, limits, {})
+    assert found["WORKSHOP_HUB_IDLE_SECONDS"] == seconds
+
+
 def test_before_anybody_can_sign_in_there_is_no_hub(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = ClassFolder(tmp_path / "class")
     assert main(["hub", "--folder", str(folder.path)]) == 2
