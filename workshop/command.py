@@ -15,7 +15,7 @@ from typing import Never
 from workshop.errors import INTERRUPTED, WorkshopError
 from workshop.terminal import printable
 
-_FOREVER = 1e6  # seconds: more than a week
+_LONGEST = 1_000_000  # seconds: more than a week
 
 
 def exit_status_of(command: Callable[[], int]) -> int:
@@ -51,8 +51,8 @@ def seconds(text: str) -> float:
         found = float(text)
     except ValueError:
         found = 0.0
-    if not 0 < found < _FOREVER:
-        raise argparse.ArgumentTypeError("takes seconds, more than 0")
+    if not 0 < found < _LONGEST:
+        raise argparse.ArgumentTypeError(f"takes seconds, more than 0 and less than {_LONGEST}")
     return found
 
 

@@ -166,6 +166,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(
         (["batch", "rows.csv", "--retries", "1.5"], "takes a whole number, 0 or more"),
         (["batch", "rows.csv", "--timeout", "nan"], "takes seconds, more than 0"),
         (["progress", "--every", "soon"], "takes seconds, more than 0"),
+        (["progress", "--every", "1000000"], "takes seconds, more than 0 and less than 1000000"),
     ],
 )
 def test_numbers_among_options_are_checked(words: list[str], wanted: str, capsys: pytest.CaptureFixture[str]) -> None:
