@@ -40,7 +40,7 @@ class Connection(Shown):
     target: str  # "sandbox" or "azure"
     credential: TokenCredential  # for the clients of the Azure SDK
     subscription: Mapping[str, Any] = field(default_factory=dict)  # that one works in, as Resource Manager describes it
-    reach_vm: str = "here"  # whence the requests of a machine's session leave, or by "run-command" from the machine
+    reach_vm: str = "here"  # this kernel runs on the machine; "run-command": Azure runs scripts there
     _adapters: Mapping[str, HTTPAdapter] = field(default_factory=dict)
 
     @cached_property
@@ -185,9 +185,8 @@ def _connect_to_azure(subscription_id: str, sign_in: Way) -> Connection:
             "of the environment, beginning with AZURE_RESOURCE_MANAGER_ENDPOINT, and restart the kernel."
         )
     wanted = subscription_id or os.environ.get("AZURE_SUBSCRIPTION_ID", "")
-    adapters = {
-        transport.RESOURCE_MANAGER: HTTPAdapter(max_retries=transport.RETRIES)
-    }  # one, so that all sessions share its connections
+    # One, so that all sessions share its connections.
+    adapters = {transport.RESOURCE_MANAGER: HTTPAdapter(max_retries=transport.RETRIES)}
     connection = Connection("azure", azure_credential(sign_in), _adapters=adapters)
     # Signing in would try for a minute where nothing can be reached.
     transport.ask(connection.session(), "GET", "/subscriptions", timeout=transport.CONNECT_LIMIT)
