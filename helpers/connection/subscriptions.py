@@ -69,6 +69,9 @@ def _why_none(arm: Arm, wanted: str, seen: list[Subscription]) -> str:
     listed = [f"  {each['subscriptionId']}  {each['displayName']}{marks[_is_disabled(each)]}" for each in seen[:10]]
     why = f"The sign-in does not see the subscription {wanted}" if wanted else "The sign-in sees several subscriptions"
     choose = "Set subscription_id to one of these, or run az account set --subscription ID:"
+    if all(map(_is_disabled, seen)):
+        why = why if wanted else "No subscription that the sign-in sees is enabled"
+        choose = "Have one of these enabled again, or sign in to another tenant (az login --tenant TENANT):"
     return "\n".join([f"{why}. {choose}", *listed])
 
 

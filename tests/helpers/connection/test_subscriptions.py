@@ -64,6 +64,8 @@ def test_chosen(seen: list[tuple[str, str]], wanted: str, preferred: str, chosen
         ([(A, "Disabled")], A, "", "is disabled"),
         ([(A, "Disabled"), (B, "Enabled")], "", A, "is disabled"),
         ([(A, "Disabled"), (B, "Disabled")], "", "", r"\(disabled\)"),
+        ([(A, "Disabled")], "", "", "^No subscription that the sign-in sees is enabled"),
+        ([(A, "Disabled")], C, "", rf"does not see the subscription {C}\. Have one of these enabled again"),
     ],
 )
 def test_none_is_chosen(seen: list[tuple[str, str]], wanted: str, preferred: str, sentence: str) -> None:
