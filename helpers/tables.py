@@ -119,7 +119,7 @@ def _plain(value: Any, name: object = "") -> Any:
     if hasattr(value, "as_dict"):
         value = value.as_dict()
     if isinstance(value, Mapping):
-        return {str(inner): _plain(each, inner) for inner, each in value.items()}
+        return {_TOKEN.sub(_HIDDEN, str(inner)): _plain(each, inner) for inner, each in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
     if isinstance(value, datetime):

@@ -111,6 +111,8 @@ def test_values_are_readable(value: object, text: str) -> None:
         {"sas": "opaque"},
         {"deep": {"refresh_token": "opaque"}},
         {"deep": [{"password": "opaque"}]},
+        {TOKEN: "of no use"},
+        {"deep": {f"Bearer {TOKEN}": 1}},
         {"anything": f"it is opaque {TOKEN}".replace("opaque ", "")},
     ],
 )
