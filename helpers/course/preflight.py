@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from helpers.connection import Connection
-from helpers.errors import explain
+from helpers.errors import Explanation, explain
 from rbac.actions import allows
 from rbac.roles import Permission
 
@@ -94,16 +94,16 @@ class _Look:
         )
         self._scope = group_id if self._group else self._subscription
 
-    def _get(self, path: str, version: str) -> tuple[dict[str, Any], str]:
+    def _get(self, path: str, version: str) -> tuple[dict[str, Any], Explanation | None]:
         """Return what is there, or why it is not."""
         answer = self._connection.arm("GET", path, version)
-        return (answer.json(), "") if answer.ok else ({}, explain(answer).code)
+        return (answer.json(), None) if answer.ok else ({}, explain(answer))
 
     def at_group(self) -> Row:
         what = f"Group {self._name}"
         if self._group:
             return _row(what, f"there, in {self._group['location']}")
-        if self._why_no_group == "AuthorizationFailed":
+        if self._why_no_group and self._why_no_group.code == "AuthorizationFailed":
             return _row(what, "not to be seen", f"Ask for the role Owner at {self._scope}/resourceGroups/{self._name}.")
         return _row(what, "not there yet: will be made")
 
@@ -124,11 +124,14 @@ class _Look:
 
     def at_rights(self) -> Iterator[Row]:
         answer, why = self._get(f"{self._scope}/providers/Microsoft.Authorization/permissions", "2022-04-01")
-        held = answer.get("value", [])
+        if why:
+            yield _row("Your rights", _UNKNOWN, why.advice)
+            return
+        held = answer["value"]
         rights = [Permission(tuple(each.get("actions", ())), tuple(each.get("notActions", ()))) for each in held]
         missing = [each for each in self._needed() if not allows(rights, each)]
         ask = f"Ask for the role Owner at {self._scope}." if missing else ""
-        yield _row("Your rights", f"missing: {', '.join(missing)}" if missing else "all that are needed", why or ask)
+        yield _row("Your rights", f"missing: {', '.join(missing)}" if missing else "all that are needed", ask)
         if any(each.get("condition") for each in held):
             yield _row("Conditions on your roles", "there are some; whether they allow a step shows when it is done")
 
@@ -159,9 +162,9 @@ class _Look:
 
     def at_region(self, location: str) -> Row:
         location = location or (self._vm or self._group or {"location": "eastus"})["location"]
-        listed = self._get(f"{self._subscription}/locations", "2022-12-01")[0].get("value", [])
-        if location in [each["name"] for each in listed] or not listed:
-            return _row(f"Region {location}", "there")
+        answer, why = self._get(f"{self._subscription}/locations", "2022-12-01")
+        if why or location in [each["name"] for each in answer["value"]]:
+            return _row(f"Region {location}", _UNKNOWN if why else "there")
         return _row(f"Region {location}", "not there", "Choose: az account list-locations --query [].name")
 
     def at_locks(self) -> Iterator[Row]:

@@ -133,6 +133,19 @@ def test_a_role_and_a_region_that_do_not_exist(connection: Connection) -> None:
     assert list(missing) == ["Role Contoso's reader", "Region atlantis"]
 
 
+@pytest.mark.parametrize(("status", "advice"), [(403, "needs a role"), (503, "Run this cell again in a minute.")])
+def test_rights_and_regions_that_cannot_be_read(
+    connection: Connection, answers: Callable[[str, int, Any], None], status: int, advice: str
+) -> None:
+    """Who does not know of their rights should not begin; a region is not known to be wrong."""
+    code = {403: "AuthorizationFailed", 503: "ServiceUnavailable"}[status]
+    for ending in ("/permissions", "/locations"):
+        answers(ending, status, {"error": {"code": code, "message": "No."}})
+    found = looked(connection)
+    assert found["Your rights"][0] == "could not be looked up" and advice in found["Your rights"][1]
+    assert found["Region eastus"] == ("could not be looked up", "")
+
+
 def test_a_group_that_is_not_to_be_seen(
     connection: Connection, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
