@@ -20,6 +20,7 @@ from azure.mgmt.msi import ManagedServiceIdentityClient
 
 from helpers.connection import Connection
 from helpers.names import MADE_BY
+from rbac.folding import fold
 from rbac.roles import role_guid
 
 _COLUMNS = (("Virtual machine", 20), ("Identity", 255), ("Role", 490), ("Scope", 725))  # heading and left edge
@@ -93,12 +94,14 @@ def picture(connection: Connection, resource_group: str, since: Picture | None =
     for vm in _seen(machines.list(resource_group)):
         block, machine = vm.identity or VirtualMachineIdentity(), Node(0, vm.name)
         facts[f"VM {vm.name}"] = (machine,)
-        has = {each: entry.principal_id for each, entry in (block.user_assigned_identities or {}).items()}
+        has = [
+            names.get(entry.principal_id) or f"{identity_id.rpartition('/')[2]} (deleted, or elsewhere)"
+            for identity_id, entry in (block.user_assigned_identities or {}).items()
+        ]
         if block.principal_id:
-            has[""], names[block.principal_id] = block.principal_id, f"{vm.name}'s own identity"
-        for identity_id, principal in has.items():
-            name = names.get(principal) or f"{identity_id.rpartition('/')[2]} (deleted, or elsewhere)"
-            facts[f"{vm.name} has {name}"] = (machine, Node(1, name))
+            names[block.principal_id] = f"{vm.name}'s own identity"
+            has.append(names[block.principal_id])
+        facts |= {f"{vm.name} has {name}": (machine, Node(1, name)) for name in has}
     return Picture(str(connection.subscription["displayName"]), facts | _grants(connection, scope, names), since)
 
 
@@ -108,14 +111,15 @@ def _grants(connection: Connection, scope: str, names: Mapping[str | None, str])
     everybody = _seen(roles.role_assignments.list_for_scope(scope))
     ours = [each for each in everybody if each.principal_id in names or str(each.description).startswith(f"{MADE_BY} ")]
     guids = {role_guid(each.role_definition_id) for each in ours}
-    definitions = _seen(roles.role_definitions.get(scope, guid) for guid in guids)
-    role_names = {each.name.casefold(): each.role_name for each in definitions}
+    one_by_one = {guid: _seen(map(roles.role_definitions.get, [scope], [guid])) for guid in guids}
+    role_names = {guid: found.role_name for guid, definitions in one_by_one.items() for found in definitions}
+    subscription = f"/subscriptions/{connection.subscription_id}"
+    known = {fold(subscription): "the subscription", fold(scope): scope.rpartition("/")[2]}
     facts: dict[str, Chain] = {}
     for held in ours:
         role = role_names.get(role_guid(held.role_definition_id), "some role")
         who, place = names.get(held.principal_id, "a deleted identity"), held.scope
-        at_subscription = place == f"/subscriptions/{connection.subscription_id}"
-        where = "the subscription" if at_subscription else place.rpartition("/")[2] or place
+        where = known.get(fold(place)) or place.rpartition("/")[2] or place
         fact = f"{who} is {role} at {where}"
         facts[fact] = (Node(1, who), Node(2, role, key=fact), Node(3, where))
     return facts

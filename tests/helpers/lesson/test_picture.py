@@ -6,13 +6,15 @@ import re
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from itertools import chain, pairwise, product
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import unquote
 
 import pytest
+import requests
 from hypothesis import given
 from hypothesis import strategies as st
 from playwright.sync_api import sync_playwright
+from requests.adapters import HTTPAdapter
 
 from helpers import connect, ensure_granted, ensure_identity
 from helpers.connection import Connection
@@ -96,6 +98,34 @@ def test_a_picture_has_no_ids_and_is_the_same_twice(connection: Connection) -> N
 
 def connection_scope(connection: Connection) -> str:
     return f"/subscriptions/{connection.subscription_id}"
+
+
+def test_a_role_that_cannot_be_read_has_no_name_and_the_others_have(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identity = ensure_identity(connection, GROUP, "ID1", "eastus")
+    grants = [
+        ensure_granted(connection, identity, connection_scope(connection), each) for each in ("Reader", "AcrPull")
+    ]
+    guid = str(grants[0].role_definition_id).rpartition("/")[2]
+    send = HTTPAdapter.send
+
+    def refusing(adapter: HTTPAdapter, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        answer = send(adapter, request, **options)
+        if f"/roleDefinitions/{guid}" in str(request.path_url):
+            answer.status_code = 403
+        return answer
+
+    monkeypatch.setattr(HTTPAdapter, "send", refusing)
+    text = repr(picture(connection, GROUP))
+    assert "ID1 is some role at the subscription" in text and "ID1 is AcrPull at the subscription" in text
+
+
+@pytest.mark.parametrize(("scope", "where"), [("", "the subscription"), (f"/resourceGroups/{GROUP}", GROUP)])
+def test_the_case_of_a_scope_does_not_matter(connection: Connection, scope: str, where: str) -> None:
+    identity = ensure_identity(connection, GROUP, "ID1", "eastus")
+    ensure_granted(connection, identity, (connection_scope(connection) + scope).upper(), "Reader")
+    assert f"ID1 is Reader at {where}\n" in f"{picture(connection, GROUP)}\n"
 
 
 def test_what_is_deleted_in_the_wrong_order_leaves_something_behind(at_sandbox: RunningSandbox) -> None:
