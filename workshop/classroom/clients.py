@@ -48,12 +48,12 @@ class Clients:
     @cached_property
     def resources(self) -> ResourceManagementClient:
         """Groups, and resources of any kind."""
-        return ResourceManagementClient(*self._who_and_where, **self.connection.client_options)
+        return self.connection.client(ResourceManagementClient)
 
     @cached_property
     def authorization(self) -> AuthorizationManagementClient:
         """Roles and who has them."""
-        return AuthorizationManagementClient(*self._who_and_where, **self.connection.client_options)
+        return self.connection.client(AuthorizationManagementClient)
 
     def local(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """Ask the sandbox's own provider; ``path`` is what follows the provider's name in the subscription, or an id.
@@ -99,10 +99,6 @@ class Clients:
             return self.connection.arm(method, path, version, body)
         except (TutorialError, requests.RequestException) as error:
             raise RefusedError(str(error)) from error
-
-    @property
-    def _who_and_where(self) -> tuple[Any, str]:
-        return self.connection.credential, self.connection.subscription_id
 
 
 def sign_in(classroom: Classroom) -> Clients:
