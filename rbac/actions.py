@@ -10,7 +10,7 @@ from rbac.folding import fold
 _STARS = re.compile(r"\*+")
 
 
-class Permission(Protocol):
+class HasActions(Protocol):
     """A permission as ``azure-mgmt-authorization`` and `rbac.roles` have it."""
 
     @property
@@ -22,7 +22,7 @@ class Permission(Protocol):
         """Patterns of what it leaves out of that."""
 
 
-def allows(permissions: Iterable[Permission], action: str) -> bool:
+def allows(permissions: Iterable[HasActions], action: str) -> bool:
     """Return whether ``permissions`` allow an action such as ``Microsoft.Compute/virtualMachines/read``.
 
     By Azure's rule: one of them has it in its actions, and not in its notActions.

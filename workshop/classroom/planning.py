@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-from azure.mgmt.authorization.v2022_04_01.models import Permission
-
-from helpers import allows, explain
+from helpers import explain
+from rbac.actions import allows
+from rbac.roles import Permission
 from workshop.classroom.classroom import Classroom, new_class_id
 from workshop.classroom.clients import Clients, RefusedError
 from workshop.classroom.inventory import Inventory, made_for
@@ -224,7 +224,7 @@ def _rights(clients: Clients) -> Finding:
 
 
 def _not_allowed(listed: Iterable[_Json]) -> list[str]:
-    permissions = [Permission(actions=each.get("actions"), not_actions=each.get("notActions")) for each in listed]
+    permissions = [Permission(tuple(each.get("actions") or ()), tuple(each.get("notActions") or ())) for each in listed]
     return [f"{why} ({action})" for action, why in _NEEDED.items() if not allows(permissions, action)]
 
 
