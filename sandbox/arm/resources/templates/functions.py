@@ -35,6 +35,8 @@ def _joined(parts: Iterable[str], delimiter: str = "") -> str:
 
 def _concat(*parts: Any) -> Any:
     if all(isinstance(part, list) for part in parts):
+        if sum(map(len, parts)) > LARGEST:
+            raise too_large()
         return [member for part in parts for member in part]
     return _joined(map(_string, parts))
 

@@ -105,7 +105,7 @@ def test_what_is_made_of_itself_twice_is_stopped() -> None:
         Evaluator({**FUNCTIONS, "variables": {"text": "a" * 20_000}.__getitem__}).evaluate(f"[{text}]")
 
 
-LONG = "variables('long')"
+LONG, LIST = "variables('long')", "variables('list')"
 
 
 @pytest.mark.parametrize(
@@ -119,16 +119,17 @@ LONG = "variables('long')"
         f"createArray({', '.join([LONG] * 400)})",
         f"guid({', '.join([LONG] * 400)})",
         "range(0, 4000000)",
+        f"concat({', '.join([LIST] * 49)})",
     ],
 )
 def test_what_would_be_too_large_is_not_built(text: str) -> None:
-    values = {"long": "a" * 131_072, "places": "{0}" * 40_000}
+    values = {"long": "a" * 131_072, "places": "{0}" * 40_000, "list": [0] * 19_999}
     evaluator = Evaluator({**FUNCTIONS, "variables": values.__getitem__})
     tracemalloc.start()
     try:
         with pytest.raises(TemplateError, match="too large"):
             evaluator.evaluate(f"[{text}]")
-        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+        assert tracemalloc.get_traced_memory()[1] < 8_000_000
     finally:
         tracemalloc.stop()
 
