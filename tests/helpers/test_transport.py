@@ -39,7 +39,7 @@ class Echo(BaseHTTPRequestHandler):
 @contextmanager
 def listening(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
     server = HTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))  # seconds between looks whether to end
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
