@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import requests
 from azure.core.credentials import TokenCredential
+from azure.core.exceptions import AzureError
 from azure.identity import ClientSecretCredential
 from azure.mgmt.compute import ComputeManagementClient
 from requests.adapters import HTTPAdapter
@@ -46,7 +47,7 @@ class Connection(Shown):
     @cached_property
     def signed_in(self) -> SignedIn:
         """Who is signed in."""
-        return who_has(self.credential.get_token(SCOPE).token)
+        return who_has(self._token())
 
     @property
     def subscription_id(self) -> str:
@@ -112,10 +113,17 @@ class Connection(Shown):
         Raises:
             TutorialError: Nobody is signed in, or no answer came.
         """
-        headers = {"Authorization": f"Bearer {self.credential.get_token(SCOPE).token}"}
+        headers = {"Authorization": f"Bearer {self._token()}"}
         params = {"api-version": api_version} if api_version else None
         given: dict[str, Any] = {"params": params, "headers": headers, "json": body, "timeout": _LIMITS}
         return transport.ask(self.session(), method, path, **given)
+
+    def _token(self) -> str:
+        try:
+            return self.credential.get_token(SCOPE).token
+        except (AzureError, requests.RequestException) as error:
+            explained = explain(error)  # raises what says already what to do
+            raise TutorialError(f"The sign-in has no new token: {explained.what}. {explained.advice}") from error
 
     def _metadata_adapter(self, vm_id: str) -> HTTPAdapter:
         if self.target == "azure":

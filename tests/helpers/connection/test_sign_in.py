@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,13 @@ from urllib.parse import parse_qs
 
 import pytest
 import requests
+from azure.identity import ClientAssertionCredential
 from azure.mgmt.resource.resources import ResourceManagementClient
 from requests.adapters import HTTPAdapter
 
 from helpers import connect
-from helpers.connection import sign_in
-from helpers.connection.sign_in import SCOPE, SignInError, azure_credential, who_has
+from helpers.connection import Connection, sign_in
+from helpers.connection.sign_in import SCOPE, RememberingCredential, SignInError, azure_credential, who_has
 from helpers.errors import TutorialError
 from tests.helpers.connection.test_azure_target import ENTRA, Recorder
 from tests.helpers.pointing import environment_of, unchanged_environment
@@ -106,6 +108,16 @@ def test_what_another_kernel_got_is_used(az: Az, monkeypatch: pytest.MonkeyPatch
     sign_in.handed_over.update(json.loads(json.dumps(sign_in.obtained)))
     connect("azure", sign_in="cli")
     assert az.starts == 1
+
+
+def test_a_token_that_nobody_renews_is_said_in_a_sentence(connection: Connection) -> None:
+    """Whoever watches Azure for hours outlives tokens, and tries again after a TutorialError."""
+    nowhere = {"authority": "https://127.0.0.1:1", "disable_instance_discovery": True, "retry_total": 0}
+    unreachable = ClientAssertionCredential("tenant", "client", lambda: "assertion", **nowhere)
+    later = replace(connection, credential=RememberingCredential("workload-identity", unreachable))
+    sentence = r"^The sign-in has no new token: ServiceRequestError\. Check the network and the proxy[^\n]*$"
+    with pytest.raises(TutorialError, match=sentence):
+        later.arm("GET", "/subscriptions", "2022-12-01")
 
 
 def test_says_who_is_signed_in(azure: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
