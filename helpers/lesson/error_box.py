@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from azure.core.exceptions import AzureError
+from azure.core.exceptions import AzureError, ClientAuthenticationError
 from IPython.core.interactiveshell import InteractiveShell
 
 from helpers.connection import Connection
@@ -89,11 +89,13 @@ def _rows(value: BaseException, variables: Mapping[str, Any]) -> dict[str, str]:
 
 def _refusal(error: Exception, variables: Mapping[str, Any]) -> dict[str, str]:
     explained = explain(error)
-    status = str(explained.status or ("no answer" if isinstance(error, DROPPED) else "no token"))
+    status = str(explained.status or _why_no_status(error))
+    if not status:
+        return {}
     headers = getattr(getattr(error, "response", None), "headers", None) or {}
     rows = {
         type(error).__name__: f"{status} {explained.code}" if explained.status else status,
-        "What it means": MEANS.get(status, "Azure had trouble of its own."),
+        "What it means": _meaning(status),
         "Likely cause": _CAUSES.get(status, ""),
         "What to do": explained.advice,
         "In its words": explained.message,
@@ -101,6 +103,18 @@ def _refusal(error: Exception, variables: Mapping[str, Any]) -> dict[str, str]:
         "Correlation id": headers.get("x-ms-correlation-request-id", ""),
     }
     return {label: text for label, text in rows.items() if text}
+
+
+def _why_no_status(error: Exception) -> str:
+    if isinstance(error, DROPPED):
+        return "no answer"
+    return "no token" if isinstance(error, ClientAuthenticationError) else ""
+
+
+def _meaning(status: str) -> str:
+    if status.startswith("5"):
+        return "Azure had trouble of its own."
+    return MEANS.get(status, "") if status != "200" else ""  # Azure says so, too, of an operation that has failed
 
 
 def _decision(message: str, connection: Connection | None) -> str:

@@ -13,6 +13,9 @@ from typing import Any, cast
 import nbclient
 import nbformat
 import pytest
+import requests
+from azure.core.exceptions import HttpResponseError
+from azure.core.pipeline.transport import RequestsTransportResponse
 from azure.mgmt.compute import ComputeManagementClient
 from azure.mgmt.compute.models import UserAssignedIdentitiesValue, VirtualMachineIdentity, VirtualMachineUpdate
 from azure.mgmt.msi.models import Identity
@@ -20,6 +23,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import CapturedIO, capture_output
 
 from helpers import connect, ensure_granted
+from helpers.lesson.error_box import _rows
 from tests.helpers.pointing import environment_of, point_to
 from tests.notebooks.course import FOLDER, book, run
 from tests.support.sandbox import RunningSandbox
@@ -170,7 +174,30 @@ def test_what_the_course_says_itself_has_no_frames(shell: InteractiveShell) -> N
     assert said.outputs == []
 
 
-@pytest.mark.parametrize("source", ["1 / 0", "import helpers\n1 / 0", "nowhere", "[][1]", "raise OSError('x')"])
+@pytest.mark.parametrize(
+    ("status", "means"),
+    [
+        *((500, "Azure had trouble of its own."), (507, "Azure had trouble of its own.")),
+        *((405, ""), (412, ""), (415, "")),
+        (200, ""),  # the last answer about an operation that has failed
+    ],
+)
+def test_trouble_is_azures_own_only_if_azure_says_so(status: int, means: str) -> None:
+    answer = requests.Response()
+    answer.status_code = status
+    error = HttpResponseError("no", response=cast(Any, RequestsTransportResponse(None, answer)))
+    assert _rows(error, {}).get("What it means", "") == means
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        *("1 / 0", "import helpers\n1 / 0", "nowhere", "[][1]", "raise OSError('x')"),
+        "import helpers, requests\nrequests.get('management.azure.com')",  # MissingSchema
+        "import helpers, requests\nanswer = requests.Response()\nanswer._content = b'<'\nanswer.json()",
+        "from azure.core.exceptions import HttpResponseError\nraise HttpResponseError('x')",
+    ],
+)
 def test_other_errors_look_as_always(shell: InteractiveShell, source: str) -> None:
     said = shown(shell, source)
     assert "Traceback (most recent call last)" in said.stdout and "┌" not in said.stdout
