@@ -11,14 +11,13 @@ from typing import Any, TypeVar
 
 import requests
 from azure.core.credentials import TokenCredential
-from azure.core.exceptions import AzureError
 from azure.identity import ClientSecretCredential
 from azure.mgmt.compute import ComputeManagementClient
 from requests.adapters import HTTPAdapter
 
 from helpers import transport
 from helpers.connection.settings import points_to_sandbox, sandbox_settings
-from helpers.connection.sign_in import SCOPE, WAYS, RememberingCredential, SignedIn, Way, azure_credential, who_has
+from helpers.connection.sign_in import WAYS, RememberingCredential, SignedIn, Way, azure_credential, token_of, who_has
 from helpers.connection.subscriptions import active_in_az, choose_subscription
 from helpers.errors import TutorialError, explain
 from helpers.names import MADE_BY, check_names
@@ -47,7 +46,7 @@ class Connection(Shown):
     @cached_property
     def signed_in(self) -> SignedIn:
         """Who is signed in."""
-        return who_has(self._token())
+        return who_has(token_of(self.credential))
 
     @property
     def subscription_id(self) -> str:
@@ -113,17 +112,10 @@ class Connection(Shown):
         Raises:
             TutorialError: Nobody is signed in, or no answer came.
         """
-        headers = {"Authorization": f"Bearer {self._token()}"}
+        headers = {"Authorization": f"Bearer {token_of(self.credential)}"}
         params = {"api-version": api_version} if api_version else None
         given: dict[str, Any] = {"params": params, "headers": headers, "json": body, "timeout": _LIMITS}
         return transport.ask(self.session(), method, path, **given)
-
-    def _token(self) -> str:
-        try:
-            return self.credential.get_token(SCOPE).token
-        except (AzureError, requests.RequestException) as error:
-            explained = explain(error)  # raises what says already what to do
-            raise TutorialError(f"The sign-in has no new token: {explained.what}. {explained.advice}") from error
 
     def _metadata_adapter(self, vm_id: str) -> HTTPAdapter:
         if self.target == "azure":

@@ -12,9 +12,9 @@ import jwt
 import requests
 from azure import identity
 from azure.core.credentials import AccessToken, TokenCredential
-from azure.core.exceptions import ClientAuthenticationError
+from azure.core.exceptions import AzureError, ClientAuthenticationError
 
-from helpers.errors import FinalError, TutorialError
+from helpers.errors import FinalError, TutorialError, explain
 from helpers.transport import CONNECT_LIMIT
 
 SCOPE = "https://management.azure.com/.default"  # Resource Manager
@@ -75,6 +75,15 @@ class RememberingCredential:
             if scopes == (SCOPE,):
                 obtained[self._way] = known
         return known
+
+
+def token_of(credential: TokenCredential) -> str:
+    """Return a token for Resource Manager; TutorialError if none comes."""
+    try:
+        return credential.get_token(SCOPE).token
+    except (AzureError, requests.RequestException) as error:
+        explained = explain(error)  # raises what says already what to do
+        raise TutorialError(f"The sign-in has no new token: {explained.what}. {explained.advice}") from error
 
 
 def _why_not(way: str, claims: str | None, error: ClientAuthenticationError) -> str:
