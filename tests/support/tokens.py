@@ -6,16 +6,30 @@ import base64
 import gc
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 _TOKEN = re.compile(r"eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+")
 
 
 def tokens_held_of(object_id: str) -> list[str]:
-    """Return every token of a principal that a dictionary of this process holds, variables and caches among them."""
-    texts = (str(list(each.values())) for each in gc.get_objects() if isinstance(each, dict))
-    found = {token for text in texts for token in _TOKEN.findall(text)}
+    """Return every token of a principal that an object of this process holds: in a variable, an attribute, a cache."""
+    found = {token for text in _texts() for token in _TOKEN.findall(text)}
     return [token for token in found if claims_of(token).get("oid") == object_id]
+
+
+def _texts() -> Iterator[str]:
+    """Yield what may hold a token of all strings, and of all bytes, that any object refers to."""
+    waiting = gc.get_objects()
+    while waiting:
+        held = {id(each): each for each in gc.get_referents(*waiting)}.values()
+        for each in held:
+            if isinstance(each, str) and "eyJ" in each:
+                yield each
+            elif isinstance(each, bytes | bytearray) and b"eyJ" in each:
+                yield each.decode("latin-1")
+        # The garbage collector does not list a container that has never held another.
+        waiting = [each for each in held if isinstance(each, dict | tuple) and not gc.is_tracked(each)]
 
 
 def claims_of(token: str) -> dict[str, Any]:
