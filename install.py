@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
-STAMP = VENV / "installed.txt"  # where, and from what; empty while it is made; one that the user made has none
+STAMP = VENV / "installed.txt"  # where, and from what; empty while it is first made; that of the user has none
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 UV = PYTHON.with_name("uv" + PYTHON.suffix)
 LOCK = ROOT / "requirements.txt"
@@ -111,9 +111,8 @@ def install() -> None:
         print("Removing a .venv that was moved, broken or never finished", flush=True)
         (shutil.rmtree if VENV.is_dir() and not VENV.is_symlink() else os.unlink)(VENV)
     if stamped()[:2] != inputs()[:2]:
-        if STAMP.exists() or not VENV.exists():  # else the user made it, and it is not to be removed if this fails
-            VENV.mkdir(exist_ok=True)
-            STAMP.write_text("", encoding="utf-8")
+        VENV.mkdir(exist_ok=True)
+        STAMP.write_text("" if not PYTHON.exists() else str(VENV), encoding="utf-8")
         if not PYTHON.exists():
             print("Making .venv", flush=True)
             run(sys.executable, "-m", "venv", "--without-pip", VENV, error=NO_PIP)
@@ -131,7 +130,7 @@ def main() -> None:
     if sys.version_info < OLDEST:
         sys.exit(TOO_OLD.format(*sys.version_info[:3], *OLDEST))
     with (ROOT / ".venv.lock").open("w") as turn:
-        if sys.platform != "win32":  # nobody else works on this checkout, nor what somebody killed had started
+        if sys.platform != "win32":  # wait for whoever else works on this checkout, and for what they started
             import fcntl
 
             os.set_inheritable(turn.fileno(), True)
