@@ -59,14 +59,17 @@ def preflight(
     ]
 
 
-def locks_over(connection: Connection, resource_group: str, things: Iterable[Any]) -> list[str]:
-    """Return the locks that forbid to delete one of these things of the group, as far as locks can be seen."""
+def locks_over(
+    connection: Connection, resource_group: str, to_delete: Iterable[Any], to_change: Iterable[Any] = ()
+) -> list[str]:
+    """Return the locks that forbid to delete or to change these things of the group, as far as locks can be seen."""
     group_id = f"/subscriptions/{connection.subscription_id}/resourceGroups/{resource_group}"
     answer = connection.arm("GET", f"{group_id}/providers/{_LOCKS}", _LOCKS_VERSION)
-    covered = [f"{each.id}/".casefold() for each in things]
+    going, changing = ([f"{each.id}/".casefold() for each in things] for things in (to_delete, to_change))
     found = []
     for lock in answer.json()["value"] if answer.ok else ():
         scope = lock["id"][: lock["id"].casefold().rindex(f"/providers/{_LOCKS}/".casefold())]
+        covered = going + (changing if lock["properties"]["level"] == "ReadOnly" else [])
         if any(each.startswith(f"{scope}/".casefold()) for each in covered):
             found.append(f"{_named(lock)} at {scope}")
     return found
