@@ -58,12 +58,13 @@ def until_interrupted(command: list[str], desk: Path) -> str:
     master, slave = pty.openpty()
     process = subprocess.Popen(command, cwd=desk, env=variables(desk), stdout=slave, stderr=slave, process_group=0)
     os.close(slave)
-    said = b""
+    said, pressed = b"", False
     with suppress(OSError):  # which is how the end of a terminal is told
         while chunk := os.read(master, 4096):
             said += chunk
-            if b"learners have" in said and process.poll() is None:
+            if b"learners have" in said and not pressed:
                 os.killpg(process.pid, signal.SIGINT)
+                pressed = True
     os.close(master)
     assert process.wait() == 0, said
     return said.decode()

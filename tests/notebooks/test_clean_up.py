@@ -283,7 +283,7 @@ class TestDoNoHarm:
 
     @pytest.mark.parametrize("on", ["", "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id7"])
     def test_what_is_locked_stops_it_before_anything_is_deleted(
-        self, at_sandbox: RunningSandbox, connection: Connection, lock: Callable[[str], None], on: str
+        self, at_sandbox: RunningSandbox, connection: Connection, lock: Callable[..., None], on: str
     ) -> None:
         make_all(connection, **OWN)
         before = everything_in(at_sandbox)
@@ -294,9 +294,22 @@ class TestDoNoHarm:
             run("06_clean_up", **OWN)
         assert everything_in(at_sandbox) == before
 
+    def test_a_machine_that_cannot_be_changed_stops_it_before_anything_is_deleted(
+        self, at_sandbox: RunningSandbox, connection: Connection, lock: Callable[..., None]
+    ) -> None:
+        make_all(connection, **SEEDED)
+        before = everything_in(at_sandbox)
+        lock(
+            at_sandbox.seed_data.group("myResourceGroupVM") + "/providers/Microsoft.Compute/virtualMachines/myVM",
+            "ReadOnly",
+        )
+        with pytest.raises(AssertionError, match=r"Have these locks removed first: \['keep \(ReadOnly\) at /sub\S+'\]"):
+            run("06_clean_up", **SEEDED)
+        assert everything_in(at_sandbox) == before
+
     @pytest.mark.parametrize("on", ["", "/providers/Microsoft.Compute/virtualMachines/myVM"])
     def test_a_lock_on_what_stays_does_not_stop_it(
-        self, at_sandbox: RunningSandbox, connection: Connection, lock: Callable[[str], None], on: str
+        self, at_sandbox: RunningSandbox, connection: Connection, lock: Callable[..., None], on: str
     ) -> None:
         """The group's own stops nobody who has nothing to delete there."""
         if on:
@@ -323,6 +336,24 @@ class TestDoNoHarm:
         run("06_clean_up", **SEEDED)
         assert at_sandbox.arm("GET", path).json() == before
 
+    def test_a_foreign_grant_that_reads_nothing_is_not_taken_away(
+        self, at_sandbox: RunningSandbox, connection: Connection
+    ) -> None:
+        """Here the course's own grant lets the identity read, and 05 is told of another role."""
+        make_all(connection, **SEEDED)
+        providers = f"{at_sandbox.seed_data.group('myResourceGroupVM')}/providers/Microsoft.Authorization"
+        path = f"{providers}/roleAssignments/00000000-0000-4000-8000-000000000002"
+        identity = ensure_identity(connection, "myResourceGroupVM", "ID1", "eastus")
+        body = {
+            "roleDefinitionId": f"{providers}/roleDefinitions/7f951dda-4ed3-4680-a7ca-43fe172d538d",  # AcrPull
+            "principalId": identity.principal_id,
+            "principalType": "ServicePrincipal",
+        }
+        at_sandbox.arm("PUT", path, {"properties": body}).raise_for_status()
+        ran = run("05_read_properties", stop_after="take-away-delete", **SEEDED, role="AcrPull")
+        assert (ran["grant"].name, ran["removed"]) == (path.rpartition("/")[2], None)
+        assert at_sandbox.arm("GET", path).ok
+
     def test_a_grant_is_restored_with_every_field(self, connection: Connection) -> None:
         """The sandbox refuses conditions, so what would be sent is looked at."""
         make_all(connection, **SEEDED)
@@ -336,21 +367,21 @@ class TestDoNoHarm:
 
 
 @pytest.fixture
-def lock(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """``lock(scope)``: Resource Manager tells of a lock there, which the sandbox has none of."""
+def lock(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """``lock(scope, level)``: Resource Manager tells of a lock there, which the sandbox has none of."""
     send = HTTPAdapter.send
-    locked: list[str] = []
+    locked: list[tuple[str, str]] = []
 
     def sending(adapter: HTTPAdapter, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         answer = send(adapter, request, **options)
         if request.path_url.partition("?")[0].endswith("/locks"):
             kind = "/providers/Microsoft.Authorization/locks/keep"
-            found = [{"id": each + kind, "name": "keep", "properties": {"level": "CanNotDelete"}} for each in locked]
+            found = [{"id": each + kind, "name": "keep", "properties": {"level": level}} for each, level in locked]
             answer.status_code, answer._content = 200, json.dumps({"value": found}).encode()
         return answer
 
     monkeypatch.setattr(HTTPAdapter, "send", sending)
-    return locked.append
+    return lambda scope, level="CanNotDelete": locked.append((scope, level))
 
 
 def owner_of_all(sandbox: RunningSandbox, object_id: str) -> None:

@@ -18,7 +18,9 @@ OWN_PARAMETERS = {
     "00_prerequisites": {"create_vm": "bool", "vm_os": "str"},
     "06_clean_up": {"delete": "bool", "create_vm": "bool"},
 }
-ON_VM = re.compile(r"on_vm\b|ManagedIdentityCredential|(?<![.\w])credential\b|\bas_identity\b")
+ON_VM = re.compile(
+    r"on_vm\b|ManagedIdentityCredential|(?<![.\w])credential\b|\bas_identity\b|\bread_group\b|\brights\."
+)
 
 
 @pytest.fixture(params=NAMES)
