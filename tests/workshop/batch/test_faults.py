@@ -91,6 +91,7 @@ def test_a_worker_that_is_killed_has_its_row_run_elsewhere(desk: Desk, tmp_path:
 
 
 @linux
+@pytest.mark.long
 def test_a_worker_that_is_stuck_is_replaced_and_its_row_run_again(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,6 +143,7 @@ def test_a_second_ctrl_c_ends_what_runs(desk: Desk, tmp_path: Path) -> None:
 
 
 @linux
+@pytest.mark.long
 def test_a_worker_that_is_stuck_does_not_keep_the_second_ctrl_c_waiting(desk: Desk, tmp_path: Path) -> None:
     stop = "import signal; os.kill(psutil.Process().parents()[1].pid, signal.SIGSTOP); mark(identity_name)"
     desk.write({"00_a": shows(marks(tmp_path), stop, "time.sleep(600)")}, identities(1))
@@ -169,6 +171,7 @@ def test_of_five_hundred_rows_exactly_the_bad_tenth_fails(desk: Desk) -> None:
 
 
 @linux
+@pytest.mark.long
 def test_a_full_disk_is_reported_and_corrupts_nothing(desk: Desk, tmp_path: Path) -> None:
     small, kept = tmp_path / "small", tmp_path / "kept"
     small.mkdir()
