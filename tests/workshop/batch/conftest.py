@@ -77,7 +77,7 @@ def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @dataclass
-class Desk:
+class BatchFolder:
     """A folder with notebooks, a file of rows, and what a batch of them leaves."""
 
     folder: Path
@@ -128,8 +128,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
+def desk(tmp_path: Path) -> BatchFolder:
+    return BatchFolder(tmp_path)
 
 
 def identities(number: int) -> list[dict[str, str]]:

@@ -12,7 +12,7 @@ import distributed
 import nbformat
 import pytest
 
-from tests.workshop.batch.conftest import Desk, identities, shows, wait_for
+from tests.workshop.batch.conftest import BatchFolder, identities, shows, wait_for
 from workshop.cli import main
 
 TOKEN = "eyJ0eXAiOiJKV1QifQ.eyJhdWQiOiJ4In0.c2lnbmF0dXJl"
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.xdist_group("dask")
 
 
 def test_a_tenth_of_bad_rows_fails_and_only_they(
-    desk: Desk, scheduler: str, capsys: pytest.CaptureFixture[str]
+    desk: BatchFolder, scheduler: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     desk.write(
         {
@@ -59,7 +59,7 @@ def _check_reports(output: Path, bad: set[str]) -> None:
     assert "http" not in page
 
 
-def test_workers_close_what_rows_ran_by_and_leave_nothing_to_the_collector(desk: Desk, scheduler: str) -> None:
+def test_workers_close_what_rows_ran_by_and_leave_nothing_to_the_collector(desk: BatchFolder, scheduler: str) -> None:
     desk.write({"00_a": shows("identity_name")}, identities(8))
     untyped: Any = distributed
     with untyped.Client(scheduler, set_as_default=False) as client:
@@ -77,7 +77,7 @@ def test_workers_close_what_rows_ran_by_and_leave_nothing_to_the_collector(desk:
             client.run(gc.enable)
 
 
-def test_what_is_saved_names_no_folder_and_no_token(desk: Desk, scheduler: str, tmp_path: Path) -> None:
+def test_what_is_saved_names_no_folder_and_no_token(desk: BatchFolder, scheduler: str, tmp_path: Path) -> None:
     desk.write({"00_a": shows("import os\nprint(os.getcwd())\n1 / 0"), "01_b": shows("1")}, identities(1))
     assert desk.run("--scheduler", scheduler) == 1
     for path in desk.output.rglob("*"):
@@ -89,7 +89,7 @@ def test_what_is_saved_names_no_folder_and_no_token(desk: Desk, scheduler: str, 
     assert "papermill" not in notebook.metadata
 
 
-def test_a_token_in_an_output_fails_the_row_and_is_not_saved(desk: Desk, scheduler: str) -> None:
+def test_a_token_in_an_output_fails_the_row_and_is_not_saved(desk: BatchFolder, scheduler: str) -> None:
     desk.write({"00_a": shows(f"print({TOKEN!r})")}, identities(1))
     assert desk.run("--scheduler", scheduler) == 1
     assert all(
@@ -101,7 +101,9 @@ def test_a_token_in_an_output_fails_the_row_and_is_not_saved(desk: Desk, schedul
     assert "eyJ0" not in str([cell.get("outputs") for cell in notebook.cells])
 
 
-def test_an_odd_error_is_shown_all_the_same(desk: Desk, scheduler: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_odd_error_is_shown_all_the_same(
+    desk: BatchFolder, scheduler: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     desk.write({"00_a": shows("raise ValueError('<i> \\x1b[31m \\x1b]0;title\\x07 \\x9b2J \\x00 é')")}, identities(1))
     assert desk.run("--scheduler", scheduler) == 1
     assert desk.lines()[-1]["error"] == "ValueError: <i> é"
@@ -114,7 +116,7 @@ def test_an_odd_error_is_shown_all_the_same(desk: Desk, scheduler: str, capsys: 
     assert ElementTree.parse(desk.output / "junit.xml").find(".//failure") is not None
 
 
-def test_resume_runs_only_what_is_not_completed(desk: Desk, scheduler: str, tmp_path: Path) -> None:
+def test_resume_runs_only_what_is_not_completed(desk: BatchFolder, scheduler: str, tmp_path: Path) -> None:
     good = tmp_path / "good"
     mark = f"import pathlib\nwith pathlib.Path({str(tmp_path / 'ran')!r}).open('a') as f: f.write(identity_name + ' ')"
     check = f"assert identity_name != 'ID002' or pathlib.Path({str(good)!r}).exists()"
@@ -135,7 +137,7 @@ def test_resume_runs_only_what_is_not_completed(desk: Desk, scheduler: str, tmp_
     assert sorted((tmp_path / "ran").read_text().split()[4:]) == ["ID001", "ID004"]
 
 
-def test_a_kernel_that_dies_and_one_that_hangs_fail_only_their_rows(desk: Desk, scheduler: str) -> None:
+def test_a_kernel_that_dies_and_one_that_hangs_fail_only_their_rows(desk: BatchFolder, scheduler: str) -> None:
     cell = "import os, time\n{'ID001': lambda: os._exit(1), 'ID002': lambda: time.sleep(600)}.get(identity_name, id)"
     desk.write({"00_a": shows(cell + "(*[1] * (identity_name == 'ID003'))")}, identities(3))
     assert desk.run("--scheduler", scheduler, "--timeout", "20") == 1
@@ -148,7 +150,9 @@ def test_a_kernel_that_dies_and_one_that_hangs_fail_only_their_rows(desk: Desk, 
     assert ran.count("row-0002") == 1
 
 
-def test_two_runners_cannot_share_a_folder(desk: Desk, scheduler: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_runners_cannot_share_a_folder(
+    desk: BatchFolder, scheduler: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     desk.write({"00_a": shows("import time\ntime.sleep(600 if identity_name == 'ID001' else 0)")}, identities(1))
     with desk.start("--scheduler", scheduler):
         wait_for(lambda: desk.states().get("row-0001") == "running")
@@ -157,7 +161,7 @@ def test_two_runners_cannot_share_a_folder(desk: Desk, scheduler: str, capsys: p
         assert "Another batch is running" in capsys.readouterr().err
         assert desk.lines() == before
         (desk.folder / "rows.json").write_text(json.dumps([{"identity_name": "ID002"}]))
-        other = Desk(desk.folder)
+        other = BatchFolder(desk.folder)
         assert main([*other.words("--scheduler", scheduler), "--output", str(desk.folder / "other")]) == 0
 
 
@@ -174,7 +178,7 @@ class Shelf(BaseHTTPRequestHandler):
 
 
 def test_notebooks_go_to_an_address_and_records_stay_here(
-    desk: Desk, scheduler: str, capsys: pytest.CaptureFixture[str]
+    desk: BatchFolder, scheduler: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Shelf.kept = {}
     server = ThreadingHTTPServer(("127.0.0.1", 0), Shelf)
@@ -202,7 +206,7 @@ def test_notebooks_go_to_an_address_and_records_stay_here(
     assert "507" in said.out
 
 
-def test_an_address_papermill_cannot_write_to_is_refused(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_address_papermill_cannot_write_to_is_refused(desk: BatchFolder, capsys: pytest.CaptureFixture[str]) -> None:
     desk.write({"00_a": shows("1")}, identities(1))
     words = [*desk.words(), "--records", str(desk.output), "--output", "s3://bucket/folder?sig=abcdefgh"]
     assert main(words) == 2
@@ -212,13 +216,13 @@ def test_an_address_papermill_cannot_write_to_is_refused(desk: Desk, capsys: pyt
     assert not desk.lines()
 
 
-def test_a_scheduler_that_is_not_there_is_refused(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_scheduler_that_is_not_there_is_refused(desk: BatchFolder, capsys: pytest.CaptureFixture[str]) -> None:
     desk.write({"00_a": shows("1")}, identities(1))
     assert desk.run("--scheduler", "tcp://127.0.0.1:9") == 2
     assert "No Dask scheduler answers at tcp://127.0.0.1:9" in capsys.readouterr().err
 
 
-def test_nothing_starts_with_a_problem_in_the_rows(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_starts_with_a_problem_in_the_rows(desk: BatchFolder, capsys: pytest.CaptureFixture[str]) -> None:
     desk.write({"00_a": shows("1")}, [{"identity_name": "-"}, {"colour": "red"}, {"identity_name": 5}])
     assert desk.run("--scheduler", "tcp://127.0.0.1:9") == 2
     said = capsys.readouterr().err

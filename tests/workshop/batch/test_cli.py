@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.workshop.batch.conftest import Desk, identities, shows
+from tests.workshop.batch.conftest import BatchFolder, identities, shows
 from workshop.cli import main
 
 
 @pytest.mark.parametrize(
     "words", [["--jobs", "0"], ["--jobs", "x"], ["--retries", "-1"], ["--timeout", "0"], ["--timeout", "nan"], ["--no"]]
 )
-def test_numbers_are_checked(desk: Desk, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_numbers_are_checked(desk: BatchFolder, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     desk.write({"00_a": shows("1")}, identities(1))
     with pytest.raises(SystemExit) as ended:
         desk.run(*words)
@@ -19,7 +19,7 @@ def test_numbers_are_checked(desk: Desk, words: list[str], capsys: pytest.Captur
     assert words[0] in capsys.readouterr().err
 
 
-def test_the_notebooks_are_not_written_over(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_notebooks_are_not_written_over(desk: BatchFolder, capsys: pytest.CaptureFixture[str]) -> None:
     desk.write({"00_a": shows("1")}, identities(1))
     before = (desk.notebooks / "00_a.ipynb").read_bytes()
     assert main([*desk.words(), "--output", str(desk.notebooks)]) == 2
@@ -27,14 +27,14 @@ def test_the_notebooks_are_not_written_over(desk: Desk, capsys: pytest.CaptureFi
     assert (desk.notebooks / "00_a.ipynb").read_bytes() == before
 
 
-def test_a_folder_that_cannot_be_made_is_refused(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_that_cannot_be_made_is_refused(desk: BatchFolder, capsys: pytest.CaptureFixture[str]) -> None:
     desk.write({"00_a": shows("1")}, identities(1))
     (desk.folder / "file").touch()
     assert main([*desk.words(), "--output", str(desk.folder / "file" / "output")]) == 2
     assert "cannot be written to" in capsys.readouterr().err
 
 
-def test_a_damaged_manifest_is_not_gone_on_with(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_damaged_manifest_is_not_gone_on_with(desk: BatchFolder, capsys: pytest.CaptureFixture[str]) -> None:
     desk.write({"00_a": shows("1")}, identities(1))
     desk.output.mkdir()
     (desk.output / "manifest.jsonl").write_text("not one\n")
@@ -43,7 +43,9 @@ def test_a_damaged_manifest_is_not_gone_on_with(desk: Desk, capsys: pytest.Captu
     assert (desk.output / "manifest.jsonl").read_text() == "not one\n"
 
 
-def test_what_is_wrong_with_rows_does_nothing_on_a_terminal(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_wrong_with_rows_does_nothing_on_a_terminal(
+    desk: BatchFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
     desk.write({"00_a": shows("1")}, [{"colour\x1b[2J\x1b]0;title\x07": "red", "name": "a\x9b1A"}])
     assert desk.run() == 2
     said = capsys.readouterr().err
@@ -52,7 +54,7 @@ def test_what_is_wrong_with_rows_does_nothing_on_a_terminal(desk: Desk, capsys: 
 
 
 def test_without_dask_it_says_what_to_install(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    desk: BatchFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert main(["batch", str(Path("rows.csv"))]) == 2

@@ -11,7 +11,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from tests.workshop.batch.conftest import Desk, dask_cluster, identities, shows
+from tests.workshop.batch.conftest import BatchFolder, dask_cluster, identities, shows
 from tests.workshop.small_notebooks import notebook
 from workshop.batch.cluster import cluster, processors_of_their_own
 from workshop.batch.task import NotebookTask, RowLostError, RowTask
@@ -118,7 +118,7 @@ def test_which_processors_are_given(monkeypatch: pytest.MonkeyPatch, share: int,
 
 
 def test_a_scheduler_without_workers_is_waited_for_with_a_word(
-    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    desk: BatchFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("workshop.batch.cluster._JOIN", 0.2)
     desk.write({"00_a": shows("1")}, identities(1))

@@ -11,7 +11,7 @@ import nbformat
 import papermill
 import pytest
 
-from tests.workshop.batch.conftest import Desk
+from tests.workshop.batch.conftest import BatchFolder
 from workshop.cli import main
 from workshop.notebooks.results import flat, results_of
 from workshop.notebooks.series import find_series
@@ -35,7 +35,7 @@ def outputs(path: Path) -> list[Any]:
 
 
 def test_a_batch_saves_what_papermill_does(
-    desk: Desk, environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    desk: BatchFolder, environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.write({}, ROWS)
     words = desk.words("--jobs", "1")  # for the last notebook lists what all rows have made so far

@@ -13,7 +13,16 @@ import psutil
 import pytest
 
 from tests.support.needs import do_without
-from tests.workshop.batch.conftest import PATIENCE, Desk, all_gone, children, dask_cluster, identities, shows, wait_for
+from tests.workshop.batch.conftest import (
+    PATIENCE,
+    BatchFolder,
+    all_gone,
+    children,
+    dask_cluster,
+    identities,
+    shows,
+    wait_for,
+)
 from workshop.batch import cluster
 from workshop.kernels.start import KernelKind, default_kind
 from workshop.paths import ROOT
@@ -33,12 +42,12 @@ def marks(folder: Path) -> str:
     return MARK.replace("FOLDER", repr(str(folder)))
 
 
-def completed(desk: Desk) -> int:
+def completed(desk: BatchFolder) -> int:
     return list(desk.states().values()).count("completed")
 
 
 @linux
-def test_a_runner_that_is_killed_leaves_nothing_and_is_resumed(desk: Desk, tmp_path: Path) -> None:
+def test_a_runner_that_is_killed_leaves_nothing_and_is_resumed(desk: BatchFolder, tmp_path: Path) -> None:
     gate = "if identity_name == 'ID003': wait_for('open')"
     log = "with pathlib.Path(FOLDER, 'ran').open('a') as f: f.write(identity_name + ' ')".replace(
         "FOLDER", repr(str(tmp_path))
@@ -65,7 +74,7 @@ def test_a_runner_that_is_killed_leaves_nothing_and_is_resumed(desk: Desk, tmp_p
 
 
 @linux
-def test_a_worker_that_is_killed_has_its_row_run_elsewhere(desk: Desk, tmp_path: Path) -> None:
+def test_a_worker_that_is_killed_has_its_row_run_elsewhere(desk: BatchFolder, tmp_path: Path) -> None:
     tell = "pathlib.Path(FOLDER, 'worker').write_text(str(psutil.Process().parents()[1].pid))".replace(
         "FOLDER", repr(str(tmp_path))
     )
@@ -93,7 +102,7 @@ def test_a_worker_that_is_killed_has_its_row_run_elsewhere(desk: Desk, tmp_path:
 @linux
 @pytest.mark.long
 def test_a_worker_that_is_stuck_is_replaced_and_its_row_run_again(
-    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    desk: BatchFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(cluster._CONFIGURATION, "distributed.scheduler.worker-ttl", "5s")
     first = "first = identity_name == 'ID001' and not pathlib.Path(FOLDER, 'ID001').exists()"
@@ -111,7 +120,7 @@ def test_a_worker_that_is_stuck_is_replaced_and_its_row_run_again(
 
 
 @linux
-def test_ctrl_c_lets_what_runs_end(desk: Desk, tmp_path: Path) -> None:
+def test_ctrl_c_lets_what_runs_end(desk: BatchFolder, tmp_path: Path) -> None:
     desk.write({"00_a": shows(marks(tmp_path), "mark(identity_name)", "wait_for('open')")}, identities(3))
     with desk.start("--jobs", "1") as runner:
         wait_for(lambda: (tmp_path / "ID001").exists())
@@ -128,7 +137,7 @@ def test_ctrl_c_lets_what_runs_end(desk: Desk, tmp_path: Path) -> None:
 
 
 @linux
-def test_a_second_ctrl_c_ends_what_runs(desk: Desk, tmp_path: Path) -> None:
+def test_a_second_ctrl_c_ends_what_runs(desk: BatchFolder, tmp_path: Path) -> None:
     desk.write({"00_a": shows(marks(tmp_path), "mark(identity_name)", "wait_for('open')")}, identities(2))
     with desk.start("--jobs", "1") as runner:
         wait_for(lambda: (tmp_path / "ID001").exists())
@@ -144,7 +153,7 @@ def test_a_second_ctrl_c_ends_what_runs(desk: Desk, tmp_path: Path) -> None:
 
 @linux
 @pytest.mark.long
-def test_a_worker_that_is_stuck_does_not_keep_the_second_ctrl_c_waiting(desk: Desk, tmp_path: Path) -> None:
+def test_a_worker_that_is_stuck_does_not_keep_the_second_ctrl_c_waiting(desk: BatchFolder, tmp_path: Path) -> None:
     stop = "import signal; os.kill(psutil.Process().parents()[1].pid, signal.SIGSTOP); mark(identity_name)"
     desk.write({"00_a": shows(marks(tmp_path), stop, "time.sleep(600)")}, identities(1))
     with desk.start("--jobs", "1") as runner:
@@ -161,7 +170,7 @@ def test_a_worker_that_is_stuck_does_not_keep_the_second_ctrl_c_waiting(desk: De
 
 
 @pytest.mark.long
-def test_of_five_hundred_rows_exactly_the_bad_tenth_fails(desk: Desk) -> None:
+def test_of_five_hundred_rows_exactly_the_bad_tenth_fails(desk: BatchFolder) -> None:
     desk.write({"00_a": shows("assert not identity_name.endswith('7'), 'bad'")}, identities(500))
     assert desk.run() == 1
     states = desk.states()
@@ -172,7 +181,7 @@ def test_of_five_hundred_rows_exactly_the_bad_tenth_fails(desk: Desk) -> None:
 
 @linux
 @pytest.mark.long
-def test_a_full_disk_is_reported_and_corrupts_nothing(desk: Desk, tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_corrupts_nothing(desk: BatchFolder, tmp_path: Path) -> None:
     small, kept = tmp_path / "small", tmp_path / "kept"
     small.mkdir()
     inside = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
@@ -188,7 +197,7 @@ def test_a_full_disk_is_reported_and_corrupts_nothing(desk: Desk, tmp_path: Path
     assert "No space left on device" in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     assert str(kept) not in done.stdout
-    saved = Desk(tmp_path)
+    saved = BatchFolder(tmp_path)
     (tmp_path / "kept").rename(saved.output)
     full = [line["name"] for line in saved.lines() if line["state"] == "completed"]
     assert 2 <= len(full) <= 4
@@ -203,7 +212,7 @@ def test_a_full_disk_is_reported_and_corrupts_nothing(desk: Desk, tmp_path: Path
 
 
 @linux
-def test_a_sandbox_that_is_killed_comes_back_and_its_rows_run_again(desk: Desk, tmp_path: Path) -> None:
+def test_a_sandbox_that_is_killed_comes_back_and_its_rows_run_again(desk: BatchFolder, tmp_path: Path) -> None:
     ask = """
 import requests
 e = os.environ
@@ -240,7 +249,7 @@ def ask():
     assert not psutil.pid_exists(status["process"])
 
 
-def test_a_scheduler_that_is_gone_ends_the_batch_and_it_is_resumed(desk: Desk, tmp_path: Path) -> None:
+def test_a_scheduler_that_is_gone_ends_the_batch_and_it_is_resumed(desk: BatchFolder, tmp_path: Path) -> None:
     desk.write({"00_a": shows(marks(tmp_path), "mark(identity_name)", "wait_for('open')")}, identities(2))
     with dask_cluster(tmp_path, 1) as address, desk.start("--scheduler", address) as runner:
         wait_for(lambda: (tmp_path / "ID001").exists())

@@ -83,7 +83,7 @@ class PlayedCluster(Cluster):
         self.off.set()
 
 
-class Desk:
+class BatchFolder:
     """A batch of rows, and what is to be seen of it."""
 
     def __init__(self, folder: Path, keys: list[str]) -> None:
@@ -119,8 +119,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path, ["a", "b", "c", "d"])
+def desk(tmp_path: Path) -> BatchFolder:
+    return BatchFolder(tmp_path, ["a", "b", "c", "d"])
 
 
 def answers(*results: RowResult) -> Callable[[RowTask], RowResult]:
@@ -128,7 +128,7 @@ def answers(*results: RowResult) -> Callable[[RowTask], RowResult]:
     return lambda task: results[min(task.attempt, len(results)) - 1]
 
 
-def test_all_rows_run_as_many_at_a_time_as_the_workers_can_take(desk: Desk) -> None:
+def test_all_rows_run_as_many_at_a_time_as_the_workers_can_take(desk: BatchFolder) -> None:
     barrier = threading.Barrier(2)
 
     def together(task: RowTask) -> RowResult:
@@ -144,7 +144,7 @@ def test_all_rows_run_as_many_at_a_time_as_the_workers_can_take(desk: Desk) -> N
 
 
 def test_rows_of_one_concurrency_key_never_run_together(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, ["a", "a", "b", "a", "b"])
+    desk = BatchFolder(tmp_path, ["a", "a", "b", "a", "b"])
     keys = {status.row.name: status.row.concurrency_key for status in desk.rows}
     seen: list[list[str]] = []
 
@@ -159,7 +159,7 @@ def test_rows_of_one_concurrency_key_never_run_together(tmp_path: Path) -> None:
     assert cluster.begun[:2] == ["r1", "r3"]
 
 
-def test_a_failure_is_its_own_rows(desk: Desk) -> None:
+def test_a_failure_is_its_own_rows(desk: BatchFolder) -> None:
     desk.run(PlayedCluster(lambda task: FAILED if task.row == "r2" else COMPLETED))
     assert desk.states() == [State.COMPLETED, State.FAILED, State.COMPLETED, State.COMPLETED]
     record = Record.of(desk.rows[1])
@@ -168,7 +168,7 @@ def test_a_failure_is_its_own_rows(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(("retries", "state"), [(0, State.FAILED), (1, State.FAILED), (2, State.COMPLETED)])
-def test_a_row_is_run_again_as_often_as_asked(desk: Desk, retries: int, state: State) -> None:
+def test_a_row_is_run_again_as_often_as_asked(desk: BatchFolder, retries: int, state: State) -> None:
     desk.run(PlayedCluster(answers(FAILED, FAILED, COMPLETED)), RetryPolicy(retries))
     assert desk.states() == [state] * 4
     assert [status.attempt for status in desk.rows] == [min(retries + 1, 3)] * 4
@@ -176,13 +176,13 @@ def test_a_row_is_run_again_as_often_as_asked(desk: Desk, retries: int, state: S
     assert desk.lines("r1") == ["running", *again, str(state)]
 
 
-def test_a_dead_kernel_is_excused_twice(desk: Desk) -> None:
+def test_a_dead_kernel_is_excused_twice(desk: BatchFolder) -> None:
     desk.run(PlayedCluster(lambda task: DIED if task.row == "r1" else answers(DIED, COMPLETED)(task)))
     assert desk.states() == [State.FAILED] + [State.COMPLETED] * 3
     assert [status.attempt for status in desk.rows] == [3, 2, 2, 2]
 
 
-def test_fail_fast_begins_no_more_rows(desk: Desk) -> None:
+def test_fail_fast_begins_no_more_rows(desk: BatchFolder) -> None:
     desk.run(
         PlayedCluster(lambda task: FAILED if task.row == "r2" else COMPLETED, capacity=1), RetryPolicy(fail_fast=True)
     )
@@ -190,7 +190,7 @@ def test_fail_fast_begins_no_more_rows(desk: Desk) -> None:
     assert desk.lines("r4") == ["skipped"]
 
 
-def test_an_interrupt_lets_what_runs_end(desk: Desk) -> None:
+def test_an_interrupt_lets_what_runs_end(desk: BatchFolder) -> None:
     runner: list[Runner] = []
 
     def play(task: RowTask) -> RowResult:
@@ -202,7 +202,7 @@ def test_an_interrupt_lets_what_runs_end(desk: Desk) -> None:
     assert desk.states() == [State.COMPLETED] + [State.CANCELLED] * 3
 
 
-def test_a_second_interrupt_ends_what_runs(desk: Desk) -> None:
+def test_a_second_interrupt_ends_what_runs(desk: BatchFolder) -> None:
     runner: list[Runner] = []
 
     def play(task: RowTask) -> RowResult:
@@ -216,7 +216,7 @@ def test_a_second_interrupt_ends_what_runs(desk: Desk) -> None:
     assert desk.states() == [State.CANCELLED] * 4
 
 
-def test_a_row_that_its_workers_did_not_survive_fails(desk: Desk) -> None:
+def test_a_row_that_its_workers_did_not_survive_fails(desk: BatchFolder) -> None:
     def play(task: RowTask) -> RowResult:
         if task.row == "r1":
             raise RowLostError("4 workers died while they ran this row.")
@@ -227,7 +227,7 @@ def test_a_row_that_its_workers_did_not_survive_fails(desk: Desk) -> None:
     assert Record.of(desk.rows[0]).error == "4 workers died while they ran this row."
 
 
-def test_without_the_scheduler_the_batch_ends(desk: Desk) -> None:
+def test_without_the_scheduler_the_batch_ends(desk: BatchFolder) -> None:
     def play(task: RowTask) -> RowResult:
         cluster.slots = -1
         raise RowLostError("lost")
@@ -238,7 +238,7 @@ def test_without_the_scheduler_the_batch_ends(desk: Desk) -> None:
     assert runner.ended_early == "gone"
 
 
-def test_it_waits_for_workers(desk: Desk) -> None:
+def test_it_waits_for_workers(desk: BatchFolder) -> None:
     cluster = PlayedCluster(answers(COMPLETED), capacity=0)
     threading.Timer(0.5, setattr, [cluster, "slots", 1]).start()
     desk.run(cluster)
@@ -250,7 +250,7 @@ class FullDisk(LocalOutput):
         raise WorkshopError("x.ipynb cannot be written: No space left on device.")
 
 
-def test_a_full_disk_ends_the_batch_and_says_so(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_ends_the_batch_and_says_so(desk: BatchFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LocalOutput, "save", FullDisk.save)
     runner = desk.run(PlayedCluster(answers(COMPLETED), capacity=1))
     assert "No space left" in runner.ended_early
@@ -259,7 +259,7 @@ def test_a_full_disk_ends_the_batch_and_says_so(desk: Desk, monkeypatch: pytest.
     assert "No space left" in str(Record.of(desk.rows[0]).error)
 
 
-def test_a_manifest_that_cannot_be_written_ends_the_batch(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_manifest_that_cannot_be_written_ends_the_batch(desk: BatchFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = Manifest.append
 
     def full(self: Manifest, *records: Any) -> None:
@@ -274,7 +274,7 @@ def test_a_manifest_that_cannot_be_written_ends_the_batch(desk: Desk, monkeypatc
     assert cluster.off.is_set()
 
 
-def test_events_are_counted_and_stale_ones_are_not(desk: Desk) -> None:
+def test_events_are_counted_and_stale_ones_are_not(desk: BatchFolder) -> None:
     runner: list[Runner] = []
 
     def play(task: RowTask) -> RowResult:
@@ -289,7 +289,7 @@ def test_events_are_counted_and_stale_ones_are_not(desk: Desk) -> None:
     assert seen == sorted(seen)
 
 
-def test_a_row_that_another_worker_begins_anew_is_written_down(desk: Desk) -> None:
+def test_a_row_that_another_worker_begins_anew_is_written_down(desk: BatchFolder) -> None:
     runner: list[Runner] = []
 
     def play(task: RowTask) -> RowResult:
