@@ -74,8 +74,9 @@ _NO_ANSWER = (
     "Check the network and the proxy (HTTPS_PROXY, or the system's settings), then run this cell again. The sandbox "
     "needs neither."
 )
-# What is raised where nothing answers.
-DROPPED = (requests.ConnectionError, requests.Timeout, ServiceRequestError, ServiceResponseError)
+# What is raised where nothing answers, or not to the end.
+_CUT_OFF = requests.exceptions.ChunkedEncodingError
+DROPPED = (requests.ConnectionError, requests.Timeout, _CUT_OFF, ServiceRequestError, ServiceResponseError)
 
 
 class TutorialError(RuntimeError):

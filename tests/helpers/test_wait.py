@@ -138,7 +138,13 @@ def test_a_request_to_wait_longer_than_there_is_time_is_cut(time: PassingTime) -
 
 
 @pytest.mark.parametrize(
-    "dropped", [requests.ConnectionError("reset"), requests.ReadTimeout("late"), ServiceRequestError("gone")]
+    "dropped",
+    [
+        requests.ConnectionError("reset"),
+        requests.ReadTimeout("late"),
+        requests.exceptions.ChunkedEncodingError("cut off"),
+        ServiceRequestError("gone"),
+    ],
 )
 def test_it_goes_on_over_a_dropped_connection(time: PassingTime, dropped: Exception) -> None:
     assert wait_until(answers(dropped, dropped, "yes"), what="it") == "yes"
