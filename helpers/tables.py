@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -64,11 +65,12 @@ class Result(Table):
         return {"application/scrapbook.scrap.json+json": scrap}
 
 
-class Shown:
-    """Something that notebooks show as the table that its ``_table`` returns."""
+class Shown(ABC):
+    """Something that notebooks show as a table."""
 
+    @abstractmethod
     def _table(self) -> Table:
-        raise NotImplementedError
+        """Return that table."""
 
     def __repr__(self) -> str:
         return repr(self._table())
