@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,8 +111,7 @@ def _run(options: argparse.Namespace) -> int:
     warm_up(options.kernel)
     hint = target.text if isinstance(target, Text) else target
     with environments(SandboxChoice(options.sandbox), hint) as environment_for:
-        import papermill  # noqa: F401 - takes long: now, while the sandbox starts
-
+        import_module("papermill")  # which takes long: now, while the sandbox starts
         console = open_console()
         plan = make_plan(notebooks, given)
         result = run(plan, options.output, environment_for, options.kernel, reporter_on(console))
