@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
@@ -82,11 +82,7 @@ class Kernels:
     ) -> None:
         with self._sockets:
             self._abandon()
-            finishing = _loop().create_task(self._finish())
-            for _ in self._interrupted:  # one that Ctrl-C hit hands it on, and the loop raises it for each anew
-                with contextlib.suppress(KeyboardInterrupt):
-                    _loop().run_until_complete(finishing)
-            _loop().run_until_complete(finishing)
+            self._complete(self._finish())
 
     def prepare(self, folder: Path) -> None:
         """Begin to start the kernel of the next notebook, which is in ``folder``."""
@@ -118,8 +114,8 @@ class Kernels:
         try:
             if self._tokens is not None:
                 if self._interrupted:  # it may still be at its cell, and would not answer
-                    _loop().run_until_complete(manager.interrupt_kernel())
-                _loop().run_until_complete(self._tokens.collect(manager))
+                    self._complete(manager.interrupt_kernel())
+                self._complete(self._tokens.collect(manager))
         finally:
             self._ending.append(_loop().create_task(_shut_down(manager)))
 
@@ -130,6 +126,16 @@ class Kernels:
         self._interrupted = asyncio.all_tasks(_loop()) - {*self._ending}
         for task in self._interrupted:
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    def _complete(self, work: Awaitable[object]) -> None:
+        """Do it to its end: a task that Ctrl-C hit hands it on, and the loop raises it anew for each that waits."""
+        import asyncio
+
+        task = asyncio.ensure_future(work, loop=_loop())
+        for _ in self._interrupted:
+            with contextlib.suppress(KeyboardInterrupt):
+                _loop().run_until_complete(task)
+        _loop().run_until_complete(task)
 
     def _abandon(self) -> None:
         if self._starting is not None:

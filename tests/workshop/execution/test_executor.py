@@ -11,6 +11,7 @@ from nbformat import NotebookNode
 from tests.workshop.small_notebooks import code, markdown, notebook, text_of
 from workshop.execution.executor import Execution, execute
 from workshop.kernels.start import KernelKind, Kernels, default_kind
+from workshop.kernels.tokens import KernelTokens
 from workshop.notebooks.outcome import account_of
 from workshop.notebooks.parameters import Value
 from workshop.notebooks.series import Notebook
@@ -118,7 +119,11 @@ def test_ctrl_c_while_an_output_comes_in_keeps_what_has_been_executed(
         return process_message(client, message, *arguments)
 
     monkeypatch.setattr(NotebookClient, "process_message", press_ctrl_c)
-    execution, _ = run(notebook("print('kept')", "print('now')"), tmp_path, kind)
+    kept = "from helpers import connection, transport\ntransport.issued.append('abc')\nprint('kept')"
+    tokens = KernelTokens(shared=False)
+    with Kernels(kind, os.environ, tokens) as kernels:
+        execution = execute(Notebook(tmp_path / "00_test.ipynb"), notebook(kept, "print('now')"), {}, kernels)
+    assert tokens.all() == {"abc"}
     assert execution.failure is not None
     assert execution.failure.interrupted
     assert execution.failure.cell_id == "c2"
