@@ -22,6 +22,12 @@ settings.load_profile("any computer")
 _AZURE_VARIABLES = ("AZURE_", "MSI_", "IDENTITY_", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Return how many processes ``-n auto`` starts: two for a processor, for half of the time each waits for others."""
+    return 2 * (os.cpu_count() or 1)
+
+
 @pytest.fixture(autouse=True)
 def no_azure_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Keep the user's own sign-ins, proxies and sandbox out of every test."""
