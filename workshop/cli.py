@@ -111,7 +111,7 @@ def _run(options: argparse.Namespace) -> int:
     warm_up(options.kernel)
     hint = target.text if isinstance(target, Text) else target
     with environments(SandboxChoice(options.sandbox), hint) as environment_for:
-        import_module("papermill")  # which takes long: now, while the sandbox starts
+        import_module("nbclient")  # which takes long: now, while the sandbox starts
         console = open_console()
         plan = make_plan(notebooks, given)
         result = run(plan, options.output, environment_for, options.kernel, reporter_on(console))

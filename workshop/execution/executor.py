@@ -1,11 +1,10 @@
-"""Executes one notebook by papermill in a kernel of its own, or those of a plan one after the other.
+"""Executes one notebook by nbclient in a kernel of its own, or those of a plan one after the other.
 
 What leaves the second is cleaned before anybody else sees it.
 """
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from workshop.execution.deadline import Deadline
 from workshop.execution.progress import ProgressEvent, Reporter
@@ -29,6 +28,7 @@ from workshop.sandbox import DIRECTORY, SANDBOX, IssuedTokens
 from workshop.terminal import printable
 
 if TYPE_CHECKING:
+    from nbclient import NotebookClient
     from nbformat import NotebookNode
 
     from workshop.kernels.manager import Manager
@@ -49,29 +49,17 @@ class Execution:
 
 @dataclass
 class _Observed:
-    """What nbclient's hooks tell of a notebook while it runs.
+    """What is known of a notebook while it runs.
 
     Attributes:
-        on_cell: is told how many cells of code are executed; 0 as the first is begun.
         node: the notebook, to which the outputs are added.
         cell: the one that was begun last.
         number: in its ``In [ ]``: kernels count what they execute.
     """
 
-    on_cell: Callable[[int], None]
     node: NotebookNode
     cell: NotebookNode | None = None
     number: int = 0
-
-    def cell_starts(self, cell: NotebookNode, cell_index: int) -> None:
-        if is_code(cell):
-            self.cell = cell
-            self.number += 1
-            if self.number == 1:
-                self.on_cell(0)
-
-    def cell_ended(self, cell: NotebookNode, **_: Any) -> None:
-        self.on_cell(self.number)
 
 
 def is_code(cell: NotebookNode) -> bool:
@@ -105,34 +93,21 @@ def execute(
     Returns:
         The outcome; a notebook that failed is one.
     """
+    from nbclient import NotebookClient
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
-    from papermill import PapermillExecutionError
-    from papermill.engines import papermill_engines
-    from papermill.execute import raise_for_execution_errors
 
-    logging.getLogger("papermill").setLevel(logging.ERROR)
     deadline = deadline or Deadline()
-    observed = _Observed(on_cell, _prepared(node, parameters))
+    observed = _Observed(_prepared(node, parameters))
     started = time.monotonic()
     failure = None
     try:
         with deadline.notebook(), _kernel(kernels, notebook, deadline) as manager:
-            papermill_engines.execute_notebook_with_engine(
-                None,
-                observed.node,
-                KERNEL,
-                progress_bar=False,
-                km=manager,
-                resources={"metadata": {"path": str(notebook.path.parent)}},
-                record_timing=False,
-                coalesce_streams=True,
-                on_cell_start=observed.cell_starts,
-                on_cell_executed=observed.cell_ended,
+            client = NotebookClient(
+                observed.node, manager, record_timing=False, coalesce_streams=True, raise_on_iopub_timeout=True
             )
-            raise_for_execution_errors(observed.node, None)
-    except PapermillExecutionError as error:
-        said = "" if error.traceback else _said_on_stderr(observed.cell)
-        failure = _failure(observed, said or f"{error.ename}: {error.evalue}", "\n".join(error.traceback))
+            with client.setup_kernel():
+                failure = _execute_cells(client, observed, on_cell)
+                client.set_widgets_metadata()
     except DeadKernelError as error:
         failure = replace(_failed(observed, error, deadline), kernel_died=not deadline.reason)
     except (CellTimeoutError, RuntimeError, OSError) as error:
@@ -144,20 +119,48 @@ def execute(
 
 
 def _prepared(node: NotebookNode, parameters: Mapping[str, Value]) -> NotebookNode:
-    """A copy of a notebook, as papermill's engines take it: what ``papermill.execute_notebook`` does before and after.
-
-    Of a notebook that failed that returns nothing, and it writes and reads the notebook as text three times.
-    """
+    """Return a copy of a notebook without outputs, with a cell of parameters if there are any, as papermill adds it."""
     import nbformat
-    from papermill.parameterize import parameterize_notebook
 
     copy: NotebookNode = nbformat.from_dict(node)
-    copy.metadata["papermill"] = nbformat.NotebookNode()
     for cell in copy.cells:
-        cell.metadata.setdefault("tags", [])
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
     if parameters:
+        from papermill.parameterize import parameterize_notebook  # half a second, for some runs only
+
+        copy.metadata["papermill"] = nbformat.NotebookNode()
+        for cell in copy.cells:
+            cell.metadata.setdefault("tags", [])
         copy = parameterize_notebook(copy, dict(parameters), kernel_name=KERNEL, language="python")
     return copy
+
+
+def _execute_cells(client: NotebookClient, observed: _Observed, on_cell: Callable[[int], None]) -> Failure | None:
+    """Execute the cells in order, up to one that fails or that ends the notebook with success.
+
+    One that shows an error and goes on, as ``%run`` does, has failed.
+    """
+    from nbclient.exceptions import CellExecutionError
+
+    on_cell(0)
+    for index, cell in enumerate(observed.node.cells):
+        if not is_code(cell):
+            continue
+        observed.cell, observed.number, raised = cell, observed.number + 1, None
+        try:
+            client.execute_cell(cell, index)
+        except CellExecutionError as stopped:
+            raised = stopped
+        on_cell(observed.number)
+        shown = next((output for output in reversed(cell.outputs) if output.output_type == "error"), None)
+        error = raised or shown
+        if error is not None and (error.ename != "SystemExit" or error.evalue not in ("", "0")):
+            traceback = "" if shown is None else "\n".join(shown.traceback)
+            return _failure(observed, f"{error.ename}: {error.evalue}", traceback)
+        if raised is not None:
+            break
+    return None
 
 
 @contextmanager
@@ -171,12 +174,6 @@ def _kernel(kernels: Kernels, notebook: Notebook, deadline: Deadline) -> Iterato
         raise
     finally:
         kernels.give_back(manager)
-
-
-def _said_on_stderr(cell: NotebookNode | None) -> str:
-    """What a cell has written to standard error: all there is of some failures, such as a magic that is not known."""
-    outputs = cell.outputs if cell else []
-    return "".join(output.text for output in outputs if output.get("name") == "stderr").strip()
 
 
 def _failed(observed: _Observed, error: Exception, deadline: Deadline) -> Failure:

@@ -10,9 +10,10 @@ import ast
 import json
 import math
 import re
+import tokenize
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from itertools import islice
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 Value: TypeAlias = str | int | float | bool | list[Any] | dict[str, Any] | None
+_MAGIC = re.compile(r"^[ \t]*[%!].*", re.MULTILINE)  # IPython's lines among Python's
+_COMMENT = re.compile(r"#+\s*(?:type:\s*(\S*)\s*)?(.*)")
 
 
 class NotOfKindError(ValueError):
@@ -77,7 +80,7 @@ def kind_of(annotation: str, default: str) -> Kind:
     """Return the kind of a parameter.
 
     Args:
-        annotation: as papermill reports it; ``"None"`` if there is none.
+        annotation: as it is written; empty if there is none.
         default: the default value as Python source; tells the kind where the annotation does not.
     """
     optional = re.fullmatch(r"(?:typing\.)?Optional\[(.+)\]", annotation)
@@ -163,15 +166,31 @@ class Text:
 
 
 def declared(node: NotebookNode) -> dict[str, Parameter]:
-    """Return the parameters that a notebook declares, by name."""
-    from papermill.translators import PythonTranslator
+    """Return the parameters that a notebook declares, by name.
 
-    cells = (cell for cell in node.cells if "parameters" in cell.metadata.get("tags", []))
-    return {
-        found.name: Parameter(found.name, kind_of(found.inferred_type_name, found.default), found.default, found.help)
-        for cell in islice(cells, 1)  # papermill takes the first
-        for found in PythonTranslator.inspect(cell)
-    }
+    They are those that papermill finds, whose own reader would take half a second to import.
+    """
+    tagged = (cell.source for cell in node.cells if "parameters" in cell.metadata.get("tags", []))
+    source = _MAGIC.sub("", next(tagged, ""))  # papermill takes the first
+    try:
+        statements = ast.parse(source).body
+    except SyntaxError:
+        return {}
+    tokens = tokenize.generate_tokens(StringIO(source).readline)
+    comments = {token.start[0]: _COMMENT.findall(token.string)[0] for token in tokens if token.type == tokenize.COMMENT}
+    found = {}
+    for statement in statements:
+        match statement:
+            case ast.AnnAssign(target=ast.Name(id=name), annotation=written, value=ast.expr() as value):
+                annotation = ast.unparse(written).strip("'")
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                annotation = ""
+            case _:
+                continue
+        type_, help_ = comments.get(value.end_lineno or 0, ("", ""))
+        default = ast.unparse(value)
+        found[name] = Parameter(name, kind_of(annotation or type_, default), default, help_)
+    return found
 
 
 def from_options(options: Sequence[str]) -> dict[str, Text]:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from nbclient import NotebookClient
 from nbformat import NotebookNode
+from nbformat.v4 import new_output
 
 from tests.workshop.small_notebooks import code, markdown, notebook, text_of
 from workshop.execution.executor import Execution, execute
@@ -96,6 +97,37 @@ def test_an_expected_exception_that_is_tagged_still_fails_as_papermill_has_it(tm
     execution, _ = run(notebook(code("1 / 0", "raises-exception")), tmp_path, kind)
     assert execution.failure is not None
     assert execution.failure.error.startswith("ZeroDivisionError")
+
+
+@pytest.mark.parametrize("source", ["import sys\nsys.exit()", "raise SystemExit(0)"])
+def test_a_cell_that_exits_with_success_is_the_last(tmp_path: Path, kind: KernelKind, source: str) -> None:
+    execution, counts = run(notebook("1", source, "print('never')"), tmp_path, kind)
+    assert execution.failure is None
+    assert "never" not in text_of(execution.node)
+    assert counts[-1] == 3  # with the parameters
+
+
+def test_a_cell_that_exits_with_failure_fails(tmp_path: Path, kind: KernelKind) -> None:
+    execution, _ = run(notebook("raise SystemExit(3)"), tmp_path, kind)
+    assert execution.failure is not None
+    assert execution.failure.error == "SystemExit: 3"
+
+
+def test_a_cell_that_shows_an_error_and_goes_on_has_failed(tmp_path: Path, kind: KernelKind) -> None:
+    (tmp_path / "script.py").write_text("1 / 0", "utf-8")
+    execution, _ = run(notebook("%run script.py", "print('never')"), tmp_path, kind)
+    assert execution.failure is not None
+    assert execution.failure.cell_id == "c1"
+    assert execution.failure.error == "ZeroDivisionError: division by zero"
+    assert "script.py" in execution.failure.traceback
+    assert "never" not in text_of(execution.node)
+
+
+def test_saved_outputs_of_cells_that_are_not_reached_go(tmp_path: Path, kind: KernelKind) -> None:
+    node = notebook("1 / 0", "2")
+    node.cells[-1].update(outputs=[new_output("stream", text="saved")], execution_count=7)
+    execution, _ = run(node, tmp_path, kind)
+    assert (execution.node.cells[-1].outputs, execution.node.cells[-1].execution_count) == ([], None)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a Unix signal")

@@ -5,6 +5,8 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from nbformat import NotebookNode
+from papermill.translators import PythonTranslator
 
 from tests.workshop.small_notebooks import notebook
 from workshop.errors import UsageError
@@ -34,6 +36,35 @@ def test_declarations_come_from_the_parameters_cell() -> None:
     assert DECLARED["zone"].kind == Kind("str", optional=True)
     assert DECLARED["untyped"].kind == Kind("str")
     assert DECLARED["anything"].kind == Kind("any")
+
+
+ODD = """\
+spaced:str="x"
+quoted: "int" = 3 # in quotes
+old = None  # type: int  how often
+lines: list = [
+    1,  # one
+    2,
+]  # numbers
+# a comment
+
+first, second = 1, 2
+"""
+
+
+def test_declarations_are_those_that_papermill_finds() -> None:
+    (cell,) = notebook(parameters=f"{CELL}\n{ODD}").cells
+    papermills = {each.name: each for each in PythonTranslator.inspect(cell)}
+    found = declared(NotebookNode(cells=[cell]))
+    assert {name: each.help for name, each in found.items()} == {name: each.help for name, each in papermills.items()}
+    kinds = {name: kind_of(each.inferred_type_name, each.default) for name, each in papermills.items()}
+    assert {name: each.kind for name, each in found.items()} == kinds
+
+
+def test_magics_and_values_with_an_equals_sign_hide_no_declaration() -> None:
+    found = declared(notebook(parameters='%matplotlib inline\ntags: str = "a=b"\n!ls\nother = 1'))
+    assert [*found] == ["tags", "other"]
+    assert declared(notebook(parameters="what is this")) == {}
 
 
 def test_a_notebook_without_parameters_declares_none() -> None:
