@@ -105,6 +105,7 @@ def execute(
             client = NotebookClient(
                 observed.node, manager, record_timing=False, coalesce_streams=True, raise_on_iopub_timeout=True
             )
+            client.kc = manager.clients[0]
             with client.setup_kernel():
                 failure = _execute_cells(client, observed, on_cell)
                 client.set_widgets_metadata()

@@ -10,7 +10,9 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from ipykernel.kernelapp import IPKernelApp
+from traitlets import default
 
+from workshop.kernels import streams
 from workshop.kernels.preload import Preloaded
 from workshop.kernels.request import ForkRequest
 
@@ -20,8 +22,13 @@ class WarmKernelApp(IPKernelApp):
 
     owner: Connection
 
+    @default("outstream_class")
+    def _outstream_class(self) -> str:
+        return f"{streams.__name__}.{streams.OutStream.__name__}"
+
     def init_kernel(self) -> None:
         """Make the kernel; from here on its sockets are bound."""
+        self.log.setLevel(self.log_level)  # its handlers' is that, but what is not to be logged is put together before
         try:
             self.owner.send(("ready", os.getpid()))
         except OSError:  # which has given it up

@@ -17,6 +17,7 @@ from jupyter_core.paths import jupyter_path
 from traitlets import Type
 
 _SOCKET_PATH_LIMIT = 107  # bytes in a Unix socket's path on Linux: unix(7)
+_START_LIMIT = 60.0  # seconds until a kernel answers
 _LOOK = 1.0  # seconds between two looks whether a kernel that does not answer still lives
 
 
@@ -63,10 +64,21 @@ class Manager(AsyncKernelManager):
         super().__init__(**kwargs)
         self.clients: list[Any] = []
 
-    def client(self, **kwargs: Any) -> Any:
-        """Return a new client of the kernel."""
-        self.clients.append(super().client(**kwargs))
-        return self.clients[-1]
+    def connect(self) -> Any:
+        """Return a new client of the kernel, connected. It asks the manager whether the kernel lives: no heartbeat."""
+        client = self.client()
+        self.clients.append(client)
+        client.start_channels(stdin=False, hb=False, control=False)
+        return client
+
+    async def start_connected(self, **kwargs: Any) -> None:
+        """Start the kernel, wait until it answers, and have its first client ready.
+
+        Raises:
+            RuntimeError: The kernel died, or did not answer in time.
+        """
+        await self.start_kernel(**kwargs)
+        await self.connect().wait_for_ready(_START_LIMIT)
 
 
 def make_manager(kernel_name: str, folder: Path) -> Manager:

@@ -115,6 +115,7 @@ class Kernels:
             if self._tokens is not None:
                 if self._interrupted:  # it may still be at its cell, and would not answer
                     self._complete(manager.interrupt_kernel())
+                    manager.connect()  # what waited for the others' answers may still do so
                 self._complete(self._tokens.collect(manager))
         finally:
             self._ending.append(_loop().create_task(_shut_down(manager)))
@@ -153,7 +154,11 @@ class Kernels:
         from workshop.kernels.manager import make_manager
 
         manager = make_manager(_NAMES[self._kind], Path(self._sockets.name))
-        await manager.start_kernel(cwd=str(folder), env=self._environment, extra_arguments=list(_ARGUMENTS))
+        try:
+            await manager.start_connected(cwd=str(folder), env=self._environment, extra_arguments=list(_ARGUMENTS))
+        except BaseException:
+            await _shut_down(manager)
+            raise
         return manager
 
 

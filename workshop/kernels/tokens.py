@@ -56,8 +56,7 @@ class KernelTokens:
 
 async def _evaluate(manager: Manager, expressions: Mapping[str, str]) -> dict[str, str]:
     """Evaluate expressions in a kernel, as no cell of its own; return those values that are texts."""
-    client = manager.client()
-    client.start_channels()
+    client = manager.clients[-1]
     content: dict[str, Any] = {"status": "aborted"}
     try:
         while content["status"] == "aborted":  # as what waits behind a cell that was interrupted
