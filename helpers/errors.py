@@ -91,6 +91,10 @@ class FinalError(CredentialUnavailableError, TutorialError):
     """One that clients of the SDK neither retry nor hide behind another."""
 
 
+class BusyError(CredentialUnavailableError, TutorialError):
+    """There is no token now, and there may soon be one: clients of the SDK do not ask again, and wait_until does."""
+
+
 class StoppedError(FinalError):
     """Nothing listens where the sandbox was."""
 

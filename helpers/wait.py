@@ -10,7 +10,7 @@ import requests
 from azure.core.exceptions import AzureError, HttpResponseError
 from azure.identity import CredentialUnavailableError
 
-from helpers.errors import DROPPED, TutorialError, explain, own_error
+from helpers.errors import DROPPED, BusyError, TutorialError, explain, own_error
 from helpers.transport import METADATA_SERVICE
 
 Answer = TypeVar("Answer")
@@ -85,7 +85,8 @@ def wait_until(
 
 def _not_yet(error: Exception) -> Exception:
     """Return the exception if it means "not yet", and raise it, or what is behind it, if it does not."""
-    if own := own_error(error):
+    own = own_error(error)
+    if own is not None and not isinstance(own, BusyError):
         raise own
     if isinstance(error, (*DROPPED, CredentialUnavailableError)) or explain(error).code == "PrincipalNotFound":
         return error

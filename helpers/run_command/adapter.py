@@ -11,7 +11,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 
-from helpers.run_command.faults import RunCommandError
+from helpers.run_command.faults import RunCommandError, busy
 from helpers.run_command.machine import DistantMachine, distant_machine
 from helpers.run_command.messages import MachineRequest, token_address
 from helpers.transport import METADATA_SERVICE, RESOURCE_MANAGER, at_metadata_service, session_with
@@ -26,6 +26,8 @@ _NOT_SENT = frozenset(
         *("authorization", "cookie", "proxy-authorization"),
     }
 )
+_SDK_CREDENTIAL = "azsdk-python-identity/"  # in what azure-identity calls itself
+_REPEATED_BY_IT = frozenset({404, 410, 429, *range(500, 600)})  # five times, where each is a script
 _LIMITS = (1, 60)  # seconds that an answer may take on the machine, whatever the caller allows
 _ELSEWHERE = (
     "A token of the machine goes to https://management.azure.com alone with reach_vm = 'run-command': for other "
@@ -52,6 +54,7 @@ class MachineAdapter(HTTPAdapter):
 
         Raises:
             RunCommandError: It did not get to the machine, or no answer came back.
+            BusyError: A credential of the SDK asked, and would repeat the request after such an answer.
         """
         token_url = ""
         if self._other is not None:
@@ -61,6 +64,8 @@ class MachineAdapter(HTTPAdapter):
         if not self._address:
             raise RunCommandError(_ELSEWHERE.format(vm=self._machine.name))
         answer = self._machine.send(self._for_machine(request, token_url, options.get("timeout")))
+        if answer.status in _REPEATED_BY_IT and _SDK_CREDENTIAL in str(request.headers.get("User-Agent", "")):
+            raise busy(answer.status, self._machine.vm_id)
         raw = HTTPResponse(
             BytesIO(answer.body),
             dict(answer.headers),

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from azure.core.exceptions import AzureError
 
-from helpers.errors import FinalError, explain
+from helpers.errors import BusyError, FinalError, explain
 from helpers.run_command.messages import MachineRequest, ScriptFailedError
 
 _SENTENCES = {
@@ -39,6 +39,7 @@ _NO_ANSWER = {
     "{vm} a public address. {said}",
 }
 _FAILED_SCRIPT = "The request could not be sent from {vm}: {said}"
+_BUSY = "The metadata service of {vm} answered {status}: it is busy or being updated. Run this cell again in a minute."
 
 
 class RunCommandError(FinalError):
@@ -54,6 +55,11 @@ def refused(error: AzureError, vm_id: str) -> RunCommandError:
     explained = explain(error)
     sentence = _SENTENCES.get(explained.code, _OTHER)
     return RunCommandError(sentence.format(vm=name, id=vm_id, said=explained.message))
+
+
+def busy(status: int, vm_id: str) -> BusyError:
+    """Return in words that the metadata service gives no token now."""
+    return BusyError(_BUSY.format(vm=vm_id.rpartition("/")[2], status=status))
 
 
 def failed(error: ScriptFailedError, request: MachineRequest, vm_id: str) -> RunCommandError:

@@ -14,6 +14,7 @@ from helpers.errors import TutorialError
 from helpers.run_command.faults import RunCommandError, failed, refused
 from helpers.run_command.messages import MachineAnswer, MachineRequest, ScriptFailedError, read_answer
 from helpers.run_command.scripts import Script, script_for
+from helpers.transport import RETRIES
 
 if TYPE_CHECKING:
     from azure.mgmt.compute import ComputeManagementClient
@@ -40,7 +41,8 @@ class DistantMachine:
     def send(self, request: MachineRequest) -> MachineAnswer:
         """Send a request from the machine and return the answer.
 
-        A GET that gets none is sent a second time, for which no client has to be told of retries.
+        A GET that gets none is sent a second time, and so is one whose answer asks for that: nobody else should repeat
+        what takes so long.
 
         Raises:
             RunCommandError: There is no answer; the message says what to do.
@@ -50,7 +52,7 @@ class DistantMachine:
             tries -= 1
             mark = secrets.token_hex(8)
             try:
-                return read_answer(self._run(self.script.with_request(request.literal(mark)), request), mark)
+                answer = read_answer(self._run(self.script.with_request(request.literal(mark)), request), mark)
             except ScriptFailedError as error:
                 if not tries or error.kind != "no-answer":
                     raise failed(error, request, self.vm_id) from error
@@ -59,6 +61,9 @@ class DistantMachine:
             except AzureError as error:
                 if not tries or not isinstance(error, ServiceResponseError):
                     raise refused(error, self.vm_id) from error
+            else:
+                if not tries or answer.status not in RETRIES.status_forcelist:
+                    return answer
 
     def _run(self, script: list[str], request: MachineRequest) -> str:
         body: Any = {"commandId": self.script.command_id, "script": script}

@@ -14,11 +14,13 @@ from azure.mgmt.resource.resources import ResourceManagementClient
 from urllib3.exceptions import ProtocolError
 
 from helpers import explain, wait_until
+from helpers.errors import BusyError
 from helpers.run_command import RunCommandError
 from helpers.run_command.messages import KEPT
 from tests.helpers.run_command.arm import OPERATOR_TOKEN, VM_ID, Arm, Refusal, connected
 from tests.helpers.run_command.services import make_token
 from tests.helpers.run_command.wire import printed_by
+from tests.support.clocks import PassingTime
 
 METADATA = "http://169.254.169.254/metadata/instance"
 BUSY: Refusal = (
@@ -191,6 +193,48 @@ def test_azure_identity_neither_hides_nor_repeats_it(arm: Arm) -> None:
     credential = ManagedIdentityCredential(transport=RequestsTransport(session=session_of(arm)))
     with pytest.raises(RunCommandError, match="was stopped or restarted"):
         credential.get_token("https://management.azure.com/.default")
+    assert len(arm.begun) == 1
+
+
+@pytest.mark.parametrize(("status", "scripts"), [(404, 1), (410, 1), (429, 2), (500, 2), (503, 2)])
+def test_azure_identity_repeats_no_answer_of_the_metadata_service(arm: Arm, status: int, scripts: int) -> None:
+    """Each of its tries would be a script; the adapter has tried what it is right to try at once."""
+    arm.answering = lambda values: (status, '{"error": "busy"}')
+    credential = ManagedIdentityCredential(transport=RequestsTransport(session=session_of(arm)))
+    with pytest.raises(BusyError, match=f"myVM answered {status}.* Run this cell again in a minute"):
+        credential.get_token("https://management.azure.com/.default")
+    assert len(arm.begun) == scripts
+
+
+def test_azure_identity_repeats_no_request_that_got_no_answer(arm: Arm) -> None:
+    arm.output = lambda printed: failing(printed, "no-answer", "curl: (56) Recv failure: Connection reset by peer")
+    credential = ManagedIdentityCredential(transport=RequestsTransport(session=session_of(arm)))
+    with pytest.raises(RunCommandError, match=r"did not answer: .*reset by peer"):
+        credential.get_token("https://management.azure.com/.default")
+    assert len(arm.begun) == 2
+
+
+def test_a_metadata_service_that_is_busy_is_waited_for(arm: Arm, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("helpers.wait.time", PassingTime())
+    statuses = [410, 404, 429, 429, 200]
+    token = json.dumps({"access_token": MARKED, "expires_in": "3600", "resource": "https://management.azure.com/"})
+    arm.answering = lambda values: (statuses[len(arm.begun) - 1], token)
+    credential = ManagedIdentityCredential(transport=RequestsTransport(session=session_of(arm)))
+    found = wait_until(lambda: credential.get_token("https://management.azure.com/.default"), what="the identity")
+    assert found.token == MARKED
+    assert len(arm.begun) == len(statuses)
+
+
+@pytest.mark.parametrize(("status", "scripts"), [(404, 1), (410, 1), (429, 2), (500, 2)])
+def test_who_asks_by_hand_gets_the_answer(arm: Arm, status: int, scripts: int) -> None:
+    arm.answering = lambda values: (status, '{"error": "busy"}')
+    assert session_of(arm).get(METADATA).status_code == status
+    assert len(arm.begun) == scripts
+
+
+def test_what_may_have_changed_something_is_not_repeated_whatever_the_answer(arm: Arm) -> None:
+    arm.answering = lambda values: (503, "")
+    session_of(arm).patch("https://management.azure.com/x", headers={"Authorization": f"Bearer {MARKED}"})
     assert len(arm.begun) == 1
 
 
