@@ -35,13 +35,14 @@ class _Retry(Retry):
         return super().increment(*args, **options)
 
 
-# What only reads is asked again, and once where the connection broke; clients of the SDK have a policy of their own.
+# What only reads is asked again, and once where the connection broke. So is a PATCH: to Resource Manager it says how a
+# thing is to be in the end. Clients of the SDK have a policy of their own besides.
 RETRIES = _Retry(
     status=3,
     connect=0,
     read=1,
     other=0,
-    allowed_methods=("GET", "HEAD"),
+    allowed_methods=("GET", "HEAD", "PATCH"),
     status_forcelist=(429, 500, 502, 503, 504),
     backoff_factor=0.5,
     retry_after_max=60,  # seconds

@@ -133,7 +133,7 @@ class Dropping(Echo):
             self.ended.wait()
         self.close_connection = True
 
-    do_PUT = do_GET
+    do_PUT = do_PATCH = do_POST = do_GET
 
 
 @pytest.fixture
@@ -144,13 +144,17 @@ def dropping() -> Iterator[requests.Session]:
         Dropping.ended.set()
 
 
-def test_what_only_reads_is_asked_again_once_where_the_connection_broke(dropping: requests.Session) -> None:
+@pytest.mark.parametrize("method", ["GET", "PATCH"])
+def test_what_can_be_sent_twice_is_sent_again_once_where_the_connection_broke(
+    dropping: requests.Session, method: str
+) -> None:
+    """A PATCH says how a thing is to be in the end, as in clients of the SDK."""
     Dropping.drops = 1
-    assert dropping.get(f"{METADATA_SERVICE}/x").json()["path"] == "/x"
-    assert Dropping.asked == ["GET", "GET"]
+    assert dropping.request(method, f"{METADATA_SERVICE}/x").json()["path"] == "/x"
+    assert Dropping.asked == [method, method]
 
 
-@pytest.mark.parametrize(("method", "times"), [("GET", 2), ("PUT", 1)])
+@pytest.mark.parametrize(("method", "times"), [("GET", 2), ("PATCH", 2), ("PUT", 1), ("POST", 1)])
 def test_a_connection_that_breaks_again_is_seen_as_it_is(dropping: requests.Session, method: str, times: int) -> None:
     """So that the SDK, and whoever waits, tell it from a service that is not there."""
     Dropping.drops = 9
