@@ -17,6 +17,7 @@ from helpers import connect, ensure_granted, ensure_group, ensure_identity, ensu
 from helpers.connection import Connection
 from helpers.course.notes import with_identity
 from helpers.errors import TutorialError
+from sandbox.state.assignments import RoleAssignment as KeptAssignment
 from sandbox.state.state_directory import Settings
 from tests.helpers.pointing import point_to
 from tests.support.clocks import PassingTime
@@ -24,6 +25,7 @@ from tests.support.sandbox import RunningSandbox, running_sandbox
 
 GROUP = "myResourceGroupVM"
 READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
+OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 
 
 def authorization(connection: Connection) -> AuthorizationManagementClient:
@@ -203,6 +205,25 @@ class TestGranting:
         name = str(uuid.uuid4())
         authorization(connection).role_assignments.create(scope, name, there)
         assert ensure_granted(connection, identity, scope, "reader").name == name
+
+    def test_a_role_is_the_same_wherever_its_definition_was_listed(
+        self, connection: Connection, sandbox: RunningSandbox, identity: Identity
+    ) -> None:
+        """At the root it is listed under another path than the one that grants are kept with."""
+        kept_as = f"{sandbox.seed_data.subscription}/providers/Microsoft.Authorization/roleDefinitions"
+        owner = {"principalId": sandbox.seed_data.operator_object_id, "roleDefinitionId": f"{kept_as}/{OWNER}"}
+        body = {"id": "/providers/Microsoft.Authorization/roleAssignments/owner", "properties": owner | {"scope": "/"}}
+        sandbox.on_loop(lambda: sandbox.cloud.assignments.put(KeptAssignment(body), sandbox.clock.now()))
+        client = authorization(connection)
+        [definition] = client.role_definitions.list("/", filter="roleName eq 'Reader'")
+        there = RoleAssignmentCreateParameters(
+            role_definition_id=str(definition.id),
+            principal_id=str(identity.principal_id),
+            principal_type="ServicePrincipal",
+        )
+        made = client.role_assignments.create("/", str(uuid.uuid4()), there)
+        assert made.role_definition_id == f"{kept_as}/{READER}" != definition.id
+        assert ensure_granted(connection, identity, "/", "Reader").name == made.name
 
     def test_an_identity_in_a_group_that_is_not_there(self, connection: Connection) -> None:
         assert ensure_identity(connection, "contosoCourse", "ID1", "westus3").location == "westus3"
