@@ -219,7 +219,7 @@ class GitHub(BaseHTTPRequestHandler):
 def test_workload_identity_federation_as_github_has_it(azure: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     GitHub.asked = []
     server = HTTPServer(("127.0.0.1", 0), GitHub)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", f"http://127.0.0.1:{server.server_port}/token?v=2")
         monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "the-jobs")

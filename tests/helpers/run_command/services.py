@@ -68,7 +68,7 @@ def running_services(keys: Path) -> Iterator[Services]:
     context.load_cert_chain(keys / "server.pem", keys / "server-key.pem")
     arm.socket = context.wrap_socket(arm.socket, server_side=True)
     services.metadata_port, services.arm_port = metadata.server_port, arm.server_port
-    threads = [threading.Thread(target=server.serve_forever) for server in (metadata, arm)]
+    threads = [threading.Thread(target=server.serve_forever, args=(0.01,)) for server in (metadata, arm)]
     for thread in threads:
         thread.start()
     try:

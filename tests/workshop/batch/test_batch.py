@@ -182,7 +182,7 @@ def test_notebooks_go_to_an_address_and_records_stay_here(
 ) -> None:
     Shelf.kept = {}
     server = ThreadingHTTPServer(("127.0.0.1", 0), Shelf)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         desk.write({"00_a": shows("identity_name")}, identities(2))
         address = f"http://127.0.0.1:{server.server_port}/shelf?sig=abcdefgh"

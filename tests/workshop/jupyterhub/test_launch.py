@@ -106,7 +106,7 @@ def listening(context: ssl.SSLContext | None) -> Iterator[int]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Healthy)
     if context:
         server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield server.server_port
     finally:
