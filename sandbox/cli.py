@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sandbox.core.timing import TIMINGS
@@ -81,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     env.set_defaults(run=_env)
 
     logs = commands.add_parser("logs", help="print the last lines of the log")
-    logs.add_argument("--lines", type=int, default=50, metavar="N", help="how many (default: 50)")
+    logs.add_argument("--lines", type=_whole_number(1), default=50, metavar="N", help="how many (default: 50)")
     logs.set_defaults(run=_logs)
 
     principal = commands.add_parser("principal", help="service principals of the tenant")
@@ -104,8 +105,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--port", type=int, default=0, metavar="N", help="where to listen (default: a free port)")
-    parser.add_argument("--seed", type=int, metavar="N", help="what all ids derive from (default: as before, or 1)")
+    port, seed = "where to listen (default: a free port)", "what all ids derive from (default: as before, or 1)"
+    parser.add_argument("--port", type=_whole_number(0, 65535), default=0, metavar="N", help=port)
+    parser.add_argument("--seed", type=_whole_number(), metavar="N", help=seed)
     timing = "how long things take (default: as before, or instant)"
     parser.add_argument("--timing", choices=sorted(TIMINGS), help=timing)
     roles = "more roles: the output of 'az role definition list' (default: as before, or none)"
@@ -118,6 +120,20 @@ def _add_faults(parser: argparse.ArgumentParser) -> None:
     faults = "which requests are to fail, and how: a file that docs/sandbox.md describes (default: as before, or none)"
     parser.add_argument("--faults", metavar="FILE", type=_absolute, help=faults)
     parser.add_argument("--no-faults", dest="faults", action="store_const", const="", help="no longer as before")
+
+
+def _whole_number(least: int | None = None, most: int | None = None) -> Callable[[str], int]:
+    """Return what reads an option's value that is a whole number in these limits."""
+    limits = "" if least is None else f", {least} or more" if most is None else f", {least} to {most}"
+
+    def read(text: str) -> int:
+        with contextlib.suppress(ValueError):  # not only letters: Python does not read any number of digits
+            found = int(text)
+            if (least is None or found >= least) and (most is None or found <= most):
+                return found
+        raise argparse.ArgumentTypeError(f"takes a whole number{limits}")
+
+    return read
 
 
 def _absolute(path: str) -> str:

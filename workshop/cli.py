@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from workshop.batch.cli import add_batch
 from workshop.classroom.cli import add_commands
-from workshop.command import exit_status_of
+from workshop.command import exit_status_of, whole_number
 from workshop.errors import INTERRUPTED
 from workshop.execution.progress import reporter_on
 from workshop.execution.run import Result, run
@@ -78,7 +78,8 @@ def _add_copy(parser: argparse.ArgumentParser) -> None:
 
 def _add_lab(parser: argparse.ArgumentParser) -> None:
     _add_copy(parser)
-    parser.add_argument("--port", type=int, metavar="N", help="JupyterLab's port (default: 8888 or the next free one)")
+    port = "JupyterLab's port (default: 8888 or the next free one)"
+    parser.add_argument("--port", type=whole_number(0, 65535), metavar="N", help=port)
     parser.add_argument("arguments", nargs="*", metavar="ARGUMENT", help="after --: anything else for JupyterLab")
     parser.set_defaults(run=_lab)
 

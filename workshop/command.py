@@ -16,6 +16,7 @@ from workshop.errors import INTERRUPTED, WorkshopError
 from workshop.terminal import printable
 
 _LONGEST = 1_000_000  # seconds: more than a week
+_MOST_DIGITS = 18  # of a whole number: Python does not read any number of them
 
 
 def exit_status_of(command: Callable[[], int]) -> int:
@@ -38,9 +39,10 @@ def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
     wanted = f"{least} or more" if most is None else f"{least} to {most}"
 
     def read(text: str) -> int:
-        if not text.isdecimal() or int(text) < least or (most is not None and int(text) > most):
+        found = int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else -1
+        if found < least or (most is not None and found > most):
             raise argparse.ArgumentTypeError(f"takes a whole number, {wanted}")
-        return int(text)
+        return found
 
     return read
 

@@ -68,9 +68,12 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
 
 
 def _limit(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
     if not 0 < seconds <= _LONGEST_SCRIPT:
-        raise argparse.ArgumentTypeError(f"must be more than 0 and at most {_LONGEST_SCRIPT:.0f}")
+        raise argparse.ArgumentTypeError(f"takes seconds, more than 0 and at most {_LONGEST_SCRIPT:.0f}")
     return seconds
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from sandbox.cli import main
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -73,6 +75,27 @@ def test_it_imports_nothing_from_the_folder_that_it_is_started_in(tmp_path: Path
     done = subprocess.run([*command, "start"], cwd=tmp_path, capture_output=True, text=True)
     subprocess.run([*command, "stop"], cwd=tmp_path, capture_output=True)
     assert done.stdout.startswith("The sandbox is ready"), done.stdout + done.stderr
+
+
+HUGE = "9" * 5000  # more digits than Python reads
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        *((f"start --port {port}", "--port: takes a whole number, 0 to 65535") for port in (-1, 65536, "nan", HUGE)),
+        *((f"logs --lines {lines}", "--lines: takes a whole number, 1 or more") for lines in (-5, 0, "1e3", HUGE)),
+        *((f"start --seed {seed}", "--seed: takes a whole number") for seed in ("nan", "1.5", HUGE)),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_a_number_that_is_none_or_too_much_is_refused_in_a_sentence(
+    words: str, wanted: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words.split())
+    assert ended.value.code == 2
+    assert wanted in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_it_starts_once_and_stops_once(run: Run) -> None:

@@ -29,6 +29,34 @@ def folder(tmp_path: Path) -> Path:
     )
 
 
+HUGE = "9" * 5000  # more digits than Python reads
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        *((f"lab --port {port}", "--port: takes a whole number, 0 to 65535") for port in (-5, 65536, "nan", HUGE)),
+        *((f"batch x.csv --jobs {jobs}", "--jobs: takes a whole number, ") for jobs in (-5, 0, "inf", HUGE)),
+        *((f"batch x.csv --retries {times}", "--retries: takes a whole number, ") for times in (-1, "1e3", HUGE)),
+        *((f"batch x.csv --timeout {s}", "--timeout: takes seconds, more than 0 and ") for s in (-1, "nan", "1e308")),
+        *((f"progress --every {s}", "--every: takes seconds, more than 0 and ") for s in (0, "inf", HUGE)),
+        *((f"hub --idle {s}", "--idle takes minutes, 0 for never, and at most ") for s in (-1, "nan", "inf", "1e308")),
+        *((f"hub --idle {s}", "--idle takes minutes, 0 for never, and at most ") for s in ("soon", "6e5", HUGE)),
+        *((f"hub --memory {size}", "--memory takes a size such as ") for size in ("1", "nan", "0M", f"{HUGE}T")),
+    ],
+    ids=lambda text: text[:25],
+)
+def test_a_number_that_is_none_or_too_much_is_refused_in_a_sentence(
+    words: str, wanted: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        status: object = main(words.split())
+    except SystemExit as ended:
+        status = ended.code
+    assert status == 2
+    assert wanted in capsys.readouterr().err.splitlines()[-1]
+
+
 def workshop(folder: Path, *words: str, output: str = "output") -> int:
     """Run notebooks that need no sandbox."""
     need_none = ["--sandbox", "running"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 
 from workshop.classroom.folder import FOLDER
@@ -31,13 +32,20 @@ def add_hub(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--idle",
-        type=float,
+        type=_minutes,
         default=120,
         metavar="MINUTES",
         help="when a server that nobody uses ends, 0 for never (default: %(default)s)",
     )
     parser.add_argument("--install", action="store_true", help="only install JupyterHub; nothing is started")
     parser.set_defaults(run=_hub)
+
+
+def _minutes(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan  # which is refused with the limits
 
 
 def _hub(options: argparse.Namespace) -> int:

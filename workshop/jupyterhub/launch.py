@@ -29,7 +29,8 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # where one listens, and where that is reached
 _PAUSE = 0.5  # seconds between two looks whether the hub answers
 _MEGABYTES, _MORE = 320, 65  # of memory, measured
-_MEMORY = re.compile(r"[1-9]\d*[KMGT]")
+_MEMORY = re.compile(r"[1-9]\d{0,5}[KMGT]", re.ASCII)
+_LONGEST_IDLE = 525_600  # minutes: a year
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,14 @@ class HubAddress:
         Raises:
             UsageError: It would, or certificate and https do not go together.
         """
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UsageError(f"--url takes an address such as https://0.0.0.0:8000, not '{self.url}'.")
+        wanted = f"--url takes an address such as https://0.0.0.0:8000, not '{self.url}'."
+        try:
+            parts = urlsplit(self.url)
+            port = parts.port
+        except ValueError:
+            raise UsageError(wanted) from None
+        if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+            raise UsageError(wanted)
         if (self.certificate is None) != (self.key is None):
             raise UsageError("--certificate and --key go together.")
         if (parts.scheme == "https") != (self.certificate is not None):
@@ -92,8 +98,8 @@ class ServerLimits:
         """
         if not _MEMORY.fullmatch(self.memory):
             raise UsageError(f"--memory takes a size such as 2G or 800M, not '{self.memory}'.")
-        if not 0 <= self.idle_minutes < float("inf"):
-            raise UsageError("--idle takes a number of minutes, or 0 for never.")
+        if not 0 <= self.idle_minutes <= _LONGEST_IDLE:
+            raise UsageError(f"--idle takes minutes, 0 for never, and at most {_LONGEST_IDLE}.")
 
 
 def start_hub(folder: ClassFolder, address: HubAddress, limits: ServerLimits) -> int:

@@ -225,7 +225,9 @@ def test_a_script_that_takes_too_long_is_ended(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("limit", ["0", "-1", "5401", "nan", "soon"])
 def test_the_limit_is_at_most_azures(lab: Lab, limit: str) -> None:
-    assert lab.run("start", "--run-command-limit", limit, check=False).returncode == 2
+    done = lab.run("start", "--run-command-limit", limit, check=False)
+    assert done.returncode == 2
+    assert done.stderr.endswith("--run-command-limit: takes seconds, more than 0 and at most 5400\n")
 
 
 # --- when the sandbox ends ---------------------------------------------------------------------------------------

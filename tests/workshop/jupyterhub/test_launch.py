@@ -47,6 +47,10 @@ def test_places_that_will_do(place: HubAddress) -> None:
         (HubAddress("https://0.0.0.0:443", PEM), "go together"),
         (HubAddress("127.0.0.1:8000"), "an address such as"),
         (HubAddress("ftp://127.0.0.1"), "an address such as"),
+        (HubAddress("http://127.0.0.1:99999"), "an address such as"),
+        (HubAddress("http://127.0.0.1:0"), "an address such as"),
+        (HubAddress("http://127.0.0.1:many"), "an address such as"),
+        (HubAddress("http://[::1"), "an address such as"),
     ],
 )
 def test_passwords_do_not_go_over_a_network_in_the_clear(place: HubAddress, reason: str) -> None:
