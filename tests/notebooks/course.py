@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -79,13 +80,19 @@ def run(name: str, *, stop_after: str | None = None, **parameters: object) -> di
     What ``stop_after`` names is the last cell that runs: the notebook "crashes" there.
     """
     variables: dict[str, Any] = {"__name__": "__main__"}
+    for cell in run_cells(name, variables, **parameters):
+        if cell.id == stop_after:
+            break
+    return variables
+
+
+def run_cells(name: str, variables: dict[str, Any], /, **parameters: object) -> Iterator[Cell]:
+    """Run a notebook's cells as ``run`` does; yield each when it has run."""
     for cell in book(name).code:
         exec(compile(cell.source, f"{name}: {cell.id}", "exec"), variables)
         if "parameters" in cell.tags:
             variables.update(parameters)
-        if cell.id == stop_after:
-            break
-    return variables
+        yield cell
 
 
 def run_all_cells(name: str, **parameters: object) -> list[Exception]:

@@ -1,5 +1,7 @@
 """A small project in a temporary folder that install.py installs for real."""
 
+from __future__ import annotations
+
 import importlib.util
 import os
 import re
@@ -12,8 +14,11 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-# what builds the project, and uv, which installs it
-SMALLEST_LOCK = ("hatchling", "packaging", "pathspec", "pluggy", "trove-classifiers", "uv")
+# what builds the project; uv, which installs it; and one that nothing needs
+SMALLEST_LOCK = ("hatchling", "packaging", "pathspec", "pluggy", "six", "trove-classifiers", "uv")
+# The Python under that of these tests. As a rule it has pip, which the other has not, and to make one takes longest.
+_BELOW = Path(sys.base_prefix, "python.exe" if os.name == "nt" else f"bin/python3.{sys.version_info[1]}")
+PYTHON = str(_BELOW) if _BELOW.exists() else sys.executable
 
 
 def locked(name: str) -> str:
@@ -31,7 +36,7 @@ def must_reach_index(printed: str) -> None:
 
 
 class Checkout:
-    """A folder with the repository's install.py and pyproject.toml, and a lock of six packages out of its own."""
+    """A folder with the repository's install.py and pyproject.toml, and a lock of seven packages out of its own."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -52,14 +57,20 @@ class Checkout:
         spec.loader.exec_module(module)
         return module
 
+    def take_environment_of(self, other: Checkout) -> None:
+        """Have a copy of what was installed into another checkout, as if that had been done here."""
+        shutil.copytree(other.folder / ".venv", self.folder / ".venv", symlinks=True)
+        installer = self.installer()
+        installer.STAMP.write_text("\n".join(installer.inputs()))
+
     def environment(self, **more: str) -> dict[str, str]:
         """This process's environment, without the marks of the environment that runs the tests, and some more."""
         marks = {"VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME"}
         return {name: value for name, value in os.environ.items() if name not in marks} | more
 
-    def start(self, **more: str) -> subprocess.Popen[str]:
+    def start(self, python: str = PYTHON, **more: str) -> subprocess.Popen[str]:
         """Start install.py, as its own process."""
-        command = [sys.executable, "install.py"]
+        command = [python, "install.py"]
         return subprocess.Popen(
             command,
             cwd=self.folder,
@@ -70,15 +81,15 @@ class Checkout:
             stderr=subprocess.STDOUT,
         )
 
-    def install(self, **more: str) -> tuple[int, str]:
+    def install(self, python: str = PYTHON, **more: str) -> tuple[int, str]:
         """Run install.py to its end: its exit status and all that it printed."""
-        process = self.start(**more)
+        process = self.start(python, **more)
         printed, _ = process.communicate(timeout=120)
         return process.returncode, printed
 
-    def must_install(self, **more: str) -> str:
+    def must_install(self, python: str = PYTHON, **more: str) -> str:
         """Run install.py, which must succeed; without a network, and not in CI, the test is skipped."""
-        status, printed = self.install(**more)
+        status, printed = self.install(python, **more)
         must_reach_index(printed)
         assert status == 0, printed
         return printed

@@ -154,30 +154,36 @@ def hide(folder: Path, *modules: str) -> Path:
     return hiding
 
 
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A checkout that was installed from nothing, by a Python that has no pip: the one of the tests."""
+    found = Checkout(tmp_path_factory.mktemp("installed") / "a checkout")
+    found.must_install(sys.executable)
+    return found
+
+
 class TestInstallation:
     """Real installations."""
 
-    def test_from_nothing_and_again(self, checkout: Checkout) -> None:
+    def test_from_nothing_and_again(self, installed: Checkout) -> None:
         """The second and third run need no package index: nothing to do, and the project's own file changed."""
-        checkout.must_install()
-        assert checkout.is_installed()
-        stamped = checkout.installer().STAMP.stat().st_mtime_ns
-        assert "Installed already" in checkout.must_install(**OFFLINE)
-        assert checkout.installer().STAMP.stat().st_mtime_ns == stamped
-        pyproject = checkout.folder / "pyproject.toml"
+        assert installed.is_installed()
+        stamped = installed.installer().STAMP.stat().st_mtime_ns
+        assert "Installed already" in installed.must_install(**OFFLINE)
+        assert installed.installer().STAMP.stat().st_mtime_ns == stamped
+        pyproject = installed.folder / "pyproject.toml"
         pyproject.write_text(pyproject.read_text().replace("warm-provisioner =", "warmer-provisioner ="))
-        assert "Installing the locked packages" not in checkout.must_install(**OFFLINE)
-        assert not checkout.is_installed()
-        assert "warmer-provisioner" in checkout.provisioners()
+        assert "Installing the locked packages" not in installed.must_install(**OFFLINE)
+        assert not installed.is_installed()
+        assert "warmer-provisioner" in installed.provisioners()
 
-    def test_lock_changes(self, checkout: Checkout) -> None:
+    def test_lock_changes(self, checkout: Checkout, installed: Checkout) -> None:
         """What left the lock leaves the environment; what has another hash than the lock's does not enter it."""
-        lock = checkout.folder / "requirements.txt"
-        small = lock.read_text()
-        six = locked("six")
-        lock.write_text(small + six)
-        checkout.must_install()
+        checkout.take_environment_of(installed)
         assert checkout.has_module("six")
+        lock = checkout.folder / "requirements.txt"
+        six = locked("six")
+        small = lock.read_text().replace(six, "")
         lock.write_text(small)
         checkout.must_install()
         assert not checkout.has_module("six")

@@ -23,6 +23,8 @@ from workshop.cli import main
 from workshop.paths import ROOT
 
 _DASK = [sys.executable, "-m", "dask"]
+# Dask would look at all threads a hundred times a second; see workshop/batch/cluster.py for the fault in that.
+_DASK_SETTINGS = {"DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "false"}
 PATIENCE = 240.0  # seconds for anything that should happen
 
 
@@ -40,6 +42,7 @@ def program(command: Sequence[str], folder: Path, log: str) -> Iterator[subproce
     """Run a program with ``folder`` as its working directory; end it, and all it started, afterwards."""
     with (folder / log).open("wb") as out:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+        environment |= _DASK_SETTINGS
         process = subprocess.Popen(command, cwd=folder, stdout=out, stderr=out, start_new_session=True, env=environment)
     try:
         yield process
@@ -63,13 +66,13 @@ def dask_cluster(folder: Path, workers: int) -> Iterator[str]:
         wait_for(file.exists)
         address: str = wait_for(lambda: file.read_text() and json.loads(file.read_text())["address"])
         for number in range(workers):
-            worker = ["worker", address, "--host", "127.0.0.1", "--nthreads", "1", "--no-dashboard"]
+            worker = ["worker", address, "--host", "127.0.0.1", "--nthreads", "1", "--no-dashboard", "--no-nanny"]
             scratch = ["--local-directory", str(folder / f"scratch-{number}")]
             opened.enter_context(program([*_DASK, *worker, *scratch], folder, f"worker-{number}.log"))
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A scheduler with two worker processes, in a folder of their own."""
     with dask_cluster(tmp_path_factory.mktemp("dask"), 2) as address:
