@@ -36,7 +36,7 @@ lab: install ## open your copy of the course in JupyterLab, with the sandbox run
 test: install ## lint, all tests, and the notebooks against their saved outputs
 	@status=0; \
 	$(LINT) \
-	$(VENV) -m pytest -p tests.fresh_sandbox -p tests.specifications.plugin --nbval --ignore=notebooks/index.ipynb notebooks || status=1; \
+	$(VENV) -m pytest -p tests.fresh_sandbox -p tests.specifications.plugin --nbval notebooks || status=1; \
 	$(VENV) -m pytest -p tests.specifications.plugin -n auto -m "$(MARKED)" tests || status=1; \
 	exit $$status
 

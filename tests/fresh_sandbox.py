@@ -4,7 +4,7 @@
 
 With ``-n auto --dist loadfile`` each process has a sandbox of its own.
 
-Nothing is left out of the comparison: a cell that was saved without having been executed, or that is marked to be
+No cell is left out of the comparison: one that was saved without having been executed, or that is marked to be
 skipped or ignored, fails. Where only some notebooks are asked for, those before them are executed first, so that
 each finds what it found when its outputs were saved.
 """
@@ -22,6 +22,7 @@ from nbval.plugin import IPyNbCell
 from workshop.execution.executor import execute
 from workshop.files import read_notebook
 from workshop.kernels.start import KernelKind, Kernels, default_kind
+from workshop.notebooks.learner_copies import HOME
 from workshop.notebooks.outcome import account_of
 from workshop.notebooks.series import Notebook, find_series
 from workshop.sandbox import FreshSandbox, kernel_environment
@@ -31,10 +32,16 @@ _DONE = pytest.StashKey[set[Path]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse to deal the cells of a notebook out to several processes."""
+    """Have several processes get whole notebooks, in their order: what a notebook finds, those before it have made."""
     parallel = config.getoption("nbval") and config.getoption("numprocesses", None)
     if parallel and config.getoption("dist") != "loadfile":
         raise pytest.UsageError("The cells of a notebook need each other: with -n, nbval takes --dist loadfile.")
+    config.option.loadscopereorder = False  # the longest first is what pytest-xdist would do
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out the home page: it shows how far somebody is, and is saved without that."""
+    return True if collection_path.name == HOME else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

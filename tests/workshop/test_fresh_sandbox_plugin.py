@@ -24,10 +24,11 @@ count"""
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Notebooks with saved outputs, each of which depends on those before it."""
-    names = [f"0{place}_n" for place in range(3)]
-    folder = write_series(tmp_path_factory.mktemp("nb"), {name: notebook(COUNTING, parameters="") for name in names})
+    """Notebooks with saved outputs, each of which depends on those before it, the longest last; and a home page."""
+    notebooks = {f"0{place}_n": notebook(*[COUNTING] * (place + 1), parameters="") for place in range(3)}
+    folder = write_series(tmp_path_factory.mktemp("nb"), notebooks)
     save(find_series(folder), default_kind(), Reporter())
+    nbformat.write(notebook("how_far()"), folder / "index.ipynb")  # what it shows is never saved
     return folder
 
 
@@ -47,13 +48,13 @@ def nbval(*paths: Path, words: tuple[str, ...] = ()) -> subprocess.CompletedProc
 def test_notebooks_run_in_order_against_one_fresh_sandbox(folder: Path) -> None:
     done = nbval(folder / "02_n.ipynb", folder / "00_n.ipynb", folder / "01_n.ipynb")
     assert done.returncode == 0, done.stdout
-    assert "3 passed" in done.stdout
+    assert "6 passed" in done.stdout
 
 
 def test_one_notebook_finds_what_it_found_when_it_was_saved(folder: Path) -> None:
     done = nbval(folder / "02_n.ipynb")
     assert done.returncode == 0, done.stdout
-    assert "1 passed" in done.stdout
+    assert "3 passed" in done.stdout
 
 
 def test_what_is_not_compared_fails(tmp_path: Path) -> None:
@@ -82,7 +83,7 @@ def test_cells_are_not_dealt_out_to_several_processes(folder: Path) -> None:
 def test_notebooks_are_dealt_out_and_each_process_has_a_sandbox(folder: Path) -> None:
     done = nbval(folder, words=("-n", "2", "--dist", "loadfile"))
     assert done.returncode == 0, done.stdout
-    assert "3 passed" in done.stdout
+    assert "6 passed" in done.stdout
 
 
 def test_without_notebooks_nothing_is_started(tmp_path: Path) -> None:
