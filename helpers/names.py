@@ -36,19 +36,26 @@ _RULES: Mapping[str, tuple[str, str]] = {
 }
 
 
+class ParameterError(ValueError):
+    """A parameter of a notebook that cannot be used; the message says why, and is all that a notebook shows."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"{type(self).__name__}: {self}"]
+
+
 def check_names(**names: str) -> list[dict[str, str]]:
     """Check names by Azure's rules, and return the rule that each follows, for showing.
 
     They are given as the notebooks' parameters are, such as ``identity_name="ID1"``.
 
     Raises:
-        ValueError: A name is not allowed; the message says what is, for all that are wrong.
+        ParameterError: A name is not allowed; the message says what is, for all that are wrong.
         TypeError: There is no rule for such a parameter.
     """
     if unknown := names.keys() - _RULES.keys():
         raise TypeError(f"There is no rule for {', '.join(sorted(unknown))}.")
     if problems := list(filter(None, itertools.starmap(_problem, names.items()))):
-        raise ValueError("\n".join(problems))
+        raise ParameterError("\n".join(problems))
     return [
         {"Parameter": name, "Value": value, "What Azure allows": _rule(name, value)} for name, value in names.items()
     ]

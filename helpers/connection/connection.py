@@ -20,7 +20,7 @@ from helpers.connection.settings import points_to_sandbox, sandbox_settings
 from helpers.connection.sign_in import WAYS, RememberingCredential, SignedIn, Way, azure_credential, token_of, who_has
 from helpers.connection.subscriptions import active_in_az, choose_subscription
 from helpers.errors import TutorialError, explain
-from helpers.names import MADE_BY, check_names
+from helpers.names import MADE_BY, ParameterError, check_names
 from helpers.run_command import Script, script_of, session_on
 from helpers.tables import Shown, Table, show
 
@@ -149,13 +149,13 @@ def connect(
             SYSTEM. Any kernel on this computer reaches the machines of the sandbox.
 
     Raises:
-        ValueError: There is no such target or way, or the id is not a GUID.
+        ParameterError: There is no such target or way, or the id is not a GUID.
         TutorialError: The sandbox does not start, nobody is signed in, or the subscription is not to be seen.
     """
     known = {"target": (target, _TARGETS), "sign_in": (sign_in, WAYS), "reach_vm": (reach_vm, ("here", "run-command"))}
     for name, (value, values) in known.items():
         if not callable(value) and value not in values:
-            raise ValueError(f"{name} = {value!r} is not known. It is {' or '.join(map(repr, values))}.")
+            raise ParameterError(f"{name} = {value!r} is not known. It is {' or '.join(map(repr, values))}.")
     if subscription_id:
         check_names(subscription_id=subscription_id)
     in_cloud = target == "azure"

@@ -24,6 +24,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from helpers.connection import Connection
 from helpers.errors import DROPPED, TutorialError, explain, own_error
 from helpers.lesson.answers import MEANS
+from helpers.names import ParameterError
 
 _REFUSED = re.compile(
     r"object id '(?P<who>[^']+)'.* perform action '(?P<action>[^']+)' (?:over|on the linked) scope(?:\(s\))? "
@@ -32,7 +33,7 @@ _REFUSED = re.compile(
 _CAUSES: Mapping[str, str] = {
     "no answer": "No network, a proxy in the way, or what should answer is not running.",
     "no token": "The identity was never assigned to this machine, or only a moment ago; or this is no VM.",
-    "400": "It names something that is not there yet, or not any more.",
+    "400": "A name in it is not allowed, or is of something that is not there yet, or not any more.",
     "401": "The token was cut short, is too old, or is for another service.",
     "403": "No role that reaches this far has the action; or one was granted only minutes ago.",
     "404": "The cell that makes it has not run, or 06_clean_up or somebody else has deleted it.",
@@ -55,7 +56,7 @@ def show_error(shell: InteractiveShell, etype: type[BaseException], value: BaseE
         shell.showtraceback((etype, value, tb), tb_offset=offset)
     finally:
         del vars(value)["_render_traceback_"]  # %tb shows all
-    if not isinstance(value, TutorialError):
+    if not isinstance(value, TutorialError | ParameterError):
         folded = f"<details><summary>Where it happened</summary><pre>{escape(frames)}</pre></details>"
         shell.display_pub.publish({"text/plain": frames, "text/html": folded})
 
@@ -82,6 +83,12 @@ def _rows(value: BaseException, variables: Mapping[str, Any]) -> dict[str, str]:
     if isinstance(value, TutorialError):
         first, _, rest = str(value).partition(". ")
         return {"": first.rstrip(".") + ".", **({"What to do": rest} if rest else {})}
+    if isinstance(value, ParameterError):
+        return {
+            "": "A parameter cannot be used.",
+            "Why": str(value),
+            "What to do": "Change it in the cell that sets it, run that cell, then this one again.",
+        }
     if isinstance(value, NameError):
         return _missing_name(value, variables)
     return _refusal(value, variables) if isinstance(value, AzureError | requests.RequestException) else {}

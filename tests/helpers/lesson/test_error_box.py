@@ -268,3 +268,21 @@ def test_every_kernel_has_it_from_its_start(at_sandbox: RunningSandbox, kernel: 
     assert error.traceback[0].startswith("┌ NameError: there is no group yet")
     assert "<details>" in folded.data["text/html"] and "NameError" in folded.data["text/plain"]
     assert [output.ename for output in notebook.cells[1].outputs] == ["ZeroDivisionError"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ("check_names(identity_name='ID 1', vm_name=7)", "'ID 1' is not allowed. The name of an identity has 3 to 128"),
+        ("check_names(identity_name='ID 1', vm_name=7)", "vm_name must be text, but is 7."),
+        ("connect('sandbox', reach_vm='there')", "reach_vm = 'there' is not known. It is 'here' or 'run-command'."),
+    ],
+)
+def test_a_parameter_that_cannot_be_used_is_said_without_our_code(
+    shell: InteractiveShell, cell: str, said: str
+) -> None:
+    text = shown(shell, f"from helpers import check_names, connect\n{cell}").stdout
+    assert text.startswith("┌ A parameter cannot be used.\n│")
+    assert said in words(text)
+    assert "What to do Change it in the cell that sets it, run that cell, then this one again." in words(text)
+    assert "Traceback" not in text and "names.py" not in text
