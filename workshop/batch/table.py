@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ _CSV_ERRORS = {
     "field larger than": "A cell is longer than any value can be; is a quotation mark not closed?",
 }
 _MOST_LABELS = 3  # that are named of those with the same problem
+_MOST_PROBLEMS = 10  # that are named of a column
 
 
 @dataclass(frozen=True)
@@ -189,13 +191,21 @@ def _undecoded(text: str) -> bool:
 
 
 def sentences(problems: Iterable[Problem]) -> list[str]:
-    """Return a line for each kind of problem, with the rows or lines where it was found."""
+    """Return a line for each kind of problem, with the rows or lines where it was found; of each column the first."""
     found: dict[tuple[str, str], list[str]] = {}
     for problem in problems:
         labels = found.setdefault((problem.column, problem.text), [])
         if problem.label and problem.label not in labels:
             labels.append(problem.label)
-    return [_sentence(column, text, labels) for (column, text), labels in found.items()]
+    counts = Counter(column for column, _ in found)
+    shown: Counter[str] = Counter()
+    lines = []
+    for (column, text), labels in found.items():
+        shown[column] += 1
+        if shown[column] <= _MOST_PROBLEMS:
+            lines.append(_sentence(column, text, labels))
+    rest = {column: count - _MOST_PROBLEMS for column, count in counts.items() if count > _MOST_PROBLEMS}
+    return [*lines, *(f"and {more} more like these{f' in column {at}' if at else ''}" for at, more in rest.items())]
 
 
 def _sentence(column: str, text: str, labels: list[str]) -> str:

@@ -152,3 +152,14 @@ def test_a_file_without_rows_is_a_problem(tmp_path: Path, ending: str, content: 
 def test_the_same_problem_in_many_places_is_said_once() -> None:
     problems = [Problem("It is bad.", f"row {n}", "role") for n in range(1, 10)] + [Problem("The file is bad.")]
     assert sentences(problems) == ["row 1; row 2; row 3 and 6 more, column role: It is bad.", "The file is bad."]
+
+
+def test_of_many_problems_in_a_column_the_first_are_named_and_none_of_another_is_lost() -> None:
+    problems = [Problem(f"It is bad: {number}.", f"row {number}", "role") for number in range(1, 501)]
+    found = sentences([*problems, Problem("It is worse.", "row 500", "vm_name")])
+    assert found[0] == "row 1, column role: It is bad: 1."
+    assert found[9:] == [
+        "row 10, column role: It is bad: 10.",
+        "row 500, column vm_name: It is worse.",
+        "and 490 more like these in column role",
+    ]
