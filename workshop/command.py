@@ -6,6 +6,7 @@ That is with an exit status, and in a sentence if they could not do what they sh
 from __future__ import annotations
 
 import argparse
+import errno
 import signal
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import Never
 from workshop.errors import INTERRUPTED, WorkshopError
 from workshop.terminal import printable
 
+_FOR_USERS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC}  # what only they can put right
 _LONGEST = 1_000_000  # seconds: more than a week
 _MOST_DIGITS = 18  # of a whole number: Python does not read any number of them
 
@@ -27,6 +29,11 @@ def exit_status_of(command: Callable[[], int]) -> int:
     except WorkshopError as error:
         print(f"workshop: {printable(str(error))}", file=sys.stderr)
         return error.exit_status
+    except OSError as error:
+        if error.errno not in _FOR_USERS:
+            raise
+        print(f"workshop: {printable(_sentence(error))}", file=sys.stderr)
+        return WorkshopError.exit_status
     except KeyboardInterrupt:
         print("workshop: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -56,6 +63,10 @@ def seconds(text: str) -> float:
     if not 0 < found < _LONGEST:
         raise argparse.ArgumentTypeError(f"takes seconds, more than 0 and less than {_LONGEST}")
     return found
+
+
+def _sentence(error: OSError) -> str:
+    return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
 
 
 def _interrupt(number: int, frame: FrameType | None) -> Never:

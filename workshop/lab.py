@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from jupyter_core.paths import jupyter_runtime_dir
+
 from workshop.errors import WorkshopError
 from workshop.notebooks.learner_copies import HOME, LAYOUTS, make_copy, set_aside
 from workshop.sandbox import DIRECTORY, start_users_sandbox, users_directory
@@ -52,8 +54,9 @@ def lab(folder: Path, port: int | None, arguments: Sequence[str]) -> int:
 
     Raises:
         SandboxError: The sandbox does not start.
-        WorkshopError: JupyterLab cannot be started.
+        WorkshopError: JupyterLab cannot be started, or has nowhere to keep its files.
     """
+    _require_folder()
     print(start_users_sandbox(), flush=True)
     if _is_root() and _AS_ROOT not in arguments:
         print(f"You are root, as containers often have it: JupyterLab is started with {_AS_ROOT}.", flush=True)
@@ -83,6 +86,17 @@ def lab_command(notebook: Path, port: int | None, arguments: Sequence[str]) -> l
         *([f"--ServerApp.port={port}"] if port is not None else []),
         *arguments,
     ]
+
+
+def _require_folder() -> None:
+    folder = Path(jupyter_runtime_dir())
+    try:
+        folder.mkdir(0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise WorkshopError(
+            f"JupyterLab keeps files in {folder}, which cannot be made: {error.strerror}. Name a home folder that can "
+            "be written to, with the environment variable HOME."
+        ) from error
 
 
 def _environment() -> dict[str, str]:

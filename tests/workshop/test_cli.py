@@ -1,5 +1,6 @@
 """The command line: what it refuses, and what it leaves behind."""
 
+import errno
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import pytest
 
 from tests.workshop.small_notebooks import markdown, notebook, write_series
 from workshop.cli import main
+from workshop.command import exit_status_of
 from workshop.paths import ROOT
 
 TOKEN = "eyJ0eXAiOiJKV1QifQ.eyJhdWQiOiJ4In0.c2lnbmF0dXJl"
@@ -315,3 +317,19 @@ def test_a_command_imports_only_what_it_uses(tmp_path: Path, command: str, neede
     )
     loaded = set(json.loads(done.stderr.splitlines()[-1]))
     assert loaded & _SLOW <= needed
+
+
+@pytest.mark.parametrize(("number", "said"), [(errno.EACCES, "Permission denied"), (errno.ENOSPC, "No space left")])
+def test_what_the_computer_refuses_is_said_in_a_sentence(
+    number: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused() -> int:
+        raise OSError(number, os.strerror(number), "output/a.html")
+
+    assert exit_status_of(refused) == 1
+    assert re.fullmatch(rf"workshop: output/a.html: {said}.*\.\n", capsys.readouterr().err)
+
+
+def test_a_fault_of_the_program_keeps_its_traceback(folder: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        exit_status_of(lambda: len((folder / "nothing").read_text()))

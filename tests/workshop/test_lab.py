@@ -1,6 +1,7 @@
 """JupyterLab, started for real."""
 
 import os
+import re
 import secrets
 import signal
 import socket
@@ -95,3 +96,21 @@ def wait_for(url: str, headers: dict[str, str]) -> None:
             pass
         assert time.monotonic() < end
         time.sleep(0.2)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="HOME is a Unix variable")
+def test_without_a_home_folder_it_says_what_is_needed_and_starts_nothing(tmp_path: Path) -> None:
+    kept = ("JUPYTER_", "XDG_", "HOME", "AZURE_")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(kept)}
+    done = subprocess.run(
+        [sys.executable, "-m", "workshop", "lab", "--folder", str(tmp_path / "mine"), "--", "--no-browser"],
+        env={**environment, "HOME": os.devnull, "IPYTHONDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert re.search(
+        r"^workshop: JupyterLab keeps files in /dev/null/\S+ .* variable HOME\.$", done.stderr, re.MULTILINE
+    )
+    assert "sandbox" not in done.stdout
