@@ -9,7 +9,9 @@ import pytest
 from bs4 import BeautifulSoup
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
+from playwright.sync_api import sync_playwright
 
+from tests.support.needs import in_need_of
 from tests.workshop.small_notebooks import code, markdown, notebook
 from workshop.notebooks.outcome import Failure, State
 from workshop.pages.html import closes_its_tags, notebook_page, page_by
@@ -184,6 +186,19 @@ def test_the_index_escapes_what_it_shows() -> None:
     assert "ValueError: &lt;why&gt;" in page
     assert 'href="02_c.html"' not in page
     assert Loads(page).found == []
+
+
+def test_long_ids_are_within_the_page() -> None:
+    long = f"/subscriptions/{'0' * 36}/resourceGroups/myResourceGroupVM/providers/{'x' * 200}"
+    entries = [IndexEntry("00_a", "A", State.COMPLETED, 3, 1.25)]
+    chromium = in_need_of("chromium", "google-chrome")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        shown = browser.new_page(viewport={"width": 1100, "height": 800})
+        shown.set_content(index_page(entries, {"group.properties.provisioning_state": long}))
+        hidden = shown.locator("table").evaluate_all("all => all.map(one => one.scrollWidth - one.clientWidth)")
+        browser.close()
+    assert hidden == [0, 0]
 
 
 @pytest.mark.parametrize(
