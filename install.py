@@ -66,7 +66,15 @@ def run(*command: Path | str, error: str = "") -> str:
 
 def run_uv(command: str, *words: Path | str) -> None:
     """Run uv, whose progress is for a terminal and not for a log."""
-    run(UV, "pip", command, *([] if sys.stderr.isatty() else ["--quiet"]), "--python", PYTHON, *words, error=FAILED)
+    options = [*([] if sys.stderr.isatty() else ["--quiet"]), *([] if has_cache() else ["--no-cache"])]
+    run(UV, "pip", command, *options, "--python", PYTHON, *words, error=FAILED)
+
+
+def has_cache() -> bool:
+    """Whether uv can keep one, which is in the home folder: in a container that may be nobody's."""
+    cache = Path(run(UV, "cache", "dir").strip())
+    nearest = next(folder for folder in (cache, *cache.parents) if folder.exists())
+    return nearest.is_dir() and os.access(str(nearest), os.W_OK)
 
 
 def pip() -> list[str]:
@@ -144,6 +152,7 @@ if __name__ == "__main__":
     try:
         main()
     except PermissionError as error:  # Windows does not remove the Python that is running
-        sys.exit(f"install.py: cannot remove {error.filename}: leave the environment first (deactivate)")
+        advice = "leave the environment first (deactivate)" if os.name == "nt" else "is this folder somebody else's?"
+        sys.exit(f"install.py: {error.filename} cannot be changed: {advice}")
     except KeyboardInterrupt:
         sys.exit("\ninstall.py: stopped; the next run starts afresh.")

@@ -219,11 +219,11 @@ class TestInstallation:
         assert checkout.is_installed()
 
     def test_environment_of_the_user(self, checkout: Checkout, tmp_path: Path) -> None:
-        """It is taken as it is; and with neither pip nor ensurepip in it, the pip outside of it does."""
+        """It is taken as it is. Without pip and ensurepip in it, the pip outside of it does; a cache can be missing."""
         make_environment(checkout, "the user's")
         kept = checkout.folder / ".venv" / "kept"
         kept.touch()
-        checkout.must_install(PYTHONPATH=str(hide(tmp_path, "ensurepip")))
+        checkout.must_install(PYTHONPATH=str(hide(tmp_path, "ensurepip")), UV_CACHE_DIR=f"{os.devnull}/uv")
         assert kept.exists()
         assert checkout.is_installed()
 
