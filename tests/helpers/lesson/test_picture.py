@@ -29,7 +29,7 @@ GROUP = "myResourceGroupVM"
 DARK = "invert(0.93) hue-rotate(180deg)"
 SVG = "{http://www.w3.org/2000/svg}"
 # Whatever a document of XML can hold.
-TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff"))
+TEXT = st.text(st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff"))
 
 
 class Image(HTMLParser):

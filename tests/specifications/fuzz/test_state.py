@@ -35,7 +35,7 @@ from tests.support.sandbox import RunningSandbox, running_sandbox
 group_names = st.sampled_from(GROUP_NAMES)
 identity_names = st.sampled_from(["ID1", "ID2", "ID-3"])
 callers = st.sampled_from(["owner", "owner", "owner", "alice", "bob"])
-texts = st.text(st.characters(codec="utf-8"), max_size=5)
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 tags = st.dictionaries(st.sampled_from(["course", "é", "b:c"]), texts, max_size=2)
 kinds = st.tuples(st.booleans(), st.booleans())
 _TYPES = {
@@ -255,7 +255,7 @@ def tell(sandbox: RunningSandbox, how: settings) -> None:
 
 
 def test_state_is_what_the_answers_say(fuzzed: RunningSandbox) -> None:
-    tell(fuzzed, thorough(20, steps=40))
+    tell(fuzzed, thorough(34, steps=40))
 
 
 @pytest.mark.parametrize("fault", ["lets everybody in", "forgets what is there"])
@@ -267,4 +267,4 @@ def test_a_sandbox_with_a_fault_is_found_out(
     else:
         monkeypatch.setattr(identities, "find", lambda *_: None)
     with running_sandbox(tmp_path / "faulty", keys_from=keys) as sandbox, pytest.raises(AssertionError):
-        tell(sandbox, settings(thorough(20, steps=40), phases=(Phase.generate,)))
+        tell(sandbox, settings(thorough(34, steps=40), phases=(Phase.generate,)))
