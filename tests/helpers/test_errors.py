@@ -131,7 +131,7 @@ def test_the_sdks_word_where_there_is_no_metadata_service() -> None:
 
 def test_a_wrong_secret(sandbox: RunningSandbox) -> None:
     with pytest.raises(ClientAuthenticationError) as refusal:
-        sandbox.token(secret="wrong")
+        sandbox.credential(secret="wrong").get_token("https://management.azure.com/.default")
     explained = explain(refusal.value)
     assert explained.code == "AADSTS7000215"
     assert "secret is wrong" in explained.advice

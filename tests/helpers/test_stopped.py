@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from helpers import connect
 from helpers.errors import StoppedError, TutorialError
 from tests.helpers.pointing import point_to
 from tests.notebooks.course import book, run
+from tests.support.command import sandbox_command
 from tests.support.sandbox import RunningSandbox, running_sandbox
 
 ASKING = (  # with a request, with a client of the SDK, and as the identity
@@ -28,15 +28,11 @@ ASKING = (  # with a request, with a client of the SDK, and as the identity
 )
 
 
-def run_sandbox(command: str) -> None:
-    subprocess.run([sys.executable, "-m", "sandbox", command], check=True, capture_output=True)
-
-
 @pytest.fixture
 def own_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AZURE_SANDBOX_DIR", str(tmp_path / "own"))
     yield
-    run_sandbox("stop")
+    sandbox_command("stop").check_returncode()
 
 
 def cell(variables: dict[str, Any], name: str) -> None:
@@ -46,7 +42,7 @@ def cell(variables: dict[str, Any], name: str) -> None:
 @pytest.mark.usefixtures("own_sandbox")
 def test_every_cell_says_so_and_connecting_starts_it_again() -> None:
     variables = run("05_read_properties", stop_after="take-away-others")
-    run_sandbox("stop")
+    sandbox_command("stop").check_returncode()
     for name in ASKING:
         with pytest.raises(StoppedError, match="has stopped") as stopped:
             cell(variables, name)
@@ -63,7 +59,7 @@ def test_every_cell_says_so_and_connecting_starts_it_again() -> None:
 @pytest.mark.usefixtures("own_sandbox")
 def test_a_sign_in_that_has_to_be_renewed_says_so_too() -> None:
     connection = connect("sandbox")
-    run_sandbox("stop")
+    sandbox_command("stop").check_returncode()
     with pytest.raises(StoppedError, match=r"The sandbox has stopped\. Run the cell with connect again"):
         connection.credential.get_token("https://vault.azure.net/.default")
 

@@ -1,19 +1,20 @@
-"""``python -m sandbox`` as its users type it: real processes, a state directory of its own for each test."""
+"""``python -m sandbox`` as its users type it: real sandboxes, a state directory of its own for each test."""
 
 import json
 import os
 import re
-import signal
 import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 
 from sandbox.cli import main
+from tests.support.command import sandbox_command
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -26,9 +27,7 @@ def data(tmp_path: Path) -> Path:
 @pytest.fixture
 def run(data: Path) -> Iterator[Run]:
     def command(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "sandbox", "--data", str(data), *words], capture_output=True, text=True, timeout=60
-        )
+        done = sandbox_command("--data", str(data), *words)
         if check:
             assert done.returncode == 0, done.stderr
         return done
@@ -150,10 +149,10 @@ def test_env_names_all_that_clients_look_for(run: Run, data: Path) -> None:
 
 def test_the_same_seed_gives_the_same_ids_and_another_seed_others(run: Run, tmp_path: Path) -> None:
     def ids(folder: str, seed: str) -> str:
-        other = [sys.executable, "-m", "sandbox", "--data", str(tmp_path / folder)]
-        subprocess.run([*other, "start", "--seed", seed], check=True, capture_output=True)
-        printed = subprocess.run([*other, "env"], check=True, capture_output=True, text=True).stdout
-        subprocess.run([*other, "stop"], check=True, capture_output=True)
+        other = ("--data", str(tmp_path / folder))
+        sandbox_command(*other, "start", "--seed", seed).check_returncode()
+        printed = sandbox_command(*other, "env").stdout
+        sandbox_command(*other, "stop").check_returncode()
         return variables(printed)["AZURE_SUBSCRIPTION_ID"]
 
     assert ids("a", "1") == ids("b", "1") != ids("c", "2")
@@ -181,8 +180,7 @@ def test_a_machine_that_does_not_run_is_named_with_those_that_do(run: Run) -> No
 def test_a_port_that_is_taken_is_said(run: Run, tmp_path: Path) -> None:
     run("start")
     port = json.loads(run("status", "--json").stdout)["endpoint"].rpartition(":")[2]
-    other = [sys.executable, "-m", "sandbox", "--data", str(tmp_path / "other"), "start", "--port", port]
-    done = subprocess.run(other, capture_output=True, text=True)
+    done = sandbox_command("--data", str(tmp_path / "other"), "start", "--port", port)
     assert done.returncode == 1 and "could not start" in done.stderr and "Traceback" not in done.stderr
 
 
@@ -197,15 +195,13 @@ def test_a_role_file_that_is_none_is_said(run: Run, tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     folder = tmp_path / "locked"
     folder.mkdir(mode=0o500)
-    command = [sys.executable, "-m", "sandbox", "--data", str(folder / "state"), "start"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = sandbox_command("--data", str(folder / "state"), "start")
     assert done.returncode == 1 and "cannot be used" in done.stderr
 
 
 def test_a_file_in_the_place_of_the_folder_is_said(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("in the way")
-    command = [sys.executable, "-m", "sandbox", "--data", str(tmp_path / "state"), "start"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = sandbox_command("--data", str(tmp_path / "state"), "start")
     assert done.returncode == 1 and "cannot be used" in done.stderr and "Traceback" not in done.stderr
 
 
@@ -221,10 +217,9 @@ def test_a_killed_sandbox_starts_again(run: Run) -> None:
     run("start")
     before = run("env").stdout
     process_id = json.loads(run("status", "--json").stdout)["process"]
-    os.kill(process_id, signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
-    deadline = 50
-    while run("status", check=False).returncode == 0 and deadline:
-        deadline -= 1
+    psutil.Process(process_id).kill()
+    psutil.Process(process_id).wait(300)
+    assert run("status", check=False).returncode == 3
     assert "is ready" in run("start").stdout
     assert run("env").stdout == before
 

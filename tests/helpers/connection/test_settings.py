@@ -21,6 +21,7 @@ from helpers.errors import TutorialError
 from helpers.transport import FixedAddressAdapter
 from sandbox.state.state_directory import state_directory
 from tests.helpers.pointing import environment_of
+from tests.support.command import sandbox_command
 from tests.support.sandbox import RunningSandbox
 
 
@@ -66,12 +67,13 @@ def own_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> object:
     folder = tmp_path / "own"
     monkeypatch.setenv("AZURE_SANDBOX_DIR", str(folder))
     yield folder
-    subprocess.run([sys.executable, "-m", "sandbox", "stop"], check=True, capture_output=True)
+    run_sandbox("stop")
 
 
 def run_sandbox(*arguments: str) -> str:
-    command = [sys.executable, "-m", "sandbox", *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    done = sandbox_command(*arguments)
+    done.check_returncode()
+    return done.stdout
 
 
 def address_of(connection: Connection) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from helpers.errors import StoppedError
 from helpers.lesson.error_box import _rows
 from tests.notebooks.course import NAMES, Cell, book, run
 from tests.support.clocks import PassingTime
+from tests.support.command import sandbox_command
 from tests.support.sandbox import RunningSandbox
 
 GROUP = "myResourceGroupVM"
@@ -112,10 +112,6 @@ def test_two_notebooks_with_two_identities_at_once(at_sandbox: RunningSandbox) -
     assert "identity" not in at_sandbox.arm("GET", machine, version="2024-11-01").json()
 
 
-def sandbox_command(*words: str) -> None:
-    subprocess.run([sys.executable, "-m", "sandbox", *words], check=True, capture_output=True)
-
-
 def kill_sandbox(folder: Path) -> None:
     """Kill the processes of the sandbox in ``folder`` at once, so that nothing is put away."""
     mine = [each for each in psutil.process_iter(["cmdline"]) if str(folder) in (each.info["cmdline"] or [])]
@@ -130,7 +126,7 @@ def own_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     folder = tmp_path / "own"
     monkeypatch.setenv("AZURE_SANDBOX_DIR", str(folder))
     yield folder
-    sandbox_command("stop")
+    sandbox_command("stop").check_returncode()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kills as only Unix can")
@@ -146,7 +142,7 @@ def test_a_sandbox_that_is_killed_is_said_to_have_stopped_and_connecting_starts_
 def test_a_sandbox_that_is_reset_meanwhile(own_sandbox: Path) -> None:
     """What was made is gone, and the token is of another world: the box says so, and from the top all works."""
     variables = run("05_read_properties", stop_after="read-properties")
-    sandbox_command("reset")
+    sandbox_command("reset").check_returncode()
     with pytest.raises(Exception) as failure:
         execute(book("05_read_properties").cell("read-properties-with-sdk"), variables)
     assert _rows(failure.value, variables)

@@ -14,6 +14,7 @@ USER_ACCESS_ADMINISTRATOR = "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9"
 
 READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
 VIRTUAL_MACHINE_CONTRIBUTOR = "9980e02c-c2be-4d73-94e8-173b1dc7cf3c"
+SCOPE = "https://management.azure.com/.default"
 
 
 def local(
@@ -81,7 +82,7 @@ def test_a_principal_gets_a_new_secret_in_place_of_the_old_one(sandbox: RunningS
     assert renewed["objectId"] == added["objectId"]
     assert sandbox.token(renewed["clientId"], renewed["clientSecret"])
     with pytest.raises(ClientAuthenticationError, match="AADSTS7000215"):
-        sandbox.token(added["clientId"], added["clientSecret"])
+        sandbox.credential(added["clientId"], added["clientSecret"]).get_token(SCOPE)
     absent = local(sandbox, "POST", path.replace("learner-1", "absent/resetSecret"))
     assert (absent.status_code, absent.json()["error"]["code"]) == (404, "PrincipalNotFound")
 
@@ -92,7 +93,7 @@ def test_a_principal_is_taken_out_and_one_of_the_same_name_is_another(sandbox: R
     assert local(sandbox, "DELETE", path).status_code == 200
     assert local(sandbox, "DELETE", path).status_code == 204
     with pytest.raises(ClientAuthenticationError):
-        sandbox.token(first["clientId"], first["clientSecret"])
+        sandbox.credential(first["clientId"], first["clientSecret"]).get_token(SCOPE)
     second = local(sandbox, "PUT", path).json()
     assert not {first["objectId"], first["clientId"]} & {second["objectId"], second["clientId"]}
 

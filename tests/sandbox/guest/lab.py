@@ -18,6 +18,7 @@ from azure.identity import ClientSecretCredential
 from sandbox.process.background import running
 from sandbox.process.operator_client import OperatorClient
 from sandbox.state.state_directory import StateDirectory
+from tests.support.command import sandbox_command
 from tests.support.machines import COMPUTE, IDENTITY, NETWORK, SSH, UBUNTU
 from tests.support.needs import do_without
 
@@ -60,19 +61,26 @@ class Lab:
         self.group = self.seed_data.group(GROUP)
         self.endpoint = f"https://localhost:{runtime.port}"
         self.ca = str(self.data / "ca.pem")
+        self._session = requests.Session()
+        self._session.verify = self.ca
+        self._session.trust_env = False
+        token = self.credential().get_token("https://management.azure.com/.default").token
+        self._session.headers["Authorization"] = f"Bearer {token}"
 
     def command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "sandbox", "--data", str(self.data), *words]
 
-    def run(self, *words: str, check: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(self.command(*words), capture_output=True, text=True, timeout=600, **options)
+    def run(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a command of the sandbox's that does not go inside."""
+        done = sandbox_command("--data", str(self.data), *words)
         if check:
             assert done.returncode == 0, done.stderr
         return done
 
     def inside(self, machine: str, *command: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a command inside a machine, whatever comes of it."""
-        return self.run("shell", machine, "--", *command, check=False, **options)
+        words = self.command("shell", machine, "--", *command)
+        return subprocess.run(words, capture_output=True, text=True, timeout=600, **options)
 
     def python(self, machine: str, program: str) -> Any:
         """Run a Python program inside a machine; return the JSON value that it prints."""
@@ -104,12 +112,8 @@ class Lab:
 
     def ask(self, method: str, path: str, body: Any = None, *, version: str = COMPUTE) -> requests.Response:
         """One request as the operator, to a path or a link."""
-        token = self.credential().get_token("https://management.azure.com/.default").token
         url = path if path.startswith("https:") else f"{self.endpoint}{path}?api-version={version}"
-        with requests.Session() as session:
-            session.trust_env = False
-            headers = {"Authorization": f"Bearer {token}"}
-            return session.request(method, url, json=body, headers=headers, timeout=300, verify=self.ca)
+        return self._session.request(method, url, json=body, timeout=300)
 
     def wait(self, answer: requests.Response) -> Any:
         """Follow the operation that an answer began; return its last status."""

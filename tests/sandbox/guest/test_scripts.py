@@ -243,6 +243,7 @@ def test_a_script_that_the_sandbox_did_not_see_the_end_of_has_failed(tmp_path: P
         wait_for_process(mark)
         if killed:
             os.kill(lab.process, signal.SIGKILL)
+            os.waitpid(lab.process, 0)
         else:
             lab.run("stop")
         wait_until(lambda: not processes_named(mark))

@@ -25,6 +25,7 @@ from sandbox.process.log_file import LogFile
 from sandbox.seeding import ensure_operator_secret
 from sandbox.state.state_directory import Runtime, Settings, StateDirectory, StateError, read_runtime
 from tests.rbac.test_roles import az_role
+from tests.support.command import sandbox_command
 from tests.support.sandbox import running_sandbox
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -40,8 +41,7 @@ def state(tmp_path: Path) -> StateDirectory:
 @pytest.fixture
 def run(state: StateDirectory) -> Iterator[Run]:
     def command(*words: str) -> subprocess.CompletedProcess[str]:
-        line = [sys.executable, "-m", "sandbox", "--data", str(state.path), *words]
-        return subprocess.run(line, capture_output=True, text=True, timeout=300)
+        return sandbox_command("--data", str(state.path), *words)
 
     yield command
     command("stop")
@@ -327,9 +327,10 @@ def test_a_running_sandbox_makes_its_file_good_again(run: Run, state: StateDirec
     run("start")
     before = state.runtime.read_bytes()
     state.runtime.write_text("{")
-    for _ in range(200):
+    for _ in range(5000):  # within a tick
         if run("status").returncode == 0:
             break
+        time.sleep(0.05)
     assert state.runtime.read_bytes() == before
 
 
