@@ -49,13 +49,18 @@ class Findings:
 
 
 def check(exchanges: Iterable[Exchange], package: Path, documents: Path = DOCUMENTS) -> Findings:
-    """Check ``exchanges`` with the oav in the folder ``package``.
+    """Check ``exchanges`` with the oav in the folder ``package``."""
+    exchanges = list(exchanges)
+    return findings_of(exchanges, verdicts(exchanges, package, documents))
+
+
+def findings_of(exchanges: Iterable[Exchange], said: Iterable[Verdict]) -> Findings:
+    """Sum up what was said of each of ``exchanges``.
 
     A request counts only where it was accepted: that a wrong one is refused is what the test that sent it is about.
     """
     findings = Findings()
-    exchanges = list(exchanges)
-    for exchange, verdict in zip(exchanges, verdicts(exchanges, package, documents), strict=True):
+    for exchange, verdict in zip(exchanges, said, strict=True):
         if verdict.operation is None:
             findings.without_specification[_service(exchange)] += 1
             continue

@@ -7,8 +7,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,10 +17,12 @@ import requests
 
 from sandbox.state.state_directory import Settings
 from tests.specifications import bicep, oav, traffic
-from tests.specifications.openapi import DOCUMENTS, Findings, check, verdicts
+from tests.specifications.oav import Verdict
+from tests.specifications.openapi import DOCUMENTS, Findings, findings_of, verdicts
 from tests.specifications.scenario import FAULTS, play
 from tests.specifications.tolerated import TOLERATED
 from tests.specifications.traffic import Exchange
+from tests.support.command import sandbox_command
 from tests.support.needs import do_without
 from tests.support.sandbox import running_sandbox
 
@@ -76,8 +76,14 @@ def exchanges(tmp_path_factory: pytest.TempPathFactory, keys: Path) -> list[Exch
 
 
 @pytest.fixture(scope="module")
-def findings(exchanges: list[Exchange], oav_package: Path) -> Findings:
-    return check(exchanges, oav_package)
+def said(exchanges: list[Exchange], oav_package: Path) -> list[Verdict]:
+    """What is said of each exchange, and then of each that is spoilt: at once, since to read the documents is slow."""
+    return verdicts([*exchanges, *spoilt(exchanges)], oav_package)
+
+
+@pytest.fixture(scope="module")
+def findings(exchanges: list[Exchange], said: list[Verdict]) -> Findings:
+    return findings_of(exchanges, said[: len(exchanges)])
 
 
 def test_the_scenario_agrees_with_the_specifications(findings: Findings) -> None:
@@ -140,20 +146,20 @@ SPOILT: list[tuple[str, str, int, Spoil | int, str]] = [
 ]
 
 
-@pytest.fixture(scope="module")
-def spoilt_codes(exchanges: list[Exchange], oav_package: Path) -> list[set[str]]:
-    """As what each spoilt answer is found; of the good answers nothing is."""
-    good = [_answer(exchanges, method, path, status) for method, path, status, *_ in SPOILT]
-    spoilt = [
+def good(exchanges: list[Exchange]) -> list[Exchange]:
+    return [_answer(exchanges, method, path, status) for method, path, status, *_ in SPOILT]
+
+
+def spoilt(exchanges: list[Exchange]) -> list[Exchange]:
+    return [
         replace(each, status=how) if isinstance(how, int) else replace(each, body=how(copy.deepcopy(each.body)))
-        for each, (*_, how, _) in zip(good, SPOILT, strict=True)
+        for each, (*_, how, _) in zip(good(exchanges), SPOILT, strict=True)
     ]
-    codes = [
-        {disagreement.code for disagreement in verdict.disagreements if disagreement.side == "response"}
-        for verdict in verdicts([*good, *spoilt], oav_package)
-    ]
-    assert not any(codes[: len(good)])
-    return codes[len(good) :]
+
+
+def codes_in(verdict: Verdict) -> set[str]:
+    """As what an answer is found to disagree."""
+    return {disagreement.code for disagreement in verdict.disagreements if disagreement.side == "response"}
 
 
 def _answer(exchanges: list[Exchange], method: str, path: str, status: int) -> Exchange:
@@ -166,8 +172,9 @@ def _answer(exchanges: list[Exchange], method: str, path: str, status: int) -> E
 
 
 @pytest.mark.parametrize("number", range(len(SPOILT)), ids=lambda number: f"{SPOILT[number][1]}-{SPOILT[number][-1]}")
-def test_a_spoilt_answer_is_found(spoilt_codes: list[set[str]], number: int) -> None:
-    assert SPOILT[number][-1] in spoilt_codes[number]
+def test_a_spoilt_answer_is_found(exchanges: list[Exchange], said: list[Verdict], number: int) -> None:
+    assert not codes_in(said[exchanges.index(good(exchanges)[number])])
+    assert SPOILT[number][-1] in codes_in(said[len(exchanges) + number])
 
 
 @pytest.mark.parametrize(
@@ -201,13 +208,13 @@ def test_no_token_and_no_secret_is_recorded(exchanges: list[Exchange]) -> None:
 
 
 @pytest.fixture
-def background_sandbox(tmp_path: Path) -> Iterator[tuple[dict[str, Any], Path]]:
+def background_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[dict[str, Any], Path]]:
     """A sandbox in a process of its own that is told to record; where it listens, and the folder."""
     folder, data = tmp_path / "traffic", tmp_path / "sandbox"
     folder.mkdir()
-    command = [sys.executable, "-m", "sandbox", "--data", str(data)]
-    environment = {**os.environ, **traffic.environment(folder)}
-    subprocess.run([*command, "start"], check=True, capture_output=True, env=environment)
+    for name, value in traffic.environment(folder).items():
+        monkeypatch.setenv(name, value)
+    sandbox_command("--data", str(data), "start").check_returncode()
     runtime = json.loads((data / "runtime.json").read_text())
     yield runtime, folder
     os.kill(runtime["pid"], signal.SIGTERM)
