@@ -113,9 +113,9 @@ def ask(number):
         return requests.get("https://management.azure.com{lab.group}?api-version=2025-04-01").status_code
     return local.get({TOKEN_URL!r}, headers={{"Metadata": "true"}}).status_code
 with ThreadPoolExecutor(20) as pool:
-    print(json.dumps(Counter(pool.map(ask, range(200)))))
+    print(json.dumps(Counter(pool.map(ask, range(60)))))
 """
-    assert lab.python("myVM", program) == {"200": 100, "401": 100}
+    assert lab.python("myVM", program) == {"200": 30, "401": 30}
 
 
 def test_a_large_request_comes_through_whole(lab: Lab) -> None:

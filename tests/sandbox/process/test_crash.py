@@ -17,8 +17,6 @@ from sandbox.process.environment import environment
 from sandbox.process.operator_client import OperatorClient
 from sandbox.state.state_directory import Settings, StateDirectory
 
-ROUNDS = 20
-
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
 
 
@@ -74,11 +72,12 @@ def signed_in(sandbox: dict[str, str]) -> requests.Session:
     return session
 
 
-def test_nothing_that_was_answered_is_lost(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rounds", [4, pytest.param(20, marks=pytest.mark.long)])
+def test_nothing_that_was_answered_is_lost(tmp_path: Path, rounds: int) -> None:
     state = StateDirectory(tmp_path / "state")
     chance = random.Random(20240528)
     expected: dict[str, bool] = {}
-    for round_ in range(ROUNDS):
+    for round_ in range(rounds):
         runtime, _ = background.start(state, Settings())
         sandbox = environment(OperatorClient(state, runtime), None)
         writers = [Writer(sandbox, number, round_) for number in range(2)]
@@ -93,7 +92,7 @@ def test_nothing_that_was_answered_is_lost(tmp_path: Path) -> None:
             expected |= writer.expected
     try:
         runtime, _ = background.start(state, Settings())
-        assert sum(expected.values()) > ROUNDS, "the load was too small to show anything"
+        assert sum(expected.values()) > rounds, "the load was too small to show anything"
         _check(environment(OperatorClient(state, runtime), None), expected)
     finally:
         background.stop(state)

@@ -173,7 +173,7 @@ def deflated(megabytes: int) -> bytes:
 
 @pytest.mark.parametrize(
     ("encoding", "body"),
-    [("gzip", gzip.compress(b"{}")), ("deflate", deflated(200)), ("br", b"x"), ("GZIP", b"x"), ("gzip, gzip", b"x")],
+    [("gzip", gzip.compress(b"{}")), ("deflate", deflated(16)), ("br", b"x"), ("GZIP", b"x"), ("gzip, gzip", b"x")],
     ids=["gzip", "bomb", "br", "upper case", "twice"],
 )
 def test_a_compressed_body_is_refused(listen: Listen, encoding: str, body: bytes) -> None:
