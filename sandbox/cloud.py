@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rbac.roles import RoleDefinition
@@ -94,11 +94,14 @@ class Cloud:
         """What Entra takes of this."""
         return Tenant(self.seed_data, self.clock, self.directory, self.issuer, self.validator, self.graph_validator)
 
-    def follow_clock(self) -> None:
-        """Make up for a clock that was set back, which would put off what is planned; to be called in a transaction."""
+    def follow_clock(self, before: datetime | None = None) -> None:
+        """Make up for a clock that was set back, which would put off what is planned; to be called in a transaction.
+
+        ``before`` is the time that it was set back at, if that is known better than by what was noted.
+        """
         now = self.clock.now()
-        latest = now + timedelta(seconds=max(self.timing.durations.values(), default=0))
-        self.assignments.bring_forward(latest, now)
+        noted = datetime.fromtimestamp(float(self.store.setting(_LATEST) or 0), UTC)
+        self.assignments.follow_clock(before or noted, now, max(self.timing.durations.values(), default=0))
         self.long_operations.restart_begun_after(now)
 
     def is_time_to_note(self) -> bool:

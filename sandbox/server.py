@@ -8,6 +8,7 @@ import logging
 import sqlite3
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from rbac.roles import RoleDefinition, builtin_roles, load_roles
@@ -81,13 +82,12 @@ class SandboxServer:
         if self.settings.allow_run_command:
             self.cloud.scripts = Scripts(self.state, self.settings.run_command_limit)
             self.cloud.scripts.sweep()
-        certificates = ensure_certificates(self.state.path, SystemClock())
-        tls = server_context(certificates)
+        self._tls = server_context(ensure_certificates(self.state.path, SystemClock()))
         self._front = Listener(
             self._app.handle,
             server_name="Sandbox",
             log=self.access_log,
-            tls=tls,
+            tls=self._tls,
             body_limit=self._app.body_limit,
         )
         self._front.after_each = self._follow_machines
@@ -154,8 +154,7 @@ class SandboxServer:
             now = self.clock.now()
             try:
                 if now < latest:
-                    with self.cloud.store.transaction():
-                        self.cloud.follow_clock()
+                    self._follow_clock(latest)
                 latest = now
                 if self.cloud.is_time_to_note():
                     with self.cloud.store.transaction():
@@ -169,6 +168,13 @@ class SandboxServer:
                 if not failed:  # one time is enough
                     _log.exception("What has come due could not be carried out; it is tried again.")
                 failed = True
+
+    def _follow_clock(self, before: datetime) -> None:
+        """Make up for the clock's having been set back: for the certificate, too, if it is one of the future now."""
+        with self.cloud.store.transaction():
+            self.cloud.follow_clock(before)
+        certificates = ensure_certificates(self.state.path, SystemClock())
+        self._tls.load_cert_chain(certificates.chain_pem, certificates.key_pem)
 
     def _follow_machines(self) -> Awaitable[None] | None:
         """After a request that started, stopped or removed a machine: have its listener there before the answer."""

@@ -51,7 +51,7 @@ class Rule:
         if not fnmatchcase(fold(request.path), fold(self.path)):
             return False
         self._count += 1
-        if self._count == 1:
+        if self._count == 1 or now < self._began:  # the clock was set back
             self._began = now
         match self.which:
             case "nth":

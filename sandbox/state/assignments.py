@@ -96,12 +96,19 @@ class RoleAssignments:
         """Delete what has ceased to count."""
         self._connection.execute("DELETE FROM role_assignments WHERE effective_until <= ?", (now.timestamp(),))
 
-    def bring_forward(self, latest: datetime, now: datetime) -> None:
-        """Have everything that is to begin or cease to count after ``latest`` do so now."""
+    def follow_clock(self, before: datetime, now: datetime, longest: float) -> None:
+        """Have the same count ``now`` that did ``before`` the clock was set back, and the rest take as long as then.
+
+        What would take more than ``longest`` seconds is from a clock that was wrong, and counts now.
+        """
         self.version += 1
+        moment = now.timestamp()
+        back = max(before.timestamp() - moment, 0)
         for column in ("effective_from", "effective_until"):
             self._connection.execute(
-                f"UPDATE role_assignments SET {column} = ? WHERE {column} > ?", (now.timestamp(), latest.timestamp())
+                f"UPDATE role_assignments SET {column} ="
+                f" CASE WHEN {column} - ?2 BETWEEN ?1 AND ?1 + ?3 THEN {column} - ?2 ELSE ?1 END WHERE {column} > ?1",
+                (moment, back, longest),
             )
 
     def delete_under(self, scope: str) -> None:

@@ -106,15 +106,19 @@ class RunningSandbox:
 
 @contextmanager
 def running_sandbox(
-    folder: Path, *, settings: Settings | None = None, keys_from: Path | None = None
+    folder: Path, *, settings: Settings | None = None, keys_from: Path | None = None, shift: float = 0
 ) -> Iterator[RunningSandbox]:
-    """Run a sandbox over ``folder`` until the block ends; keys and certificates come from ``keys_from``."""
+    """Run a sandbox over ``folder`` until the block ends; keys and certificates come from ``keys_from``.
+
+    Its clock is ``shift`` seconds ahead from the start.
+    """
     state = StateDirectory(folder)
     state.make()
     if keys_from is not None:
         for file in keys_from.glob("*.pem"):
             shutil.copy2(file, folder)
     clock = ShiftedClock()
+    clock.advance(shift)
     server = SandboxServer(state, settings or Settings(), clock=clock)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)

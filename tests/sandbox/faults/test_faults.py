@@ -93,6 +93,17 @@ def test_a_time_is_counted_by_the_sandboxs_clock(start: Start) -> None:
     assert read_group(sandbox, token) == 200
 
 
+def test_a_time_ends_though_the_clock_is_set_back(start: Start) -> None:
+    sandbox = start("- {fault: 503, service: arm, seconds: 30}")
+    token = sandbox.token()
+    sandbox.clock.advance(60)
+    assert read_group(sandbox, token) == 503
+    sandbox.clock.advance(-60)
+    assert read_group(sandbox, token) == 503
+    sandbox.clock.advance(31)
+    assert read_group(sandbox, token) == 200
+
+
 def test_of_several_rules_each_counts_and_the_first_answers(start: Start) -> None:
     rules = [(409, 2), (500, 2), (503, 3)]
     sandbox = start("".join(f"- {{fault: {status}, service: arm, nth: {number}}}\n" for status, number in rules))

@@ -25,11 +25,13 @@ from sandbox.process.log_file import LogFile
 from sandbox.seeding import ensure_operator_secret
 from sandbox.state.state_directory import Runtime, Settings, StateDirectory, StateError, read_runtime
 from tests.rbac.test_roles import az_role
+from tests.support.clocks import ShiftedClock
 from tests.support.command import sandbox_command
-from tests.support.sandbox import running_sandbox
+from tests.support.sandbox import RunningSandbox, running_sandbox
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals or owners")
+READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
 root_only = pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root can give files away")
 
 
@@ -482,6 +484,21 @@ def test_a_log_that_cannot_be_written_stops_nobody() -> None:
 # --- a clock that was set back -----------------------------------------------------------------------------------
 
 
+def within_ticks(check: Callable[[], object]) -> bool:
+    """Whether that comes true soon: the sandbox looks at its clock five times a second."""
+    until = time.monotonic() + 30
+    while not check():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def served(sandbox: RunningSandbox, token: str) -> bool:
+    group = sandbox.seed_data.group("myResourceGroupVM")
+    return sandbox.arm("GET", group, token=token, version="2021-04-01").status_code == 200
+
+
 @pytest.mark.parametrize("timing", ["instant", "realistic"])
 def test_nobody_is_locked_out_by_a_clock_that_was_wrong(tmp_path: Path, keys: Path, timing: str) -> None:
     folder = tmp_path / "state"
@@ -496,16 +513,68 @@ def test_nobody_is_locked_out_by_a_clock_that_was_wrong(tmp_path: Path, keys: Pa
 
 
 @pytest.mark.parametrize("timing", ["instant", "realistic"])
-def test_nobody_is_locked_out_when_the_clock_is_set_back(tmp_path: Path, keys: Path, timing: str) -> None:
+@pytest.mark.parametrize("seconds", [1, 30, 7200, 31_622_400])
+def test_nobody_is_locked_out_when_the_clock_is_set_back(
+    tmp_path: Path, keys: Path, timing: str, seconds: float
+) -> None:
     with running_sandbox(tmp_path / "state", settings=Settings(timing=timing), keys_from=keys) as sandbox:
-        path, token = sandbox.seed_data.subscription, sandbox.token()
-        sandbox.clock.advance(-7200)
-        for _ in range(5000):  # within a tick
-            if sandbox.arm("GET", path, token=token, version="2022-12-01").status_code == 200:
-                break
-            time.sleep(0.05)
-        assert sandbox.arm("GET", path, token=token, version="2022-12-01").status_code == 200
-        assert sandbox.arm("GET", path, version="2022-12-01").status_code == 200
+        sandbox.clock.stop()
+        token = sandbox.token()
+        sandbox.clock.advance(-seconds)
+        assert within_ticks(lambda: served(sandbox, token))
+        assert served(sandbox, sandbox.token())
+
+
+def test_what_was_yet_to_come_comes_no_sooner_and_no_later(tmp_path: Path, keys: Path) -> None:
+    with running_sandbox(tmp_path / "state", settings=Settings(timing="realistic"), keys_from=keys) as sandbox:
+        sandbox.clock.stop()
+        ada, secret = sandbox.add_principal("ada")
+        token, operators = sandbox.token(ada.client_id, secret), sandbox.token()
+        roles = f"{sandbox.seed_data.subscription}/providers/Microsoft.Authorization"
+        reader = {"roleDefinitionId": f"{roles}/roleDefinitions/{READER}", "principalId": ada.object_id}
+        sandbox.arm("PUT", f"{roles}/roleAssignments/{READER}", {"properties": reader}).raise_for_status()
+        sandbox.clock.advance(-30)
+        assert within_ticks(lambda: served(sandbox, operators))
+        sandbox.clock.advance(44)
+        assert not served(sandbox, token)
+        sandbox.clock.advance(2)
+        assert served(sandbox, token)
+
+
+def test_nobody_is_locked_out_when_the_clock_is_set_back_a_little_across_a_restart(tmp_path: Path, keys: Path) -> None:
+    folder, realistic = tmp_path / "state", Settings(timing="realistic")
+    with running_sandbox(folder, settings=realistic, keys_from=keys) as sandbox:
+        sandbox.clock.advance(86_400)
+        assert within_ticks(lambda: sandbox.on_loop(lambda: not sandbox.cloud.is_time_to_note()))
+        noted = sandbox.on_loop(lambda: sandbox.cloud.validator.latest)
+    with sqlite3.connect(folder / "state.db") as connection:  # as if it had been made just before
+        connection.execute("UPDATE role_assignments SET effective_from = ?", (noted - 10,))
+    connection.close()
+    shift = noted - 40 - time.time()
+    with running_sandbox(folder, settings=realistic, shift=shift) as sandbox:
+        assert served(sandbox, sandbox.token())
+
+
+def test_nobody_is_locked_out_by_a_certificate_of_the_future(
+    tmp_path: Path, keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clients compare it with their own clocks."""
+    clock = ShiftedClock()
+    clock.advance(3 * 86_400)
+    monkeypatch.setattr("sandbox.server.SystemClock", lambda: clock)
+    with running_sandbox(tmp_path / "state") as sandbox:
+        with pytest.raises(requests.exceptions.SSLError, match="not yet valid"):
+            sandbox.session.get(sandbox.endpoint)
+        clock.advance(-3 * 86_400)
+        sandbox.clock.advance(-3 * 86_400)
+
+        def reached() -> bool:
+            try:
+                return sandbox.session.get(sandbox.endpoint).status_code == 401
+            except requests.exceptions.SSLError:
+                return False
+
+        assert within_ticks(reached)
 
 
 @pytest.mark.parametrize("audience", ["https://management.azure.com", "https://graph.microsoft.com"])
@@ -514,10 +583,7 @@ def test_nobody_is_locked_out_when_the_clock_is_set_back_across_a_restart(
 ) -> None:
     with running_sandbox(tmp_path / "state", keys_from=keys) as sandbox:
         sandbox.clock.advance(86_400)
-        for _ in range(5000):  # within a tick
-            if sandbox.on_loop(lambda: not sandbox.cloud.is_time_to_note()):
-                break
-            time.sleep(0.05)
+        assert within_ticks(lambda: sandbox.on_loop(lambda: not sandbox.cloud.is_time_to_note()))
         token = sandbox.credential().get_token(f"{audience}/.default").token
     for _ in range(2):
         with running_sandbox(tmp_path / "state") as sandbox:
