@@ -13,10 +13,11 @@ from pathlib import Path
 from jupyter_core.paths import jupyter_runtime_dir
 
 from workshop.errors import WorkshopError
-from workshop.notebooks.learner_copies import HOME, LAYOUTS, make_copy, set_aside
+from workshop.notebooks.learner_copies import HOME, LAYOUTS, make_copy, outdated, set_aside
 from workshop.sandbox import DIRECTORY, start_users_sandbox, users_directory
 
 _ON_CTRL_C = -signal.SIGINT
+_BEGIN_AGAIN = "To begin again, with this copy kept beside the new one: python -m workshop lab --fresh"
 _AS_ROOT = "--allow-root"
 
 
@@ -36,6 +37,9 @@ def open_copy(folder: Path, *, fresh: bool = False) -> None:
     new = make_copy(folder)
     what = f"with {len(new)} new notebooks" if new else "as you left it"
     print(f"Your copy of the course, {what}: {folder}", flush=True)
+    if old := outdated(folder):
+        names = ", ".join(path.stem[:2] if path.name != HOME else path.name for path in old)
+        print(f"The course has changed since then ({names}), so cells in it may fail. {_BEGIN_AGAIN}", flush=True)
 
 
 def lab(folder: Path, port: int | None, arguments: Sequence[str]) -> int:

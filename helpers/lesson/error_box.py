@@ -40,6 +40,10 @@ _CAUSES: Mapping[str, str] = {
     "409": "It was made under another name, or is being changed right now.",
     "429": "Several notebooks ask at the same time.",
 }
+_OTHER_COURSE: Mapping[str, str] = {
+    "": "This notebook was made from an earlier version of the course, and does not fit the one that is installed.",
+    "What to do": "Begin again, with your copy kept beside the new one: python -m workshop lab --fresh",
+}
 
 
 def show_error(shell: InteractiveShell, etype: type[BaseException], value: BaseException, tb: Any, offset: Any) -> None:
@@ -77,7 +81,7 @@ def _wrapped(label: str, text: str) -> list[str]:
     return [found for line in (label + first, *(space + other for other in others)) for found in wrapper.wrap(line)]
 
 
-def _rows(value: BaseException, variables: Mapping[str, Any]) -> dict[str, str]:
+def _rows(value: BaseException, variables: Mapping[str, Any]) -> Mapping[str, str]:
     """Return what to say of the exception, by labels; nothing if it is none that the course knows about."""
     value = own_error(value) or value
     if isinstance(value, TutorialError):
@@ -91,6 +95,8 @@ def _rows(value: BaseException, variables: Mapping[str, Any]) -> dict[str, str]:
         }
     if isinstance(value, NameError):
         return _missing_name(value, variables)
+    if isinstance(value, ImportError) and str(value.name).partition(".")[0] == "helpers":
+        return _OTHER_COURSE
     return _refusal(value, variables) if isinstance(value, AzureError | requests.RequestException) else {}
 
 

@@ -41,6 +41,26 @@ def test_a_copy_is_opened_as_it_was_left_or_begun_again(tmp_path: Path, capsys: 
     assert (tmp_path / "my-course-before-reset-1" / "notes.txt").read_text() == "mine"
 
 
+def test_a_copy_of_an_earlier_course_is_opened_with_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "my-course"
+    open_copy(folder)
+    for name in ("03_grant_access", "index"):
+        text = (folder / f"{name}.ipynb").read_text("utf-8")
+        (folder / f"{name}.ipynb").write_text(text.replace('"made_from"', '"was_made_from"'), "utf-8")
+    capsys.readouterr()
+    open_copy(folder)
+    [opened, changed] = capsys.readouterr().out.splitlines()
+    assert "as you left it" in opened
+    assert changed == (
+        "The course has changed since then (03, index.ipynb), so cells in it may fail. To begin again, with this copy "
+        "kept beside the new one: python -m workshop lab --fresh"
+    )
+    open_copy(folder, fresh=True)
+    assert "The course has changed" not in capsys.readouterr().out
+
+
 @pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a Unix signal to a group")
 def test_jupyterlab_opens_the_copy_and_the_sandbox_stays(tmp_path: Path) -> None:

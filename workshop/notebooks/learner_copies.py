@@ -6,6 +6,7 @@ What is in a copy is never overwritten: only what it lacks is added.
 from __future__ import annotations
 
 import ast
+import hashlib
 import json
 import os
 import shutil
@@ -26,6 +27,7 @@ LAYOUTS = Path(".jupyter", "lab", "workspaces")  # in a copy: where JupyterLab l
 _PICTURES = "images"
 _PARAMETERS = "parameters"
 _SOLUTION = "solution"
+_MADE_FROM = "made_from"  # in a copy's metadata: of which text of the course
 _LEARNER = "learner: bool = True  # checks answer with a hint; with False they fail"
 _WARM_KERNEL = "python3-warm"
 _ELSEWHERE = "Name another folder with --folder."
@@ -49,6 +51,25 @@ def make_copy(folder: Path) -> list[Path]:
     if not os.access(folder, os.W_OK):
         raise UsageError(f"The copy of the course in {folder} cannot be written. {_ELSEWHERE}")
     return new
+
+
+def outdated(folder: Path) -> list[Path]:
+    """Return the notebooks of a copy that were made from others than the course has now."""
+    series = [notebook.path for notebook in find_series()]
+    return [folder / path.name for path in _with_home(series) if _made_from(folder / path.name) != _text_of(path)]
+
+
+def _made_from(copy: Path) -> object:
+    try:
+        return json.loads(copy.read_text("utf-8"))["metadata"].get(_MADE_FROM)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # not there, or no notebook any more
+        return None
+
+
+def _text_of(path: Path) -> str:
+    """Return what tells the text of one of the course's notebooks from another; its outputs do not matter."""
+    cells = [(cell.id, cell.cell_type, cell.source) for cell in read_notebook(path).cells]
+    return hashlib.sha256(json.dumps(cells).encode()).hexdigest()[:16]
 
 
 def copy_notebooks(folder: Path, parameters: Mapping[str, str]) -> list[Path]:
@@ -112,7 +133,7 @@ def learners_copy(path: Path, parameters: Mapping[str, str]) -> str:
     if path.name != HOME:
         _fill_in(node, path, parameters)
     node.cells = [new for cell in node.cells for new in _for_learners(cell)]
-    node.metadata.update(_kernel())
+    node.metadata.update(_kernel(), **{_MADE_FROM: _text_of(path)})
     return notebook_text(node)
 
 

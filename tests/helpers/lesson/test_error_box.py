@@ -174,6 +174,13 @@ def test_what_the_course_says_itself_has_no_frames(shell: InteractiveShell) -> N
     assert said.outputs == []
 
 
+@pytest.mark.parametrize("source", ["from helpers.lesson import check_spare", "import helpers.exercises"])
+def test_a_cell_of_an_earlier_course_says_how_to_get_todays(shell: InteractiveShell, source: str) -> None:
+    text = words(shown(shell, source).stdout)
+    assert text.startswith("┌ This notebook was made from an earlier version of the course")
+    assert "Begin again, with your copy kept beside the new one: python -m workshop lab --fresh" in text
+
+
 @pytest.mark.parametrize(
     ("status", "means"),
     [
@@ -192,6 +199,7 @@ def test_trouble_is_azures_own_only_if_azure_says_so(status: int, means: str) ->
 @pytest.mark.parametrize(
     "source",
     [
+        *("import nowhere", "from json import nothing", "import helpers\nfrom json import nothing"),
         *("1 / 0", "import helpers\n1 / 0", "nowhere", "[][1]", "raise OSError('x')"),
         "import helpers, requests\nrequests.get('management.azure.com')",  # MissingSchema
         "import helpers, requests\nanswer = requests.Response()\nanswer._content = b'<'\nanswer.json()",

@@ -21,7 +21,15 @@ from tests.workshop.classroom.lesson import class_of, learner
 from workshop.classroom.folder import parameters_of
 from workshop.errors import UsageError
 from workshop.files import read_notebook
-from workshop.notebooks.learner_copies import HOME, LAYOUTS, learners_copy, make_copy, set_aside, with_values
+from workshop.notebooks.learner_copies import (
+    HOME,
+    LAYOUTS,
+    learners_copy,
+    make_copy,
+    outdated,
+    set_aside,
+    with_values,
+)
 from workshop.notebooks.series import find_series
 
 SOURCE = 'target: str = "sandbox"  # where – "sandbox", "azure"\nname: str = "ID1"  # its name\nrole: str = "Reader"\n'
@@ -150,6 +158,40 @@ def test_what_is_there_stays_and_what_is_missing_is_added(tmp_path: Path) -> Non
     mine = ["03_grant_access.ipynb", str(Path("images", "03_grant_access.svg")), "notes.txt"]
     assert contents(folder) == {**whole, **dict.fromkeys(mine, b"mine")}
     assert make_copy(folder) == []
+
+
+def test_a_copy_of_an_earlier_course_is_told_from_what_the_learner_did(tmp_path: Path) -> None:
+    folder = tmp_path / "my-course"
+    make_copy(folder)
+    path = folder / "01_create_identity.ipynb"
+    node = nbformat.read(path, 4)
+    node.cells[5].source += "\n# mine"
+    node.cells[5].outputs, node.cells[5].execution_count = [nbformat.v4.new_output("stream", text="1")], 1
+    del node.cells[10:]
+    nbformat.write(node, path)
+    assert outdated(folder) == []
+    for name, metadata in (("02_assign_identity", {}), ("03_grant_access", {"made_from": "another"})):
+        node = nbformat.read(folder / f"{name}.ipynb", 4)
+        del node.metadata["made_from"]
+        node.metadata.update(metadata)
+        nbformat.write(node, folder / f"{name}.ipynb")
+    (folder / "04_get_token.ipynb").write_text("mine")
+    assert [path.name[:2] for path in outdated(folder)] == ["02", "03", "04"]
+
+
+def test_outputs_that_are_saved_anew_make_no_copy_an_earlier_one(tmp_path: Path) -> None:
+    path = tmp_path / "01_create_identity.ipynb"
+    node = read_notebook(find_series()[1].path)
+    made = []
+    for change in ("", "# more"):
+        node.cells[5].source += change
+        for cell in node.cells:
+            if cell.cell_type == "code":
+                cell.outputs = []
+        nbformat.write(node, path)
+        made.append(nbformat.reads(learners_copy(path, {}), 4).metadata.made_from)
+    committed = nbformat.reads(learners_copy(find_series()[1].path, {}), 4).metadata.made_from
+    assert made[0] == committed != made[1]
 
 
 def test_set_aside_nothing_is_lost(tmp_path: Path) -> None:
