@@ -31,6 +31,7 @@ class Table:
 
     rows: tuple[tuple[str, ...], ...]
     headings: tuple[str, ...] = ()
+    empty: str = "(nothing)"  # what is said where there are no rows
 
     def __repr__(self) -> str:
         lines = [self.headings, *self.rows] if self.headings else list(self.rows)
@@ -39,11 +40,11 @@ class Table:
             lines.insert(1, tuple("-" * width for width in widths))
         between = "  " if self.headings else " : "
         padded = [map(str.ljust, line, widths) for line in lines]
-        return "\n".join(between.join(line).rstrip() for line in padded) or "(nothing)"
+        return "\n".join(between.join(line).rstrip() for line in padded) or self.empty
 
     def _repr_html_(self) -> str:
         if not self.rows:
-            return "<em>(nothing)</em>"
+            return f"<em>{escape(self.empty)}</em>"
         head = "".join(f'<th scope="col" {_LEFT}>{escape(cell)}</th>' for cell in self.headings)
         lines = [f"<thead><tr>{head}</tr></thead>"] if head else []
         for first, *others in self.rows:
@@ -79,7 +80,7 @@ class Shown(ABC):
         return self._table()._repr_html_()
 
 
-def show(what: Any, *fields: str, result: str = "") -> Table:
+def show(what: Any, *fields: str, result: str = "", empty: str = Table.empty) -> Table:
     """Return a table of one object or of several.
 
     Values that are secrets, by their name or because they look like a token, are left out.
@@ -88,6 +89,7 @@ def show(what: Any, *fields: str, result: str = "") -> Table:
         what: A mapping, an object of the Azure SDK, or an iterable of them.
         fields: Which fields, in which order; ``"identity.type"`` looks into a field. All, if none is named.
         result: A name under which programs find the fields of one object in the saved notebook.
+        empty: What it means if there is none of several.
 
     Raises:
         AttributeError: An object has no such field.
@@ -99,7 +101,7 @@ def show(what: Any, *fields: str, result: str = "") -> Table:
     records = [_fields(each, fields) for each in what]
     headings = tuple(dict.fromkeys(name for record in records for name in record))
     cells = [tuple(_text(record.get(name, "")) for name in headings) for record in records]
-    return Table(tuple(cells), headings)
+    return Table(tuple(cells), headings, empty)
 
 
 def _fields(what: Any, fields: Sequence[str]) -> dict[str, Any]:

@@ -132,6 +132,13 @@ def test_nothing_is_shown_as_nothing() -> None:
     assert "(nothing)" in show([])._repr_html_()
 
 
+def test_what_it_means_that_a_list_is_empty_can_be_said() -> None:
+    table = show([], "name", empty="Nobody <else> has.")
+    assert repr(table) == "Nobody <else> has."
+    assert table._repr_html_() == "<em>Nobody &lt;else&gt; has.</em>"
+    assert "Nobody" not in repr(show([{"name": "ID1"}], "name", empty="Nobody else has."))
+
+
 def test_colours_are_left_to_the_theme() -> None:
     assert not re.search(r"color|background|#[0-9a-f]{3}", show({"a": "b"})._repr_html_())
 
