@@ -74,7 +74,9 @@ def until_interrupted(command: list[str], desk: Path) -> str:
 def test_every_command_of_the_guide_in_its_order(desk: Path) -> None:
     said = {script: run(desk, script) for block in BLOCKS for script in typed(block) if script}
     assert len(said) > 10
-    assert "Of 3 learners have" in said["python -m workshop progress            # a table"]
+    table = said["python -m workshop progress            # a table"]
+    assert "Of 3 learners have" in table and "✓" in table
+    assert "but no id-ada-lovelace" not in table  # what was tried as Ada has her names
     assert (desk / "as-ada.ipynb").is_file()
     (last,) = [text for script, text in said.items() if script == "python -m workshop clean-up --yes"]
     assert "0 failed" in last
