@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,7 +22,7 @@ from workshop.classroom.clients import Clients, sign_in
 from workshop.classroom.diagnosis import AccessChecker, Diagnosis, advice_on, diagnose, known_as, read_refusal
 from workshop.classroom.folder import ClassFolder, read_passwords, write_passwords
 from workshop.classroom.inventory import STOPPED, Inventory, principal_name, take_inventory
-from workshop.classroom.planning import Finding, Verdict, check_all, planned
+from workshop.classroom.planning import NAMES, Finding, Verdict, check_all, planned
 from workshop.classroom.progress import MILESTONES, LearnerProgress, Status, take_snapshot
 from workshop.classroom.provision import MACHINE, OnOutcome, Provisioning, TaskOutcome, counted
 from workshop.classroom.removal import Removal, plan_removal, remove, reset
@@ -57,9 +58,12 @@ def plan(options: argparse.Namespace) -> int:
         classroom = replace(classroom, subscription_id=clients.connection.subscription_id, vm_size=size)
     if findings:
         console.print(findings_table(findings))
-    folder.save(classroom)
     problems = [finding for finding in findings if finding.verdict is Verdict.PROBLEM]
-    console.print(f"The plan is kept in {folder.plan}.", soft_wrap=True)
+    if before is None and NAMES in {problem.about for problem in problems}:
+        console.print("The plan is not kept, so that another --name can be planned.")
+    else:
+        folder.save(classroom)
+        console.print(f"The plan is kept in {folder.plan}.", soft_wrap=True)
     if problems:
         console.print(f"Problems: {len(problems)}. Solve them before the day, and plan again.", style="bold red")
         return 1
@@ -72,7 +76,7 @@ def provision(options: argparse.Namespace) -> int:
     console, folder = make_console(), ClassFolder(options.folder)
     classroom = folder.load()
     learners = [classroom.learner(handle) for handle in options.who] or list(classroom.learners)
-    clients = sign_in(classroom)
+    clients = _sign_in(folder, classroom)
     inventory = take_inventory(clients)
     provisioning = Provisioning(clients, classroom, folder, classroom.in_sandbox or options.with_vms)
     clashes = [clash for learner in learners if (clash := provisioning.clash(learner, inventory))]
@@ -101,7 +105,7 @@ def reset_learner(options: argparse.Namespace) -> int:
     console, folder = make_console(), ClassFolder(options.folder)
     classroom = folder.load()
     learner = classroom.learner(options.who)
-    clients = sign_in(classroom)
+    clients = _sign_in(folder, classroom)
     inventory = take_inventory(clients)
     everything = plan_removal(clients, classroom)
     group = learner.resource_group.casefold()
@@ -121,7 +125,7 @@ def clean_up(options: argparse.Namespace) -> int:
     """Show what was made for the class; with ``--yes`` delete it."""
     console, folder = make_console(), ClassFolder(options.folder)
     classroom = folder.load()
-    clients = sign_in(classroom)
+    clients = _sign_in(folder, classroom)
     removal = plan_removal(clients, classroom)
     if removal or removal.kept:
         console.print(removal_table(removal))
@@ -132,18 +136,18 @@ def clean_up(options: argparse.Namespace) -> int:
         console.print(_NOTHING_DONE)
         return 0
     outcomes = remove(clients, removal, options.jobs, _reporter(console, str))
-    gone = {outcome.subject for outcome in outcomes if not outcome.error}
-    for learner in classroom.learners:
-        if principal_name(classroom, learner) in gone:
+    still = {outcome.subject for outcome in outcomes if outcome.error}
+    for learner in (*classroom.learners, *classroom.left):
+        if principal_name(classroom, learner) not in still:
             folder.of(learner).forget_environment()
     return _sum_up(console, outcomes, "deleted")
 
 
 def progress(options: argparse.Namespace) -> int:
     """Show how far everybody is, once or until Ctrl-C."""
-    console = make_console()
-    classroom = ClassFolder(options.folder).load()
-    clients = sign_in(classroom)
+    console, folder = make_console(), ClassFolder(options.folder)
+    classroom = folder.load()
+    clients = _sign_in(folder, classroom)
     if not options.watch:
         console.print(_progress_view(take_snapshot(clients, classroom), console))
         return 0
@@ -157,7 +161,7 @@ def help_learner(options: argparse.Namespace) -> int:
     console, folder = make_console(), ClassFolder(options.folder)
     classroom = folder.load()
     learner = classroom.search(options.who)
-    clients = sign_in(classroom)
+    clients = _sign_in(folder, classroom)
     inventory = take_inventory(clients)
     diagnosis = diagnose(clients, classroom, learner, inventory)
     console.print(f"{learner.name} ({learner.handle}), in {learner.resource_group}", style="bold")
@@ -178,6 +182,14 @@ def help_learner(options: argparse.Namespace) -> int:
     if options.show_sign_in:
         _show_sign_in(console, folder, learner)
     return 0
+
+
+def _sign_in(folder: ClassFolder, classroom: Classroom) -> Clients:
+    if own := os.environ.get("AZURE_CLIENT_ID"):
+        for learner in classroom.learners:
+            if (folder.of(learner).read_environment() or {}).get("AZURE_CLIENT_ID") == own:
+                raise UsageError(f"This terminal is {learner.name}'s, by their environment.sh. Use another one.")
+    return sign_in(classroom)
 
 
 def _reporter(console: Console, name: Callable[[Any], str]) -> OnOutcome[Any]:

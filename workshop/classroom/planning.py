@@ -40,6 +40,7 @@ _ASSIGNMENT_LIMIT = 4000
 _ASSIGNMENTS_EACH = 2  # the learner's own, and the one they are going to make
 _LIMITS_SOURCE = "https://learn.microsoft.com/azure/azure-resource-manager/management/azure-subscription-service-limits"
 _SIZE = "machine size"
+NAMES = "names"
 _MACHINES = "virtualMachines"
 _CORES = "cores"
 _Json: TypeAlias = Mapping[str, Any]  # as Azure writes it
@@ -252,8 +253,8 @@ def _names(classroom: Classroom, inventory: Inventory) -> Finding:
     if taken:
         shown = ", ".join(taken[:10]) + (" and others" if len(taken) > 10 else "")
         text = f"{len(taken)} resource groups are there already, and not this class's: {shown}. Choose another --name."
-        return Finding("names", Verdict.PROBLEM, text)
-    return Finding("names", Verdict.FINE, "None is taken.")
+        return Finding(NAMES, Verdict.PROBLEM, text)
+    return Finding(NAMES, Verdict.FINE, "None is taken.")
 
 
 def _limits(classroom: Classroom, inventory: Inventory) -> Iterator[Finding]:

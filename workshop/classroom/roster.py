@@ -189,7 +189,7 @@ def _repeated(entries: Sequence[Entry]) -> Iterator[str]:
         if first is not entry and entry.handle:
             same = first.name.casefold() == entry.name.casefold()
             what = f"'{entry.name}'" if same else f"the handle '{entry.handle}' of '{entry.name}'"
-            hint = "" if same else " Add a column 'handle' to tell them apart."
+            hint = "" if same else " Give one of them another in a column 'handle'."
             yield f"line {entry.line}: {what} is on line {first.line} already.{hint}"
         first = object_ids.setdefault(entry.object_id, entry)
         if first is not entry and entry.object_id:

@@ -329,8 +329,31 @@ def test_learners_come_and_go(lesson: Lesson, capsys: Capture) -> None:
     assert lesson.run("plan", str(lesson.path / "friday.csv")) == 0
     assert "Ada Lovelace is no longer in the class; friday-ada-lovelace stays until clean-up" in capsys.readouterr().out
     assert [learner.number for learner in lesson.classroom.learners] == [2, 4]
+    [ada] = [each for each in lesson.classroom.left if each.handle == "ada-lovelace"]
     assert lesson.run("clean-up", "--yes") == 0
     assert groups(lesson) == SEEDED
+    assert lesson.folder.of(ada).read_environment() is None
+
+
+def test_a_plan_whose_names_are_taken_can_be_made_under_another_name(lesson: Lesson, capsys: Capture) -> None:
+    assert lesson.run("provision", "--yes", "ada-lovelace") == 0
+    words = ["plan", str(lesson.path / "friday.csv"), "--folder", str(lesson.path / "second")]
+    assert main(words) == 1
+    assert "friday-ada-lovelace. Choose another --name." in capsys.readouterr().out
+    assert main([*words, "--name", "monday"]) == 0
+
+
+def test_in_a_terminal_that_is_a_learners_the_trainers_commands_say_so(
+    lesson: Lesson, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert lesson.run("provision", "--yes", "ada-lovelace") == 0
+    for name, value in (lesson.folder.of(lesson.learner("ada")).read_environment() or {}).items():
+        monkeypatch.setenv(name, value)
+    capsys.readouterr()
+    for command in (["provision"], ["progress"], ["help", "grace"], ["reset", "grace-hopper"], ["clean-up"]):
+        assert lesson.run(*command) == 2
+        said = capsys.readouterr().err
+        assert said == "workshop: This terminal is Ada Lovelace's, by their environment.sh. Use another one.\n"
 
 
 def test_a_folder_has_one_class(lesson: Lesson, capsys: Capture) -> None:

@@ -65,7 +65,7 @@ def test_who_somebody_is_in_entra(tmp_path: Path) -> None:
         ("name,name\nAda,Ada\n", ["two columns 'name'"]),
         ("name,email\nAda\nGrace,g,h\n", ["line 2: 1 fields, but there are 2", "line 3: 3 fields"]),
         ("name\nAda\nada\n", ["line 3: 'ada' is on line 2 already"]),
-        ("name\nJosé\nJose\n", ["line 3: the handle 'jose' of 'Jose' is on line 2 already. Add a column 'handle'"]),
+        ("name\nJosé\nJose\n", ["line 3: the handle 'jose' of 'Jose' is on line 2 already. Give one of them another"]),
         ("name\n李雷\n", ["line 2: no name for Azure can be made of '李雷'"]),
         ("name,handle\nAda,Ada!\n", ["line 2: the handle 'Ada!' is not allowed"]),
         ("name,handle\n,ada\n", ["line 2: the name is missing"]),
