@@ -92,7 +92,7 @@ class FinalError(CredentialUnavailableError, TutorialError):
 
 
 class BusyError(CredentialUnavailableError, TutorialError):
-    """There is no token now, and there may soon be one: clients of the SDK do not ask again, and wait_until does."""
+    """Nothing is to be had now, and perhaps soon: clients of the SDK do not ask again, and wait_until does."""
 
 
 class StoppedError(FinalError):

@@ -26,8 +26,7 @@ _NOT_SENT = frozenset(
         *("authorization", "cookie", "proxy-authorization"),
     }
 )
-_SDK_CREDENTIAL = "azsdk-python-identity/"  # in what azure-identity calls itself
-_REPEATED_BY_IT = frozenset({404, 410, 429, *range(500, 600)})  # five times, where each is a script
+_SDK = "azsdk-"  # in what credentials and clients of the SDK call themselves
 _LIMITS = (1, 60)  # seconds that an answer may take on the machine, whatever the caller allows
 _ELSEWHERE = (
     "A token of the machine goes to https://management.azure.com alone with reach_vm = 'run-command': for other "
@@ -54,7 +53,7 @@ class MachineAdapter(HTTPAdapter):
 
         Raises:
             RunCommandError: It did not get to the machine, or no answer came back.
-            BusyError: A credential of the SDK asked, and would repeat the request after such an answer.
+            BusyError: A credential or a client of the SDK asked, and would repeat the request after such an answer.
         """
         token_url = ""
         if self._other is not None:
@@ -64,8 +63,8 @@ class MachineAdapter(HTTPAdapter):
         if not self._address:
             raise RunCommandError(_ELSEWHERE.format(vm=self._machine.name))
         answer = self._machine.send(self._for_machine(request, token_url, options.get("timeout")))
-        if answer.status in _REPEATED_BY_IT and _SDK_CREDENTIAL in str(request.headers.get("User-Agent", "")):
-            raise busy(answer.status, self._machine.vm_id)
+        if _SDK in str(request.headers.get("User-Agent", "")) and self._means_later(answer.status):
+            raise busy(self._address, answer.status, self._machine.vm_id)
         raw = HTTPResponse(
             BytesIO(answer.body),
             dict(answer.headers),
@@ -75,6 +74,10 @@ class MachineAdapter(HTTPAdapter):
             request_method=request.method,
         )
         return self.build_response(request, raw)
+
+    def _means_later(self, status: int) -> bool:
+        """Return whether the SDK would ask again, up to five times, each of which is a script."""
+        return status == 429 or status >= 500 or (self._address == METADATA_SERVICE and status in (404, 410))
 
     def _for_machine(self, request: requests.PreparedRequest, token_url: str, timeout: Any) -> MachineRequest:
         body = request.body or b""

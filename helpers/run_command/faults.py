@@ -8,6 +8,7 @@ from azure.core.exceptions import AzureError
 
 from helpers.errors import BusyError, FinalError, explain
 from helpers.run_command.messages import MachineRequest, ScriptFailedError
+from helpers.transport import METADATA_SERVICE
 
 _SENTENCES = {
     "AuthorizationFailed": "You may not run commands on {vm}: that takes the action "
@@ -39,7 +40,7 @@ _NO_ANSWER = {
     "{vm} a public address. {said}",
 }
 _FAILED_SCRIPT = "The request could not be sent from {vm}: {said}"
-_BUSY = "The metadata service of {vm} answered {status}: it is busy or being updated. Run this cell again in a minute."
+_BUSY = "{}: it is busy or being updated. Run this cell again in a minute."
 
 
 class RunCommandError(FinalError):
@@ -57,9 +58,12 @@ def refused(error: AzureError, vm_id: str) -> RunCommandError:
     return RunCommandError(sentence.format(vm=name, id=vm_id, said=explained.message))
 
 
-def busy(status: int, vm_id: str) -> BusyError:
-    """Return in words that the metadata service gives no token now."""
-    return BusyError(_BUSY.format(vm=vm_id.rpartition("/")[2], status=status))
+def busy(address: str, status: int, vm_id: str) -> BusyError:
+    """Return in words that the service at ``address`` does not serve now."""
+    vm = vm_id.rpartition("/")[2]
+    if address == METADATA_SERVICE:
+        return BusyError(_BUSY.format(f"The metadata service of {vm} answered {status}"))
+    return BusyError(_BUSY.format(f"Resource Manager answered {status} to a request from {vm}"))
 
 
 def failed(error: ScriptFailedError, request: MachineRequest, vm_id: str) -> RunCommandError:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import requests
+from azure.core.credentials import AccessToken
+from azure.core.exceptions import ResourceNotFoundError
 from azure.core.pipeline.transport import RequestsTransport
 from azure.identity import CredentialUnavailableError, ManagedIdentityCredential
 from azure.mgmt.resource.resources import ResourceManagementClient
@@ -188,6 +190,19 @@ def test_no_network_is_one_sentence(arm: Arm) -> None:
 # --- clients of the SDK, and helpers, on top of it ---------------------------------------------------------------
 
 
+class MachinesToken:
+    """A credential of the machine's that has its token already."""
+
+    def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+        return AccessToken(MARKED, 2**33)
+
+
+def group_as_the_machine(arm: Arm) -> object:
+    """Read a group by a client of the SDK, from the machine."""
+    transport = RequestsTransport(session=session_of(arm))
+    return ResourceManagementClient(MachinesToken(), "s", transport=transport).resource_groups.get("g")
+
+
 def test_azure_identity_neither_hides_nor_repeats_it(arm: Arm) -> None:
     arm.failure = ("OperationPreempted", "")
     credential = ManagedIdentityCredential(transport=RequestsTransport(session=session_of(arm)))
@@ -248,6 +263,21 @@ def test_a_management_client_neither_hides_nor_repeats_it(arm: Arm) -> None:
     with pytest.raises(RunCommandError, match="was stopped or restarted"):
         ResourceManagementClient(credential, "s", transport=transport).resource_groups.get("g")
     assert [values["token_url"] != "" for values in arm.begun] == [False, True]
+
+
+@pytest.mark.parametrize(("status", "scripts"), [(429, 2), (500, 2), (503, 2)])
+def test_a_management_client_repeats_no_answer_of_resource_manager(arm: Arm, status: int, scripts: int) -> None:
+    arm.answering = lambda values: (status, '{"error": {"code": "ServerBusy", "message": "Later."}}')
+    with pytest.raises(BusyError, match=f"Resource Manager answered {status} to a request from myVM: it is busy"):
+        group_as_the_machine(arm)
+    assert len(arm.begun) == scripts
+
+
+def test_a_refusal_that_is_final_is_the_clients_to_raise(arm: Arm) -> None:
+    arm.answering = lambda values: (404, '{"error": {"code": "ResourceGroupNotFound", "message": "No."}}')
+    with pytest.raises(ResourceNotFoundError, match="ResourceGroupNotFound"):
+        group_as_the_machine(arm)
+    assert len(arm.begun) == 1
 
 
 def test_waiting_and_explaining_end_at_once_though_a_client_hides_it(arm: Arm) -> None:
