@@ -46,9 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m sandbox",
         description="A local Azure on loopback: Resource Manager, Entra and a metadata service for each machine.",
     )
-    parser.add_argument(
-        "--data", metavar="DIR", help=f"the state directory (default: ${VARIABLE}, else a folder of the user's)"
-    )
+    _add_data(parser, None)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     start = commands.add_parser("start", help="start the sandbox in the background, unless it is running")
@@ -101,7 +99,15 @@ def _parser() -> argparse.ArgumentParser:
     explain.set_defaults(run=_explain)
 
     guest_command.add_parser(commands)
+    for command in (*commands.choices.values(), *actions.choices.values()):
+        _add_data(command, argparse.SUPPRESS)
     return parser
+
+
+def _add_data(parser: argparse.ArgumentParser, default: str | None) -> None:
+    """Have ``--data`` before the command and after it; where it is not given a second time, the first counts."""
+    data = f"the state directory (default: ${VARIABLE}, else a folder of the user's)"
+    parser.add_argument("--data", metavar="DIR", default=default, help=data)
 
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:

@@ -37,7 +37,7 @@ def serve(state: StateDirectory, settings: Settings, port: int) -> int:
     except Timeout:
         return ALREADY_RUNNING
     except OSError as error:
-        print(_why(error, state), flush=True)
+        print(_why(error, state, port), flush=True)
         return 1
     with lock:
         return asyncio.run(_serve(state, settings, port, _log_to(state)))
@@ -62,7 +62,7 @@ async def _serve(state: StateDirectory, settings: Settings, port: int, log: LogF
         print(error, flush=True)
         return 1
     except (OSError, ValueError, sqlite3.Error) as error:
-        print(_why(error, state), flush=True)
+        print(_why(error, state, port), flush=True)
         return 1
     stopped = asyncio.Event()
     _on_signals(stopped)
@@ -77,9 +77,13 @@ async def _serve(state: StateDirectory, settings: Settings, port: int, log: LogF
     return 0
 
 
-def _why(error: Exception, state: StateDirectory) -> str:
-    is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG)
-    remedy = f". Make room on the disk that holds {state.path}." if is_full else ""
+def _why(error: Exception, state: StateDirectory, port: int) -> str:
+    number = error.errno if isinstance(error, OSError) else None
+    if number == errno.EADDRINUSE:
+        return (
+            f"The sandbox could not start: the port {port} is taken. Name another with --port, or none: one is found."
+        )
+    remedy = f". Make room on the disk that holds {state.path}." if number in (errno.ENOSPC, errno.EFBIG) else ""
     return f"The sandbox could not start: {error}{remedy}"
 
 

@@ -181,7 +181,20 @@ def test_a_port_that_is_taken_is_said(run: Run, tmp_path: Path) -> None:
     run("start")
     port = json.loads(run("status", "--json").stdout)["endpoint"].rpartition(":")[2]
     done = sandbox_command("--data", str(tmp_path / "other"), "start", "--port", port)
-    assert done.returncode == 1 and "could not start" in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode == 1
+    assert f"could not start: the port {port} is taken. Name another with --port" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("words", ["--data {one} status --json", "status --json --data {one}"])
+def test_the_folder_is_named_before_the_command_or_after_it(tmp_path: Path, words: str) -> None:
+    done = sandbox_command(*words.format(one=tmp_path / "one").split())
+    assert json.loads(done.stdout)["data"] == str(tmp_path / "one")
+
+
+def test_the_folder_is_named_after_an_action_too(tmp_path: Path) -> None:
+    done = sandbox_command("principal", "list", "--data", str(tmp_path))
+    assert done.returncode == 1 and "The sandbox is not running" in done.stderr
 
 
 def test_a_role_file_that_is_none_is_said(run: Run, tmp_path: Path) -> None:
