@@ -12,20 +12,17 @@ from workshop.batch.cli import add_batch
 from workshop.classroom.cli import add_commands
 from workshop.command import exit_status_of, whole_number
 from workshop.errors import INTERRUPTED
-from workshop.execution.progress import reporter_on
-from workshop.execution.run import Result, run
 from workshop.jupyterhub.cli import add_hub
 from workshop.kernels.start import KernelKind, default_kind, warm_up
 from workshop.notebooks.parameters import Text, from_file, from_options
-from workshop.notebooks.plan import make_plan
-from workshop.notebooks.results import flat
 from workshop.notebooks.series import find_series, select
 from workshop.paths import COPY, NOTEBOOKS
 from workshop.sandbox import SandboxChoice, environments
-from workshop.terminal import open_console
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from workshop.execution.run import Result
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -113,6 +110,11 @@ def _run(options: argparse.Namespace) -> int:
     hint = target.text if isinstance(target, Text) else target
     with environments(SandboxChoice(options.sandbox), hint) as environment_for:
         import_module("nbclient")  # which takes long: now, while the sandbox starts
+        from workshop.execution.progress import reporter_on
+        from workshop.execution.run import run
+        from workshop.notebooks.plan import make_plan
+        from workshop.terminal import open_console
+
         console = open_console()
         plan = make_plan(notebooks, given)
         result = run(plan, options.output, environment_for, options.kernel, reporter_on(console))
@@ -120,6 +122,8 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _print_result(result: Result, console: Console) -> int:
+    from workshop.notebooks.results import flat
+
     if result.account:
         _print(console, f"\n{result.account}", style="red")
     elif lines := flat(result.results):

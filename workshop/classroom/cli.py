@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workshop.classroom.folder import FOLDER
 from workshop.command import seconds, whole_number
+from workshop.paths import CLASS
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -31,7 +31,7 @@ def _add(commands: Subparsers, name: str, fill: Callable[[argparse.ArgumentParse
     sentence = f"{text[0].upper()}{text[1:]}."
     parser = commands.add_parser(name, help=text, description=sentence)
     parser.add_argument(
-        "--folder", type=Path, default=FOLDER, metavar="DIR", help="where the class is kept here (default: class)"
+        "--folder", type=Path, default=CLASS, metavar="DIR", help="where the class is kept here (default: class)"
     )
     fill(parser)
     parser.set_defaults(run=_runner(name))

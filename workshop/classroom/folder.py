@@ -19,8 +19,8 @@ from typing import Any
 from workshop.classroom.classroom import TRAINER, Classroom, Learner
 from workshop.errors import UsageError
 from workshop.files import csv_text, make_private_folder, write_private
+from workshop.paths import CLASS
 
-FOLDER = Path("class")  # where a class is kept unless --folder names another
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is read as something else
 _HEADINGS = ("name", "sign-in", "password")
 
@@ -48,7 +48,7 @@ class ClassFolder:
 
     def command(self, words: str) -> str:
         """Return a command of ``python -m workshop`` for this class, as it can be typed."""
-        folder = "" if self.path == FOLDER else f" --folder {shlex.quote(str(self.path))}"
+        folder = "" if self.path == CLASS else f" --folder {shlex.quote(str(self.path))}"
         return f"python -m workshop {words}{folder}"
 
     def of(self, learner: Learner) -> LearnerFolder:

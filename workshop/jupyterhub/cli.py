@@ -6,7 +6,7 @@ import argparse
 import math
 from pathlib import Path
 
-from workshop.classroom.folder import FOLDER
+from workshop.paths import CLASS
 
 
 def add_hub(parser: argparse.ArgumentParser) -> None:
@@ -15,7 +15,7 @@ def add_hub(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--folder",
         type=Path,
-        default=FOLDER,
+        default=CLASS,
         metavar="DIR",
         help="where the class is kept here (default: class)",
     )

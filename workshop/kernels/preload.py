@@ -46,6 +46,8 @@ NOTEBOOK_MODULES = (
     "azure.mgmt.resource.resources",
     "requests",
     "helpers",
+    "helpers.lesson.checks",
+    "workshop.kernels.first_use",
 )
 
 # The variables that a starting interpreter and these imports read, and what the names of others begin with: a test

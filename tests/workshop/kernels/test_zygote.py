@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,8 +45,29 @@ def test_kernels_of_one_recipe_come_from_one_zygote(kernel: Start) -> None:
 
 
 def test_what_the_notebooks_import_is_there_already(kernel: Start) -> None:
-    installed = [name for name in NOTEBOOK_MODULES if name != "helpers"]
+    installed = [name for name in NOTEBOOK_MODULES if not name.startswith(("helpers", "workshop"))]
     assert kernel().run(f"import sys; [name for name in {installed} if name not in sys.modules]") == "[]"
+
+
+@pytest.mark.parametrize(
+    "use", ["isinstance(0.5, Mapping)", "VirtualMachine({'properties': {'osProfile': {'secrets': []}}}).as_dict()"]
+)
+def test_what_is_worked_out_at_a_first_use_is_known(kernel: Start, use: str) -> None:
+    """What it would take is thousands of calls of Python's functions, which a second use does not."""
+    counted = f"""
+        import sys
+        from collections.abc import Mapping
+        from azure.mgmt.compute.models import VirtualMachine
+        calls = []
+        def count():
+            calls.append(0)
+            sys.setprofile(lambda frame, event, value: calls.append(calls.pop() + (event == "call")))
+            {use}
+            sys.setprofile(None)
+        count()
+        count()
+        calls[0] - calls[1]"""
+    assert int(kernel().run(textwrap.dedent(counted))) < 10
 
 
 def test_warmed_up_it_is_the_one_that_kernels_come_from(kernel: Start, own_pool: pool.Pool) -> None:
