@@ -216,35 +216,41 @@ def execute_plan(
     issued = IssuedTokens(environment)
     folders = {planned.notebook.path.parent.absolute(): "." for planned in plan.notebooks}
     paths = Paths(folders | ({Path(environment[DIRECTORY]): "<sandbox>"} if DIRECTORY in environment else {}))
-    for planned in plan.notebooks:
-        reporter.report(_event(planned, State.PENDING))
+    events = [_event_of(planned) for planned in plan.notebooks]
+    for event in events:
+        reporter.report(event(State.PENDING))
     tokens = KernelTokens(shared=plan.target != SANDBOX)
     with Kernels(kind, environment, tokens) as kernels:
-        for planned, following in zip_longest(plan.notebooks, plan.notebooks[1:]):
-            on_cell = partial(_on_cell, reporter, planned, kernels, following if ahead else None)
-            reporter.report(_event(planned, State.RUNNING))
+        for planned, following, event in zip_longest(plan.notebooks, plan.notebooks[1:], events):
+            on_cell = partial(_on_cell, reporter, event, kernels, following if ahead else None)
+            reporter.report(event(State.RUNNING))
             execution = execute(planned.notebook, planned.node, planned.parameters, kernels, on_cell, deadline)
             secrets.add([*issued.new(), *tokens.all()])
             outcome = _cleaned(execution, secrets, paths)
             state = State.FAILED if outcome.failure else State.COMPLETED
-            reporter.report(_event(planned, state, execution.done, outcome.seconds))
+            reporter.report(event(state, execution.done, seconds=outcome.seconds))
             yield outcome
             if outcome.failure is not None:
                 return
 
 
 def _on_cell(
-    reporter: Reporter, planned: PlannedNotebook, kernels: Kernels, following: PlannedNotebook | None, done: int
+    reporter: Reporter,
+    event: Callable[..., ProgressEvent],
+    kernels: Kernels,
+    following: PlannedNotebook | None,
+    done: int,
 ) -> None:
     if done:
-        reporter.report(_event(planned, State.RUNNING, done))
+        reporter.report(event(State.RUNNING, done))
     elif following is not None:
         kernels.prepare(following.notebook.path.parent)
 
 
-def _event(planned: PlannedNotebook, state: State, done: int = 0, seconds: float = 0.0) -> ProgressEvent:
+def _event_of(planned: PlannedNotebook) -> Callable[..., ProgressEvent]:
+    """Return what makes events of a notebook, of its state and how many cells are done."""
     total = len(code_cells(planned.node)) + bool(planned.parameters)  # which papermill injects as a cell
-    return ProgressEvent(planned.notebook.name, state, done, total, seconds)
+    return lambda state, done=0, seconds=0.0: ProgressEvent(planned.notebook.name, state, done, total, seconds)
 
 
 def _cleaned(execution: Execution, secrets: Secrets, paths: Paths) -> Outcome:

@@ -136,9 +136,11 @@ class Secrets:
         for value in self._short:
             for match in re.finditer(re.escape(value), joined):
                 yield positions[match.start()], positions[match.end() - 1] + 1
-        for at in range(len(joined) - _PART + 1):
-            if joined[at : at + _PART] in self._parts:
-                yield positions[at], positions[at + _PART - 1] + 1
+        parts = [joined[at : at + _PART] for at in range(len(joined) - _PART + 1)]
+        if not self._parts.isdisjoint(parts):
+            for at, part in enumerate(parts):
+                if part in self._parts:
+                    yield positions[at], positions[at + _PART - 1] + 1
 
 
 def _forms(value: str) -> set[str]:
