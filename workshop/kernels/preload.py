@@ -41,7 +41,6 @@ NOTEBOOK_MODULES = (
     "azure.mgmt.msi",
     "azure.mgmt.compute",
     "azure.mgmt.authorization",
-    "azure.mgmt.authorization.models",
     "azure.mgmt.resource",
     "azure.mgmt.resource.resources",
     "requests",
