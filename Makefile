@@ -54,21 +54,18 @@ bench: install ## measure, side by side with the alternatives
 	@$(VENV) -m benchmarks
 
 # The second file is the first without its hashes: conda hands pip the lock and the editable project in one file,
-# and pip refuses an editable install beside hashes. Left out are a grammar and a library of dates that only jsonschema
-# imports, if they are there, for formats that no notebook has: the one is compiled at each import, which takes longer
-# than importing papermill, and the other takes a sixth of what reading a notebook does.
+# and pip refuses an editable install beside hashes. Left out is a grammar that only jsonschema imports, if it is there,
+# for a format that no notebook has: it is compiled at each import, which takes longer than importing papermill.
 lock: install ## resolve pyproject.toml into requirements.txt, requirements-conda.txt and the hub's
 	@$(VENV) -m uv pip compile --no-config --quiet --universal --python-version 3.11 \
 	    --extra batch --extra dev --generate-hashes --no-emit-index-url --no-annotate \
 	    --no-emit-package rfc3987-syntax --no-emit-package lark \
-	    --no-emit-package isoduration --no-emit-package arrow \
 	    --custom-compile-command "make lock" $(LOCK) pyproject.toml --output-file requirements.txt
 	@sed -e '/ --hash=/d' -e 's/ *\\$$//' requirements.txt > requirements-conda.txt
 	@cat requirements.txt $(HUB) > $(HUB).new
 	@$(VENV) -m uv pip compile --no-config --quiet --universal --python-version 3.11 \
 	    --extra hub --generate-hashes --no-emit-index-url --no-annotate --no-header \
 	    --no-emit-package rfc3987-syntax --no-emit-package lark \
-	    --no-emit-package isoduration --no-emit-package arrow \
 	    --constraint requirements.txt $(LOCK) pyproject.toml --output-file $(HUB).new
 	@{ echo '# What the hub needs besides the requirements.txt of the course, by version and hash; made by `make lock`.'; \
 	    awk 'NR == FNR { locked[$$1]; next } /^[^ ]/ { new = !($$1 in locked) } new' requirements.txt $(HUB).new; } > $(HUB)
