@@ -41,6 +41,7 @@ NOTEBOOK_MODULES = (
     "azure.mgmt.msi",
     "azure.mgmt.compute",
     "azure.mgmt.authorization",
+    "azure.mgmt.authorization.models",
     "azure.mgmt.resource",
     "azure.mgmt.resource.resources",
     "requests",
