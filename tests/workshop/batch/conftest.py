@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import distributed
 import psutil
 import pytest
 from nbformat import NotebookNode
@@ -77,6 +78,15 @@ def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A scheduler with two worker processes, in a folder of their own."""
     with dask_cluster(tmp_path_factory.mktemp("dask"), 2) as address:
         yield address
+
+
+@pytest.fixture
+def workers_in_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers that a batch starts are threads of the test's own process, for tests that are not about processes."""
+    untyped: Any = distributed
+    in_processes = untyped.LocalCluster
+    threads = {"processes": False, "preload": []}
+    monkeypatch.setattr(distributed, "LocalCluster", lambda **options: in_processes(**options | threads))
 
 
 @dataclass

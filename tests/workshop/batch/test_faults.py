@@ -47,6 +47,7 @@ def completed(desk: BatchFolder) -> int:
 
 
 @linux
+@pytest.mark.usefixtures("workers_in_threads")  # that go on with it; those of the runner that is killed are processes
 def test_a_runner_that_is_killed_leaves_nothing_and_is_resumed(desk: BatchFolder, tmp_path: Path) -> None:
     gate = "if identity_name == 'ID003': wait_for('open')"
     log = "with pathlib.Path(FOLDER, 'ran').open('a') as f: f.write(identity_name + ' ')".replace(
@@ -249,6 +250,7 @@ def ask():
     assert not psutil.pid_exists(status["process"])
 
 
+@pytest.mark.usefixtures("workers_in_threads")  # that go on with it
 def test_a_scheduler_that_is_gone_ends_the_batch_and_it_is_resumed(desk: BatchFolder, tmp_path: Path) -> None:
     desk.write({"00_a": shows(marks(tmp_path), "mark(identity_name)", "wait_for('open')")}, identities(2))
     with dask_cluster(tmp_path, 1) as address, desk.start("--scheduler", address) as runner:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.workshop.kernels.kernels import Kernel, eventually, gone, start, zygotes
-from workshop.kernels.pool import pool
+from workshop.kernels import provisioner
+from workshop.kernels.pool import Pool, pool
 
 if sys.platform != "linux":
     collect_ignore = [f"test_{what}.py" for what in ("isolation", "life", "zygote", "notebooks")]
@@ -25,6 +26,15 @@ def no_zygote_left() -> Iterator[None]:
     pool.close()
     for pid in started:
         assert eventually(gone(pid)), f"zygote {pid} has not gone"
+
+
+@pytest.fixture
+def own_pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pool]:
+    """No zygote but those of the test itself."""
+    own = Pool()
+    monkeypatch.setattr(provisioner, "pool", own)
+    yield own
+    own.close()
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import pytest
 
 from tests.workshop.kernels.conftest import Start
 from tests.workshop.kernels.kernels import CellFailedError, Kernel, descriptors, start, zygotes
-from workshop.kernels.pool import pool
 
 # What code in a kernel can tell of the process it runs in, where a fork could have left something different.
 PORTRAIT = """
@@ -117,6 +116,7 @@ def test_each_kernel_has_the_environment_it_is_given(kernel: Start) -> None:
     assert first.run("import subprocess; subprocess.check_output(['printenv', 'MINE'])") == "b'one\\n'"
 
 
+@pytest.mark.usefixtures("own_pool")  # so that what kernels are forked from is started for the one with the secret
 def test_no_secret_of_a_kernel_stays_behind_for_the_next(kernel: Start) -> None:
     search = """
 import re
@@ -130,9 +130,8 @@ with open("/proc/self/maps") as maps, open("/proc/self/mem", "rb", 0) as memory:
             found += len(re.findall(rb"hollyhoc[k]-marigol[d]", memory.read(end - start)))
 print(found)
 """
-    pool.close()  # so that what kernels are forked from is started for the one with the secret
-    entrusted = kernel(env={**os.environ, "SECRET": "hollyhock-marigold"})
-    later = kernel()
+    entrusted = kernel(["json"], env={**os.environ, "SECRET": "hollyhock-marigold"})
+    later = kernel(["json"])
     assert int(entrusted.run(search)) > 0
     assert int(later.run(search)) == 0
 

@@ -10,7 +10,7 @@ from jupyter_core.utils import ensure_event_loop
 from tests.workshop.kernels.kernels import zygotes
 from tests.workshop.small_notebooks import notebook
 from workshop.execution.executor import execute
-from workshop.kernels.pool import pool
+from workshop.kernels.pool import Pool, pool
 from workshop.kernels.start import KernelKind, Kernels, default_kind, warm_up
 from workshop.notebooks.series import Notebook
 
@@ -28,11 +28,15 @@ def test_kernels_are_forked_from_what_was_warmed_up(tmp_path: Path) -> None:
     assert zygotes() == [warmed]
 
 
-def test_nothing_is_warmed_up_for_stock_kernels() -> None:
-    pool.close()
-    before = set(zygotes())  # that are about to end
-    warm_up(KernelKind.STOCK)
-    assert set(zygotes()) <= before
+def test_nothing_is_warmed_up_for_stock_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing_yet = Pool()
+    monkeypatch.setattr("workshop.kernels.pool.pool", nothing_yet)
+    before = set(zygotes())
+    try:
+        warm_up(KernelKind.STOCK)
+        assert set(zygotes()) <= before
+    finally:
+        nothing_yet.close()
 
 
 @pytest.fixture(params=[KernelKind.STOCK, KernelKind.WARM])

@@ -27,32 +27,46 @@ from helpers.connection.sign_in import SCOPE, azure_credential
 token = azure_credential('cli').get_token(SCOPE).token"""
 
 
+@pytest.fixture(scope="module")
+def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a program ``az`` that hands out a token: one for all tests, as kernels are forked by their PATH."""
+    found = tmp_path_factory.mktemp("bin")
+    answer = json.dumps({"accessToken": TOKEN, "expires_on": int(time.time()) + 7200})
+    program = found / "az"
+    program.write_text(f"#!/bin/sh\necho started >> \"$STARTS_OF_AZ\"\necho '{answer}'\n")
+    program.chmod(0o700)
+    return found
+
+
 @pytest.fixture
-def starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file with a line for each start of the program ``az``, which hands out a token."""
+def starts(stand_in: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file with a line for each start of ``az``."""
     found = tmp_path / "starts"
     found.touch()
-    answer = json.dumps({"accessToken": TOKEN, "expires_on": int(time.time()) + 3600})
-    program = tmp_path / "bin" / "az"
-    program.parent.mkdir()
-    program.write_text(f"#!/bin/sh\necho started >> '{found}'\necho '{answer}'\n")
-    program.chmod(0o700)
-    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("STARTS_OF_AZ", str(found))
+    monkeypatch.setenv("PATH", f"{stand_in}{os.pathsep}{os.environ['PATH']}")
     return found
 
 
 @pytest.mark.parametrize("kind", sorted({KernelKind.STOCK, default_kind()}))
-@pytest.mark.parametrize("end", ["pass", "1 / 0", "import os; os._exit(1)"], ids=["well", "failed", "gone"])
-def test_az_is_started_once_for_a_series(starts: Path, tmp_path: Path, kind: KernelKind, end: str) -> None:
+@pytest.mark.parametrize(
+    ("end", "started"),
+    [("pass", 1), ("1 / 0", 1), ("import os; os._exit(1)", 2)],
+    ids=["well", "failed", "gone"],
+)
+def test_az_is_started_once_for_a_series(
+    starts: Path, tmp_path: Path, kind: KernelKind, end: str, started: int
+) -> None:
     shared = KernelTokens(shared=True)
     with Kernels(kind, os.environ, shared) as kernels:
-        for last in (end, "pass", "token == azure_credential('cli').get_token(SCOPE).token"):
+        # Where the first kernel is gone with what it had, the second signs in, and the third has it from that.
+        for last in (end, *["pass"] * (started - 1), "token == azure_credential('cli').get_token(SCOPE).token"):
             node = notebook(ASK, last)
             execution = execute(Notebook(tmp_path / "00_test.ipynb"), node, {}, kernels)
     assert [cell.execution_count for cell in execution.node.cells] == [1, 2, 3], "nothing is counted that is no cell"
     assert "True" in text_of(execution.node)
     assert shared.all() == {TOKEN}
-    assert len(starts.read_text().splitlines()) == (2 if "_exit" in end else 1)
+    assert len(starts.read_text().splitlines()) == started
 
 
 def test_kernels_that_do_not_sign_in_are_left_alone(tmp_path: Path) -> None:
