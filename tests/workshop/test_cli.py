@@ -16,6 +16,7 @@ from workshop.cli import main
 from workshop.command import exit_status_of
 from workshop.paths import ROOT
 
+pytestmark = pytest.mark.usefixtures("shared_page_maker")
 TOKEN = "eyJ0eXAiOiJKV1QifQ.eyJhdWQiOiJ4In0.c2lnbmF0dXJl"
 # For one notebook, to start a normal kernel takes less than to prepare for forking warm ones.
 RUN = [sys.executable, "-m", "workshop", "run", "--kernel", "stock"]

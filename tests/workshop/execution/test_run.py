@@ -22,6 +22,7 @@ from workshop.notebooks.series import find_series
 from workshop.paths import NOTEBOOKS, ROOT
 from workshop.sandbox import SandboxChoice, environments, sandbox_command
 
+pytestmark = pytest.mark.usefixtures("shared_page_maker")
 ASKING = """\
 import os, requests
 answer = requests.get(os.environ["AZURE_RESOURCE_MANAGER_ENDPOINT"] + "/metadata/endpoints?api-version=2022-09-01")
