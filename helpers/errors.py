@@ -70,6 +70,10 @@ _BY_STATUS: Mapping[int | None, str] = {
     429: "Too many requests. Wait as long as the header Retry-After says.",
     **dict.fromkeys(range(500, 505), "Something is wrong at the service itself. Run this cell again in a minute."),
 }
+STRONGER_SIGN_IN = (
+    "Azure asks for a stronger sign-in than this one, such as a person's with a second factor: az login, then run the "
+    "cell with connect again, with sign_in = 'cli'."
+)
 _NO_ANSWER = (
     "Check the network and the proxy (HTTPS_PROXY, or the system's settings), then run this cell again. The sandbox "
     "needs neither."
@@ -140,8 +144,18 @@ def explain(error: requests.Response | Exception, *, expected: bool = False) -> 
     if isinstance(error, requests.HTTPError) and error.response is not None:
         error = error.response
     status, code, message = _read_answer(error) if isinstance(error, requests.Response) else _read_exception(error)
-    advice = "Nothing: this was to be refused." if expected else _advice(status, code, message)
-    return Explanation(status, code, message.strip(), _NO_ANSWER if isinstance(error, DROPPED) else advice)
+    if isinstance(error, DROPPED):
+        advice = _NO_ANSWER
+    elif expected:
+        advice = "Nothing: this was to be refused."
+    else:
+        advice = STRONGER_SIGN_IN if _wants_claims(error) else _advice(status, code, message)
+    return Explanation(status, code, message.strip(), advice)
+
+
+def _wants_claims(error: requests.Response | Exception) -> bool:
+    answer = error if isinstance(error, requests.Response) else getattr(error, "response", None)
+    return "insufficient_claims" in (getattr(answer, "headers", None) or {}).get("WWW-Authenticate", "")
 
 
 def _read_answer(answer: requests.Response) -> tuple[int, str, str]:

@@ -22,7 +22,7 @@ from azure.core.exceptions import AzureError, ClientAuthenticationError
 from IPython.core.interactiveshell import InteractiveShell
 
 from helpers.connection import Connection
-from helpers.errors import DROPPED, TutorialError, explain, own_error
+from helpers.errors import DROPPED, STRONGER_SIGN_IN, TutorialError, explain, own_error
 from helpers.lesson.answers import MEANS
 from helpers.names import ParameterError
 
@@ -105,11 +105,12 @@ def _refusal(error: Exception, variables: Mapping[str, Any]) -> dict[str, str]:
     status = str(explained.status or _why_no_status(error))
     if not status:
         return {}
+    kind = "stronger sign-in" if explained.advice == STRONGER_SIGN_IN else status
     headers = getattr(getattr(error, "response", None), "headers", None) or {}
     rows = {
         type(error).__name__: f"{status} {explained.code}" if explained.status else status,
-        "What it means": _meaning(status),
-        "Likely cause": _CAUSES.get(status, ""),
+        "What it means": _meaning(kind),
+        "Likely cause": _CAUSES.get(kind, ""),
         "What to do": explained.advice,
         "In its words": explained.message,
         "Reason": _decision(explained.message, variables.get("connection")),

@@ -24,9 +24,10 @@ from IPython.utils.capture import CapturedIO, capture_output
 
 from helpers import connect, ensure_granted
 from helpers.lesson.error_box import _rows
+from sandbox.state.state_directory import Settings
 from tests.helpers.pointing import environment_of, point_to
 from tests.notebooks.course import FOLDER, book, run
-from tests.support.sandbox import RunningSandbox
+from tests.support.sandbox import RunningSandbox, running_sandbox
 
 EXTENSION = "workshop.kernels.error_box"
 AS_IDENTITY = "as_identity.resource_groups.get(resource_group)"
@@ -159,6 +160,20 @@ def test_no_token_for_an_identity_that_the_machine_does_not_have(
     assert said.stdout.startswith("┌ CredentialUnavailableError: no token")
     assert "What it means There is no token to be had in this way" in words(said.stdout)
     assert "never assigned to this machine" in words(said.stdout)
+
+
+def test_a_sign_in_that_is_not_enough_is_not_taken_for_none(
+    shell: InteractiveShell, tmp_path: Path, keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "faults.yaml").write_text("- fault: ClaimsChallenge")
+    with running_sandbox(tmp_path, settings=Settings(faults=str(tmp_path / "faults.yaml")), keys_from=keys) as sandbox:
+        point_to(sandbox, monkeypatch)
+        variables = run("01_create_identity", stop_after="create-identity-find")
+        said = shown(shell, book("01_create_identity").cell("create-identity").source, **variables)
+    text = words(said.stdout)
+    assert said.stdout.startswith("┌ ClientAuthenticationError: 401")
+    assert "What to do Azure asks for a stronger sign-in than this one" in text and "az login" in text
+    assert "What it means" not in text and "Likely cause" not in text
 
 
 def test_an_answer_that_was_raised_by_hand(shell: InteractiveShell, at_sandbox: RunningSandbox) -> None:
