@@ -23,6 +23,7 @@ RESOURCE_MANAGER = "https://management.azure.com"
 ENTRA = "https://login.microsoftonline.com"
 
 CONNECT_LIMIT = 5  # seconds, for reaching a server or a proxy
+ANSWER_LIMIT = 100  # seconds, for its answer; the SDK's own are 300, in which a cell would say nothing
 _METADATA_LIMIT = 2  # seconds; on a machine the service answers within milliseconds
 
 
@@ -133,7 +134,8 @@ def sdk_transport(session: requests.Session) -> RequestsTransport:
     Clients that have it share connections: most of the time that a short request to Azure takes is TLS. Closing a
     client leaves the connections open for the others.
     """
-    return RequestsTransport(session=session, session_owner=False, connection_timeout=CONNECT_LIMIT)
+    limits = {"connection_timeout": CONNECT_LIMIT, "read_timeout": ANSWER_LIMIT}
+    return RequestsTransport(session=session, session_owner=False, **limits)
 
 
 def ask(session: requests.Session, method: str, path: str, **options: Any) -> requests.Response:

@@ -15,14 +15,14 @@ from azure.core.credentials import AccessToken, TokenCredential
 from azure.core.exceptions import AzureError, ClientAuthenticationError
 
 from helpers.errors import FinalError, TutorialError, explain
-from helpers.transport import CONNECT_LIMIT
+from helpers.transport import ANSWER_LIMIT, CONNECT_LIMIT
 
 SCOPE = "https://management.azure.com/.default"  # Resource Manager
 
 Way = str | Callable[[], TokenCredential]
 
 _SLOW_CLI = 60  # seconds; the default of 10 is too short for a cold Azure CLI
-_NETWORK: Mapping[str, Any] = {"connection_timeout": CONNECT_LIMIT, "retry_total": 0}
+_NETWORK: Mapping[str, Any] = {"connection_timeout": CONNECT_LIMIT, "read_timeout": ANSWER_LIMIT, "retry_total": 0}
 # Never the identity of the machine that the kernel may run on: the sign-in stands for a person or a pipeline.
 _DEFAULT = {"exclude_managed_identity_credential": True, "process_timeout": _SLOW_CLI, **_NETWORK}
 _RENEWAL = 300  # seconds before its end, in which a token is not used any more

@@ -11,12 +11,14 @@ from typing import ClassVar
 import certifi
 import pytest
 import requests
+from azure.core.exceptions import ServiceResponseTimeoutError
+from azure.core.rest import HttpRequest
 from azure.mgmt.msi import ManagedServiceIdentityClient
 from urllib3 import HTTPConnectionPool
 from urllib3.exceptions import ProtocolError
 
 from helpers.connection import Connection
-from helpers.transport import METADATA_SERVICE, FixedAddressAdapter, session_with
+from helpers.transport import METADATA_SERVICE, FixedAddressAdapter, sdk_transport, session_with
 from tests.support.sandbox import RunningSandbox
 
 GROUP = "/resourceGroups/myResourceGroupVM?api-version=2016-06-01"
@@ -169,6 +171,15 @@ def test_a_time_limit_is_not_doubled(dropping: requests.Session) -> None:
     with pytest.raises(requests.ReadTimeout):
         dropping.get(f"{METADATA_SERVICE}/x", timeout=(10, 0.1))
     assert pool_of(dropping, METADATA_SERVICE).num_requests == 1  # the server may not have seen what was sent
+
+
+def test_clients_of_the_sdk_do_not_wait_five_minutes_for_an_answer(
+    dropping: requests.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("helpers.transport.ANSWER_LIMIT", 0.1)
+    Dropping.drops, Dropping.hangs = 9, True
+    with pytest.raises(ServiceResponseTimeoutError):
+        sdk_transport(dropping).send(HttpRequest("GET", f"{METADATA_SERVICE}/x"))
 
 
 def pool_of(session: requests.Session, service: str) -> HTTPConnectionPool:
