@@ -20,10 +20,11 @@ _TEXT = """\
 
 The series of notebooks, 00 to 06, is run as `python -m workshop run` does, against a sandbox in which faults were
 ordered (`sandbox start --faults`, see [sandbox.md](sandbox.md)). It completes, or stops in a notebook with the sentence
-given here; where it stopped it goes on once the fault is over (each run is continued without faults). A fault of which
-nothing says how often it comes is there always.
+given here; where it stopped it goes on once the fault is over (each run is continued without faults). In a notebook the
+sentence stands in a box, which says besides what it means and what to do. A fault of which nothing says how often it
+comes is there always. Resource Manager and Entra have 100 seconds for an answer.
 
-`python -m tests.reliability` runs it all and writes this page (in some 20 minutes); tests hold the series to it.
+`python -m tests.reliability` runs it all and writes this page (in some 15 minutes); tests hold the series to it.
 
 | Fault | The series |
 |---|---|
