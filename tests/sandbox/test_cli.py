@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -24,8 +25,8 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "state"
 
 
-@pytest.fixture
-def run(data: Path) -> Iterator[Run]:
+@contextmanager
+def running(data: Path) -> Iterator[Run]:
     def command(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         done = sandbox_command("--data", str(data), *words)
         if check:
@@ -34,6 +35,20 @@ def run(data: Path) -> Iterator[Run]:
 
     yield command
     command("stop", check=False)
+
+
+@pytest.fixture
+def run(data: Path) -> Iterator[Run]:
+    with running(data) as command:
+        yield command
+
+
+@pytest.fixture(scope="module")
+def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """Commands to one sandbox that runs, for tests that neither stop nor reset it."""
+    with running(tmp_path_factory.mktemp("one") / "state") as command:
+        command("start")
+        yield command
 
 
 def token_of(sandbox: dict[str, str]) -> str:
@@ -171,15 +186,13 @@ def test_without_a_running_sandbox_the_error_says_what_to_do(run: Run, words: tu
     assert done.returncode == 1 and said in done.stderr and "Traceback" not in done.stderr
 
 
-def test_a_machine_that_does_not_run_is_named_with_those_that_do(run: Run) -> None:
-    run("start")
-    done = run("env", "--vm", "nope", check=False)
+def test_a_machine_that_does_not_run_is_named_with_those_that_do(ask: Run) -> None:
+    done = ask("env", "--vm", "nope", check=False)
     assert done.returncode == 1 and "No virtual machine 'nope' is running. Running are: myVM." in done.stderr
 
 
-def test_a_port_that_is_taken_is_said(run: Run, tmp_path: Path) -> None:
-    run("start")
-    port = json.loads(run("status", "--json").stdout)["endpoint"].rpartition(":")[2]
+def test_a_port_that_is_taken_is_said(ask: Run, tmp_path: Path) -> None:
+    port = json.loads(ask("status", "--json").stdout)["endpoint"].rpartition(":")[2]
     done = sandbox_command("--data", str(tmp_path / "other"), "start", "--port", port)
     assert done.returncode == 1
     assert f"could not start: the port {port} is taken. Name another with --port" in done.stderr
@@ -257,28 +270,25 @@ def test_no_token_outlives_a_reset(run: Run) -> None:
     assert subscription_status(after, token_of(after)) == 200
 
 
-def test_a_principal_gets_its_secret_once(run: Run) -> None:
-    run("start")
-    added = json.loads(run("principal", "add", "learner-1", "--json").stdout)
+def test_a_principal_gets_its_secret_once(ask: Run) -> None:
+    added = json.loads(ask("principal", "add", "learner-1", "--json").stdout)
     assert set(added) == {"name", "clientId", "objectId", "clientSecret"}
-    assert added["clientId"] in run("principal", "list").stdout
-    assert added["clientSecret"] not in run("principal", "list").stdout
-    again = run("principal", "add", "learner-1", check=False)
+    assert added["clientId"] in ask("principal", "list").stdout
+    assert added["clientSecret"] not in ask("principal", "list").stdout
+    again = ask("principal", "add", "learner-1", check=False)
     assert again.returncode == 1 and "There is a principal named 'learner-1' already." in again.stderr
 
 
-def test_a_decision_is_explained(run: Run) -> None:
-    run("start")
-    subscription = f"/subscriptions/{variables(run('env').stdout)['AZURE_SUBSCRIPTION_ID']}"
-    learner = json.loads(run("principal", "add", "learner", "--json").stdout)["objectId"]
-    said = run("explain", learner, "Microsoft.Compute/virtualMachines/read", subscription).stdout
+def test_a_decision_is_explained(ask: Run) -> None:
+    subscription = f"/subscriptions/{variables(ask('env').stdout)['AZURE_SUBSCRIPTION_ID']}"
+    learner = json.loads(ask("principal", "add", "learner", "--json").stdout)["objectId"]
+    said = ask("explain", learner, "Microsoft.Compute/virtualMachines/read", subscription).stdout
     assert "may not" in said and "No role assignment was found" in said
 
 
-def test_the_log_tells_of_requests_and_of_no_secret(run: Run) -> None:
-    run("start")
-    secret = variables(run("env").stdout)["AZURE_CLIENT_SECRET"]
-    log = run("logs", "--lines", "1000").stdout
+def test_the_log_tells_of_requests_and_of_no_secret(ask: Run) -> None:
+    secret = variables(ask("env").stdout)["AZURE_CLIENT_SECRET"]
+    log = ask("logs", "--lines", "1000").stdout
     assert "/oauth2/v2.0/token 200" in log
     assert secret not in log and "eyJ" not in log
 

@@ -167,10 +167,10 @@ def random_bytes(count: int) -> bytes:
 
 @pytest.mark.parametrize("damage", [garbage, cut, folder, foreign])
 def test_a_state_that_cannot_be_used_is_said_in_one_sentence(
-    run: Run, state: StateDirectory, damage: Callable[[Path], None]
+    run: Run, state: StateDirectory, keys: Path, damage: Callable[[Path], None]
 ) -> None:
-    run("start")
-    run("stop")
+    with running_sandbox(state.path, keys_from=keys):
+        pass
     damage(state.database)
     done = run("start")
     said = only_line(done.stderr)
@@ -199,13 +199,13 @@ def test_a_state_that_comes_up_empty_is_said(run: Run, state: StateDirectory) ->
     assert "was empty" not in run("start").stdout
 
 
-def test_git_sees_nothing_of_a_state_directory(run: Run, state: StateDirectory) -> None:
+def test_git_sees_nothing_of_a_state_directory(state: StateDirectory) -> None:
     """There are keys and a secret in it; wherever it is, they are not committed with whatever is around it."""
     subprocess.run(["git", "init", "-q", str(state.path.parent)], check=True)
-    assert run("start").returncode == 0
-    assert (state.path / "server-key.pem").exists()
-    look = ["git", "-C", str(state.path.parent), "status", "--porcelain", "--untracked-files=all"]
-    assert "state" not in subprocess.run(look, capture_output=True, text=True, check=True).stdout
+    with running_sandbox(state.path):
+        assert (state.path / "server-key.pem").exists()
+        look = ["git", "-C", str(state.path.parent), "status", "--porcelain", "--untracked-files=all"]
+        assert "state" not in subprocess.run(look, capture_output=True, text=True, check=True).stdout
 
 
 def test_git_still_sees_what_else_is_in_a_folder(tmp_path: Path) -> None:
