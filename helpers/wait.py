@@ -110,6 +110,8 @@ def _no_use(what: str, refusal: requests.Response | AzureError) -> TutorialError
 
 def _described(said: object) -> str:
     """Return an answer or an exception in a few words; what an answer holds may be secret."""
+    if isinstance(said, BusyError):
+        return str(said).partition(". ")[0]  # what comes then is what to do if one does not wait
     if isinstance(said, Exception):
         return str(said).strip().partition("\n")[0] or type(said).__name__
     if not isinstance(said, requests.Response):

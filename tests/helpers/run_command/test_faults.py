@@ -229,7 +229,9 @@ def test_azure_identity_repeats_no_request_that_got_no_answer(arm: Arm) -> None:
     assert len(arm.begun) == 2
 
 
-def test_a_metadata_service_that_is_busy_is_waited_for(arm: Arm, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_metadata_service_that_is_busy_is_waited_for(
+    arm: Arm, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("helpers.wait.time", PassingTime())
     statuses = [410, 404, 429, 429, 200]
     token = json.dumps({"access_token": MARKED, "expires_in": "3600", "resource": "https://management.azure.com/"})
@@ -238,6 +240,9 @@ def test_a_metadata_service_that_is_busy_is_waited_for(arm: Arm, monkeypatch: py
     found = wait_until(lambda: credential.get_token("https://management.azure.com/.default"), what="the identity")
     assert found.token == MARKED
     assert len(arm.begun) == len(statuses)
+    said = capsys.readouterr().out
+    assert "myVM answered 410: it is busy or being updated" in said
+    assert "Run this cell again" not in said
 
 
 @pytest.mark.parametrize(("status", "scripts"), [(404, 1), (410, 1), (429, 2), (500, 2)])
