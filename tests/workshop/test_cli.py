@@ -18,8 +18,6 @@ from workshop.paths import ROOT
 
 pytestmark = pytest.mark.usefixtures("shared_page_maker")
 TOKEN = "eyJ0eXAiOiJKV1QifQ.eyJhdWQiOiJ4In0.c2lnbmF0dXJl"
-# For one notebook, to start a normal kernel takes less than to prepare for forking warm ones.
-RUN = [sys.executable, "-m", "workshop", "run", "--kernel", "stock"]
 
 
 @pytest.fixture
@@ -251,7 +249,7 @@ def test_it_works_from_any_folder(folder: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "else where"
     elsewhere.mkdir()
     done = subprocess.run(
-        [*RUN, "--notebooks", os.path.relpath(folder, elsewhere), "--to", "00"],
+        [sys.executable, "-m", "workshop", "run", "--notebooks", os.path.relpath(folder, elsewhere), "--to", "00"],
         cwd=elsewhere,
         capture_output=True,
         text=True,
@@ -263,7 +261,7 @@ def test_it_works_from_any_folder(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_terminal_that_lacks_a_letter_ends_no_command(folder: Path, tmp_path: Path) -> None:
-    command = [*RUN, "--notebooks", str(folder), "--to", "00", "--output", "grün"]
+    command = [sys.executable, "-m", "workshop", "run", "--notebooks", str(folder), "--to", "00", "--output", "grün"]
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, env=environment, check=False)
     assert (done.stderr, done.returncode) == (b"", 0)

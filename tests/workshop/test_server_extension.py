@@ -11,6 +11,7 @@ import sys
 import urllib.request
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,11 @@ class Server:
     process: subprocess.Popen[bytes]
     url: str
     token: str
+    folder: Path
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log").read_text()
 
     def ask(self, method: str, path: str, content: object = None) -> Any:
         data = None if content is None else json.dumps(content).encode()
@@ -51,33 +57,40 @@ class Server:
             return False
 
 
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+@contextmanager
+def started(folder: Path) -> Iterator[Server]:
+    """A server with a password in its environment, and all its files in this folder."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    for name in ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR"):
-        monkeypatch.setenv(name, str(tmp_path / name))
-    monkeypatch.setenv("JUPYTER_DEFAULT_PROVISIONER_NAME", "warm-provisioner")
-    monkeypatch.setenv("MY_DATABASE_PASSWORD", PASSWORD)
-    monkeypatch.delenv("PYTEST_CURRENT_TEST", raising=False)
+    own = ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AZURE_", "PYTEST_"))}
+    environment |= {name: str(folder / name) for name in own}
+    environment |= {"JUPYTER_DEFAULT_PROVISIONER_NAME": "warm-provisioner", "MY_DATABASE_PASSWORD": PASSWORD}
     options = {
         "ServerApp.port": port,
         "ServerApp.port_retries": 0,
-        "ServerApp.root_dir": tmp_path,
+        "ServerApp.root_dir": folder,
         "ContentsManager.allow_hidden": True,
         "ServerApp.jpserver_extensions": EXTENSION,
         "IdentityProvider.token": uuid.uuid4().hex,
     }
     command = [sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root"]
     command += [f"--{name}={value}" for name, value in options.items()]
-    with (tmp_path / "log").open("wb") as log, subprocess.Popen(command, stderr=log) as process:
-        found = Server(process, f"http://127.0.0.1:{port}", str(options["IdentityProvider.token"]))
+    with (folder / "log").open("wb") as log, subprocess.Popen(command, stderr=log, env=environment) as process:
+        found = Server(process, f"http://127.0.0.1:{port}", str(options["IdentityProvider.token"]), folder)
         try:
             assert eventually(lambda: found.answers() or process.poll() is not None)
-            assert process.poll() is None, (tmp_path / "log").read_text()
+            assert process.poll() is None, found.log
             yield found
         finally:
             process.terminate()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One in which each test saves files of its own."""
+    with started(tmp_path_factory.mktemp("server")) as found:
+        yield found
 
 
 def children(pid: int) -> list[int]:
@@ -85,10 +98,10 @@ def children(pid: int) -> list[int]:
     return [int(child) for each in found for child in each]
 
 
-def run(kernel_id: str, code: str) -> Any:
+def run(server: Server, kernel_id: str, code: str) -> Any:
     """The value of an expression in a kernel, over its own connection."""
     client = BlockingKernelClient()
-    client.load_connection_file(str(Path(os.environ["JUPYTER_RUNTIME_DIR"]) / f"kernel-{kernel_id}.json"))
+    client.load_connection_file(str(server.folder / "JUPYTER_RUNTIME_DIR" / f"kernel-{kernel_id}.json"))
     client.start_channels()
     try:
         client.wait_for_ready(timeout=DEADLINE)
@@ -98,22 +111,23 @@ def run(kernel_id: str, code: str) -> Any:
         client.stop_channels()
 
 
-def test_its_kernels_are_forked_from_what_was_imported_as_it_started(server: Server) -> None:
-    assert eventually(lambda: len(children(server.process.pid)) == 1)  # extensions start others for a moment
-    (zygote,) = children(server.process.pid)
-    first, second = (server.ask("POST", "/api/kernels", {"name": "python3"})["id"] for _ in range(2))
-    pids = [run(kernel, "__import__('os').getpid()") for kernel in (first, second)]
-    assert sorted(children(zygote)) == sorted(pids)
-    server.ask("POST", f"/api/kernels/{first}/restart", {})
-    again = run(first, "__import__('os').getpid()")
-    assert eventually(lambda: sorted(children(zygote)) == sorted([again, pids[1]]))
-    server.ask("DELETE", f"/api/kernels/{second}")
-    assert eventually(lambda: children(zygote) == [again])
-    server.process.kill()
-    assert eventually(lambda: not running(zygote) and not running(again))
+def test_its_kernels_are_forked_from_what_was_imported_as_it_started(tmp_path: Path) -> None:
+    with started(tmp_path) as server:
+        assert eventually(lambda: len(children(server.process.pid)) == 1)  # extensions start others for a moment
+        (zygote,) = children(server.process.pid)
+        first, second = (server.ask("POST", "/api/kernels", {"name": "python3"})["id"] for _ in range(2))
+        pids = [run(server, kernel, "__import__('os').getpid()") for kernel in (first, second)]
+        assert sorted(children(zygote)) == sorted(pids)
+        server.ask("POST", f"/api/kernels/{first}/restart", {})
+        again = run(server, first, "__import__('os').getpid()")
+        assert eventually(lambda: sorted(children(zygote)) == sorted([again, pids[1]]))
+        server.ask("DELETE", f"/api/kernels/{second}")
+        assert eventually(lambda: children(zygote) == [again])
+        server.process.kill()
+        assert eventually(lambda: not running(zygote) and not running(again))
 
 
-def test_notebooks_are_saved_without_tokens_and_the_servers_secrets(server: Server, tmp_path: Path) -> None:
+def test_notebooks_are_saved_without_tokens_and_the_servers_secrets(server: Server) -> None:
     signature = secrets.token_urlsafe(256)
     node = notebook(f"token = 'eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJ4In0.{signature}'", "1")
     picture = "iVBOReyJabcdefghijkl=="
@@ -123,22 +137,22 @@ def test_notebooks_are_saved_without_tokens_and_the_servers_secrets(server: Serv
     ]
     node.metadata["widgets"] = {"state": {"a": {"value": PASSWORD}}}
     server.ask("PUT", "/api/contents/saved.ipynb", {"type": "notebook", "content": node})
-    saved = (tmp_path / "saved.ipynb").read_text()
+    saved = (server.folder / "saved.ipynb").read_text()
     assert PASSWORD not in saved
     assert not any(signature[at : at + 12] in saved for at in range(len(signature) - 11))
     assert "kept" in saved
     assert picture in saved
     assert saved.count("[redacted]") == 5
-    assert "taken out of saved.ipynb on saving" in (tmp_path / "log").read_text()
+    assert "taken out of saved.ipynb on saving" in server.log
 
 
-def test_other_notebooks_and_files_are_saved_as_they_are(server: Server, tmp_path: Path) -> None:
+def test_other_notebooks_and_files_are_saved_as_they_are(server: Server) -> None:
     node = notebook("1")
-    server.ask("PUT", "/api/contents/saved.ipynb", {"type": "notebook", "content": node})
-    assert nbformat.read(tmp_path / "saved.ipynb", 4).cells == node.cells
+    server.ask("PUT", "/api/contents/other.ipynb", {"type": "notebook", "content": node})
+    assert nbformat.read(server.folder / "other.ipynb", 4).cells == node.cells
     server.ask("PUT", "/api/contents/.env", {"type": "file", "format": "text", "content": f"PASSWORD={PASSWORD}"})
-    assert (tmp_path / ".env").read_text() == f"PASSWORD={PASSWORD}"
-    assert "on saving" not in (tmp_path / "log").read_text()
+    assert (server.folder / ".env").read_text() == f"PASSWORD={PASSWORD}"
+    assert not [line for line in server.log.splitlines() if "on saving" in line and ("other" in line or ".env" in line)]
 
 
 def test_what_cannot_be_searched_is_not_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
