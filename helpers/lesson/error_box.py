@@ -42,7 +42,8 @@ _CAUSES: Mapping[str, str] = {
 }
 _OTHER_COURSE: Mapping[str, str] = {
     "": "This notebook was made from an earlier version of the course, and does not fit the one that is installed.",
-    "What to do": "Begin again, with your copy kept beside the new one: python -m workshop lab --fresh",
+    "What to do": "Begin again, with your copy kept beside the new one: python -m workshop lab --fresh\n"
+    "In a class, ask for it: the trainer has a command that does the same.",
 }
 
 

@@ -194,6 +194,7 @@ def test_a_cell_of_an_earlier_course_says_how_to_get_todays(shell: InteractiveSh
     text = words(shown(shell, source).stdout)
     assert text.startswith("┌ This notebook was made from an earlier version of the course")
     assert "Begin again, with your copy kept beside the new one: python -m workshop lab --fresh" in text
+    assert "In a class, ask for it" in text
 
 
 @pytest.mark.parametrize(
