@@ -71,6 +71,24 @@ class HubAddress:
                 "--key, or listen on 127.0.0.1 behind something that has a certificate."
             )
 
+    def try_out(self) -> None:
+        """Find out what the hub would say in its own way, or not at all: it goes on where its proxy has no port.
+
+        Raises:
+            UsageError: The certificate cannot be used, or nobody can listen there.
+        """
+        if self.certificate is not None and self.key is not None:
+            _try_certificate(self.certificate, self.key)
+        parts = urlsplit(self.url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        try:
+            family, *_, where = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)[0]
+            socket.create_server(where[:2], family=family).close()
+        except OSError as error:
+            why = str(error.strerror).partition(" (")[0]
+            root = " Ports below 1024 are root's." if port < 1024 and not run_by_root() else ""
+            raise UsageError(f"The hub cannot listen at {self.url}: {why}. Name another --url.{root}") from error
+
 
 @dataclass(frozen=True)
 class ServerLimits:
@@ -102,6 +120,18 @@ class ServerLimits:
             raise UsageError(f"--idle takes minutes, 0 for never, and at most {_LONGEST_IDLE}.")
 
 
+def _try_certificate(certificate: Path, key: Path) -> None:
+    for path in (certificate, key):
+        try:
+            path.open("rb").close()
+        except OSError as error:
+            raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key, password="")
+    except ssl.SSLError as error:
+        raise UsageError(f"{certificate} is no certificate in PEM whose key is {key}, without a password.") from error
+
+
 def start_hub(folder: ClassFolder, address: HubAddress, limits: ServerLimits) -> int:
     """Start the hub and return its exit status when it has ended.
 
@@ -115,6 +145,7 @@ def start_hub(folder: ClassFolder, address: HubAddress, limits: ServerLimits) ->
     if not folder.sign_ins.exists():
         before = folder.command("provision --yes")
         raise UsageError(f"Nobody has a sign-in yet. Before this comes: {before}")
+    address.try_out()
     installation = ensure_installed()
     make_private_folder(folder.hub)
     if run_by_root():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -94,6 +95,29 @@ def test_before_anybody_can_sign_in_there_is_no_hub(tmp_path: Path, capsys: pyte
     assert main(["hub", "--folder", str(folder.path), "--memory", "much"]) == 2
     assert "--memory takes a size such as 2G" in capsys.readouterr().err
     assert main(["hub", "--folder", str(folder.path), "--idle", "-1"]) == 2
+
+
+def test_an_address_that_somebody_has_is_refused_before_the_hub_starts() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = HubAddress(f"http://127.0.0.1:{taken.getsockname()[1]}")
+        with pytest.raises(UsageError, match=r"cannot listen at http://127.0.0.1:\d+: .*in use. Name another --url"):
+            address.try_out()
+    address.try_out()
+
+
+def test_a_certificate_that_cannot_be_used_is_refused_before_the_hub_starts(tmp_path: Path) -> None:
+    for name in ("ours", "others"):
+        (tmp_path / name).mkdir()
+        ensure_certificates(tmp_path / name, SystemClock())
+    (tmp_path / "empty.pem").touch()
+    for certificate, key, said in (
+        ("none.pem", "ours/server-key.pem", "none.pem cannot be read: No such file"),
+        ("ours/server.pem", "empty.pem", "server.pem is no certificate in PEM whose key is .*empty.pem"),
+        ("empty.pem", "ours/server-key.pem", "empty.pem is no certificate in PEM"),
+        ("ours/server.pem", "others/server-key.pem", "is no certificate in PEM whose key is .*others"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            HubAddress("https://127.0.0.1:8443", tmp_path / certificate, tmp_path / key).try_out()
 
 
 class Healthy(BaseHTTPRequestHandler):
