@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,12 +13,12 @@ from pathlib import Path
 
 from jupyter_core.paths import jupyter_runtime_dir
 
-from workshop.errors import WorkshopError
-from workshop.notebooks.learner_copies import HOME, LAYOUTS, make_copy, outdated, set_aside
+from workshop.errors import UsageError, WorkshopError
+from workshop.notebooks.learner_copies import ELSEWHERE, HOME, LAYOUTS, make_copy, outdated, set_aside
+from workshop.paths import COPY, NOTEBOOKS, ROOT
 from workshop.sandbox import DIRECTORY, start_users_sandbox, users_directory
 
 _ON_CTRL_C = -signal.SIGINT
-_BEGIN_AGAIN = "To begin again, with this copy kept beside the new one: python -m workshop lab --fresh"
 _AS_ROOT = "--allow-root"
 
 
@@ -29,8 +30,9 @@ def open_copy(folder: Path, *, fresh: bool = False) -> None:
         fresh: whether to begin again; the folder that is there is kept under another name.
 
     Raises:
-        UsageError: The copy cannot be made or written.
+        UsageError: The copy cannot be made or written, or the folder is not one to work in or to set aside.
     """
+    _require_learners(folder, fresh)
     kept = set_aside(folder) if fresh else None
     if kept:
         print(f"What you did so far is kept in {kept}.")
@@ -39,7 +41,23 @@ def open_copy(folder: Path, *, fresh: bool = False) -> None:
     print(f"Your copy of the course, {what}: {folder}", flush=True)
     if old := outdated(folder):
         names = ", ".join(path.stem[:2] if path.name != HOME else path.name for path in old)
-        print(f"The course has changed since then ({names}), so cells in it may fail. {_BEGIN_AGAIN}", flush=True)
+        print(
+            f"The course has changed since then ({names}), so cells in it may fail. {_begin_again(folder)}", flush=True
+        )
+
+
+def _begin_again(folder: Path) -> str:
+    named = "" if folder == COPY else f" --folder {shlex.quote(str(folder))}"
+    return f"To begin again, with this copy kept beside the new one: python -m workshop lab --fresh{named}"
+
+
+def _require_learners(folder: Path, fresh: bool) -> None:
+    """Refuse the course itself, and to set aside what is more than a copy of it."""
+    found = folder.resolve()
+    if found == NOTEBOOKS or (fresh and ROOT.is_relative_to(found)):
+        raise UsageError(f"{folder} is where the course itself is. {ELSEWHERE}")
+    if fresh and found.is_dir() and any(found.iterdir()) and not (found / HOME).exists():
+        raise UsageError(f"{folder} is no copy of the course, and stays as it is. {ELSEWHERE}")
 
 
 def lab(folder: Path, port: int | None, arguments: Sequence[str]) -> int:

@@ -3,6 +3,7 @@
 import os
 import re
 import secrets
+import shlex
 import signal
 import socket
 import subprocess
@@ -14,7 +15,9 @@ import psutil
 import pytest
 import requests
 
+from workshop.errors import UsageError
 from workshop.lab import lab_command, open_copy
+from workshop.paths import NOTEBOOKS, ROOT
 from workshop.sandbox import sandbox_command
 
 
@@ -41,6 +44,19 @@ def test_a_copy_is_opened_as_it_was_left_or_begun_again(tmp_path: Path, capsys: 
     assert (tmp_path / "my-course-before-reset-1" / "notes.txt").read_text() == "mine"
 
 
+@pytest.mark.parametrize(
+    ("folder", "fresh"), [(NOTEBOOKS, False), (NOTEBOOKS, True), (ROOT, True), (ROOT.parent, True), (None, True)]
+)
+def test_nothing_but_a_copy_is_worked_in_or_set_aside(
+    folder: Path | None, fresh: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "rename", lambda *_: pytest.fail("what was there has been moved"))
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "mine.txt").write_text("mine")
+    with pytest.raises(UsageError, match="Name another folder with --folder"):
+        open_copy(folder or tmp_path / "letters", fresh=fresh)
+
+
 def test_a_copy_of_an_earlier_course_is_opened_with_what_to_do(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -55,7 +71,7 @@ def test_a_copy_of_an_earlier_course_is_opened_with_what_to_do(
     assert "as you left it" in opened
     assert changed == (
         "The course has changed since then (03, index.ipynb), so cells in it may fail. To begin again, with this copy "
-        "kept beside the new one: python -m workshop lab --fresh"
+        f"kept beside the new one: python -m workshop lab --fresh --folder {shlex.quote(str(folder))}"
     )
     open_copy(folder, fresh=True)
     assert "The course has changed" not in capsys.readouterr().out

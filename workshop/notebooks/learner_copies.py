@@ -30,7 +30,7 @@ _SOLUTION = "solution"
 _MADE_FROM = "made_from"  # in a copy's metadata: of which text of the course
 _LEARNER = "learner: bool = True  # checks answer with a hint; with False they fail"
 _WARM_KERNEL = "python3-warm"
-_ELSEWHERE = "Name another folder with --folder."
+ELSEWHERE = "Name another folder with --folder."
 _LEFT = ("filebrowser", "running-sessions", "@jupyterlab/toc:plugin")
 _LAYOUT: dict[str, Any] = {  # JupyterLab's at the first start: the table of contents beside the notebook
     "metadata": {"id": "default"},
@@ -47,9 +47,9 @@ def make_copy(folder: Path) -> list[Path]:
     try:
         new = copy_notebooks(folder, {})
     except OSError as error:
-        raise UsageError(f"No copy of the course can be kept in {folder}: {error.strerror}. {_ELSEWHERE}") from error
+        raise UsageError(f"No copy of the course can be kept in {folder}: {error.strerror}. {ELSEWHERE}") from error
     if not os.access(folder, os.W_OK):
-        raise UsageError(f"The copy of the course in {folder} cannot be written. {_ELSEWHERE}")
+        raise UsageError(f"The copy of the course in {folder} cannot be written. {ELSEWHERE}")
     return new
 
 
