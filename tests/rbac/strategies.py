@@ -2,10 +2,13 @@
 
 from itertools import product
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from rbac.decisions import Assignment
 from rbac.roles import Permission, RoleDefinition
+
+quick = settings(max_examples=80, deadline=None, derandomize=True)
 
 PRINCIPALS = ("0aaaaaaa-0000-4000-8000-00000000000a", "0bbbbbbb-0000-4000-8000-00000000000b")
 ROLE_IDS = tuple(f"{digit}0000000-0000-4000-8000-000000000000" for digit in "1234")

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from rbac.actions import matches
 from rbac.roles import builtin_roles
 from tests.rbac import oracle
-from tests.rbac.strategies import actions, patterns
+from tests.rbac.strategies import actions, patterns, quick
 
 READ_VM = "Microsoft.Compute/virtualMachines/read"
 USE_IDENTITY = "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action"
@@ -74,6 +74,7 @@ def test_what_microsoft_documents(pattern: str, action: str, covered: bool) -> N
     assert oracle.covers(pattern, action) is covered
 
 
+@quick
 @given(patterns, actions)
 def test_agrees_with_the_oracle_on_whole_segments(pattern: str, action: str) -> None:
     assert matches(pattern, action) is oracle.covers(pattern, action)
@@ -83,7 +84,7 @@ some_text = st.lists(st.sampled_from("ab/"), max_size=6).map("".join)
 some_stars = st.lists(st.sampled_from("ab/***"), max_size=7).map("".join)
 
 
-@settings(max_examples=400)
+@settings(quick, max_examples=400)
 @given(some_stars, some_text)
 def test_agrees_with_the_oracle_on_stars_anywhere(pattern: str, action: str) -> None:
     assert matches(pattern, action) is oracle.covers(pattern, action)
@@ -92,17 +93,20 @@ def test_agrees_with_the_oracle_on_stars_anywhere(pattern: str, action: str) -> 
 BUILTIN_PATTERNS = sorted({p for role in builtin_roles().values() for given in role.permissions for p in given.actions})
 
 
+@quick
 @given(st.sampled_from(BUILTIN_PATTERNS), st.sampled_from(BUILTIN_PATTERNS), actions)
 def test_agrees_with_the_oracle_on_the_patterns_of_azure(pattern: str, other: str, filling: str) -> None:
     for action in (pattern.replace("*", filling), pattern.replace("*/", ""), other.replace("*", filling)):
         assert matches(pattern, action) is oracle.covers(pattern, action)
 
 
+@quick
 @given(patterns, actions)
 def test_case_does_not_matter(pattern: str, action: str) -> None:
     assert matches(pattern.upper(), action.lower()) is matches(pattern.lower(), action.upper())
 
 
+@quick
 @given(actions)
 def test_an_action_covers_itself_and_a_star_covers_all(action: str) -> None:
     assert matches(action, action)

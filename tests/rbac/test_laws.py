@@ -10,7 +10,7 @@ from rbac.decisions import Assignment, decide, effective_permissions, is_allowed
 from rbac.roles import Permission, RoleDefinition
 from rbac.scopes import ancestors, canonical
 from tests.rbac import oracle
-from tests.rbac.strategies import assignments, questions, roles
+from tests.rbac.strategies import assignments, questions, quick, roles
 
 Question = dict[str, Any]
 Roles = dict[str, RoleDefinition]
@@ -18,6 +18,7 @@ Roles = dict[str, RoleDefinition]
 some_assignments = st.lists(assignments, min_size=1, max_size=4)
 
 
+@quick
 @given(questions, some_assignments, roles)
 def test_agrees_with_the_oracle(question: Question, held: list[Assignment], roles: Roles) -> None:
     expected = oracle.may(**question, assignments=held, roles=roles)
@@ -25,16 +26,19 @@ def test_agrees_with_the_oracle(question: Question, held: list[Assignment], role
     assert is_allowed(**question, assignments=held, roles=roles) is expected
 
 
+@quick
 @given(questions, roles)
 def test_without_assignments_all_is_refused(question: Question, roles: Roles) -> None:
     assert not is_allowed(**question, assignments=[], roles=roles)
 
 
+@quick
 @given(questions, some_assignments)
 def test_without_role_definitions_all_is_refused(question: Question, held: list[Assignment]) -> None:
     assert not is_allowed(**question, assignments=held, roles={})
 
 
+@quick
 @given(questions, some_assignments, assignments, roles)
 def test_adding_an_assignment_never_takes_a_right_away_and_removing_it_restores(
     question: Question, held: list[Assignment], added: Assignment, roles: Roles
@@ -47,6 +51,7 @@ def test_adding_an_assignment_never_takes_a_right_away_and_removing_it_restores(
     assert is_allowed(**question, assignments=more, roles=roles) is before
 
 
+@quick
 @given(questions, some_assignments, roles, st.randoms(use_true_random=False))
 def test_the_order_of_assignments_does_not_matter(
     question: Question, held: list[Assignment], roles: Roles, random: Random
@@ -57,6 +62,7 @@ def test_the_order_of_assignments_does_not_matter(
     )
 
 
+@quick
 @given(questions, some_assignments, roles)
 def test_case_does_not_matter(question: Question, held: list[Assignment], roles: Roles) -> None:
     shouted: Question = {key: value.upper() if isinstance(value, str) else value for key, value in question.items()}
@@ -66,6 +72,7 @@ def test_case_does_not_matter(question: Question, held: list[Assignment], roles:
     assert is_allowed(**question, assignments=louder, roles=roles) is expected
 
 
+@quick
 @given(questions, some_assignments, roles)
 def test_only_assignments_at_the_ancestors_count(question: Question, held: list[Assignment], roles: Roles) -> None:
     """So whoever asks need only look up the assignments at these scopes."""
@@ -75,6 +82,7 @@ def test_only_assignments_at_the_ancestors_count(question: Question, held: list[
     )
 
 
+@quick
 @given(questions, some_assignments, roles)
 def test_the_reasons_add_up_to_the_decision(question: Question, held: list[Assignment], roles: Roles) -> None:
     decision = decide(**question, assignments=held, roles=roles)
@@ -87,6 +95,7 @@ def test_the_reasons_add_up_to_the_decision(question: Question, held: list[Assig
     assert len(decision.why().splitlines()) >= 2
 
 
+@quick
 @given(questions, some_assignments, roles)
 def test_effective_permissions_allow_exactly_what_is_allowed(
     question: Question, held: list[Assignment], roles: Roles

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from rbac.folding import fold
 from rbac.scopes import ancestors, canonical, contains, segments
 from tests.rbac import oracle
-from tests.rbac.strategies import assignable_scopes, paths, scopes
+from tests.rbac.strategies import assignable_scopes, paths, quick, scopes
 
 SUB = "/subscriptions/s"
 GROUP = f"{SUB}/resourcegroups/rg1"
@@ -99,21 +99,25 @@ def test_ancestors(scope: str, expected: list[str]) -> None:
     assert list(ancestors(scope)) == expected
 
 
+@quick
 @given(scopes)
 def test_ancestors_are_exactly_the_assignable_scopes_that_contain(scope: str) -> None:
     assert list(ancestors(scope)) == oracle.ancestors(scope)
 
 
+@quick
 @given(scopes, assignable_scopes)
 def test_an_assignable_scope_contains_what_it_is_an_ancestor_of(inner: str, outer: str) -> None:
     assert contains(outer, inner) is (canonical(outer) in ancestors(inner))
 
 
+@quick
 @given(scopes, scopes)
 def test_contains_agrees_with_the_oracle(outer: str, inner: str) -> None:
     assert contains(outer, inner) is oracle.inside(outer, inner)
 
 
+@quick
 @given(scopes, scopes, scopes)
 def test_contains_is_a_partial_order(a: str, b: str, c: str) -> None:
     assert contains(a, a)
@@ -123,12 +127,14 @@ def test_contains_is_a_partial_order(a: str, b: str, c: str) -> None:
         assert contains(a, c)
 
 
+@quick
 @given(assignable_scopes.filter(lambda scope: scope != "/"), st.text("0123456789abc-", min_size=1))
 def test_a_longer_name_is_another_scope(scope: str, suffix: str) -> None:
     assert not contains(scope, scope + suffix)
     assert not contains(scope + suffix, scope)
 
 
+@quick
 @given(st.one_of(scopes, paths, st.text("/aAßẞİΣςÅ .%")))
 def test_canonical_is_a_fixed_point_and_blind_to_slashes_at_the_ends(resource_id: str) -> None:
     once = canonical(resource_id)

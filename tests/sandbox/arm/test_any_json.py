@@ -129,7 +129,7 @@ KINDS = (
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(data=st.data())
 def test_any_body_is_answered(
     machines: Machines, requests: dict[str, tuple[str, Any, str]], kind: str, data: st.DataObject

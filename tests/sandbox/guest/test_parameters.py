@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 if sys.platform != "linux":
@@ -20,6 +20,7 @@ NAMES = st.from_regex(r"[a-z]\w{0,8}", fullmatch=True)
 PROGRAM = "import json, os, sys; print(json.dumps([sys.argv[2:], {n: os.environ.get(n) for n in sys.argv[1].split()}]))"
 
 
+@settings(max_examples=60, deadline=None)
 @given(named=st.dictionaries(NAMES, TEXT, max_size=4), others=st.dictionaries(TEXT.filter(bool), TEXT, max_size=3))
 def test_a_script_gets_its_parameters_as_they_are(named: dict[str, str], others: dict[str, str]) -> None:
     parameters = {**others, **named}

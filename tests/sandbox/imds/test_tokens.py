@@ -308,7 +308,7 @@ def test_no_token_is_logged(machine: Machine, caplog: pytest.LogCaptureFixture) 
 NAMES = ["ID1", "ID2", "ID3"]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     assigned=st.sets(st.sampled_from(NAMES)),
     system=st.booleans(),

@@ -15,12 +15,9 @@ _TIMES = int(os.environ.get("SANDBOX_FUZZ", "0"))
 
 
 def thorough(examples: int, steps: int = 50) -> settings:
-    """Settings that try ``examples``, of so many steps in a state machine, or as many times more as are asked for.
-
-    `make test` tries fewer of all examples (tests/conftest.py), and of these as much fewer.
-    """
+    """Settings that try ``examples``, of so many steps in a state machine, or as many times more as are asked for."""
     return settings(
-        max_examples=examples * settings().max_examples // 100 * max(_TIMES, 1),
+        max_examples=examples * max(_TIMES, 1),
         stateful_step_count=steps,
         derandomize=_TIMES == 0,
         database=None,
