@@ -242,9 +242,9 @@ def test_the_state_is_its_owners_alone(run: Run, data: Path) -> None:
 def test_a_killed_sandbox_starts_again(run: Run) -> None:
     run("start")
     before = run("env").stdout
-    process_id = json.loads(run("status", "--json").stdout)["process"]
-    psutil.Process(process_id).kill()
-    psutil.Process(process_id).wait(300)
+    process = psutil.Process(json.loads(run("status", "--json").stdout)["process"])
+    process.kill()
+    process.wait(300)
     assert run("status", check=False).returncode == 3
     assert "is ready" in run("start").stdout
     assert run("env").stdout == before
