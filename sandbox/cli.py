@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
 
     env = commands.add_parser("env", help="print the environment variables that point Azure's clients here")
     env.add_argument("--vm", metavar="NAME", help="the machine whose metadata service to use (name or id)")
-    env.add_argument("--az", action="store_true", help="also for the Azure CLI, with settings and a sign-in of its own")
+    env.add_argument("--az", action="store_true", help="also for the Azure CLI, in a folder of its own; then: az login")
     env.add_argument("--format", choices=sorted(FORMATS), default="sh", help="for which shell (default: sh)")
     env.set_defaults(run=_env)
 
