@@ -24,7 +24,7 @@ from tests.support.needs import do_without
 
 READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
 GROUP = "myResourceGroupVM"
-_PATIENCE = 60.0  # seconds
+_PATIENCE = 300.0  # seconds
 
 
 @contextmanager

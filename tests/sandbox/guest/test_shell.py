@@ -163,13 +163,13 @@ print(json.dumps(said))
 
 def test_other_names_do_not_resolve_and_fail_at_once(lab: Lab) -> None:
     program = """
-import json, socket
+import json, socket, time
+began = time.monotonic()
 try: socket.getaddrinfo("example.org", 443)
-except socket.gaierror: print(json.dumps(socket.gethostbyname("management.azure.com")))
+except socket.gaierror: waited = time.monotonic() - began
+print(json.dumps([socket.gethostbyname("management.azure.com"), waited < 5]))  # as long as one server is waited for
 """
-    began = time.monotonic()
-    assert lab.python("myVM", program) == "192.0.2.1"
-    assert time.monotonic() - began < 5
+    assert lab.python("myVM", program) == ["192.0.2.1", True]
     settings = lab.inside("myVM", "grep", "^hosts:", "/etc/nsswitch.conf")
     assert not Path("/etc/nsswitch.conf").exists() or settings.stdout == "hosts: files\n"
 
