@@ -12,12 +12,13 @@ from sandbox.core.http import Answer, Request
 
 CLOUD_NAME = "Sandbox"
 _PATH = "/metadata/endpoints"
+_LONGEST = len(_PATH) + 1  # with a slash at its end
 _PUBLIC = "management.azure.com"
 
 
 def answer_cloud_metadata(request: Request) -> Answer | None:
     """Answer the cloud's addresses, or return None if that is not what is asked."""
-    if request.method != "GET" or fold(request.path).rstrip("/") != _PATH:
+    if len(request.path) > _LONGEST or request.method != "GET" or fold(request.path).rstrip("/") != _PATH:
         return None
     return Answer(200, cloud_metadata(None if request.hostname == _PUBLIC else request.base_url))
 

@@ -115,10 +115,10 @@ class Listener:
         find_user = partial(user_behind, raw.transport)
         request = Request(raw.method, self._scheme, host, url.path, query, raw.headers, b"", find_user)
         try:
-            is_small = (raw.content_length or math.inf) <= SMALL_BODY
-            limit = SMALL_BODY if is_small else self._body_limit(request)
-            if raw.body_exists and limit:
-                request.body = await _read_body(raw, limit)
+            if raw.body_exists:
+                is_small = (raw.content_length or math.inf) <= SMALL_BODY
+                if limit := SMALL_BODY if is_small else self._body_limit(request):
+                    request.body = await _read_body(raw, limit)
             answer = self._handle(request)
         except AzureError as error:
             answer = error.answer()

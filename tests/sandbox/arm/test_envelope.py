@@ -7,6 +7,7 @@ import ssl
 import pytest
 import requests
 
+from sandbox.entra.validation import Claims, TokenValidator
 from tests.support.desk import Desk
 from tests.support.sandbox import RunningSandbox
 
@@ -182,6 +183,25 @@ def test_the_headers_of_an_answer(sandbox: RunningSandbox) -> None:
     assert headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert (headers["Cache-Control"], headers["Pragma"], headers["Expires"]) == ("no-cache", "no-cache", "-1")
+
+
+def test_no_two_requests_have_one_id(sandbox: RunningSandbox) -> None:
+    answers = [sandbox.arm("GET", "/subscriptions", version="2022-12-01") for _ in range(20)]
+    assert len({answer.headers["x-ms-request-id"] for answer in answers}) == 20
+
+
+def test_a_requests_token_is_looked_at_once(sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Except for the one that brings so much along that it matters, before all of that is read, who sends it."""
+    seen: list[str] = []
+    validate = TokenValidator.validate
+
+    def look(validator: TokenValidator, token: str) -> Claims:
+        seen.append(token)
+        return validate(validator, token)
+
+    monkeypatch.setattr(TokenValidator, "validate", look)
+    assert sandbox.arm("GET", sandbox.seed_data.group("myResourceGroupVM"), version="2024-07-01").ok
+    assert len(seen) == 1
 
 
 def test_the_quota_falls_with_each_request(sandbox: RunningSandbox) -> None:
