@@ -11,6 +11,8 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +30,8 @@ _PICTURES = "images"
 _PARAMETERS = "parameters"
 _SOLUTION = "solution"
 _MADE_FROM = "made_from"  # in a copy's metadata: of which text of the course
+_HERE = "The parameters go here."
+_BETWEEN_LINES = ",\n    "  # in a notebook's file: of a cell's source
 _LEARNER = "learner: bool = True  # checks answer with a hint; with False they fail"
 _WARM_KERNEL = "python3-warm"
 ELSEWHERE = "Name another folder with --folder."
@@ -56,7 +60,8 @@ def make_copy(folder: Path) -> list[Path]:
 def outdated(folder: Path) -> list[Path]:
     """Return the notebooks of a copy that were made from others than the course has now."""
     series = [notebook.path for notebook in find_series()]
-    return [folder / path.name for path in _with_home(series) if _made_from(folder / path.name) != _text_of(path)]
+    course = {path.name: _text_of(read_notebook(path)) for path in _with_home(series)}
+    return [folder / name for name, text in course.items() if _made_from(folder / name) != text]
 
 
 def _made_from(copy: Path) -> object:
@@ -66,9 +71,9 @@ def _made_from(copy: Path) -> object:
         return None
 
 
-def _text_of(path: Path) -> str:
+def _text_of(node: NotebookNode) -> str:
     """Return what tells the text of one of the course's notebooks from another; its outputs do not matter."""
-    cells = [(cell.id, cell.cell_type, cell.source) for cell in read_notebook(path).cells]
+    cells = [(cell.id, cell.cell_type, cell.source) for cell in node.cells]
     return hashlib.sha256(json.dumps(cells).encode()).hexdigest()[:16]
 
 
@@ -129,19 +134,48 @@ def learners_copy(path: Path, parameters: Mapping[str, str]) -> str:
     Raises:
         UsageError: It has no such cell, or does not declare one of them.
     """
+    status = path.stat()
+    return _template(path, status.st_mtime_ns, status.st_size).filled(parameters)
+
+
+@dataclass(frozen=True)
+class _Template:
+    """The text of a copy but for the values of its parameters: all that a class's copies have in common.
+
+    Attributes:
+        source: of the cell of parameters; empty if there is none.
+        before: the text up to that source.
+        after: the text behind it.
+    """
+
+    source: str
+    before: str
+    after: str
+
+    def filled(self, parameters: Mapping[str, str]) -> str:
+        """Return the whole text."""
+        if not self.source:
+            return self.before
+        source = f"{with_values(self.source, parameters).rstrip()}\n{_LEARNER}"
+        lines = (json.dumps(line, ensure_ascii=False) for line in source.splitlines(keepends=True))
+        return f"{self.before}{_BETWEEN_LINES.join(lines)}{self.after}"
+
+
+@lru_cache(maxsize=32)
+def _template(path: Path, changed: int, size: int) -> _Template:
+    """Return the template of a notebook, read once as long as its file does not change."""
     node = read_notebook(path)
-    if path.name != HOME:
-        _fill_in(node, path, parameters)
-    node.cells = [new for cell in node.cells for new in _for_learners(cell)]
-    node.metadata.update(_kernel(), **{_MADE_FROM: _text_of(path)})
-    return notebook_text(node)
-
-
-def _fill_in(node: NotebookNode, path: Path, parameters: Mapping[str, str]) -> None:
+    text = _text_of(node)
     cells = [cell for cell in node.cells if _PARAMETERS in cell.metadata.get("tags", [])]
-    if len(cells) != 1:
+    if path.name != HOME and len(cells) != 1:
         raise UsageError(f"{path} should have one cell tagged '{_PARAMETERS}', but has {len(cells)}.")
-    cells[0].source = f"{with_values(cells[0].source, parameters).rstrip()}\n{_LEARNER}"
+    source = cells[0].source if path.name != HOME else ""
+    if source:
+        cells[0].source = _HERE
+    node.cells = [new for cell in node.cells for new in _for_learners(cell)]
+    node.metadata.update(_kernel(), **{_MADE_FROM: text})
+    before, _, after = notebook_text(node).partition(json.dumps(_HERE))
+    return _Template(source, before, after)
 
 
 def _for_learners(cell: NotebookNode) -> list[NotebookNode]:

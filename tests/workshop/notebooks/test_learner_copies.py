@@ -16,11 +16,13 @@ from hypothesis import strategies as st
 from ipykernel.ipkernel import IPythonKernel
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyterlab_server.workspaces_handler import WorkspacesManager
+from nbformat import NotebookNode
 
 from tests.workshop.classroom.lesson import class_of, learner
 from workshop.classroom.folder import parameters_of
 from workshop.errors import UsageError
-from workshop.files import read_notebook
+from workshop.files import notebook_text, read_notebook
+from workshop.notebooks import learner_copies
 from workshop.notebooks.learner_copies import (
     HOME,
     LAYOUTS,
@@ -76,6 +78,30 @@ def test_differs_from_the_course_in_parameters_outputs_and_solutions_only(
     differing = [cell.id for cell in before.cells if cell.source != copied[cell.id].source]
     assert differing == ["parameters", *(name.removesuffix("-folded") for name in folded)]
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in after.cells)
+
+
+@pytest.mark.parametrize("name", ["ada", 'é "x"', "back\\slash", "\u2028"])
+@pytest.mark.parametrize("notebook", find_series(), ids=lambda each: each.name)
+def test_is_written_as_jupyter_would_write_it(notebook: Any, name: str) -> None:
+    text = learners_copy(notebook.path, {"resource_group": name})
+    assert notebook_text(nbformat.reads(text, as_version=4)) == text
+
+
+def test_a_class_is_given_copies_of_what_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "00_some.ipynb"
+    read: list[Path] = []
+
+    def reading(path: Path) -> NotebookNode:
+        read.append(path)
+        return read_notebook(path)
+
+    monkeypatch.setattr(learner_copies, "read_notebook", reading)
+    for changes, source in enumerate(('name: str = "a"', 'other: str = "a"'), 1):
+        cell = nbformat.v4.new_code_cell(source, metadata={"tags": ["parameters"]})
+        nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
+        copies = [learners_copy(path, {source.partition(":")[0]: value}) for value in ("ada", "grace", "alan")]
+        assert len({*copies}) == 3
+        assert len(read) == changes
 
 
 @pytest.mark.parametrize("notebook", find_series(), ids=lambda each: each.name)
