@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 import requests
 from azure.core.credentials import TokenCredential
 from azure.identity import ClientSecretCredential
-from azure.mgmt.compute import ComputeManagementClient
 from requests.adapters import HTTPAdapter
 
 from helpers import transport
@@ -95,6 +94,8 @@ class Connection(Shown):
         transport.remove_other_sources()
         in_cloud = self.target == "azure"
         if self.reach_vm == "run-command":
+            from azure.mgmt.compute import ComputeManagementClient  # a third of what importing this would take
+
             return session_on(self.client(ComputeManagementClient), vm_id, self._adapters, trust_env=in_cloud)
         adapters = {**self._adapters, **transport.at_metadata_service(self._metadata_adapter(vm_id))}
         session = transport.session_with(adapters, trust_env=in_cloud)
@@ -104,6 +105,8 @@ class Connection(Shown):
 
     def script(self, vm_id: str) -> Script:
         """Return what Run Command has the machine run for each request, if that is how it is reached."""
+        from azure.mgmt.compute import ComputeManagementClient
+
         return script_of(self.client(ComputeManagementClient), vm_id)
 
     def arm(self, method: str, path: str, api_version: str = "", body: Any = None) -> requests.Response:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import inspect
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import helpers
 
+ROOT = Path(helpers.__file__).parents[1]
 MODULES = sorted(Path(helpers.__file__).parent.rglob("*.py"))
 FORBIDDEN = {"sandbox", "workshop", "papermill", "nbformat", "nbclient"}
 
@@ -32,6 +35,16 @@ def test_every_public_name_says_what_it_is() -> None:
         found = getattr(helpers, name)
         if inspect.isclass(found) or inspect.isfunction(found):
             assert inspect.getdoc(found), name
+
+
+def test_what_needs_no_client_of_azures_imports_none() -> None:
+    look = "import sys; from helpers import allows, check_names, show; print({'azure', 'requests'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "set()"
+
+
+def test_a_name_that_there_is_not_is_no_attribute() -> None:
+    assert not hasattr(helpers, "nothing")
 
 
 def test_there_are_few_names_to_learn() -> None:

@@ -6,19 +6,21 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
 from azure.core.exceptions import AzureError
-from azure.mgmt.authorization import AuthorizationManagementClient
-from azure.mgmt.resource.resources import ResourceManagementClient
 
 from helpers import connect, explain
 from helpers.connection import Connection
 from helpers.errors import TutorialError
 from workshop.classroom.classroom import Classroom
 from workshop.errors import WorkshopError
+
+if TYPE_CHECKING:
+    from azure.mgmt.authorization import AuthorizationManagementClient
+    from azure.mgmt.resource.resources import ResourceManagementClient
 
 _LOCAL_VERSION = "2024-05-28"  # of Sandbox.Local, the sandbox's own provider
 
@@ -48,11 +50,15 @@ class Clients:
     @cached_property
     def resources(self) -> ResourceManagementClient:
         """Groups, and resources of any kind."""
+        from azure.mgmt.resource.resources import ResourceManagementClient
+
         return self.connection.client(ResourceManagementClient)
 
     @cached_property
     def authorization(self) -> AuthorizationManagementClient:
         """Roles and who has them."""
+        from azure.mgmt.authorization import AuthorizationManagementClient
+
         return self.connection.client(AuthorizationManagementClient)
 
     def local(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:

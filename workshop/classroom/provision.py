@@ -15,11 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters
-from azure.mgmt.resource.resources.models import GenericResource, ResourceGroup
-
 from helpers.connection.settings import SandboxSettings, sandbox_settings
-from helpers.course.machine import parts_of
 from helpers.errors import TutorialError
 from rbac.roles import OWNER
 from workshop.classroom.classroom import Classroom, Learner
@@ -157,6 +153,8 @@ class Provisioning:
         elif self.classroom.in_sandbox:
             renew_addresses(self._sandbox, folder)
         if GROUP in missing:
+            from azure.mgmt.resource.resources.models import ResourceGroup
+
             wanted = ResourceGroup(location=self.classroom.location, tags=tags)
             self.clients.resources.resource_groups.create_or_update(learner.resource_group, wanted)
             done.append(GROUP)
@@ -170,6 +168,8 @@ class Provisioning:
             done.append(NOTEBOOKS)
 
     def _make_owner(self, learner: Learner, principal_id: str) -> None:
+        from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters
+
         scope = self.clients.group_id(learner.resource_group)
         definition = f"{self.clients.subscription}/providers/Microsoft.Authorization/roleDefinitions/{OWNER}"
         name = uuid.uuid5(uuid.NAMESPACE_URL, f"{scope} {principal_id} {OWNER}".casefold())
@@ -221,6 +221,10 @@ def make_machine(clients: Clients, classroom: Classroom, learner: Learner, tags:
     Raises:
         azure.core.exceptions.AzureError: Azure refused.
     """
+    from azure.mgmt.resource.resources.models import GenericResource
+
+    from helpers.course.machine import parts_of
+
     for resource_id, version, properties in parts_of(clients.connection, learner.resource_group, learner.vm_name):
         if classroom.vm_size and _HARDWARE in properties:
             properties = {**properties, _HARDWARE: {"vmSize": classroom.vm_size}}

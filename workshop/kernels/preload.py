@@ -15,6 +15,7 @@ from pathlib import Path
 # What ipykernel and IPython import only once they start, handle the first cell or show the first traceback.
 KERNEL_MODULES = (
     "ipykernel.kernelapp",
+    "workshop.kernels.error_box",
     "workshop.kernels.kernel",
     "ipykernel.debugger",
     "ipykernel.comm.comm",
@@ -45,8 +46,12 @@ NOTEBOOK_MODULES = (
     "azure.mgmt.resource",
     "azure.mgmt.resource.resources",
     "requests",
-    "helpers",
+    "helpers.course.catch_up",
+    "helpers.course.grants",
+    "helpers.course.preflight",
     "helpers.lesson.checks",
+    "helpers.lesson.world",
+    "helpers.wait",
     "workshop.kernels.first_use",
 )
 
