@@ -167,7 +167,8 @@ class Zygote:
         try:
             with theirs:
                 socket.send_fds(self._control, [b"+"], [theirs.fileno(), *stdio])
-            ours.send(request)
+            with contextlib.suppress(BrokenPipeError):  # where it has refused by now: its answer says why
+                ours.send(request)
             if not ours.poll(limit):
                 raise self._given_up(ours, f"nothing within {limit:.0f} s")
             answer: tuple[str, Any] = ours.recv()

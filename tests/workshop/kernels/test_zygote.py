@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
 import textwrap
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -263,6 +266,38 @@ def test_where_no_zygote_can_serve_kernels_are_normal_and_it_is_not_tried_each_t
     again = request_of([sys.executable, *LAUNCHER], {"env": dict(os.environ)})
     with pytest.raises(WarmStartError, match=reason):
         own_pool.fork(((sys.executable,), ("mine",)), again, [0, 1, 2])
+    assert (module.parent / "tries").read_text() == "x"
+
+
+class LateConnection(Connection):
+    """Sends only once the other end is closed."""
+
+    def send(self, obj: object) -> None:
+        closed = select.poll()
+        closed.register(self.fileno(), 0)
+        assert closed.poll(60_000)
+        super().send(obj)
+
+
+def late_pipe() -> tuple[Connection, Connection]:
+    ours, theirs = Pipe()
+    return LateConnection(os.dup(ours.fileno())), theirs
+
+
+def test_a_refusal_may_come_before_the_request_is_sent(
+    own_pool: pool.Pool, module: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = "import threading, time\nthreading.Thread(target=time.sleep, args=(600,), daemon=True).start()"
+    module.write_text(f"with open({str(module.parent / 'tries')!r}, 'a') as tries: tries.write('x')\n{thread}\n")
+    request = request_of([sys.executable, *LAUNCHER], {"env": dict(os.environ)})
+
+    def fork() -> None:
+        with pytest.raises(WarmStartError, match="2 threads"):
+            own_pool.fork(((sys.executable,), ("mine",)), request, [0, 1, 2])
+
+    fork()
+    monkeypatch.setattr(pool, "Pipe", late_pipe)
+    fork()
     assert (module.parent / "tries").read_text() == "x"
 
 
