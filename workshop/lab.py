@@ -79,6 +79,8 @@ def lab(folder: Path, port: int | None, arguments: Sequence[str]) -> int:
         WorkshopError: JupyterLab cannot be started, or has nowhere to keep its files.
     """
     _require_folder()
+    for address in open_already(folder):
+        print(f"JupyterLab has this copy open already, and each would overwrite what the other saves: {address}")
     print(start_users_sandbox(), flush=True)
     if _is_root() and _AS_ROOT not in arguments:
         print(f"You are root, as containers often have it: JupyterLab is started with {_AS_ROOT}.", flush=True)
@@ -91,6 +93,17 @@ def lab(folder: Path, port: int | None, arguments: Sequence[str]) -> int:
             raise WorkshopError(f"JupyterLab cannot be started: {error.strerror}.") from error
     print("JupyterLab has stopped. The sandbox still runs; to stop it: python -m sandbox stop")
     return 0 if status == _ON_CTRL_C else status
+
+
+def open_already(folder: Path) -> Iterator[str]:
+    """Yield where JupyterLab shows this folder already, as the address that opens it."""
+    if not any(Path(jupyter_runtime_dir()).glob("jpserver-*.json")):
+        return  # without the import, which takes longer than all else here
+    from jupyter_server.serverapp import list_running_servers
+
+    for server in list_running_servers():
+        if Path(server["root_dir"]).resolve() == folder.resolve():
+            yield f"{server['url']}lab?token={server['token']}"
 
 
 def lab_command(notebook: Path, port: int | None, arguments: Sequence[str]) -> list[str]:

@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from workshop.errors import UsageError
-from workshop.lab import lab_command, open_copy
+from workshop.lab import lab_command, open_already, open_copy
 from workshop.paths import NOTEBOOKS, ROOT
 from workshop.sandbox import sandbox_command
 
@@ -106,6 +106,8 @@ def test_jupyterlab_opens_the_copy_and_the_sandbox_stays(tmp_path: Path) -> None
         notebook = requests.get(f"{server}/api/contents/index.ipynb?content=0", headers=sign_in, timeout=120)
         assert notebook.json()["type"] == "notebook"
         assert (tmp_path / "mine" / "index.ipynb").is_file()
+        assert list(open_already(tmp_path / "mine")) == [f"http://localhost:{port}/lab?token={token}"]
+        assert list(open_already(tmp_path / "another")) == []
         (server_process,) = psutil.Process(lab.pid).children()
         changed = {name for name, value in server_process.environ().items() if os.environ.get(name) != value}
         assert changed <= {"AZURE_SANDBOX_DIR", "JUPYTER_CONFIG_DIR", "LC_CTYPE"}
