@@ -95,6 +95,8 @@ class SandboxServer:
         self._following = asyncio.Lock()
         await _start_on(self._front, self.port or (last.port if last else 0), must=self.port != 0)
         self.runtime.port = self._front.port
+        if last and last.port and not self.port and last.port != self._front.port:
+            self._notice(f"The port of the last start, {last.port}, is taken. Programs that use it need 'env' again.")
         # Each service has a name of its own here too: a token for one is not good at another.
         self.cloud.validator.accept(f"https://localhost:{self._front.port}")
         self.cloud.graph_validator.accept(f"https://{HOST}:{self._front.port}")

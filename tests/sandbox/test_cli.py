@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import stat
 import subprocess
 import sys
@@ -129,6 +130,16 @@ def test_addresses_and_secret_outlive_a_restart(run: Run) -> None:
     run("stop")
     run("start")
     assert run("env").stdout == before
+
+
+def test_another_address_than_before_is_said(run: Run) -> None:
+    run("start")
+    port = json.loads(run("status", "--json").stdout)["endpoint"].rpartition(":")[2]
+    run("stop")
+    with socket.create_server(("127.0.0.1", int(port))):
+        said = run("start").stdout.splitlines()
+    assert said[0].startswith("The sandbox is ready: https://localhost:") and not said[0].endswith(port)
+    assert said[1:] == [f"The port of the last start, {port}, is taken. Programs that use it need 'env' again."]
 
 
 def test_reset_goes_back_to_the_seeded_world_and_keeps_the_addresses(run: Run) -> None:
