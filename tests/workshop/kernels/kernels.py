@@ -119,9 +119,15 @@ def gone(pid: int) -> Callable[[], bool]:
 def zygotes() -> list[int]:
     """Process ids of this process's zygotes."""
     children = psutil.Process().children()
-    return [
-        each.pid for each in children if running(each.pid) and "workshop.kernels.zygote" in " ".join(each.cmdline())
-    ]
+    return [each.pid for each in children if "workshop.kernels.zygote" in " ".join(_command_of(each))]
+
+
+def _command_of(process: psutil.Process) -> list[str]:
+    """The words of its command; a process that was started this moment has none yet."""
+    while running(process.pid):
+        if words := process.cmdline():
+            return list(words)
+    return []
 
 
 def zygote_of(process: WarmProcess | subprocess.Popen[bytes]) -> int:

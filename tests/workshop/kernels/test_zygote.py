@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import subprocess
 import sys
-import textwrap
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -38,29 +34,8 @@ def test_kernels_of_one_recipe_come_from_one_zygote(kernel: Start) -> None:
 
 
 def test_what_the_notebooks_import_is_there_already(kernel: Start) -> None:
-    installed = [name for name in NOTEBOOK_MODULES if not name.startswith(("helpers", "workshop"))]
+    installed = [name for name in NOTEBOOK_MODULES if not name.startswith("helpers")]
     assert kernel().run(f"import sys; [name for name in {installed} if name not in sys.modules]") == "[]"
-
-
-@pytest.mark.parametrize(
-    "use", ["isinstance(0.5, Mapping)", "VirtualMachine({'properties': {'osProfile': {'secrets': []}}}).as_dict()"]
-)
-def test_what_is_worked_out_at_a_first_use_is_known(kernel: Start, use: str) -> None:
-    """What it would take is thousands of calls of Python's functions, which a second use does not."""
-    counted = f"""
-        import sys
-        from collections.abc import Mapping
-        from azure.mgmt.compute.models import VirtualMachine
-        calls = []
-        def count():
-            calls.append(0)
-            sys.setprofile(lambda frame, event, value: calls.append(calls.pop() + (event == "call")))
-            {use}
-            sys.setprofile(None)
-        count()
-        count()
-        calls[0] - calls[1]"""
-    assert int(kernel().run(textwrap.dedent(counted))) < 10
 
 
 def test_warmed_up_it_is_the_one_that_kernels_come_from(kernel: Start, own_pool: pool.Pool) -> None:
@@ -269,36 +244,19 @@ def test_where_no_zygote_can_serve_kernels_are_normal_and_it_is_not_tried_each_t
     assert (module.parent / "tries").read_text() == "x"
 
 
-class LateConnection(Connection):
-    """Sends only once the other end is closed."""
-
-    def send(self, obj: object) -> None:
-        closed = select.poll()
-        closed.register(self.fileno(), 0)
-        assert closed.poll(60_000)
-        super().send(obj)
-
-
-def late_pipe() -> tuple[Connection, Connection]:
-    ours, theirs = Pipe()
-    return LateConnection(os.dup(ours.fileno())), theirs
-
-
-def test_a_refusal_may_come_before_the_request_is_sent(
-    own_pool: pool.Pool, module: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    thread = "import threading, time\nthreading.Thread(target=time.sleep, args=(600,), daemon=True).start()"
-    module.write_text(f"with open({str(module.parent / 'tries')!r}, 'a') as tries: tries.write('x')\n{thread}\n")
-    request = request_of([sys.executable, *LAUNCHER], {"env": dict(os.environ)})
-
-    def fork() -> None:
+def test_a_refusal_is_heard_that_comes_before_the_request_is_read(own_pool: pool.Pool, module: Path) -> None:
+    tries = module.parent / "tries"
+    module.write_text(
+        f"import threading, time\nwith open({str(tries)!r}, 'a') as file: file.write('x')\n"
+        "threading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n"
+    )
+    recipe = ((sys.executable,), ("mine",))
+    own_pool.warm_up(recipe, os.environ)
+    large = request_of([sys.executable, *LAUNCHER], {"env": {**os.environ, "LARGE": "x" * 5_000_000}})
+    for _ in range(2):
         with pytest.raises(WarmStartError, match="2 threads"):
-            own_pool.fork(((sys.executable,), ("mine",)), request, [0, 1, 2])
-
-    fork()
-    monkeypatch.setattr(pool, "Pipe", late_pipe)
-    fork()
-    assert (module.parent / "tries").read_text() == "x"
+            own_pool.fork(recipe, large, [0, 1, 2])
+    assert tries.read_text() == "x"
 
 
 def test_it_is_told_what_was_skipped_and_changed(monkeypatch: pytest.MonkeyPatch, module: Path) -> None:
