@@ -8,7 +8,7 @@ working directory, session and streams of its own.
     manager -> provisioner         a kernel as Jupyter starts it; JupyterLab begins at the provisioner
     provisioner -> request, pool   what is asked for, and of which zygote
     zygote -> preload              the other side, which the pool talks to
-    zygote -> kernel, streams      what a forked process becomes
+    zygote -> kernel               what a forked process becomes
 
 Linux only. Windows has no fork, and on macOS the system's own libraries (proxy settings, for one) do not
 survive a fork without an exec, which is why Python's multiprocessing spawns there too. Where no warm kernel

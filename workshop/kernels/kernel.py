@@ -10,9 +10,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from ipykernel.kernelapp import IPKernelApp
-from traitlets import default
 
-from workshop.kernels import streams
 from workshop.kernels.preload import Preloaded
 from workshop.kernels.request import ForkRequest
 
@@ -21,10 +19,6 @@ class WarmKernelApp(IPKernelApp):
     """Tells the owner when it can be connected to, and ends without a stall."""
 
     owner: Connection
-
-    @default("outstream_class")
-    def _outstream_class(self) -> str:
-        return f"{streams.__name__}.{streams.OutStream.__name__}"
 
     def init_kernel(self) -> None:
         """Make the kernel; from here on its sockets are bound."""
