@@ -132,15 +132,17 @@ class Secrets:
             yield from self._known_in(text)
 
     def _known_in(self, text: str) -> Iterator[Span]:
-        joined, positions = _without_line_breaks(text)
+        joined = _LINE_BREAK.sub("", text)
+        parts = [joined[at : at + _PART] for at in range(len(joined) - _PART + 1)]
+        if self._parts.isdisjoint(parts) and not any(value in joined for value in self._short):
+            return
+        positions = _positions_without_line_breaks(text)
         for value in self._short:
             for match in re.finditer(re.escape(value), joined):
                 yield positions[match.start()], positions[match.end() - 1] + 1
-        parts = [joined[at : at + _PART] for at in range(len(joined) - _PART + 1)]
-        if not self._parts.isdisjoint(parts):
-            for at, part in enumerate(parts):
-                if part in self._parts:
-                    yield positions[at], positions[at + _PART - 1] + 1
+        for at, part in enumerate(parts):
+            if part in self._parts:
+                yield positions[at], positions[at + _PART - 1] + 1
 
 
 def _forms(value: str) -> set[str]:
@@ -174,15 +176,11 @@ def _looks_random(text: str) -> bool:
     return changes >= _CHANGES * len(text) and min(kinds.count("A"), kinds.count("a")) >= _MIXED * len(text)
 
 
-def _without_line_breaks(text: str) -> tuple[str, range | list[int]]:
-    """Return ``text`` as one line, and where each of its letters is."""
-    breaks = [match.span() for match in _LINE_BREAK.finditer(text)]
-    if not breaks:
-        return text, range(len(text))
+def _positions_without_line_breaks(text: str) -> list[int]:
+    """Return where in ``text`` each letter is that is no part of a line break."""
     positions: list[int] = []
     end = 0
-    for start, stop in breaks:
-        positions += range(end, start)
-        end = stop
-    positions += range(end, len(text))
-    return "".join(text[position] for position in positions), positions
+    for match in _LINE_BREAK.finditer(text):
+        positions += range(end, match.start())
+        end = match.end()
+    return [*positions, *range(end, len(text))]
