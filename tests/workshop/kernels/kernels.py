@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -124,9 +125,10 @@ def zygotes() -> list[int]:
 
 def _command_of(process: psutil.Process) -> list[str]:
     """The words of its command; a process that was started this moment has none yet."""
-    while running(process.pid):
-        if words := process.cmdline():
-            return list(words)
+    with contextlib.suppress(psutil.NoSuchProcess):  # nor has one that ends between these two looks
+        while running(process.pid):
+            if words := process.cmdline():
+                return list(words)
     return []
 
 
