@@ -14,6 +14,7 @@ from sandbox.process import background
 from sandbox.process import shell as guest_command
 from sandbox.process.environment import FORMATS, environment, running_machine
 from sandbox.process.operator_client import OperatorClient, RefusedError
+from sandbox.state.principal_names import problem_with_name
 from sandbox.state.state_directory import (
     VARIABLE,
     Runtime,
@@ -255,6 +256,8 @@ def _logs(state: StateDirectory, options: argparse.Namespace) -> int:
 
 
 def _add_principal(state: StateDirectory, options: argparse.Namespace) -> int:
+    if problem := problem_with_name(options.name):
+        raise _Failure(problem)
     client = _client(state)
     added = client.arm("PUT", f"{client.seed_data.subscription}/providers/Sandbox.Local/principals/{options.name}")
     shown = {name: added[name] for name in ("name", "clientId", "objectId", "clientSecret")}

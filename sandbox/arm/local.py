@@ -6,7 +6,6 @@ principals, for which Azure has Microsoft Graph.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from rbac.folding import fold
@@ -17,13 +16,13 @@ from sandbox.core import errors
 from sandbox.core.http import Answer
 from sandbox.core.resource_ids import ROLE_ASSIGNMENT, RUN_COMMAND, VIRTUAL_MACHINE
 from sandbox.state.directory import Principal, new_secret
+from sandbox.state.principal_names import problem_with_name
 
 _MACHINE = f"{GROUP}/providers/{VIRTUAL_MACHINE}/{{name}}"
 _APPLICATION = "Application"
 _PRINCIPALS = "Sandbox.Local/principals"
 _PRINCIPAL = SUBSCRIPTION + "/providers/" + _PRINCIPALS + "/{name}"
 _GRANT = f"{ROLE_ASSIGNMENT}/write"  # whoever signs in as others has their roles: so it takes who may give them
-_PRINCIPAL_NAME = re.compile(r"[\w .@-]{1,120}")
 
 operations = Operations("Sandbox.Local/services", versions.SANDBOX)
 
@@ -107,10 +106,8 @@ def _explain(call: Call) -> Answer:
 def _put_principal(call: Call) -> Answer:
     """Add a service principal; the answer is the only place where its secret is ever shown."""
     name, directory = call["name"], call.cloud.directory
-    if not _PRINCIPAL_NAME.fullmatch(name):
-        raise errors.invalid_parameter(
-            f"The principal name '{name}' is not valid: 1 to 120 letters, digits, spaces and the characters . _ @ -"
-        )
+    if problem := problem_with_name(name):
+        raise errors.invalid_parameter(problem)
     if any(each.kind == _APPLICATION for each in directory.by_name(name)):  # identities may be named like learners
         raise errors.conflict("PrincipalExists", f"There is a principal named '{name}' already.")
     ids, secret = call.cloud.ids, new_secret()

@@ -290,6 +290,16 @@ def test_a_principal_gets_its_secret_once(ask: Run) -> None:
     assert again.returncode == 1 and "There is a principal named 'learner-1' already." in again.stderr
 
 
+@pytest.mark.parametrize("name", ["", "a/b", "..", "a\x1b[2J", "two\nlines", "x" * 121])
+def test_a_name_that_no_principal_can_have_is_refused_at_once(
+    data: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--data", str(data), "principal", "add", name]) == 1
+    said = capsys.readouterr().err
+    assert "is not valid: it takes 1 to 120 letters, digits, spaces and the characters - . _ @" in said
+    assert said.count("\n") == 1 and said.strip().isprintable()
+
+
 def test_a_decision_is_explained(ask: Run) -> None:
     subscription = f"/subscriptions/{variables(ask('env').stdout)['AZURE_SUBSCRIPTION_ID']}"
     learner = json.loads(ask("principal", "add", "learner", "--json").stdout)["objectId"]
