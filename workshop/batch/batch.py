@@ -30,6 +30,7 @@ from workshop.files import write_whole
 from workshop.kernels.start import KernelKind
 from workshop.notebooks.outcome import State
 from workshop.sandbox import SANDBOX, FreshSandbox, SandboxChoice, WatchedSandbox, users_environment
+from workshop.words import quantity
 
 MANIFEST = "manifest.jsonl"
 REPORT = "report.html"
@@ -71,12 +72,15 @@ def run_batch(
     """Run rows and write the reports.
 
     Raises:
-        UsageError: The folder or address cannot be used, or is used by another runner; or there are no such workers.
+        UsageError: The folder or address cannot be used, is used by another runner or has in it what is no batch's; or
+            there are no such workers.
         SandboxError: The sandbox did not start or is not running.
         WorkshopError: The manifest or a report cannot be written.
     """
     began = time.monotonic()
     output = open_output(settings.output, sources)
+    if not is_address(settings.output):
+        _require_own(Path(settings.output), settings.records)
     with _records(settings) as earlier, _manifest(settings.records) as manifest:
         all_rows = [_status(row, earlier.get(row.name)) for row in rows]
         pending = [status for status in all_rows if not status.earlier]
@@ -86,6 +90,19 @@ def run_batch(
             result = BatchResult(all_rows, time.monotonic() - began, runner.ended_early, runner.interrupted)
         _write_reports(result, sources, settings)
         return result
+
+
+def _require_own(output: Path, records: Path) -> None:
+    """Save only to a folder that is empty, but for hidden files, or has a batch in it: rows make many folders."""
+    if (output / MANIFEST).exists() or not output.is_dir():
+        return
+    own = {records.resolve(), *records.resolve().parents}
+    try:
+        found = [path for path in output.resolve().iterdir() if not path.name.startswith(".") and path not in own]
+    except OSError as error:
+        raise UsageError(f"The folder {output} cannot be read: {error.strerror}.") from error
+    if found and not {path.name for path in found} <= read_manifest(records / MANIFEST).keys():
+        raise UsageError(f"{output} is not empty and has no batch in it; choose another folder as --output.")
 
 
 @contextmanager
@@ -132,7 +149,8 @@ def _run(
 ) -> Runner:
     batch = hashlib.sha256(f"{platform.node()} {settings.records.resolve()}".encode()).hexdigest()[:12]
     topic = f"batch-{uuid.uuid4().hex}"
-    for note in (output.warning, f"{len(pending)} rows of {len(sources)} notebooks to run; starting the workers."):
+    work = f"{quantity(len(pending), 'row')} of {quantity(len(sources), 'notebook')} to run; starting the workers."
+    for note in (output.warning, work):
         if note:
             reporter.note(note)
     with ExitStack() as opened:

@@ -15,6 +15,7 @@ from typing import Any
 from workshop.batch import worker
 from workshop.batch.task import RowEvent, RowLostError, RowResult, RowTask
 from workshop.errors import UsageError, WorkshopError
+from workshop.words import quantity
 
 _LOGGERS = ("distributed", "distributed.client", "tornado.application")  # Dask gives the second a level of its own
 _CONFIGURATION: dict[str, Any] = {  # of what is started here
@@ -85,7 +86,7 @@ class Cluster:
             return result
         except KilledWorker as error:
             deaths = error.allowed_failures + 1
-            raise RowLostError(f"{deaths} workers died while they ran this row.") from error
+            raise RowLostError(f"{quantity(deaths, 'worker')} died while they ran this row.") from error
         except RowLostError:  # on the worker
             raise
         except Exception as error:  # of Dask's

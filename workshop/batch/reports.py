@@ -14,6 +14,7 @@ from workshop.execution.progress import ProgressEvent, Reporter
 from workshop.files import csv_text, encodable
 from workshop.notebooks.outcome import State
 from workshop.notebooks.results import flat
+from workshop.words import quantity
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -90,7 +91,7 @@ class BatchLiveReporter(Reporter):
         states = figures.states
         parts = [f"{states[State.RUNNING]} running"] if states[State.RUNNING] else []
         parts += [f"[red]{states[State.FAILED]} failed[/red]"] if states[State.FAILED] else []
-        parts.append(f"{figures.notebooks} notebooks{_pace(figures)}")
+        parts.append(f"{quantity(figures.notebooks, 'notebook')}{_pace(figures)}")
         self._progress.update(
             self._task, completed=figures.ended, total=figures.rows, figures=f" · {' · '.join(parts)}"
         )
@@ -102,7 +103,7 @@ def batch_reporter_on(console: Console) -> Reporter:
 
 
 def _outcome(event: ProgressEvent) -> str:
-    text = f"{event.name}: {event.state}, {event.done} notebooks, {event.seconds:.1f} s"
+    text = f"{event.name}: {event.state}, {quantity(event.done, 'notebook')}, {event.seconds:.1f} s"
     return f"{text}: {event.error}" if event.error else text
 
 
@@ -135,6 +136,7 @@ def html_report(result: BatchResult, notebooks: Sequence[str], linked: bool) -> 
         ended_early=result.ended_early,
         linked=linked,
         flat=flat,
+        quantity=quantity,
         took=duration(result.seconds),
     )
     return encodable(page)

@@ -19,6 +19,7 @@ from workshop.errors import SandboxError, WorkshopError
 from workshop.execution.progress import Reporter
 from workshop.notebooks.outcome import State
 from workshop.sandbox import SANDBOX, WatchedSandbox
+from workshop.words import quantity
 
 if TYPE_CHECKING:
     from distributed import Future
@@ -247,7 +248,8 @@ class Runner:
         self._interrupts += 1
         self._stop(State.CANCELLED)
         if self._interrupts == 1 and self._running:
-            self._reporter.note(f"Ending: waiting for {len(self._running)} rows that run. Ctrl-C again ends them now.")
+            rows = quantity(len(self._running), "row")
+            self._reporter.note(f"Ending: waiting for {rows} still running. Ctrl-C again ends now.")
         elif self._running:
             self._reporter.note("Ending the rows that run.")
             self._give_up_at = min(self._give_up_at, time.monotonic() + _PATIENCE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from pathlib import Path
 from workshop.errors import UsageError
 from workshop.files import WithDuplicate, parse_data
 from workshop.notebooks.parameters import Text
+from workshop.words import quantity
 
 _WIDE = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SHAPE = "it should hold a list with names and values for each row, such as: - {identity_name: ID1}"
@@ -22,6 +24,7 @@ _CSV_ERRORS = {
     "expected after": "Something follows a closing quotation mark. Double the quotation marks that belong to the text.",
     "field larger than": "A cell is longer than any value can be; is a quotation mark not closed?",
 }
+_NUMBER = re.compile(r"\d+")
 _MOST_LABELS = 3  # that are named of those with the same problem
 _MOST_PROBLEMS = 10  # that are named of a column
 
@@ -89,7 +92,7 @@ def read_table(path: Path) -> RawTable:
         UsageError: It cannot be read, or is of another kind.
     """
     if path.suffix.lower() not in {".csv", ".yaml", ".yml", ".json"}:
-        raise UsageError(f"{path} should be called .csv, .yaml, .yml or .json.")
+        raise UsageError(f"{path} should be called .csv, .yaml, .yml or .json; save a spreadsheet as CSV.")
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -144,6 +147,8 @@ def _take_header(found: CsvText) -> None:
 
 def _from_csv(found: CsvText) -> RawTable:
     table = RawTable(problems=found.problems)
+    while found.records and not any(found.records[-1][1]):  # spreadsheets save rows that were emptied
+        found.records.pop()
     for number, (line, cells) in enumerate(found.records, 1):
         label = f"row {number} (line {line})"
         values: dict[str, object] = {}
@@ -160,10 +165,14 @@ def _from_csv(found: CsvText) -> RawTable:
 def _misfit(columns: list[str], cells: list[str]) -> list[str]:
     if len(cells) < len(columns):
         missing = ", ".join(columns[len(cells) :])
-        return [f"It has {len(cells)} cells for {len(columns)} columns; missing: {missing}."]
+        return [f"{_sizes(columns, cells)}; missing: {missing}."]
     if len(cells) > len(columns):
-        return [f"It has {len(cells)} cells for {len(columns)} columns; put text with commas in quotation marks."]
+        return [f"{_sizes(columns, cells)}; put text with commas in quotation marks."]
     return [] if any(cells) else ["It is empty; delete it."]
+
+
+def _sizes(columns: list[str], cells: list[str]) -> str:
+    return f"It has {quantity(len(cells), 'cell')} for {quantity(len(columns), 'column')}"
 
 
 def _from_items(path: Path, text: str) -> RawTable:
@@ -191,9 +200,12 @@ def _undecoded(text: str) -> bool:
 
 
 def sentences(problems: Iterable[Problem]) -> list[str]:
-    """Return a line for each kind of problem, with the rows or lines where it was found; of each column the first."""
+    """Return a line for each kind of problem, with the rows or lines where it was found; of each column the first.
+
+    They are in the order of the file.
+    """
     found: dict[tuple[str, str], list[str]] = {}
-    for problem in problems:
+    for problem in sorted(problems, key=_place):
         labels = found.setdefault((problem.column, problem.text), [])
         if problem.label and problem.label not in labels:
             labels.append(problem.label)
@@ -206,6 +218,12 @@ def sentences(problems: Iterable[Problem]) -> list[str]:
             lines.append(_sentence(column, text, labels))
     rest = {column: count - _MOST_PROBLEMS for column, count in counts.items() if count > _MOST_PROBLEMS}
     return [*lines, *(f"and {more} more like these{f' in column {at}' if at else ''}" for at, more in rest.items())]
+
+
+def _place(problem: Problem) -> int:
+    """The line of a CSV file, or the number of an item: what a label ends with."""
+    numbers = _NUMBER.findall(problem.label)
+    return int(numbers[-1]) if numbers else 0
 
 
 def _sentence(column: str, text: str, labels: list[str]) -> str:

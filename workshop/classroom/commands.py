@@ -89,7 +89,8 @@ def provision(options: argparse.Namespace) -> int:
         if not classroom.in_sandbox and any(MACHINE in each for each in missing.values()):
             console.print("Virtual machines on Azure cost money until 'clean-up' has deleted them.", style="bold")
     else:
-        console.print(f"All {len(learners)} learners have what they need.")
+        have = "The learner has" if len(learners) == 1 else f"All {len(learners)} learners have"
+        console.print(f"{have} what they need.")
     if not options.yes:
         if missing:
             console.print(_NOTHING_DONE)
@@ -303,7 +304,8 @@ def counts(learners: Sequence[LearnerProgress]) -> str:
         found = [each.readings[number].status for each in learners]
         if Status.UNKNOWN not in found:
             parts.append(f"{milestone.title} {found.count(Status.DONE)}")
-    return f"Of {len(learners)} learners have  {'   '.join(parts)}"
+    have = "learner has" if len(learners) == 1 else "learners have"
+    return f"Of {len(learners)} {have}  {'   '.join(parts)}"
 
 
 def missing_table(missing: Mapping[Learner, Sequence[str]]) -> Table:

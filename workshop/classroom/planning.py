@@ -21,6 +21,7 @@ from workshop.classroom.inventory import Inventory, made_for
 from workshop.classroom.naming import Patterns, class_name, make_learners
 from workshop.classroom.roster import Entry
 from workshop.errors import UsageError
+from workshop.words import quantity
 
 _PROVIDERS = ("Microsoft.Authorization", "Microsoft.Compute", "Microsoft.ManagedIdentity", "Microsoft.Network")
 _PROVIDERS_VERSION = "2024-11-01"
@@ -190,7 +191,8 @@ def _shortage(sku: _Json, machines: int, left: Mapping[str, int]) -> str:
         remaining = left.get(name.casefold())
         if remaining is not None and remaining < wanted:
             return (
-                f"{machines} machines of {sku['name']} need {wanted} of the quota '{name}', and {remaining} are left."
+                f"{quantity(machines, 'machine')} of {sku['name']} would take {wanted} of the quota '{name}', "
+                f"which has {remaining} left."
             )
     return ""
 
@@ -198,7 +200,8 @@ def _shortage(sku: _Json, machines: int, left: Mapping[str, int]) -> str:
 def _chosen(
     sku: _Json, location: str, machines: int, refusals: Sequence[str], left: Mapping[str, int] | None
 ) -> Finding:
-    quota = "" if left is None else f" {machines} of them need {machines * _cores_of(sku)} cores, which are left."
+    cores = quantity(machines * _cores_of(sku), "core")
+    quota = "" if left is None else f" {quantity(machines, 'machine')} would take {cores}, and so many are left."
     return Finding(_SIZE, Verdict.FINE, " ".join([*refusals, f"{sku['name']} can be had in {location}.{quota}"]))
 
 
@@ -252,7 +255,8 @@ def _names(classroom: Classroom, inventory: Inventory) -> Finding:
             taken.append(str(group.name))
     if taken:
         shown = ", ".join(taken[:10]) + (" and others" if len(taken) > 10 else "")
-        text = f"{len(taken)} resource groups are there already, and not this class's: {shown}. Choose another --name."
+        there = f"{quantity(len(taken), 'resource group')} {'is' if len(taken) == 1 else 'are'} there already"
+        text = f"{there}, and not this class's: {shown}. Choose another --name."
         return Finding(NAMES, Verdict.PROBLEM, text)
     return Finding(NAMES, Verdict.FINE, "None is taken.")
 
@@ -265,7 +269,7 @@ def _limits(classroom: Classroom, inventory: Inventory) -> Iterator[Finding]:
 
 
 def _limit(what: str, there: int, wanted: int, limit: int) -> Finding:
-    text = f"{there} are there, {wanted} more are to come, and a subscription can have {limit}."
+    text = f"There now: {there}; to come: {wanted}; a subscription can have {limit}."
     if there + wanted > limit:
         return Finding(what, Verdict.PROBLEM, f"{text} Use another subscription for a part. {_LIMITS_SOURCE}")
     return Finding(what, Verdict.FINE, text)

@@ -12,11 +12,13 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 
 from rbac.roles import GUID
 from workshop.classroom.classroom import TRAINER
 from workshop.errors import UsageError
+from workshop.words import quantity
 
 NAME = "name"
 HANDLE = "handle"
@@ -73,10 +75,11 @@ def read_roster(path: Path) -> Roster:
     if not rows:
         raise UsageError(f"{path} has no learners in it.")
     entries = [_entry(line, row) for line, row in rows]
-    problems = [problem for entry in entries for problem in _problems(entry)]
+    problems = [(entry.line, problem) for entry in entries for problem in _problems(entry)]
     problems += _repeated(entries)
     if problems:
-        raise UsageError(*(f"{path.name}, {problem}" for problem in problems))
+        in_order = sorted(problems, key=itemgetter(0))
+        raise UsageError(*(f"{path.name}, line {line}: {problem}" for line, problem in in_order))
     return Roster(entries, encoding)
 
 
@@ -104,9 +107,8 @@ def _rows(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, str]]]:
             if not headings:
                 headings = _headings(path, row)
             elif len(row) != len(headings):
-                problems.append(
-                    f"{path.name}, line {reader.line_num}: {len(row)} fields, but there are {len(headings)} headings."
-                )
+                sizes = f"{quantity(len(row), 'field')} for {quantity(len(headings), 'heading')}"
+                problems.append(f"{path.name}, line {reader.line_num}: {sizes}.")
             else:
                 yield reader.line_num, {name: field.strip() for name, field in zip(headings, row, strict=True)}
     except csv.Error as error:
@@ -161,26 +163,23 @@ def _entry(line: int, row: Mapping[str, str]) -> Entry:
 
 def _problems(entry: Entry) -> Iterator[str]:
     if not entry.name:
-        yield f"line {entry.line}: the name is missing."
+        yield "the name is missing."
     elif not entry.handle:
-        yield (
-            f"line {entry.line}: no name for Azure can be made of '{entry.name}'. "
-            f"Add a column 'handle' with {_HANDLE_RULE}."
-        )
+        yield f"no name for Azure can be made of '{entry.name}'. Add a column 'handle' with {_HANDLE_RULE}."
     elif not _HANDLE.fullmatch(entry.handle):
-        yield f"line {entry.line}: the handle '{entry.handle}' is not allowed. It has {_HANDLE_RULE}."
+        yield f"the handle '{entry.handle}' is not allowed. It has {_HANDLE_RULE}."
     elif entry.handle == TRAINER:
-        yield f"line {entry.line}: '{TRAINER}' is the trainer's own sign-in. Add a column 'handle' with another one."
+        yield f"'{TRAINER}' is the trainer's own sign-in. Add a column 'handle' with another one."
     if entry.object_id and not GUID.fullmatch(entry.object_id):
         yield (
-            f"line {entry.line}: the object_id '{entry.object_id}' is not a GUID. "
+            f"the object_id '{entry.object_id}' is not a GUID. "
             "For a user, 'az ad user show --id ADDRESS --query id' tells it."
         )
     if entry.principal_type not in PRINCIPAL_TYPES:
-        yield f"line {entry.line}: the principal_type '{entry.principal_type}' is none of {', '.join(PRINCIPAL_TYPES)}."
+        yield f"the principal_type '{entry.principal_type}' is none of {', '.join(PRINCIPAL_TYPES)}."
 
 
-def _repeated(entries: Sequence[Entry]) -> Iterator[str]:
+def _repeated(entries: Sequence[Entry]) -> Iterator[tuple[int, str]]:
     """Say of each line that repeats an earlier one which that is."""
     handles: dict[str, Entry] = {}
     object_ids: dict[str, Entry] = {}
@@ -190,7 +189,7 @@ def _repeated(entries: Sequence[Entry]) -> Iterator[str]:
             same = first.name.casefold() == entry.name.casefold()
             what = f"'{entry.name}'" if same else f"the handle '{entry.handle}' of '{entry.name}'"
             hint = "" if same else " Give one of them another in a column 'handle'."
-            yield f"line {entry.line}: {what} is on line {first.line} already.{hint}"
+            yield entry.line, f"{what} is on line {first.line} already.{hint}"
         first = object_ids.setdefault(entry.object_id, entry)
         if first is not entry and entry.object_id:
-            yield f"line {entry.line}: the object_id is that of '{first.name}' on line {first.line} already."
+            yield entry.line, f"the object_id is that of '{first.name}' on line {first.line} already."

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from workshop.words import quantity
+
 if TYPE_CHECKING:
     from jupyter_client.manager import KernelManager
 
@@ -42,7 +44,7 @@ class Deadline:
     def notebook(self) -> Iterator[None]:
         """Watch over one notebook, run in the body."""
         seconds = self.seconds or 0.0
-        timer = threading.Timer(seconds, self._end, [f"It took longer than {seconds:g} seconds."])
+        timer = threading.Timer(seconds, self._end, [f"It took longer than {quantity(seconds, 'second')}."])
         timer.daemon = True
         with self._lock:
             self._reason = self._reason if self._cancelled else ""

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from workshop.notebooks.outcome import State
+from workshop.words import quantity
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,7 +62,7 @@ class LineReporter(Reporter):
     def report(self, event: ProgressEvent) -> None:
         """Say how a notebook ended."""
         if event.state.ended:
-            text = f"{event.name}: {event.state}, {event.total} cells, {event.seconds:.1f} s"
+            text = f"{event.name}: {event.state}, {quantity(event.total, 'cell')}, {event.seconds:.1f} s"
             self._console.print(text, highlight=False)
 
 

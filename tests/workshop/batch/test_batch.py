@@ -116,6 +116,27 @@ def test_an_odd_error_is_shown_all_the_same(
     assert ElementTree.parse(desk.output / "junit.xml").find(".//failure") is not None
 
 
+@pytest.mark.parametrize("records", ["records", "output/records"])
+def test_a_batch_with_records_elsewhere_is_gone_on_with(desk: BatchFolder, scheduler: str, records: str) -> None:
+    words = ["--scheduler", scheduler, "--records", str(desk.folder / records)]
+    desk.write({"00_a": shows("assert identity_name != 'ID002'")}, identities(2))
+    assert desk.run(*words) == 1
+    desk.write({"00_a": shows("1")}, identities(3))
+    assert desk.run(*words, "--resume") == 0
+    assert len(list(desk.output.glob("row-*/00_a.ipynb"))) == 3
+
+
+def test_one_row_of_one_notebook_is_said_so(
+    desk: BatchFolder, scheduler: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk.write({"00_a": shows("1")}, identities(1))
+    assert desk.run("--scheduler", scheduler) == 0
+    said = capsys.readouterr().out
+    assert "1 row of 1 notebook to run" in said
+    assert "row-0001: completed, 1 notebook, " in said
+    assert "1 row of 1 notebook, in" in (desk.output / "report.html").read_text("utf-8")
+
+
 def test_resume_runs_only_what_is_not_completed(desk: BatchFolder, scheduler: str, tmp_path: Path) -> None:
     good = tmp_path / "good"
     mark = f"import pathlib\nwith pathlib.Path({str(tmp_path / 'ran')!r}).open('a') as f: f.write(identity_name + ' ')"

@@ -27,6 +27,20 @@ def test_the_notebooks_are_not_written_over(desk: BatchFolder, capsys: pytest.Ca
     assert (desk.notebooks / "00_a.ipynb").read_bytes() == before
 
 
+@pytest.mark.parametrize("records", [False, True])
+def test_a_folder_with_anything_but_a_batch_is_left_alone(
+    desk: BatchFolder, records: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk.write({"00_a": shows("1")}, identities(1))
+    desk.output.mkdir()
+    (desk.output / "letter.txt").write_text("Dear Ada")
+    assert desk.run(*(["--records", str(desk.output / "records")] if records else [])) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        f"workshop: {desk.output} is not empty and has no batch in it; choose another folder as --output."
+    ]
+    assert [path.name for path in desk.output.iterdir()] == ["letter.txt"]
+
+
 def test_a_folder_that_cannot_be_made_is_refused(desk: BatchFolder, capsys: pytest.CaptureFixture[str]) -> None:
     desk.write({"00_a": shows("1")}, identities(1))
     (desk.folder / "file").touch()

@@ -77,14 +77,28 @@ def test_everything_wrong_with_a_csv_file_is_named_with_its_line(tmp_path: Path)
     ]
     table = table_of(tmp_path, "\n".join(lines).encode("latin-1"))
     assert said(table) == [
-        "line 2: Something follows a closing quotation mark. Double the quotation marks that belong to the text.",
-        "line 7: A quotation mark is opened here and never closed.",
         "line 1, column vm_name: The header has it twice.",
         "line 1: The header has no name for column 4.",
+        "line 2: Something follows a closing quotation mark. Double the quotation marks that belong to the text.",
         "row 1 (line 3): It has 2 cells for 4 columns; missing: vm_name, .",
         "row 2 (line 4): It has 5 cells for 4 columns; put text with commas in quotation marks.",
         "row 3 (line 5): It is empty; delete it.",
         "row 4 (line 6), column vm_name: This is not in UTF-8; save the file as UTF-8.",
+        "line 7: A quotation mark is opened here and never closed.",
+    ]
+
+
+@pytest.mark.parametrize("end", [",\n,\n", "\n,\n\n  , \n", ",", ",,,\n"])
+def test_empty_rows_at_the_end_are_ignored(tmp_path: Path, end: str) -> None:
+    table = table_of(tmp_path, f"vm_name,role\nvm1,Reader\n{end}")
+    assert not table.problems
+    assert [row.number for row in table.rows] == [1]
+    assert said(table_of(tmp_path, f"vm_name,role\n{end}")) == [f"{tmp_path / 'rows.csv'} has no rows."]
+
+
+def test_one_cell_is_not_several(tmp_path: Path) -> None:
+    assert said(table_of(tmp_path, "vm_name,role\nvm1\n")) == [
+        "row 1 (line 2): It has 1 cell for 2 columns; missing: role."
     ]
 
 
@@ -115,6 +129,8 @@ def test_a_file_that_cannot_be_read_as_text_is_refused(tmp_path: Path, content: 
         ("yaml", "- !!python/object/apply:os.getcwd []", "is not YAML"),
         ("json", b'["\xff"]', "not in UTF-8, see line 1"),
         ("txt", "a", "should be called"),
+        ("tsv", "vm_name\trole\nvm1\tReader\n", "save a spreadsheet as CSV"),
+        ("xlsx", b"PK\x03\x04\0", "save a spreadsheet as CSV"),
     ],
 )
 def test_what_is_no_batch_is_refused(tmp_path: Path, ending: str, content: str | bytes, message: str) -> None:
@@ -151,7 +167,13 @@ def test_a_file_without_rows_is_a_problem(tmp_path: Path, ending: str, content: 
 
 def test_the_same_problem_in_many_places_is_said_once() -> None:
     problems = [Problem("It is bad.", f"row {n}", "role") for n in range(1, 10)] + [Problem("The file is bad.")]
-    assert sentences(problems) == ["row 1; row 2; row 3 and 6 more, column role: It is bad.", "The file is bad."]
+    assert sentences(problems) == ["The file is bad.", "row 1; row 2; row 3 and 6 more, column role: It is bad."]
+
+
+@given(st.permutations([1, 2, 9, 10, 11, 100]))
+def test_problems_are_in_the_order_of_the_lines(lines: list[int]) -> None:
+    problems = [Problem(f"Bad {line}.", f"row {200 - line} (line {line})", "role") for line in lines]
+    assert [sentence.rpartition(" ")[2] for sentence in sentences(problems)] == ["1.", "2.", "9.", "10.", "11.", "100."]
 
 
 def test_of_many_problems_in_a_column_the_first_are_named_and_none_of_another_is_lost() -> None:

@@ -60,7 +60,7 @@ def test_what_is_in_the_way_is_found_before_the_day(lesson: Lesson, capsys: Capt
     resources.resource_groups.create_or_update("Friday-Ada-Lovelace", ResourceGroup(location="eastus"))
     assert lesson.run("plan", str(lesson.path / "friday.csv"), "--vm-size", "Standard_XL") == 1
     said = capsys.readouterr().out
-    assert "1 resource groups are there already, and not this class's: Friday-Ada-Lovelace" in said
+    assert "1 resource group is there already, and not this class's: Friday-Ada-Lovelace" in said
     assert "No size can be had" in said
     assert lesson.run("provision", "--yes") == 2
     assert "was not made for Ada Lovelace" in capsys.readouterr().err
@@ -188,6 +188,8 @@ def test_an_identity_named_like_a_learner_is_not_taken_for_them(lesson: Lesson, 
     capsys.readouterr()
     assert lesson.run("provision", "ada-lovelace", "jose-alvarez") == 0
     assert "All 2 learners have what they need." in capsys.readouterr().out
+    assert lesson.run("provision", "ada-lovelace") == 0
+    assert "The learner has what they need." in capsys.readouterr().out
     assert lesson.run("clean-up", "--yes") == 0
     assert "0 failed" in capsys.readouterr().out
     assert not [name for name in take_inventory(lesson.clients()).principals if name.startswith("class.")]

@@ -55,7 +55,7 @@ def test_what_is_provisioned_already_does_not_count_twice(clients: Clients) -> N
         inventory(),
         groups={each.resource_group: Group(each.resource_group, {}) for each in CLASS.learners},
     )
-    assert "0 more are to come" in by_name(check(clients, CLASS, there))["resource groups"].text
+    assert "to come: 0;" in by_name(check(clients, CLASS, there))["resource groups"].text
 
 
 def test_an_unregistered_provider_is_named_with_the_command(sandbox: RunningSandbox, clients: Clients) -> None:
@@ -113,7 +113,7 @@ WANTED = ["Standard_B2s", "Standard_D2s_v3"]
 def test_the_first_that_can_be_had_is_chosen() -> None:
     size, (finding,) = choose("eastus", WANTED, 30, BOTH, ROOMY)
     assert (size, finding.verdict) == ("Standard_B2s", Verdict.FINE)
-    assert "30 of them need 60 cores" in finding.text
+    assert "30 machines would take 60 cores, and so many are left" in finding.text
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_the_first_that_can_be_had_is_chosen() -> None:
     [
         (sku("Standard_B2s", restrictions=BARRED), ROOMY, "cannot be had in eastus (NotAvailableForSubscription)"),
         (sku("Standard_B4s"), ROOMY, "Standard_B2s is not offered in eastus"),
-        (sku("Standard_B2s", cores=4), ROOMY, "need 120 of the quota 'standardBSFamily', and 100 are left"),
+        (sku("Standard_B2s", cores=4), ROOMY, "would take 120 of the quota 'standardBSFamily', which has 100 left"),
     ],
 )
 def test_it_falls_back_and_says_why(first: dict[str, Any], usages: list[dict[str, Any]], reason: str) -> None:
@@ -133,8 +133,8 @@ def test_it_falls_back_and_says_why(first: dict[str, Any], usages: list[dict[str
 @pytest.mark.parametrize(
     ("usages", "quota"),
     [
-        ([usage("cores", 950, 1000)], "'cores', and 50"),
-        ([usage("virtualMachines", 24999, 25000)], "'virtualMachines', and 1"),
+        ([usage("cores", 950, 1000)], "'cores', which has 50 left"),
+        ([usage("virtualMachines", 24999, 25000)], "'virtualMachines', which has 1 left"),
     ],
 )
 def test_a_quota_that_is_too_small_for_any_is_a_problem(usages: list[dict[str, Any]], quota: str) -> None:

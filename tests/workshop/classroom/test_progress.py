@@ -9,11 +9,14 @@ from azure.mgmt.resource.resources.models import ResourceGroupPatchable
 
 from tests.support.sandbox import RunningSandbox
 from tests.workshop.classroom.crowd import make_crowd
-from tests.workshop.classroom.lesson import Grace, Lesson
+from tests.workshop.classroom.lesson import Grace, Lesson, learner
 from workshop.classroom.clients import Clients
+from workshop.classroom.commands import counts
 from workshop.classroom.inventory import take_inventory
 from workshop.classroom.progress import (
     MILESTONES,
+    LearnerProgress,
+    Reading,
     Status,
     progress_of,
     take_snapshot,
@@ -139,6 +142,11 @@ def test_the_table_has_a_row_for_each_learner(running_lesson: Lesson, capsys: Ca
     assert [row.split()[2:] for row in rows] == [["✓", "✓", "✓", "·", "·", "·", "?", "?"]] * 3
     assert "Of 3 learners have  Group 3   Rights 3   VM 3   Identity 0   Assigned 0   Granted 0" in said
     assert "Azure keeps no record of it" in said
+
+
+def test_one_learner_is_counted_as_one() -> None:
+    alone = LearnerProgress(learner(1, "ada", "Ada"), [Reading(Status.DONE) for _ in MILESTONES])
+    assert counts([alone]).startswith("Of 1 learner has  Group 1 ")
 
 
 def test_forty_learners_take_no_more_calls_than_three(

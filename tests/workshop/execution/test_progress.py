@@ -32,6 +32,12 @@ def test_lines_are_plain() -> None:
     assert shown(LineReporter, terminal=False) == "00_a: completed, 2 cells, 1.2 s\n01_b: failed, 3 cells, 0.5 s\n"
 
 
+def test_a_single_cell_is_one() -> None:
+    file = io.StringIO()
+    LineReporter(Console(file=file)).report(ProgressEvent("00_a", State.COMPLETED, 1, 1, 0.5))
+    assert file.getvalue() == "00_a: completed, 1 cell, 0.5 s\n"
+
+
 def test_the_display_ends_with_how_it_went() -> None:
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown(LiveReporter, terminal=True))
     assert re.search(r"✓ +00_a .* 2/2 cells", text)
