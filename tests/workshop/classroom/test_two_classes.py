@@ -40,11 +40,12 @@ def groups(lesson: Lesson) -> set[str]:
 
 
 def test_one_that_would_take_the_others_groups_is_refused(lesson: Lesson, tmp_path: Path, capsys: Capture) -> None:
+    other = plan(lesson, tmp_path / "other")
     assert lesson.run("provision", "--yes") == 0
     secret = lesson.folder.of(lesson.learner("ada")).read_environment()
     before = groups(lesson)
     capsys.readouterr()
-    other = plan(lesson, tmp_path / "other")
+    assert other.run("plan", str(other.path / "friday.csv")) == 1
     assert "3 resource groups are there already, and not this class's" in capsys.readouterr().out
     assert other.classroom.name == lesson.classroom.name
     for command in (("provision", "--yes"), ("reset", "ada-lovelace", "--yes")):
@@ -75,6 +76,7 @@ def test_with_groups_of_other_names_both_are_held_and_cleaned_up_apart(lesson: L
 
 def test_a_class_knows_its_own_after_a_kill(lesson: Lesson, tmp_path: Path, capsys: Capture) -> None:
     """Killed while it provides: the same folder goes on, and another of its name still keeps off."""
+    other = plan(lesson, tmp_path / "other")
     command = [sys.executable, "-m", "workshop", "provision", "--folder", str(lesson.folder.path), "--yes"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, env=os.environ, text=True)
     assert process.stdout is not None
@@ -82,7 +84,6 @@ def test_a_class_knows_its_own_after_a_kill(lesson: Lesson, tmp_path: Path, caps
         time.sleep(0)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    other = plan(lesson, tmp_path / "other")
     assert other.run("clean-up", "--yes") == 0
     assert any(name.startswith("friday-") for name in groups(lesson))
     assert lesson.run("provision", "--yes") == 0
