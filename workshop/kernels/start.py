@@ -129,14 +129,29 @@ class Kernels:
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def _complete(self, work: Awaitable[object]) -> None:
-        """Do it to its end: a task that Ctrl-C hit hands it on, and the loop raises it anew for each that waits."""
+        """Do it to its end: a task that Ctrl-C hit hands it on, and the loop raises it anew for each that waits.
+
+        What it was raised in may have left a callback in the loop that stops it: then it goes on.
+        """
         import asyncio
 
-        task = asyncio.ensure_future(work, loop=_loop())
-        for _ in self._interrupted:
-            with contextlib.suppress(KeyboardInterrupt):
-                _loop().run_until_complete(task)
-        _loop().run_until_complete(task)
+        loop, ended, raised = _loop(), False, 0
+
+        def end(_: object) -> None:
+            nonlocal ended
+            ended = True
+            loop.stop()
+
+        task = asyncio.ensure_future(work, loop=loop)
+        task.add_done_callback(end)
+        while not ended:
+            try:
+                loop.run_forever()
+            except KeyboardInterrupt:
+                raised += 1
+                if raised > len(self._interrupted):
+                    raise
+        task.result()
 
     def _abandon(self) -> None:
         if self._starting is not None:

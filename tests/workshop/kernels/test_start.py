@@ -87,6 +87,16 @@ def test_a_kernel_that_nobody_takes_ends_too(tmp_path: Path, kind: KernelKind) -
     assert [each.pid for each in left if each.pid not in zygotes()] == []
 
 
+def test_a_kernel_ends_though_an_interrupted_run_has_left_a_stop_in_the_loop(tmp_path: Path, kind: KernelKind) -> None:
+    with Kernels(kind, os.environ) as kernels:
+        manager = kernels.take(tmp_path)
+        process = process_of(manager)
+        kernels.give_back(manager)
+        loop = ensure_event_loop()
+        loop.call_soon(loop.stop)
+    assert ended(process)
+
+
 def test_a_kernel_whose_start_was_interrupted_ends_too(tmp_path: Path, kind: KernelKind) -> None:
     def interrupt() -> None:
         raise KeyboardInterrupt
