@@ -40,7 +40,7 @@ def test_one_eval_is_all_it_takes_before_az_login(tmp_path: Path, installed_az: 
             env={**kept, "HOME": str(home), "PATH": path},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
         )
     finally:
         subprocess.run([*sandbox, "stop"], check=True, capture_output=True)

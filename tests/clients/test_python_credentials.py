@@ -71,7 +71,7 @@ def ask(sandbox: RunningSandbox, tmp_path: Path) -> Ask:
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
         )
         assert done.returncode == 0, done.stderr
         answered: dict[str, str] = json.loads(done.stdout)

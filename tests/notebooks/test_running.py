@@ -322,7 +322,7 @@ def test_stock_papermill_runs_one_alone_from_any_folder(
     monkeypatch.chdir(tmp_path)
     source = str(FOLDER / "03_grant_access.ipynb")
     command = [sys.executable, "-m", "papermill", source, "out.ipynb", "-p", "identity_name", "ID7", "-k", "python3"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "The identity ID7 was not there yet" in (tmp_path / "out.ipynb").read_text("utf-8")
     path = at_sandbox.seed_data.group(GROUP) + IDENTITY.replace("ID1", "ID7")

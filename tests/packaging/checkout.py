@@ -84,7 +84,7 @@ class Checkout:
     def install(self, python: str = PYTHON, **more: str) -> tuple[int, str]:
         """Run install.py to its end: its exit status and all that it printed."""
         process = self.start(python, **more)
-        printed, _ = process.communicate(timeout=120)
+        printed, _ = process.communicate(timeout=300)
         return process.returncode, printed
 
     def must_install(self, python: str = PYTHON, **more: str) -> str:

@@ -203,7 +203,7 @@ class TestInstallation:
             if line.startswith(moment):
                 process.send_signal(signal.SIGKILL)
                 break
-        process.wait(timeout=60)
+        process.wait(timeout=300)
         process.stdout.close()
         assert not checkout.installer().is_complete()
         checkout.must_install()
@@ -212,7 +212,7 @@ class TestInstallation:
     @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no flock, and there nobody waits for a turn")
     def test_two_at_once(self, checkout: Checkout) -> None:
         processes = [checkout.start(), checkout.start()]
-        printed = [process.communicate(timeout=120)[0] for process in processes]
+        printed = [process.communicate(timeout=300)[0] for process in processes]
         must_reach_index(printed[0])
         assert [process.returncode for process in processes] == [0, 0], printed
         assert sum("Making .venv" in text for text in printed) == 1

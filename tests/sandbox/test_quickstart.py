@@ -61,7 +61,7 @@ def test_a_script_of_azures_own_clients_does_the_quickstart(tmp_path: Path) -> N
             env={**os.environ, **json.loads(printed.stdout)},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
         )
     finally:
         subprocess.run([*sandbox, "stop"], check=True, capture_output=True)

@@ -99,11 +99,11 @@ def test_jupyterlab_opens_the_copy_and_the_sandbox_stays(tmp_path: Path) -> None
         server = f"http://127.0.0.1:{port}"
         sign_in = {"Authorization": f"token {token}"}
         wait_for(f"{server}/api/status", sign_in)
-        start = requests.get(server, headers=sign_in, timeout=120)
+        start = requests.get(server, headers=sign_in, timeout=300)
         assert start.url.endswith("/lab/tree/index.ipynb")
-        page = requests.get(start.url, headers=sign_in, timeout=120)
+        page = requests.get(start.url, headers=sign_in, timeout=300)
         assert '"@jupyterlab/apputils-extension:announcements"' in page.text.partition("disabledExtensions")[2][:200]
-        notebook = requests.get(f"{server}/api/contents/index.ipynb?content=0", headers=sign_in, timeout=120)
+        notebook = requests.get(f"{server}/api/contents/index.ipynb?content=0", headers=sign_in, timeout=300)
         assert notebook.json()["type"] == "notebook"
         assert (tmp_path / "mine" / "index.ipynb").is_file()
         assert list(open_already(tmp_path / "mine")) == [f"http://localhost:{port}/lab?token={token}"]
@@ -112,7 +112,7 @@ def test_jupyterlab_opens_the_copy_and_the_sandbox_stays(tmp_path: Path) -> None
         changed = {name for name, value in server_process.environ().items() if os.environ.get(name) != value}
         assert changed <= {"AZURE_SANDBOX_DIR", "JUPYTER_CONFIG_DIR", "LC_CTYPE"}
         os.killpg(lab.pid, signal.SIGINT)  # as a terminal does it
-        said, _ = lab.communicate(timeout=120)
+        said, _ = lab.communicate(timeout=300)
         assert lab.returncode == 0
         assert "The sandbox is ready" in said
         assert ("You are root" in said) == (os.geteuid() == 0)

@@ -170,7 +170,7 @@ def get_token(environment: Mapping[str, str]) -> str:
             "scope": "https://management.azure.com/.default",
         },
         verify=environment["REQUESTS_CA_BUNDLE"],
-        timeout=120,
+        timeout=300,
     )
     return str(answer.json()["access_token"])
 

@@ -285,7 +285,7 @@ def test_every_kernel_has_it_from_its_start(at_sandbox: RunningSandbox, kernel: 
     cells = [book("03_grant_access").cell("grant-access-url").source, "1 / 0"]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
     environment = {**os.environ, **environment_of(at_sandbox), "JPY_SESSION_NAME": str(copy)}
-    client = nbclient.NotebookClient(notebook, kernel_name=kernel, allow_errors=True, timeout=60)
+    client = nbclient.NotebookClient(notebook, kernel_name=kernel, allow_errors=True, timeout=300)
     client.execute(cwd=str(tmp_path), env=environment)
     error, folded = notebook.cells[0].outputs
     assert (error.output_type, error.ename) == ("error", "NameError")

@@ -69,7 +69,7 @@ class OnMachine:
         script = self.folder / ("script.ps1" if windows else "script.sh")
         script.write_text("\n".join(map(self._led_here, lines) if windows else lines) + "\n")
         command = [str(shutil.which(self.program)), *(["-NoProfile", "-File"] if windows else []), str(script)]
-        done = subprocess.run(command, env=environment, cwd=home, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, env=environment, cwd=home, capture_output=True, text=True, timeout=300)
         assert list(home.iterdir()) == [], "the script left something behind"
         return done
 

@@ -248,7 +248,7 @@ pathlib.Path({str(marker)!r}).write_text(f"{{os.getpid()}} {{os.environ['AZURE_R
     kernel, endpoint = marker.read_text().split()
     time.sleep(0.3)
     runner.send_signal(number)
-    said, _ = runner.communicate(timeout=120)
+    said, _ = runner.communicate(timeout=300)
     wait_until(lambda: not alive(int(kernel)))
     wait_until(lambda: not listens(endpoint))
     assert "00_wait" in (tmp_path / "o" / "index.html").read_text("utf-8")

@@ -96,7 +96,7 @@ def test_restarted_it_is_another_warm_process_with_nothing_left(kernel: Start) -
     restarted.run("name = 1")
     before = restarted.process.pid
     restarted.manager.restart_kernel()
-    restarted.client.wait_for_ready(timeout=120)
+    restarted.client.wait_for_ready(timeout=300)
     assert restarted.warm
     assert restarted.process.pid != before
     assert not running(before)

@@ -29,7 +29,7 @@ def notebook(*sources: str, tags: tuple[str, ...] = ()) -> NotebookNode:
 
 
 def executed(node: NotebookNode, **options: Any) -> NotebookNode:
-    client = NotebookClient(node, timeout=60, coalesce_streams=True, **WARM, **options)
+    client = NotebookClient(node, timeout=300, coalesce_streams=True, **WARM, **options)
     result: NotebookNode = client.execute()
     return result
 
@@ -77,7 +77,7 @@ CELLS = {
 def test_outputs_are_those_of_a_normal_kernel() -> None:
     cells = notebook(*CELLS.values(), tags=("raises-exception",))
     warm = outputs(executed(nbformat.from_dict(cells)))
-    normal = outputs(NotebookClient(nbformat.from_dict(cells), timeout=60, coalesce_streams=True).execute())
+    normal = outputs(NotebookClient(nbformat.from_dict(cells), timeout=300, coalesce_streams=True).execute())
     for name, mine, theirs in zip(CELLS, warm, normal, strict=True):
         assert mine == theirs, name
 

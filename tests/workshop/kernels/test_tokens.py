@@ -100,7 +100,7 @@ def test_none_is_saved_of_a_notebook_that_was_interrupted(starts: Path, tmp_path
             assert runner.poll() is None, runner.stdout and runner.stdout.read()
             time.sleep(0.05)
         runner.send_signal(signal.SIGINT)
-        said, _ = runner.communicate(timeout=60)
+        said, _ = runner.communicate(timeout=300)
     assert "Interrupted" in said
     assert "[redacted]" in text_of(read_notebook(output / "00_a.ipynb"))
     assert TOKEN[-12:] not in said + "".join(path.read_text("utf-8") for path in output.rglob("*.*"))
