@@ -37,7 +37,7 @@ test: install ## lint, all tests, and the notebooks against their saved outputs
 	@status=0; \
 	$(LINT) \
 	$(VENV) -m pytest -p tests.fresh_sandbox -p tests.specifications.plugin --nbval notebooks || status=1; \
-	$(VENV) -m pytest -p tests.specifications.plugin -n auto -m "$(MARKED)" tests || status=1; \
+	$(VENV) -m pytest -p tests.specifications.plugin -n auto --dist worksteal -m "$(MARKED)" tests || status=1; \
 	exit $$status
 
 test-all: ## the same, with the proofs that take minutes

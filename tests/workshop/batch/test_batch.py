@@ -16,7 +16,6 @@ from tests.workshop.batch.conftest import PATIENCE, BatchFolder, identities, sho
 from workshop.cli import main
 
 TOKEN = "eyJ0eXAiOiJKV1QifQ.eyJhdWQiOiJ4In0.c2lnbmF0dXJl"
-pytestmark = pytest.mark.xdist_group("dask")
 
 
 def test_a_fifth_of_bad_rows_fails_and_only_they(
