@@ -1,7 +1,5 @@
-"""Make `.venv` and install the locked packages into it, with nothing but Python's standard library.
-
-`make install` is the same. Pythons from 3.7 on must be able to read this file, to say that they are too old.
-"""
+"""Make `.venv` and install the locked packages into it, as `make install` does, by the standard library alone."""
+# Pythons from 3.7 on must be able to read this file, to say that they are too old.
 
 from __future__ import annotations
 
@@ -57,24 +55,19 @@ def is_to_be_remade() -> bool:
 def run(*command: Path | str, error: str = "") -> str:
     """Run a program; return its output, or nothing if it failed. With a sentence for that, show all and end with it."""
     out, err = (None, None) if error else (subprocess.PIPE, subprocess.DEVNULL)
-    words = [str(word) for word in command]
-    done = subprocess.run(words, stdout=out, stderr=err, text=True, close_fds=False, check=False)
+    done = subprocess.run([*map(str, command)], stdout=out, stderr=err, text=True, close_fds=False, check=False)
     if done.returncode and error:
         sys.exit(error.format(*sys.version_info))
     return "" if done.returncode else done.stdout or ""
 
 
 def run_uv(command: str, *words: Path | str) -> None:
-    """Run uv, whose progress is for a terminal and not for a log."""
-    options = [*([] if sys.stderr.isatty() else ["--quiet"]), *([] if has_cache() else ["--no-cache"])]
-    run(UV, "pip", command, *options, "--python", PYTHON, *words, error=FAILED)
-
-
-def has_cache() -> bool:
-    """Whether uv can keep one, which is in the home folder: in a container that may be nobody's."""
+    """Run uv. Its progress is for a terminal; its cache is in the home folder, which in a container may be nobody's."""
     cache = Path(run(UV, "cache", "dir").strip())
     nearest = next(folder for folder in (cache, *cache.parents) if folder.exists())
-    return nearest.is_dir() and os.access(str(nearest), os.W_OK)
+    no_cache = not os.access(str(nearest), os.W_OK | os.X_OK)
+    options = ["--quiet"] * (not sys.stderr.isatty()) + ["--no-cache"] * no_cache
+    run(UV, "pip", command, *options, "--python", PYTHON, *words, error=FAILED)
 
 
 def pip() -> list[str]:
@@ -91,9 +84,8 @@ def debian_gives_pip() -> bool:
     """Put the pip of Debian's package, unpacked and not installed, into `.venv`."""
     fetch = 'cd "$0" && apt-get download python3-pip-whl && dpkg-deb --extract *.deb . && echo done'
     with tempfile.TemporaryDirectory() as folder:
-        if not shutil.which("apt-get") or not run("sh", "-c", fetch, folder):
-            return False
-        return any(run(PYTHON, each / "pip", "install", "--no-index", each) for each in Path(folder).rglob("pip-*.whl"))
+        found = shutil.which("apt-get") and run("sh", "-c", fetch, folder) and Path(folder).rglob("pip-*.whl")
+        return any(run(PYTHON, each / "pip", "install", "--no-index", each) for each in found or ())
 
 
 def fill() -> None:
@@ -152,7 +144,6 @@ if __name__ == "__main__":
     try:
         main()
     except PermissionError as error:  # Windows does not remove the Python that is running
-        advice = "leave the environment first (deactivate)" if os.name == "nt" else "is this folder somebody else's?"
-        sys.exit(f"install.py: {error.filename} cannot be changed: {advice}")
+        sys.exit(f"install.py: {error.filename} cannot be changed: is it in use (deactivate), or somebody else's?")
     except KeyboardInterrupt:
         sys.exit("\ninstall.py: stopped; the next run starts afresh.")
