@@ -103,6 +103,7 @@ class Learner:
     def choose(self, theme: str) -> None:
         self.command("apputils:change-theme", theme=theme)
         self.page.wait_for_function("theme => document.body.dataset.jpThemeName === theme", arg=theme)
+        self.page.wait_for_selector("#jupyterlab-splash", state="detached")  # which covers all until it has faded
 
     def hard_to_use(self, picture: Path | None = None) -> list[str]:
         """What axe finds in our own text and outputs that is serious for those who cannot see well, or use a mouse.
