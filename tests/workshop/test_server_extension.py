@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -60,8 +59,7 @@ class Server:
 @contextmanager
 def started(folder: Path) -> Iterator[Server]:
     """A server with a password in its environment, and all its files in this folder."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = 20_000 + secrets.randbelow(10_000)  # below those that systems give to whoever asks for any, as kernels do
     own = ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AZURE_", "PYTEST_"))}
     environment |= {name: str(folder / name) for name in own}
