@@ -119,7 +119,8 @@ def closes_its_tags(html: str) -> bool:
 
 def _metadata(nb: NotebookNode, resources: dict[str, Any]) -> dict[str, Any]:
     """The notebook's, under the path by which the filter of widgets looks for it."""
-    return {os.path.join(resources["metadata"]["path"], resources["metadata"]["name"]): nb.metadata}  # noqa: PTH118
+    where = resources["metadata"]
+    return {os.path.join(where["path"], where["name"]): nb.metadata}  # noqa: PTH118 - the filter joins them so, too
 
 
 def _lexer(nb: NotebookNode) -> str | None:

@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
 
@@ -109,7 +110,7 @@ def main() -> None:
     """Make pages until there are no more jobs."""
     if hasattr(os, "nice"):  # not on Windows
         os.nice(_NICE)
-    import nbconvert  # noqa: F401 - takes long: now, while the first job is on its way
+    import_module("nbconvert")  # which takes long: now, while the first job is on its way
 
     for line in sys.stdin:
         print(json.dumps(_make(_read(line))), flush=True)
