@@ -104,13 +104,10 @@ HUGE = "9" * 5000  # more digits than Python reads
     ],
     ids=lambda text: text[:20],
 )
-def test_a_number_that_is_none_or_too_much_is_refused_in_a_sentence(
-    words: str, wanted: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(words.split())
-    assert ended.value.code == 2
-    assert wanted in capsys.readouterr().err.splitlines()[-1]
+def test_a_number_that_is_none_or_too_much_is_refused_in_a_sentence(words: str, wanted: str) -> None:
+    done = sandbox_command(*words.split())
+    assert done.returncode == 2
+    assert wanted in done.stderr.splitlines()[-1]
 
 
 def test_it_starts_once_and_stops_once(run: Run) -> None:
