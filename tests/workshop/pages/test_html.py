@@ -188,6 +188,11 @@ def test_the_index_escapes_what_it_shows() -> None:
     assert Loads(page).found == []
 
 
+def test_ids_may_be_broken_after_a_slash() -> None:
+    page = index_page([], {"group.id": "/subscriptions/<1>/resourceGroups/g"})
+    assert "<td>/<wbr>subscriptions/<wbr>&lt;1&gt;/<wbr>resourceGroups/<wbr>g</td>" in page
+
+
 def test_long_ids_are_within_the_page() -> None:
     long = f"/subscriptions/{'0' * 36}/resourceGroups/myResourceGroupVM/providers/{'x' * 200}"
     entries = [IndexEntry("00_a", "A", State.COMPLETED, 3, 1.25)]
