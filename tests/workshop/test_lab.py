@@ -5,7 +5,6 @@ import re
 import secrets
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import psutil
 import pytest
 import requests
 
+from tests.support.ports import port_for_a_server
 from workshop.errors import UsageError
 from workshop.lab import lab_command, open_already, open_copy
 from workshop.paths import NOTEBOOKS, ROOT
@@ -82,9 +82,7 @@ def test_a_copy_of_an_earlier_course_is_opened_with_what_to_do(
 def test_jupyterlab_opens_the_copy_and_the_sandbox_stays(tmp_path: Path) -> None:
     state = tmp_path / "state"
     token = secrets.token_hex(16)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = port_for_a_server()
     words = [f"--IdentityProvider.token={token}", "--no-browser"]  # and where the user is root, what that takes
     lab = subprocess.Popen(
         [sys.executable, "-m", "workshop", "lab", "--folder", "mine", "--port", str(port), "--", *words],

@@ -23,6 +23,7 @@ from jupyter_server.serverapp import ServerApp
 from jupyter_server.services.contents.largefilemanager import LargeFileManager
 from tornado.web import HTTPError
 
+from tests.support.ports import port_for_a_server
 from tests.workshop.kernels.kernels import DEADLINE, eventually, running
 from tests.workshop.small_notebooks import notebook
 from workshop.server_extension import _load_jupyter_server_extension
@@ -59,7 +60,7 @@ class Server:
 @contextmanager
 def started(folder: Path) -> Iterator[Server]:
     """A server with a password in its environment, and all its files in this folder."""
-    port = 20_000 + secrets.randbelow(10_000)  # below those that systems give to whoever asks for any, as kernels do
+    port = port_for_a_server()
     own = ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AZURE_", "PYTEST_"))}
     environment |= {name: str(folder / name) for name in own}

@@ -7,7 +7,6 @@ import csv
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ import requests
 
 from sandbox.core.clock import SystemClock
 from sandbox.web.tls import Certificates, ensure_certificates
+from tests.support.ports import port_for_a_server
 from tests.workshop.jupyterhub.visitor import Visitor
 from workshop.classroom.folder import ClassFolder
 from workshop.paths import ROOT
@@ -103,7 +103,7 @@ def running_hub(
     path: Path, environment: dict[str, str], certificates: Certificates | None, more: Sequence[str] = ()
 ) -> Iterator[Day]:
     """The hub, as ``python -m workshop hub`` starts it."""
-    url = f"{'https' if certificates else 'http'}://127.0.0.1:{_free_port()}"
+    url = f"{'https' if certificates else 'http'}://127.0.0.1:{port_for_a_server()}"
     command = [sys.executable, "-m", "workshop", "hub", "--folder", str(path / "class"), "--url", url, *more]
     if certificates:
         command += ["--certificate", str(certificates.chain_pem), "--key", str(certificates.key_pem)]
@@ -150,8 +150,3 @@ def _wait_until_it_answers(day: Day) -> None:
         except requests.RequestException:
             time.sleep(0.2)
     raise AssertionError(f"The hub did not come up.\n{day.log}")
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
