@@ -38,9 +38,9 @@ def _find(get: Callable[..., Found], *names: str) -> Found | None:
 
 def find_location(connection: Connection, resource_group: str) -> str:
     """Return the region of a machine in the group, or else of the group: where the course makes things by default."""
-    machine = next(iter(connection.client(ComputeManagementClient).virtual_machines.list(resource_group)), None)
-    group = connection.client(ResourceManagementClient).resource_groups.get(resource_group)
-    return str((machine or group).location)
+    for machine in connection.client(ComputeManagementClient).virtual_machines.list(resource_group):
+        return str(machine.location)
+    return str(connection.client(ResourceManagementClient).resource_groups.get(resource_group).location)
 
 
 def ensure_group(connection: Connection, resource_group: str, location: str) -> ResourceGroup:
@@ -84,7 +84,7 @@ def ensure_vm(
     With ``create`` it is made on Azure, too, where it costs money. Its ``vm_os`` is ``"Windows"`` or ``"Linux"``.
 
     Raises:
-        TutorialError: It is not there, and not to be made; or the identity is not there any more.
+        TutorialError: It is not there, and not to be made.
     """
     check_names(resource_group=resource_group, vm_name=vm_name, location=location)
     machines = connection.client(ComputeManagementClient).virtual_machines
@@ -112,15 +112,23 @@ def _is_made(vm: VirtualMachine) -> bool:
 def _ensure_assigned(connection: Connection, vm: VirtualMachine, identity: Identity) -> VirtualMachine:
     entry = assigned_entry(vm, identity)
     if entry is not None and entry.principal_id in (None, identity.principal_id):
-        identities = connection.client(ManagedServiceIdentityClient).user_assigned_identities
-        current = _find(identities.get, *group_and_name(str(identity.id)))
-        if current is None or current.principal_id != identity.principal_id:  # the machine keeps its entry
-            raise TutorialError(f"{identity.name} was deleted. Run this notebook again from its beginning.")
         return vm
-    machines, where = connection.client(ComputeManagementClient).virtual_machines, group_and_name(str(vm.id))
-    machines.begin_update(*where, with_identity(connection, vm, identity)).result()
+    machines, change = (
+        connection.client(ComputeManagementClient).virtual_machines,
+        with_identity(connection, vm, identity),
+    )
+    changed = machines.begin_update(*group_and_name(str(vm.id)), change).result()
     if entry is None:
         print(f"{vm.name} did not have {identity.name} yet: assigned it, as 02_assign_identity does.")
     else:
         print(f"{vm.name} had an earlier {identity.name}, which is deleted: assigned the one that there is now.")
-    return machines.get(*where)
+    return changed
+
+
+def check_assigned(connection: Connection, vm: VirtualMachine, identity: Identity) -> None:
+    """Have the machine have the identity still; TutorialError if that was deleted: the machine keeps its entry."""
+    identities = connection.client(ManagedServiceIdentityClient).user_assigned_identities
+    current = _find(identities.get, *group_and_name(str(identity.id)))
+    if current is None or current.principal_id != identity.principal_id:
+        raise TutorialError(f"{identity.name} was deleted. Run this notebook again from its beginning.")
+    ensure_vm(connection, *group_and_name(str(vm.id)), vm.location, identity)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 
 from azure.mgmt.authorization import AuthorizationManagementClient
 from azure.mgmt.authorization.v2022_04_01.models import RoleAssignment, RoleAssignmentCreateParameters
@@ -57,11 +58,11 @@ def ensure_not_granted(connection: Connection, identity: Identity, scope: str) -
     Raises:
         TutorialError: The identity can read the group by somebody else's grant, which is not the tutorial's to take.
     """
-    for held in _held(connection, identity, scope):
-        if held.description == _mark(connection, identity):
-            connection.client(AuthorizationManagementClient).role_assignments.delete_by_id(held.id)
-            print(f"{identity.name} had a role from an earlier run: took it away, to begin without access.")
-    for held in grants_of_others(connection, identity, scope):
+    ours, others = _by_maker(connection, identity, scope)
+    for held in ours:
+        connection.client(AuthorizationManagementClient).role_assignments.delete_by_id(str(held.id))
+        print(f"{identity.name} had a role from an earlier run: took it away, to begin without access.")
+    for held in _that_read(connection, scope, others):
         raise TutorialError(
             f"{identity.name} can read the group already: somebody gave it a role at {held.scope}. This notebook "
             "shows what happens without one. Choose another identity_name, or take that role away."
@@ -70,20 +71,19 @@ def ensure_not_granted(connection: Connection, identity: Identity, scope: str) -
 
 def grants_of_others(connection: Connection, identity: Identity, scope: str) -> list[RoleAssignment]:
     """Return by what the identity can read the group, besides what the course granted to it."""
-    mark = _mark(connection, identity)
-    return [each for each in _that_read(connection, identity, scope) if each.description != mark]
+    return _that_read(connection, scope, _by_maker(connection, identity, scope)[1])
 
 
 def check_granted(connection: Connection, identity: Identity, scope: str) -> None:
     """Raise ``TutorialError`` if the identity has no role that lets it read the group: waiting is no use then."""
-    if not _that_read(connection, identity, scope):
+    if not _that_read(connection, scope, _held(connection, identity, scope)):
         raise TutorialError(
             f"Waiting for the grant to take effect is no use: {identity.name} has no role here that allows "
             f"{_READ_GROUP}. Set role to one that does, such as Reader, and run 03_grant_access."
         )
 
 
-def _that_read(connection: Connection, identity: Identity, scope: str) -> list[RoleAssignment]:
+def _that_read(connection: Connection, scope: str, grants: Iterable[RoleAssignment]) -> list[RoleAssignment]:
     definitions = connection.client(AuthorizationManagementClient).role_definitions
 
     def reads(held: RoleAssignment) -> bool:
@@ -91,7 +91,15 @@ def _that_read(connection: Connection, identity: Identity, scope: str) -> list[R
         role = definitions.get(scope, role_guid(str(held.role_definition_id)))
         return allows(role.permissions or (), _READ_GROUP)
 
-    return list(filter(reads, _held(connection, identity, scope)))
+    return list(filter(reads, grants))
+
+
+def _by_maker(
+    connection: Connection, identity: Identity, scope: str
+) -> tuple[list[RoleAssignment], list[RoleAssignment]]:
+    """Return what the course granted to the identity at the scope or above it, and what others did."""
+    held, mark = _held(connection, identity, scope), _mark(connection, identity)
+    return [each for each in held if each.description == mark], [each for each in held if each.description != mark]
 
 
 def _held(connection: Connection, identity: Identity, scope: str) -> list[RoleAssignment]:

@@ -73,8 +73,7 @@ def restore_own(
         others = vm.identity is not None and vm.identity.user_assigned_identities
         change.identity = VirtualMachineIdentity(type="UserAssigned" if others else "None")
     machines = connection.client(ComputeManagementClient).virtual_machines
-    machines.begin_update(group, name, change).result()
-    return machines.get(group, name)
+    return machines.begin_update(group, name, change).result()
 
 
 def _tags(vm: VirtualMachine, tag: str, words: set[str]) -> dict[str, str]:

@@ -5,11 +5,12 @@ There are no ids and no times in it, so the same world always reads the same.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import cache
 from html import escape
 from itertools import chain, pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
 from azure.core.exceptions import HttpResponseError
@@ -48,6 +49,7 @@ class Node(NamedTuple):
     key: str = ""
 
 
+Found = TypeVar("Found")
 Chain = tuple[Node, ...]  # boxes, each joined to the next by a line
 
 
@@ -83,16 +85,16 @@ def picture(connection: Connection, resource_group: str, since: Picture | None =
 
     What whoever is signed in may not see is not in it.
     """
-    scope = f"/subscriptions/{connection.subscription_id}/resourceGroups/{resource_group}"
-    identities = connection.client(ManagedServiceIdentityClient).user_assigned_identities
-    machines = connection.client(ComputeManagementClient).virtual_machines
+    msi, compute = connection.client(ManagedServiceIdentityClient), connection.client(ComputeManagementClient)
+    identities = _seen(lambda: [*msi.user_assigned_identities.list_by_resource_group(resource_group)])
+    machines = _seen(lambda: [*compute.virtual_machines.list(resource_group)])
     facts: dict[str, Chain] = {}
-    if connection.arm("GET", scope, "2021-04-01").ok:
+    if (identities, machines) != (None, None):  # there is something to list it in
         facts[f"resource group {resource_group}"] = (Node(3, resource_group),)
-    names = {each.principal_id: each.name for each in _seen(identities.list_by_resource_group(resource_group))}
+    names = {each.principal_id: each.name for each in identities or ()}
     facts |= {f"identity {name}": (Node(1, name),) for name in names.values()}
-    for vm in _seen(machines.list(resource_group)):
-        block, machine = vm.identity or VirtualMachineIdentity(), Node(0, vm.name)
+    for vm in machines or ():
+        block, machine = vm.identity or VirtualMachineIdentity(), Node(0, str(vm.name))
         facts[f"VM {vm.name}"] = (machine,)
         has = [
             names.get(entry.principal_id) or f"{identity_id.rpartition('/')[2]} (deleted, or elsewhere)"
@@ -102,35 +104,40 @@ def picture(connection: Connection, resource_group: str, since: Picture | None =
             names[block.principal_id] = f"{vm.name}'s own identity"
             has.append(names[block.principal_id])
         facts |= {f"{vm.name} has {name}": (machine, Node(1, name)) for name in has}
-    return Picture(str(connection.subscription["displayName"]), facts | _grants(connection, scope, names), since)
+    facts |= _grants(connection, resource_group, names)
+    return Picture(str(connection.subscription["displayName"]), facts, since)
 
 
-def _grants(connection: Connection, scope: str, names: Mapping[str | None, str]) -> dict[str, Chain]:
+def _grants(connection: Connection, resource_group: str, names: Mapping[str | None, str]) -> dict[str, Chain]:
     """Return what these principals hold, and what the course granted to such as are gone by now."""
     roles = connection.client(AuthorizationManagementClient)
-    everybody = _seen(roles.role_assignments.list_for_scope(scope))
-    ours = [each for each in everybody if each.principal_id in names or str(each.description).startswith(f"{MADE_BY} ")]
-    guids = {role_guid(each.role_definition_id) for each in ours}
-    one_by_one = {guid: _seen(map(roles.role_definitions.get, [scope], [guid])) for guid in guids}
-    role_names = {guid: found.role_name for guid, definitions in one_by_one.items() for found in definitions}
     subscription = f"/subscriptions/{connection.subscription_id}"
-    known = {fold(subscription): "the subscription", fold(scope): scope.rpartition("/")[2]}
+    scope = f"{subscription}/resourceGroups/{resource_group}"
+    known = {fold(subscription): "the subscription", fold(scope): resource_group}
     facts: dict[str, Chain] = {}
-    for held in ours:
-        role = role_names.get(role_guid(held.role_definition_id), "some role")
-        who, place = names.get(held.principal_id, "a deleted identity"), held.scope
-        where = known.get(fold(place)) or place.rpartition("/")[2] or place
+
+    @cache
+    def role_name(guid: str) -> str:
+        found = _seen(lambda: roles.role_definitions.get(scope, guid))
+        return str(found.role_name) if found else "some role"
+
+    for held in _seen(lambda: [*roles.role_assignments.list_for_scope(scope)]) or ():
+        if held.principal_id not in names and not str(held.description).startswith(f"{MADE_BY} "):
+            continue
+        who, role = names.get(held.principal_id, "a deleted identity"), role_name(role_guid(held.role_definition_id))
+        where = known.get(fold(held.scope)) or held.scope.rpartition("/")[2] or held.scope
         fact = f"{who} is {role} at {where}"
         facts[fact] = (Node(1, who), Node(2, role, key=fact), Node(3, where))
     return facts
 
 
-def _seen(asked: Iterable[Any]) -> list[Any]:
+def _seen(ask: Callable[[], Found]) -> Found | None:
+    """Return the answer; None if it is not there, or whoever is signed in may not see it."""
     try:
-        return list(asked)
+        return ask()
     except HttpResponseError as refusal:
-        if refusal.status_code in (403, 404):  # it is not there, or whoever is signed in may not see it
-            return []
+        if refusal.status_code in (403, 404):
+            return None
         raise
 
 

@@ -54,20 +54,21 @@ def found(**parameters: Any) -> dict[str, Any]:
 
 
 def names(variables: dict[str, Any], what: str) -> list[str]:
-    return sorted(each.name for each in variables[what]())
+    """Of what the last look of a notebook has found."""
+    return sorted(each.name for each in variables[what])
 
 
 def test_nothing_was_made(connection: Connection) -> None:
     assert found(**SEEDED) == {"grants": 0, "resources": []}
     left = run("06_clean_up", **SEEDED)
-    assert names(left, "find_groups") == ["myResourceGroupVM"]
-    assert "myVM" in names(left, "find_inside")
+    assert names(left, "groups") == ["myResourceGroupVM"]
+    assert "myVM" in names(left, "inside")
 
 
 def test_there_is_no_group(connection: Connection) -> None:
     assert found(**OWN) == {"grants": 0, "resources": []}
     left = run("06_clean_up", **OWN)
-    assert names(left, "find_groups") == names(left, "find_inside") == []
+    assert names(left, "groups") == names(left, "inside") == []
 
 
 def test_bad_names_are_refused(connection: Connection) -> None:
@@ -80,21 +81,21 @@ def test_what_the_tutorial_made_in_a_group_that_was_there(connection: Connection
     assert found(**SEEDED) == {"grants": 1, "resources": ["ID1"]}
     ran = run("06_clean_up", **SEEDED)
     assert [(vm.name, identity_id.rpartition("/")[2]) for vm, identity_id in ran["found"]] == [("myVM", "ID1")]
-    assert names(ran, "find_groups") == ["myResourceGroupVM"]
+    assert names(ran, "groups") == ["myResourceGroupVM"]
 
 
 def test_everything_if_the_tutorial_made_everything(connection: Connection) -> None:
     make_all(connection, **OWN)
     assert found(**OWN)["resources"] == ["ID7", "courseVM", "courseVMPublicIP", "courseVMVMNic", "courseVMVNET"]
-    assert names(run("06_clean_up", **OWN), "find_groups") == []
+    assert names(run("06_clean_up", **OWN), "groups") == []
 
 
 def test_a_group_of_the_tutorial_stays_if_something_else_is_in_it(connection: Connection) -> None:
     make_all(connection, **OWN)
     ensure_identity(connection, "contosoCourse", "somebody-elses", "eastus")
     left = run("06_clean_up", **OWN)
-    assert names(left, "find_groups") == ["contosoCourse"]
-    assert names(left, "find_inside") == ["somebody-elses"]
+    assert names(left, "groups") == ["contosoCourse"]
+    assert names(left, "inside") == ["somebody-elses"]
 
 
 def test_an_identity_that_was_there_stays(connection: Connection) -> None:
@@ -106,7 +107,7 @@ def test_an_identity_that_was_there_stays(connection: Connection) -> None:
     ran = run("06_clean_up", **SEEDED)
     assert len(ran["grants"]) == 1
     assert ran["identities"] == []
-    assert "ID1" in names(ran, "find_inside")
+    assert "ID1" in names(ran, "inside")
 
 
 def test_a_grant_that_outlived_its_identity_is_found(connection: Connection) -> None:
@@ -222,8 +223,8 @@ class TestDoNoHarm:
         identities.create_or_update(group, "ID2", Identity(location="eastus", tags=tags))
         run("06_clean_up", **OWN, create_vm=True)
         left = run("06_clean_up", **{**OWN, "identity_name": "ID2"})
-        assert names(left, "find_inside") == ["ID2"]
-        assert names(left, "find_groups") == [group]
+        assert names(left, "inside") == ["ID2"]
+        assert names(left, "groups") == [group]
 
     def test_another_learner_with_the_same_names(
         self, at_sandbox: RunningSandbox, connection: Connection, monkeypatch: pytest.MonkeyPatch
@@ -315,7 +316,7 @@ class TestDoNoHarm:
         if on:
             make_all(connection, **SEEDED)
         lock(at_sandbox.seed_data.group(SEEDED["resource_group"]) + on)
-        assert not names(run("06_clean_up", **SEEDED), "find_grants")
+        assert run("06_clean_up", **SEEDED)["still"] == []
 
     def test_a_foreign_grant_is_not_taken_away_and_makes_the_point(
         self, at_sandbox: RunningSandbox, connection: Connection

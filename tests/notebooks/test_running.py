@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from azure.core.exceptions import HttpResponseError
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from requests.adapters import HTTPAdapter
 
 from helpers.errors import TutorialError
 from sandbox.state.state_directory import Settings
@@ -77,6 +79,27 @@ def test_catching_up_is_said(at_sandbox: RunningSandbox, name: str, capsys: pyte
     run(name)
     said = [line for line in capsys.readouterr().out.splitlines() if " yet: " in line]
     assert len(said) == made_before
+
+
+def test_no_cell_asks_the_same_twice(at_sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless something was changed in between, and so may be another answer."""
+    send, asked = HTTPAdapter.send, set[str]()
+    twice: list[str] = []
+
+    def sending(adapter: HTTPAdapter, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        if request.method != "GET":
+            asked.clear()
+        elif request.url in asked:
+            twice.append(str(request.url))
+        else:
+            asked.add(str(request.url))
+        return send(adapter, request, **options)
+
+    monkeypatch.setattr(HTTPAdapter, "send", sending)
+    for name in NAMES:
+        for cell in run_cells(name, {"__name__": "__main__"}):
+            assert not twice, (name, cell.id)
+            asked.clear()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -259,7 +282,9 @@ def test_an_identity_that_is_deleted_while_it_is_waited_for_is_named(
 ) -> None:
     monkeypatch.setattr("helpers.wait.time", PassingTime())
     cells = book(name).code
-    [waiting] = [at for at, cell in enumerate(cells) if "wait_until(" in cell.source and "ensure_vm(" in cell.source]
+    [waiting] = [
+        at for at, cell in enumerate(cells) if "wait_until(" in cell.source and "check_assigned(" in cell.source
+    ]
     variables = run(name, stop_after=cells[waiting - 1].id)
     at_sandbox.arm("DELETE", variables["identity"].id, version="2024-11-30").raise_for_status()
     with pytest.raises(TutorialError, match="ID1 was deleted"):

@@ -243,7 +243,7 @@ def test_a_fault_in_the_box_does_not_hide_the_error(
     [
         ("create-grant", "roles", "from azure.mgmt.authorization import AuthorizationManagementClient"),
         ("grant-access-url", "group", "from helpers import ensure_group, ensure_identity"),
-        ("check-granted-once", "held", "def held():"),
+        ("grant-works-after", "read_group", "def read_group():"),
     ],
 )
 def test_a_name_of_an_earlier_cell_says_which_to_run(
