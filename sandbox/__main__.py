@@ -1,7 +1,10 @@
 """``python -m sandbox``."""
 
+import gc
 import sys
 
 from sandbox.cli import main
 
-sys.exit(main())
+status = main()
+gc.freeze()  # else Python looks through all that was imported, several times, before it ends
+sys.exit(status)

@@ -1,5 +1,6 @@
 """``python -m workshop``."""
 
+import gc
 import io
 import sys
 
@@ -8,4 +9,6 @@ from workshop.cli import main
 if __name__ == "__main__":
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: no command ends for a letter it cannot show
-    sys.exit(main())
+    status = main()
+    gc.freeze()  # else Python looks through all that was imported, several times, before it ends
+    sys.exit(status)
