@@ -24,7 +24,7 @@ from workshop.notebooks.parameters import Value
 from workshop.notebooks.plan import Plan, PlannedNotebook
 from workshop.notebooks.secrets import Secrets
 from workshop.notebooks.series import Notebook
-from workshop.sandbox import DIRECTORY, SANDBOX, IssuedTokens
+from workshop.sandbox import DIRECTORY, IssuedTokens
 from workshop.terminal import printable
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ def execute_plan(
     events = [_event_of(planned) for planned in plan.notebooks]
     for event in events:
         reporter.report(event(State.PENDING))
-    tokens = KernelTokens(shared=plan.target != SANDBOX)
+    tokens = KernelTokens()
     with Kernels(kind, environment, tokens) as kernels:
         for planned, following, event in zip_longest(plan.notebooks, plan.notebooks[1:], events):
             on_cell = partial(_on_cell, reporter, event, kernels, following if ahead else None)

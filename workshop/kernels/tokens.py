@@ -1,4 +1,4 @@
-"""The tokens that the helpers in a kernel have got: none is to be saved, and a sign-in to Azure is for the next kernel.
+"""The tokens that the helpers in a kernel have got: none is to be saved, and a sign-in is for the next kernel, too.
 
 So ``az`` is started, or a browser opened, once for a series.
 """
@@ -25,14 +25,9 @@ _Answers = dict[str, tuple[str, int]]  # by the way to sign in: a token, and whe
 
 
 class KernelTokens:
-    """What the kernels of a series have got; it goes by their own channels, and is kept nowhere.
+    """What the kernels of a series have got; it goes by their own channels, and is kept nowhere."""
 
-    Args:
-        shared: whether each kernel is signed in as those before it.
-    """
-
-    def __init__(self, *, shared: bool) -> None:
-        self._shared = shared
+    def __init__(self) -> None:
         self._obtained: _Answers = {}
         self._issued: set[str] = set()
 
@@ -42,7 +37,7 @@ class KernelTokens:
 
     async def hand_over(self, manager: Manager) -> None:
         """Give a kernel the sign-ins of those before it."""
-        if self._shared and self._obtained:
+        if self._obtained:
             module = f"__import__('importlib').import_module('{_NAME}')"
             await _evaluate(manager, {"accepted": f"{module}.handed_over.update({self._obtained!r})"})
 

@@ -152,7 +152,7 @@ def test_ctrl_c_while_an_output_comes_in_keeps_what_has_been_executed(
 
     monkeypatch.setattr(NotebookClient, "process_message", press_ctrl_c)
     kept = "from helpers import connection, transport\ntransport.issued.append('abc')\nprint('kept')"
-    tokens = KernelTokens(shared=False)
+    tokens = KernelTokens()
     with Kernels(kind, os.environ, tokens) as kernels:
         execution = execute(Notebook(tmp_path / "00_test.ipynb"), notebook(kept, "print('now')"), {}, kernels)
     assert tokens.all() == {"abc"}

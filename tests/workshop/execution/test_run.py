@@ -146,6 +146,22 @@ def test_no_part_of_a_token_that_a_running_sandbox_issued_is_saved(
     assert len(set(tokens)) == 3 and not [token for token in tokens if token.split(".")[2][5:17] in saved]
 
 
+SIGNING_IN = """\
+import os, pathlib
+from helpers import connect
+answer = connect().arm("GET", "/subscriptions", "2022-12-01")
+issued = pathlib.Path(os.environ["AZURE_SANDBOX_DIR"], "issued-tokens").read_text().split()
+print(answer.status_code, len(issued), "issued")
+"""
+
+
+def test_the_kernels_of_a_series_sign_in_once(tmp_path: Path) -> None:
+    write_series(tmp_path / "nb", {f"0{number}_sign_in": notebook(SIGNING_IN, parameters="") for number in range(2)})
+    assert main(["run", "--notebooks", str(tmp_path / "nb"), "--output", str(tmp_path / "o")]) == 0
+    for path in sorted((tmp_path / "o").glob("*.ipynb")):
+        assert "200 2 issued" in text_of(nbformat.read(path, 4)), path.name  # one to whoever asked for the environment
+
+
 def test_no_secret_of_any_variable_is_saved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

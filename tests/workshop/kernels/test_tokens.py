@@ -57,7 +57,7 @@ def starts(stand_in: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 def test_az_is_started_once_for_a_series(
     starts: Path, tmp_path: Path, kind: KernelKind, end: str, started: int
 ) -> None:
-    shared = KernelTokens(shared=True)
+    shared = KernelTokens()
     with Kernels(kind, os.environ, shared) as kernels:
         # Where the first kernel is gone with what it had, the second signs in, and the third has it from that.
         for last in (end, *["pass"] * (started - 1), "token == azure_credential('cli').get_token(SCOPE).token"):
@@ -70,7 +70,7 @@ def test_az_is_started_once_for_a_series(
 
 
 def test_kernels_that_do_not_sign_in_are_left_alone(tmp_path: Path) -> None:
-    shared = KernelTokens(shared=True)
+    shared = KernelTokens()
     with Kernels(default_kind(), os.environ, shared) as kernels:
         node = notebook(
             "import sys", "'helpers' in sys.modules and 'helpers.connection.sign_in' in sys.modules", parameters=""
