@@ -41,26 +41,14 @@ _LOCK = ".lock"
 
 @dataclass(frozen=True)
 class BatchSettings:
-    """How a batch is run.
+    """How a batch is run."""
 
-    Attributes:
-        output: the folder or address for the executed notebooks.
-        records: the folder for the manifest and the reports.
-        scheduler: address of a Dask scheduler, or None for workers of its own.
-        jobs: rows at the same time, or None for as many as keep the workers busy.
-        resume: whether to go on with what is in the folder.
-        timeout: seconds that a notebook may take, or None.
-        kind: of kernels.
-        sandbox: which, for rows with that target.
-        policy: what follows from a row that failed.
-    """
-
-    output: str
-    records: Path
-    scheduler: str | None = None
-    jobs: int | None = None
+    output: str  # the folder or address for the executed notebooks
+    records: Path  # the folder for the manifest and the reports
+    scheduler: str | None = None  # of Dask; None for workers of its own
+    jobs: int | None = None  # rows at the same time; None for as many as keep the workers busy
     resume: bool = False
-    timeout: float | None = None
+    timeout: float | None = None  # seconds that a notebook may take
     kind: KernelKind = KernelKind.STOCK
     sandbox: SandboxChoice = SandboxChoice.FRESH
     policy: RetryPolicy = field(default_factory=RetryPolicy)

@@ -23,29 +23,17 @@ from workshop.notebooks.results import Results
 
 @dataclass(frozen=True)
 class Record:
-    """A line of the manifest.
+    """A line of the manifest."""
 
-    Attributes:
-        row: its number, counted from 1.
-        name: of the row.
-        state: it is in now.
-        notebook: the one that failed, or None.
-        error: a line about what was wrong, or None.
-        seconds: the row ran.
-        inputs: a digest of its notebooks and parameters.
-        parameters: that it gives to the notebooks.
-        results: what the notebooks have saved as data, by name.
-    """
-
-    row: int
+    row: int  # its number, counted from 1
     name: str
     state: State
-    notebook: str | None = None
-    error: str | None = None
-    seconds: float = 0.0
-    inputs: str = ""
-    parameters: Mapping[str, Value] = field(default_factory=dict)
-    results: Results = field(default_factory=dict)
+    notebook: str | None = None  # the one that failed
+    error: str | None = None  # a line about what was wrong
+    seconds: float = 0.0  # that the row ran
+    inputs: str = ""  # a digest of its notebooks and parameters
+    parameters: Mapping[str, Value] = field(default_factory=dict)  # what the row says
+    results: Results = field(default_factory=dict)  # what the notebooks have saved as data, by name
 
     @classmethod
     def of(cls, status: RowStatus) -> Self:

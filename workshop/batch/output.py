@@ -51,9 +51,6 @@ class RemoteOutput:
     Args:
         url: with or without a query, which may hold a signature and so is never shown.
 
-    Attributes:
-        warning: why it may not be usable; empty if nothing speaks against it.
-
     Raises:
         UsageError: papermill knows nothing that writes there, or it is not installed.
     """
@@ -66,7 +63,7 @@ class RemoteOutput:
         self._query = mark + query
         self._secrets = Secrets([query])
         self._io: Any = papermill_io
-        self.warning = self._try_listing()
+        self.warning = self._try_listing()  # why it may not be usable
 
     def _try_listing(self) -> str:
         """List a folder that is not there: whether papermill can use an address shows at the first use of it.

@@ -40,24 +40,15 @@ class Source:
 
 @dataclass(frozen=True)
 class Row:
-    """A row that can be run.
+    """A row that can be run."""
 
-    Attributes:
-        number: counted from 1.
-        name: its own, and of the folder its notebooks are saved in.
-        parameters: what each notebook gets.
-        target: what the notebooks work on.
-        concurrency_key: rows with the same do not run at the same time, for each cleans up what it finds in its
-            resource group.
-        inputs: a digest of the notebooks and the parameters.
-    """
-
-    number: int
-    name: str
+    number: int  # counted from 1
+    name: str  # and that of the folder its notebooks are saved in
     parameters: Sequence[Mapping[str, Value]]
     target: Value
+    # Rows with the same do not run at the same time: each cleans up what it finds in its resource group.
     concurrency_key: str
-    inputs: str
+    inputs: str  # a digest of the notebooks and the parameters
 
     @property
     def given(self) -> dict[str, Value]:

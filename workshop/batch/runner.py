@@ -32,15 +32,10 @@ _MOST_OTHER_FAILURES = 2  # times that a row is run again for a reason that is n
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """What follows from a row that failed.
+    """What follows from a row that failed."""
 
-    Attributes:
-        retries: how often it is run again if it failed by its own doing.
-        fail_fast: whether no row is begun after one that failed for good.
-    """
-
-    retries: int = 0
-    fail_fast: bool = False
+    retries: int = 0  # how often it is run again if it failed by its own doing
+    fail_fast: bool = False  # whether no row is begun after one that failed for good
 
 
 class Runner:

@@ -24,39 +24,22 @@ class Executed:
 
 @dataclass
 class RowStatus:
-    """A row and what has become of it.
-
-    Attributes:
-        row: the row.
-        state: it is in.
-        attempt: how often it has been begun.
-        own_failures: how many of those failed by the row's own doing.
-        other_failures: how many failed for a reason outside it.
-        notebooks: what its latest attempt executed.
-        executed: how many notebooks it has executed while it runs.
-        workers: how many have begun its latest attempt; a second one does if the first has ended.
-        error: a line about what was wrong.
-        details: of that, for a person.
-        seconds: the latest attempt took.
-        results: what its notebooks have saved as data, by name.
-        sandbox_restarts: how often the sandbox had been restarted when it was begun.
-        earlier: whether it was completed by an earlier run.
-    """
+    """A row and what has become of it."""
 
     row: Row
     state: State = State.PENDING
-    attempt: int = 0
-    own_failures: int = 0
-    other_failures: int = 0
+    attempt: int = 0  # how often it has been begun
+    own_failures: int = 0  # of those, how many failed by the row's own doing
+    other_failures: int = 0  # how many failed for a reason outside the row
     notebooks: list[Executed] = field(default_factory=list)
-    executed: int = 0
-    workers: int = 0
-    error: str = ""
-    details: str = ""
-    seconds: float = 0.0
-    results: Results = field(default_factory=dict)
-    sandbox_restarts: int = 0
-    earlier: bool = False
+    executed: int = 0  # notebooks, while it runs
+    workers: int = 0  # that have begun its latest attempt: a second one does if the first has ended
+    error: str = ""  # a line about what was wrong
+    details: str = ""  # the account of it, for a person
+    seconds: float = 0.0  # that the latest attempt took
+    results: Results = field(default_factory=dict)  # what its notebooks have saved as data, by name
+    sandbox_restarts: int = 0  # how often the sandbox had been restarted when it was begun
+    earlier: bool = False  # whether it was completed by an earlier run
 
     @property
     def failed_notebook(self) -> str | None:
@@ -86,18 +69,11 @@ class RowStatus:
 
 @dataclass(frozen=True)
 class BatchResult:
-    """What came of a batch.
-
-    Attributes:
-        rows: all of them.
-        seconds: it took.
-        ended_early: what ended it before all rows had run; empty if nothing did.
-        interrupted: whether the user ended it.
-    """
+    """What came of a batch."""
 
     rows: Sequence[RowStatus]
     seconds: float
-    ended_early: str = ""
+    ended_early: str = ""  # what ended it before all rows had run; empty if nothing did
     interrupted: bool = False
 
     @property
@@ -112,20 +88,13 @@ class BatchResult:
 
 
 class BatchStatistics:
-    """A batch in figures as it goes on, from its progress events.
-
-    Attributes:
-        states: how many rows are in each state.
-        notebooks: how many this run has executed.
-        begun: the names of the rows that this run has begun.
-        first_row_began: at which time of ``time.monotonic``; 0 before.
-    """
+    """A batch in figures as it goes on, from its progress events."""
 
     def __init__(self) -> None:
-        self.states: Counter[State] = Counter()
-        self.notebooks = 0
-        self.begun: set[str] = set()
-        self.first_row_began = 0.0
+        self.states: Counter[State] = Counter()  # how many rows are in each
+        self.notebooks = 0  # that this run has executed
+        self.begun: set[str] = set()  # names of rows, by this run
+        self.first_row_began = 0.0  # by time.monotonic
         self._latest: dict[str, ProgressEvent] = {}
         self._earlier = 0
 

@@ -31,32 +31,20 @@ _MOST_PROBLEMS = 10  # that are named of a column
 
 @dataclass(frozen=True)
 class Problem:
-    """Something wrong in a row, a column, a cell, or the file as a whole.
-
-    Attributes:
-        text: a sentence.
-        label: of the row or line, such as ``row 2 (line 3)``; empty if it is not about one.
-        column: its name; empty if it is not about a column.
-    """
+    """Something wrong in a row, a column, a cell, or the file as a whole."""
 
     text: str
-    label: str = ""
-    column: str = ""
+    label: str = ""  # of the row or line, such as "row 2 (line 3)"; empty if it is not about one
+    column: str = ""  # empty if it is not about one
 
 
 @dataclass(frozen=True)
 class RawRow:
-    """A row as the file has it.
+    """A row as the file has it."""
 
-    Attributes:
-        number: counted from 1.
-        label: what to call it in a message.
-        values: by column; a ``Text`` if the file has nothing but text.
-    """
-
-    number: int
-    label: str
-    values: dict[str, object]
+    number: int  # counted from 1
+    label: str  # what to call it in a message
+    values: dict[str, object]  # by column; a Text if the file has nothing but text
 
 
 @dataclass
@@ -69,17 +57,12 @@ class RawTable:
 
 @dataclass
 class CsvText:
-    """The cells of a CSV file.
-
-    Attributes:
-        columns: their names.
-        records: the line where each begins, counted from 1, and its cells; lines with nothing at all are left out.
-        problems: with the quotation marks and the header.
-    """
+    """The cells of a CSV file."""
 
     columns: list[str] = field(default_factory=list)
+    # The line where each begins, counted from 1, and its cells; lines with nothing at all are left out.
     records: list[tuple[int, list[str]]] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)  # with the quotation marks and the header
 
 
 def read_table(path: Path) -> RawTable:

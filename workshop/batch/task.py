@@ -22,68 +22,41 @@ class NotebookTask:
 
 @dataclass(frozen=True)
 class RowTask:
-    """A row to run.
+    """A row to run."""
 
-    Attributes:
-        batch: of which it is part; the same for each run over an output folder.
-        topic: of Dask's events, under which the worker reports its progress.
-        row: its name.
-        attempt: which one it is; the first is 1.
-        notebooks: to execute, in order.
-        folder: to execute them in, if the worker has it; else it is an empty one.
-        kind: of kernels.
-        timeout: seconds that a notebook may take; None for as long as it likes.
-        sandbox: the variables that point Azure's clients to a sandbox, a secret among them (never shown, so that it
-            is in no log of Dask's); None to leave the worker's own as they are.
-    """
-
-    batch: str
-    topic: str
+    batch: str  # the same for each run over an output folder
+    topic: str  # of Dask's events, under which the worker reports its progress
     row: str
-    attempt: int
+    attempt: int  # counted from 1
     notebooks: Sequence[NotebookTask]
-    folder: str
+    folder: str  # to execute them in, if the worker has it; else in an empty one
     kind: KernelKind
-    timeout: float | None
+    timeout: float | None  # seconds that a notebook may take
+    # The variables that point Azure's clients to a sandbox, a secret among them: never shown, so that it is in no log
+    # of Dask's. None to leave the worker's own as they are.
     sandbox: Mapping[str, str] | None = field(repr=False)
 
 
 @dataclass(frozen=True)
 class NotebookResult:
-    """An executed notebook, clean.
-
-    Attributes:
-        name: of the notebook.
-        text: of its file.
-        seconds: it took.
-        error: a line about what stopped it; empty if nothing did.
-        details: of that, for a person.
-    """
+    """An executed notebook, clean."""
 
     name: str
     text: str = field(repr=False)
     seconds: float
-    error: str
-    details: str
+    error: str  # a line about what stopped it; empty if nothing did
+    details: str  # the account of it, for a person
 
 
 @dataclass(frozen=True)
 class RowResult:
-    """What came of a row.
+    """What came of a row."""
 
-    Attributes:
-        notebooks: those that were executed; only the last can have failed.
-        seconds: all took together.
-        kernel_died: whether it ended because a kernel did, by itself.
-        cancelled: whether it ended because the runner said so.
-        results: what the notebooks have saved as data, by name.
-    """
-
-    notebooks: Sequence[NotebookResult]
+    notebooks: Sequence[NotebookResult]  # those that were executed; only the last can have failed
     seconds: float
-    kernel_died: bool
-    cancelled: bool
-    results: Results = field(default_factory=dict)
+    kernel_died: bool  # whether it ended because a kernel did, by itself
+    cancelled: bool  # whether it ended because the runner said so
+    results: Results = field(default_factory=dict)  # what the notebooks have saved as data, by name
 
     @property
     def failed(self) -> NotebookResult | None:
@@ -96,14 +69,8 @@ class RowLostError(Exception):
 
 
 class RowEvent(TypedDict):
-    """What a worker reports while it runs a row.
-
-    Attributes:
-        row: its name.
-        attempt: which.
-        notebook: that has been executed; None when the row has been begun.
-    """
+    """What a worker reports while it runs a row."""
 
     row: str
     attempt: int
-    notebook: str | None
+    notebook: str | None  # which has been executed; None when the row has been begun

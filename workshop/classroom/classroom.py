@@ -21,51 +21,30 @@ def new_class_id() -> str:
 
 @dataclass(frozen=True)
 class Learner:
-    """Someone in the class.
+    """Someone in the class."""
 
-    Attributes:
-        number: counted from 1; it stays the same when others come or go.
-        name: as people say it.
-        handle: what names are made of, and their sign-in at the hub; no two learners have the same.
-        resource_group: the group that is theirs.
-        vm_name: their machine.
-        identity_name: the identity they are going to make.
-        object_id: of their principal in Entra; empty in the sandbox, where provisioning makes one.
-        principal_type: what kind of principal that is.
-    """
-
-    number: int
+    number: int  # counted from 1; it stays the same when others come or go
     name: str
-    handle: str
+    handle: str  # what names are made of, and their sign-in at the hub; no two learners have the same
     resource_group: str
     vm_name: str
-    identity_name: str
-    object_id: str = ""
+    identity_name: str  # the identity they are going to make
+    object_id: str = ""  # of their principal in Entra; empty in the sandbox, where provisioning makes one
     principal_type: str = "ServicePrincipal"
 
 
 @dataclass(frozen=True)
 class Classroom:
-    """A class.
-
-    Attributes:
-        name: as people say it.
-        id: which what is made for it is marked with; drawn at random, since two classes may have one name.
-        target: ``"sandbox"`` or ``"azure"``.
-        subscription_id: where; empty for the only one that the sign-in sees.
-        location: the region.
-        vm_size: of the machines; empty as long as none was found to be available.
-        learners: in the roster's order.
-        left: who was in the class and is no longer: their numbers, and so their user ids at the hub, stay theirs.
-    """
+    """A class."""
 
     name: str
-    id: str
-    target: str
-    subscription_id: str
+    id: str  # what is made for it is marked with; drawn at random, since two classes may have one name
+    target: str  # "sandbox" or "azure"
+    subscription_id: str  # empty for the only one that the sign-in sees
     location: str
-    vm_size: str = ""
-    learners: Sequence[Learner] = field(default_factory=tuple)
+    vm_size: str = ""  # of the machines; empty as long as none was found to be available
+    learners: Sequence[Learner] = field(default_factory=tuple)  # in the roster's order
+    # Who was in the class and is no longer: their numbers, and so their user ids at the hub, stay theirs.
     left: Sequence[Learner] = field(default_factory=tuple)
 
     @property

@@ -40,34 +40,21 @@ _LINKED_REFUSAL = re.compile(
 
 @dataclass(frozen=True)
 class AccessCheck:
-    """Whether somebody may do something that the course asks of them.
+    """Whether somebody may do something that the course asks of them."""
 
-    Attributes:
-        what: the call is for, in words.
-        who: the object id of who makes it.
-        action: it takes.
-        scope: what it is about.
-    """
-
-    what: str
-    who: str
+    what: str  # it is for, in words
+    who: str  # the object id of who makes it
     action: str
     scope: str
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What there is to know about a learner.
-
-    Attributes:
-        progress: how far they are.
-        machine: how their virtual machine is, in Azure's words; empty if it is not there.
-        decisions: on each call of the course that somebody is there to make.
-    """
+    """What there is to know about a learner."""
 
     progress: LearnerProgress
-    machine: str
-    decisions: Sequence[tuple[AccessCheck, Decision]]
+    machine: str  # how their virtual machine is, in Azure's words; empty if it is not there
+    decisions: Sequence[tuple[AccessCheck, Decision]]  # on each call of the course that somebody is there to make
 
 
 @dataclass

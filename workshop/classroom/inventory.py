@@ -43,21 +43,13 @@ class Group:
 
 @dataclass(frozen=True)
 class Machine:
-    """A virtual machine.
-
-    Attributes:
-        id: of the resource.
-        name: of the resource.
-        state: of its provisioning.
-        power: what it is doing, in Azure's words; empty if that is not known.
-        assigned: the principal ids of the identities that it has, by the identities' ids in lowercase.
-    """
+    """A virtual machine."""
 
     id: str
     name: str
-    state: str
-    power: str
-    assigned: Mapping[str, str | None]
+    state: str  # of its provisioning
+    power: str  # what it is doing, in Azure's words; empty if that is not known
+    assigned: Mapping[str, str | None]  # principal ids of the identities that it has, by their ids in lowercase
 
 
 @dataclass(frozen=True)
@@ -94,20 +86,13 @@ class Inventory:
     """What was found in a subscription.
 
     All keys are lowercase, since services of Azure differ in the case in which they write an id.
-
-    Attributes:
-        groups: by name.
-        machines: those of each group, by the group's name.
-        identities: likewise.
-        assignments: of roles, by the scope they are made at.
-        principals: the sandbox's, by name as it is; none on Azure.
     """
 
-    groups: Mapping[str, Group]
-    machines: Mapping[str, Sequence[Machine]]
-    identities: Mapping[str, Sequence[Identity]]
-    assignments: Mapping[str, Sequence[RoleAssignment]]
-    principals: Mapping[str, ServicePrincipal]
+    groups: Mapping[str, Group]  # by name
+    machines: Mapping[str, Sequence[Machine]]  # those of each group, by the group's name
+    identities: Mapping[str, Sequence[Identity]]  # likewise
+    assignments: Mapping[str, Sequence[RoleAssignment]]  # of roles, by the scope they are made at
+    principals: Mapping[str, ServicePrincipal]  # the sandbox's, by name as it is; none on Azure
 
     def group_of(self, learner: Learner) -> Group | None:
         """Return the learner's resource group, whoever it was made for; None if there is none."""

@@ -57,17 +57,11 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found.
+    """What a check found."""
 
-    Attributes:
-        about: what was checked, in a word or two.
-        verdict: on it.
-        text: what there is to say, in a sentence.
-    """
-
-    about: str
+    about: str  # what was checked, in a word or two
     verdict: Verdict
-    text: str
+    text: str  # what there is to say, in a sentence
 
 
 def planned(options: argparse.Namespace, entries: Sequence[Entry], before: Classroom | None) -> Classroom:

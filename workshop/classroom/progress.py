@@ -26,30 +26,19 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Milestone:
-    """Something that has to be there in the end.
+    """Something that has to be there in the end."""
 
-    Attributes:
-        title: short, for the head of a column.
-        notebook: the number of the notebook that brings it about; empty for what the trainer provides.
-        what: in a sentence's words.
-    """
-
-    title: str
-    notebook: str
-    what: str
+    title: str  # short, for the head of a column
+    notebook: str  # the number of the notebook that brings it about; empty for what the trainer provides
+    what: str  # in a sentence's words
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What was found out about one milestone.
-
-    Attributes:
-        status: of the milestone.
-        note: what is peculiar about it; often empty.
-    """
+    """What was found out about one milestone."""
 
     status: Status
-    note: str = ""
+    note: str = ""  # what is peculiar about it; often empty
 
 
 @dataclass(frozen=True)

@@ -38,17 +38,11 @@ Subject = TypeVar("Subject")
 
 @dataclass(frozen=True)
 class TaskOutcome(Generic[Subject]):
-    """What became of one of many.
-
-    Attributes:
-        subject: of what.
-        done: what was done, in words.
-        error: why it went no further; empty if it did.
-    """
+    """What became of one of many."""
 
     subject: Subject
-    done: Sequence[str] = ()
-    error: str = ""
+    done: Sequence[str] = ()  # what was done, in words
+    error: str = ""  # why it went no further; empty if it did
 
 
 Task = Callable[[Subject, list[str]], None]
@@ -98,19 +92,12 @@ def _run_task(subject: Subject, task: Task[Subject]) -> TaskOutcome[Subject]:
 
 @dataclass(frozen=True)
 class Provisioning:
-    """What a class gets, and where it is kept.
-
-    Attributes:
-        clients: the trainer's.
-        classroom: the class.
-        folder: the class's, on this computer.
-        with_machines: whether virtual machines are made: always in the sandbox, only if asked for on Azure.
-    """
+    """What a class gets, and where it is kept."""
 
     clients: Clients
     classroom: Classroom
     folder: ClassFolder
-    with_machines: bool
+    with_machines: bool  # whether virtual machines are made: always in the sandbox, only if asked for on Azure
 
     def missing(self, learner: Learner, inventory: Inventory) -> list[str]:
         """Return what a learner does not have yet."""

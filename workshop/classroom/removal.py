@@ -30,19 +30,13 @@ _RESOURCES_VERSION = "2024-11-01"
 
 @dataclass(frozen=True)
 class Removal:
-    """What is to go, and what stays though it might be thought to be the class's.
+    """What is to go, and what stays though it might be thought to be the class's."""
 
-    Attributes:
-        groups: resource groups, with all that is in them.
-        contents: for each group, by its name in lowercase, how many resources of which type are in it.
-        principals: names of service principals of the sandbox.
-        kept: what stays, and why.
-    """
-
-    groups: Sequence[Group] = ()
+    groups: Sequence[Group] = ()  # resource groups, with all that is in them
+    # Of each group, by its name in lowercase, how many resources of which type are in it.
     contents: Mapping[str, Counter[str]] = field(default_factory=dict)
-    principals: Sequence[str] = ()
-    kept: Sequence[tuple[str, str]] = ()
+    principals: Sequence[str] = ()  # names of service principals of the sandbox
+    kept: Sequence[tuple[str, str]] = ()  # what stays, and why
 
     def __bool__(self) -> bool:
         """Return whether anything is to go."""

@@ -39,20 +39,12 @@ _SPELLED_OUT = str.maketrans(
 
 @dataclass(frozen=True)
 class Entry:
-    """A learner as the roster has them.
+    """A learner as the roster has them."""
 
-    Attributes:
-        line: of the file, counted from 1.
-        name: as people say it.
-        handle: what names in Azure are made of.
-        object_id: of their principal in Entra; empty if the roster does not say.
-        principal_type: what kind of principal that is.
-    """
-
-    line: int
+    line: int  # counted from 1
     name: str
-    handle: str
-    object_id: str
+    handle: str  # what names in Azure are made of
+    object_id: str  # of their principal in Entra; empty if the roster does not say
     principal_type: str
 
 

@@ -35,17 +35,11 @@ _LONGEST_IDLE = 525_600  # minutes: a year
 
 @dataclass(frozen=True)
 class HubAddress:
-    """Where the hub can be reached.
+    """Where the hub can be reached."""
 
-    Attributes:
-        url: for browsers, such as ``http://127.0.0.1:8000``.
-        certificate: a PEM file, for https; None without.
-        key: the certificate's, likewise.
-    """
-
-    url: str
-    certificate: Path | None = None
-    key: Path | None = None
+    url: str  # for browsers, such as http://127.0.0.1:8000
+    certificate: Path | None = None  # PEM, for https
+    key: Path | None = None  # the certificate's
 
     def check(self) -> None:
         """Refuse what would send passwords over a network in the clear.
@@ -92,15 +86,10 @@ class HubAddress:
 
 @dataclass(frozen=True)
 class ServerLimits:
-    """What each learner's server may take.
+    """What each learner's server may take."""
 
-    Attributes:
-        memory: of each of its processes, such as ``2G``.
-        idle_minutes: after which it ends if nobody uses it; 0 for never.
-    """
-
-    memory: str
-    idle_minutes: float
+    memory: str  # of each of its processes, such as 2G
+    idle_minutes: float  # after which it ends if nobody uses it; 0 for never
 
     @property
     def kilobytes(self) -> int:

@@ -140,17 +140,11 @@ def learners_copy(path: Path, parameters: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True)
 class _Template:
-    """The text of a copy but for the values of its parameters: all that a class's copies have in common.
+    """The text of a copy but for the values of its parameters: all that a class's copies have in common."""
 
-    Attributes:
-        source: of the cell of parameters; empty if there is none.
-        before: the text up to that source.
-        after: the text behind it.
-    """
-
-    source: str
-    before: str
-    after: str
+    source: str  # of the cell of parameters; empty if there is none
+    before: str  # the text up to that source
+    after: str  # the text behind it
 
     def filled(self, parameters: Mapping[str, str]) -> str:
         """Return the whole text."""

@@ -39,47 +39,27 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Failure:
-    """What stopped a notebook.
+    """What stopped a notebook."""
 
-    Attributes:
-        cell_id: the cell's id; empty if none was being executed.
-        number: the number in its ``In [ ]``; None if none was being executed.
-        source: the cell's.
-        error: the exception's name and message.
-        traceback: its traceback in plain text, with the message at its end.
-        interrupted: whether it was the user who stopped it.
-        kernel_died: whether its kernel ended without having been told to, or never came up.
-    """
-
-    cell_id: str
-    number: int | None
+    cell_id: str  # empty if no cell was being executed
+    number: int | None  # in its In [ ]; None if no cell was being executed
     source: str
-    error: str
-    traceback: str
-    interrupted: bool = False
-    kernel_died: bool = False
+    error: str  # the exception's name and message
+    traceback: str  # its traceback in plain text, with the message at its end
+    interrupted: bool = False  # whether it was the user who stopped it
+    kernel_died: bool = False  # whether its kernel ended without having been told to, or never came up
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """An executed notebook, fit to be kept.
-
-    Attributes:
-        name: of the notebook.
-        folder: it is in.
-        node: its content, clean.
-        failure: what stopped it, or a secret that had to be taken out; None if all went well.
-        findings: what was taken out.
-        cells: how many cells of code it has.
-        seconds: it took.
-    """
+    """An executed notebook, fit to be kept."""
 
     name: str
     folder: Path
-    node: NotebookNode
-    failure: Failure | None
-    findings: Findings
-    cells: int
+    node: NotebookNode  # its content, clean
+    failure: Failure | None  # what stopped it, or a secret that had to be taken out; None if all went well
+    findings: Findings  # what was taken out
+    cells: int  # how many cells of code it has
     seconds: float
 
 

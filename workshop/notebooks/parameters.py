@@ -35,15 +35,10 @@ class NotOfKindError(ValueError):
 
 @dataclass(frozen=True)
 class Kind:
-    """A type of values.
+    """A type of values."""
 
-    Attributes:
-        name: as it is written in Python.
-        optional: whether None is a value too.
-    """
-
-    name: str
-    optional: bool = False
+    name: str  # as it is written in Python
+    optional: bool = False  # whether None is a value too
 
     def read(self, text: str) -> Any:
         """Return the value that ``text``, from a command line, stands for.
@@ -143,19 +138,12 @@ _PHRASES = {
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter as a notebook declares it.
-
-    Attributes:
-        name: of the variable.
-        kind: what values it takes.
-        default: the value it has if none is given, as Python source.
-        help: the comment behind it.
-    """
+    """A parameter as a notebook declares it."""
 
     name: str
     kind: Kind
-    default: str
-    help: str
+    default: str  # the value it has if none is given, as Python source
+    help: str  # the comment behind it
 
 
 @dataclass(frozen=True)
