@@ -7,6 +7,9 @@ WorkshopError            exit status 1
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 INTERRUPTED = 130  # exit status, as shells have it for Ctrl-C
 
 
@@ -32,3 +35,12 @@ class UsageError(WorkshopError):
 
 class SandboxError(WorkshopError):
     """The embedded sandbox did not start, stop or answer."""
+
+
+@contextmanager
+def translate_os_errors(sentence: str, kind: type[WorkshopError] = WorkshopError) -> Iterator[None]:
+    """Turn an OSError within the block into an error of this kind: the sentence, and the system's reason behind it."""
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"{sentence}: {error.strerror}.") from error

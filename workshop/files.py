@@ -1,24 +1,18 @@
-"""Reading notebooks and data, making CSV, and writing files whole or not at all."""
+"""Reading notebooks and data, and writing files whole or not at all."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
-import re
 import uuid
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workshop.errors import UsageError
+from workshop.errors import UsageError, translate_os_errors
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
-
-# What a spreadsheet takes for a formula at the beginning of a cell, or after what it may take for the end of one.
-_FORMULA = re.compile(r"(^|[;,|\t\r\n\"])(\s*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
 
 
 def read_notebook(path: Path) -> NotebookNode:
@@ -64,13 +58,6 @@ def notebook_text(notebook: NotebookNode) -> str:
 def encodable(text: str) -> str:
     """Return ``text`` with lone surrogates, which paths and outputs can have and a file cannot, as JSON writes them."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def csv_text(rows: Iterable[Sequence[str]]) -> str:
-    """Return rows as CSV in which a spreadsheet computes nothing: formulas have an apostrophe in front."""
-    text = io.StringIO()
-    csv.writer(text).writerows([_FORMULA.sub(r"\1\2'", cell) for cell in row] for row in rows)
-    return text.getvalue()
 
 
 class WithDuplicate(dict[str, Any]):
@@ -153,12 +140,10 @@ def make_private_folder(path: Path) -> None:
     Raises:
         UsageError: It cannot be made.
     """
-    try:
+    with translate_os_errors(f"The folder {path} cannot be made", UsageError):
         missing = [each for each in (path, *path.parents) if not each.exists()]
         for each in reversed(missing):
             each.mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"The folder {path} cannot be made: {error.strerror}.") from error
 
 
 def stage(path: Path, text: str) -> Path:

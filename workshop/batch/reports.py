@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Self
 from xml.etree import ElementTree
 
 from workshop.batch.status import BatchResult, BatchStatistics, RowStatus, duration
+from workshop.csv_files import csv_text
 from workshop.execution.progress import ProgressEvent, Reporter
-from workshop.files import csv_text, encodable
+from workshop.files import encodable
 from workshop.notebooks.outcome import State
 from workshop.notebooks.results import flat
 from workshop.words import quantity

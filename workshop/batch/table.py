@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import codecs
-import csv
-import io
 import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from workshop.errors import UsageError
+from workshop.csv_files import CsvText, read_csv
+from workshop.errors import UsageError, translate_os_errors
 from workshop.files import WithDuplicate, parse_data
 from workshop.notebooks.parameters import Text
 from workshop.words import quantity
 
 _WIDE = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SHAPE = "it should hold a list with names and values for each row, such as: - {identity_name: ID1}"
-_DELIMITERS = ",;\t"  # spreadsheets write the second where the first is the decimal point
-_CSV_ERRORS = {
-    "unexpected end of data": "A quotation mark is opened here and never closed.",
-    "expected after": "Something follows a closing quotation mark. Double the quotation marks that belong to the text.",
-    "field larger than": "A cell is longer than any value can be; is a quotation mark not closed?",
-}
 _NUMBER = re.compile(r"\d+")
 _MOST_LABELS = 3  # that are named of those with the same problem
 _MOST_PROBLEMS = 10  # that are named of a column
@@ -55,16 +48,6 @@ class RawTable:
     problems: list[Problem] = field(default_factory=list)
 
 
-@dataclass
-class CsvText:
-    """The cells of a CSV file."""
-
-    columns: list[str] = field(default_factory=list)
-    # The line where each begins, counted from 1, and its cells; lines with nothing at all are left out.
-    records: list[tuple[int, list[str]]] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)  # with the quotation marks and the header
-
-
 def read_table(path: Path) -> RawTable:
     """Read the rows of a batch.
 
@@ -76,73 +59,47 @@ def read_table(path: Path) -> RawTable:
     """
     if path.suffix.lower() not in {".csv", ".yaml", ".yml", ".json"}:
         raise UsageError(f"{path} should be called .csv, .yaml, .yml or .json; save a spreadsheet as CSV.")
-    try:
+    with translate_os_errors(f"{path} cannot be read", UsageError):
         content = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
     if content.startswith(_WIDE) or b"\0" in content:
         raise UsageError(f"{path} is not in UTF-8 but seems to be in UTF-16; save it as UTF-8.")
     text = content.removeprefix(codecs.BOM_UTF8).decode("utf-8", errors="surrogateescape")
     if not text.strip():
         raise UsageError(f"{path} is empty.")
-    table = _from_csv(read_csv(text)) if path.suffix.lower() == ".csv" else _from_items(path, text)
+    table = _from_csv(text) if path.suffix.lower() == ".csv" else _from_items(path, text)
     if not table.rows and not table.problems:
         table.problems.append(Problem(f"{path} has no rows."))
     return table
 
 
-def read_csv(text: str) -> CsvText:
-    """Read what a spreadsheet saves as CSV, strictly, going on after each line that is wrong to name all of them."""
-    lines = list(io.StringIO(text, newline=""))
-    delimiter = max(_DELIMITERS, key=lines[0].count)
-    found = CsvText()
-    start = 0
-    while start < len(lines):
-        reader = csv.reader(lines[start:], delimiter=delimiter, strict=True)
-        line = start
-        try:
-            for cells in reader:
-                if cells:
-                    found.records.append((line + 1, [cell.strip() for cell in cells]))
-                line = start + reader.line_num
-            break
-        except csv.Error as error:
-            found.problems.append(Problem(_csv_error(error), f"line {line + 1}"))
-            start = line + 1
-    if found.records:
-        _take_header(found)
-    return found
-
-
-def _csv_error(error: csv.Error) -> str:
-    return next((text for part, text in _CSV_ERRORS.items() if part in str(error)), f"It cannot be read: {error}.")
-
-
-def _take_header(found: CsvText) -> None:
-    line, found.columns = found.records.pop(0)
-    label = f"line {line}"
-    for number, column in enumerate(found.columns, 1):
-        if not column:
-            found.problems.append(Problem(f"The header has no name for column {number}.", label))
-        elif column in found.columns[: number - 1]:
-            found.problems.append(Problem("The header has it twice.", label, column))
-
-
-def _from_csv(found: CsvText) -> RawTable:
-    table = RawTable(problems=found.problems)
+def _from_csv(text: str) -> RawTable:
+    found = read_csv(text)
+    table = RawTable(problems=[Problem(problem, f"line {line}") for line, problem in found.problems])
+    columns = _take_header(found, table) if found.records else []
     while found.records and not any(found.records[-1][1]):  # spreadsheets save rows that were emptied
         found.records.pop()
     for number, (line, cells) in enumerate(found.records, 1):
         label = f"row {number} (line {line})"
         values: dict[str, object] = {}
-        for column, cell in zip(found.columns, cells, strict=False):
+        for column, cell in zip(columns, cells, strict=False):
             if not cell.isascii() and _undecoded(cell):
                 table.problems.append(Problem("This is not in UTF-8; save the file as UTF-8.", label, column))
             elif cell:
                 values[column] = Text(cell)
-        table.problems += [Problem(text, label) for text in _misfit(found.columns, cells)]
+        table.problems += [Problem(text, label) for text in _misfit(columns, cells)]
         table.rows.append(RawRow(number, label, values))
     return table
+
+
+def _take_header(found: CsvText, table: RawTable) -> list[str]:
+    line, columns = found.records.pop(0)
+    label = f"line {line}"
+    for number, column in enumerate(columns, 1):
+        if not column:
+            table.problems.append(Problem(f"The header has no name for column {number}.", label))
+        elif column in columns[: number - 1]:
+            table.problems.append(Problem("The header has it twice.", label, column))
+    return columns
 
 
 def _misfit(columns: list[str], cells: list[str]) -> list[str]:

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from workshop.classroom.classroom import TRAINER, Classroom, Learner
+from workshop.csv_files import csv_text
 from workshop.errors import UsageError
-from workshop.files import csv_text, make_private_folder, write_private
+from workshop.files import make_private_folder, write_private
 from workshop.paths import CLASS
 
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is read as something else

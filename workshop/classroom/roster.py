@@ -6,18 +6,17 @@ of the name), ``object_id`` and ``principal_type`` (who the learner is in Entra;
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
 
 from rbac.roles import GUID
 from workshop.classroom.classroom import TRAINER
-from workshop.errors import UsageError
+from workshop.csv_files import read_csv
+from workshop.errors import UsageError, translate_os_errors
 from workshop.words import quantity
 
 NAME = "name"
@@ -29,7 +28,6 @@ _COLUMNS = frozenset({NAME, HANDLE, OBJECT_ID, PRINCIPAL_TYPE})
 _HANDLE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,22}[a-z0-9])?")
 _HANDLE_RULE = "1 to 24 lowercase letters, digits and hyphens, with a letter or digit first and last"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
-_SEPARATOR = re.compile(r'"?sep=([,;\t|])"?[,;\t]*', re.IGNORECASE)  # a first line that Excel writes, and understands
 _SPELLED_OUT = str.maketrans(
     {"Æ": "Ae", "æ": "ae", "Œ": "Oe", "œ": "oe", "Ø": "O", "ø": "o", "Ł": "L", "ł": "l", "Đ": "D", "đ": "d", "ß": "ss"}
     | {"Ð": "D", "ð": "d", "Þ": "Th", "þ": "th", "ẞ": "SS", "Ħ": "H", "ħ": "h", "Ŋ": "N", "ŋ": "n"}
@@ -63,16 +61,30 @@ def read_roster(path: Path) -> Roster:
         UsageError: The file cannot be used; all that is wrong with it is said at once, by its lines.
     """
     text, encoding = _text(path)
-    rows = list(_rows(path, text))
-    if not rows:
+    found = read_csv(text)
+    _refuse(path, found.problems)
+    records = [(line, cells) for line, cells in found.records if any(cells)]
+    if not records[1:]:
         raise UsageError(f"{path} has no learners in it.")
-    entries = [_entry(line, row) for line, row in rows]
+    headings, *rows = records
+    columns = _headings(path, headings[1])
+    entries = [
+        _entry(line, dict(zip(columns, cells, strict=True))) for line, cells in rows if len(cells) == len(columns)
+    ]
     problems = [(entry.line, problem) for entry in entries for problem in _problems(entry)]
-    problems += _repeated(entries)
-    if problems:
-        in_order = sorted(problems, key=itemgetter(0))
-        raise UsageError(*(f"{path.name}, line {line}: {problem}" for line, problem in in_order))
+    problems += [
+        (line, f"{quantity(len(cells), 'field')} for {quantity(len(columns), 'heading')}.")
+        for line, cells in rows
+        if len(cells) != len(columns)
+    ]
+    _refuse(path, [*problems, *_repeated(entries)])
     return Roster(entries, encoding)
+
+
+def _refuse(path: Path, problems: Iterable[tuple[int, str]]) -> None:
+    in_order = [f"{path.name}, line {line}: {problem}" for line, problem in sorted(problems, key=itemgetter(0))]
+    if in_order:
+        raise UsageError(*in_order)
 
 
 def handle_of(name: str) -> str:
@@ -82,39 +94,10 @@ def handle_of(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain.replace("'", ""))[:24].strip("-")
 
 
-def _rows(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, str]]]:
-    """Yield the number and the fields of each line that is not blank."""
-    first, _, rest = text.partition("\n")
-    if said := _SEPARATOR.fullmatch(first):
-        delimiter, text = said[1], f"\n{rest}"  # the lines keep their numbers
-    else:
-        delimiter = max(",;\t", key=first.count)  # a spreadsheet's choice depends on its language
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True)
-    headings: Sequence[str] = []
-    problems = []
-    try:
-        for row in reader:
-            if not any(field.strip() for field in row):
-                continue
-            if not headings:
-                headings = _headings(path, row)
-            elif len(row) != len(headings):
-                sizes = f"{quantity(len(row), 'field')} for {quantity(len(headings), 'heading')}"
-                problems.append(f"{path.name}, line {reader.line_num}: {sizes}.")
-            else:
-                yield reader.line_num, {name: field.strip() for name, field in zip(headings, row, strict=True)}
-    except csv.Error as error:
-        problems.append(f"{path.name}, line {reader.line_num}: {error}.")
-    if problems:
-        raise UsageError(*problems)
-
-
 def _text(path: Path) -> tuple[str, str]:
     """Return a file's text with plain line ends, and the encoding that it was taken to have."""
-    try:
+    with translate_os_errors(f"{path} cannot be read", UsageError):
         content = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
     tried = ("utf-16",) if content.startswith(_UTF16_BOMS) else ("utf-8-sig", "cp1252", "latin-1")
     if b"\0" in content and tried[0] != "utf-16":
         raise UsageError(f"{path} is no text that can be told. In Excel, save it as 'CSV UTF-8'.")
@@ -128,10 +111,10 @@ def _text(path: Path) -> tuple[str, str]:
 
 
 def _headings(path: Path, row: Sequence[str]) -> list[str]:
-    headings = [re.sub(r"[\s-]+", "_", field.strip().casefold()) for field in row]
+    headings = [re.sub(r"[\s-]+", "_", field.casefold()) for field in row]
     if NAME not in headings:
         raise UsageError(
-            f"{path} has no column 'name': its first line has {', '.join(repr(each.strip()) for each in row)}. "
+            f"{path} has no column 'name': its first line has {', '.join(map(repr, row))}. "
             "It should have the headings, in English, such as: name,object_id"
         )
     twice = sorted({heading for heading in headings if heading in _COLUMNS and headings.count(heading) > 1})

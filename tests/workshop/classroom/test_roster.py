@@ -77,7 +77,9 @@ def test_who_somebody_is_in_entra(tmp_path: Path) -> None:
         ("name,object_id\nAda,ada@contoso.com\n", ["line 2: the object_id 'ada@contoso.com' is not a GUID"]),
         (f"name,object_id\nAda,{GUID}\nGrace,{GUID}\n", ["line 3: the object_id is that of 'Ada' on line 2"]),
         ("name,principal_type\nAda,Robot\n", ["line 2: the principal_type 'Robot' is none of User,"]),
-        ('name\n"Ada\n', ["line 2"]),
+        ("name,handle\nAda,Ada!\nGrace\n", ["line 2: the handle 'Ada!'", "line 3: 1 field for 2 headings."]),
+        ('name\n"Ada\n', ["line 2: A quotation mark is opened here and never closed."]),
+        ('name\n"Ada" L.\nGrace\n"Eve" M.\n', ["line 2: Something follows a closing", "line 4: Something follows"]),
     ],
 )
 def test_all_that_is_wrong_is_told_at_once(tmp_path: Path, text: str, expected: list[str]) -> None:
