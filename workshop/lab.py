@@ -13,7 +13,7 @@ from pathlib import Path
 
 from jupyter_core.paths import jupyter_runtime_dir
 
-from workshop.errors import UsageError, WorkshopError
+from workshop.errors import UsageError, WorkshopError, translate_os_errors
 from workshop.notebooks.learner_copies import ELSEWHERE, HOME, LAYOUTS, make_copy, outdated, set_aside
 from workshop.paths import COPY, NOTEBOOKS, ROOT
 from workshop.sandbox import DIRECTORY, start_users_sandbox, users_directory
@@ -86,11 +86,8 @@ def lab(folder: Path, port: int | None, arguments: Sequence[str]) -> int:
         print(f"You are root, as containers often have it: JupyterLab is started with {_AS_ROOT}.", flush=True)
         arguments = [_AS_ROOT, *arguments]
     command = lab_command(folder / HOME, port, arguments)
-    with _left_to_the_child(signal.SIGINT):
-        try:
-            status = subprocess.run(command, env=_environment(), check=False).returncode
-        except OSError as error:
-            raise WorkshopError(f"JupyterLab cannot be started: {error.strerror}.") from error
+    with _left_to_the_child(signal.SIGINT), translate_os_errors("JupyterLab cannot be started"):
+        status = subprocess.run(command, env=_environment(), check=False).returncode
     print("JupyterLab has stopped. The sandbox still runs; to stop it: python -m sandbox stop")
     return 0 if status == _ON_CTRL_C else status
 

@@ -24,7 +24,7 @@ from workshop.batch.rows import Row, Source
 from workshop.batch.runner import RetryPolicy, Runner
 from workshop.batch.status import BatchResult, RowStatus
 from workshop.batch.task import NotebookTask, RowTask
-from workshop.errors import UsageError, WorkshopError
+from workshop.errors import UsageError, translate_os_errors
 from workshop.execution.progress import Reporter
 from workshop.files import write_whole
 from workshop.kernels.start import KernelKind
@@ -69,7 +69,7 @@ def run_batch(
     output = open_output(settings.output, sources)
     if not is_address(settings.output):
         _require_own(Path(settings.output), settings.records)
-    with _records(settings) as earlier, _manifest(settings.records) as manifest:
+    with _records(settings) as earlier, Manifest(settings.records / MANIFEST) as manifest:
         all_rows = [_status(row, earlier.get(row.name)) for row in rows]
         pending = [status for status in all_rows if not status.earlier]
         result = BatchResult(all_rows, time.monotonic() - began)
@@ -85,10 +85,8 @@ def _require_own(output: Path, records: Path) -> None:
     if (output / MANIFEST).exists() or not output.is_dir():
         return
     own = {records.resolve(), *records.resolve().parents}
-    try:
+    with translate_os_errors(f"The folder {output} cannot be read", UsageError):
         found = [path for path in output.resolve().iterdir() if not path.name.startswith(".") and path not in own]
-    except OSError as error:
-        raise UsageError(f"The folder {output} cannot be read: {error.strerror}.") from error
     if found and not {path.name for path in found} <= read_manifest(records / MANIFEST).keys():
         raise UsageError(f"{output} is not empty and has no batch in it; choose another folder as --output.")
 
@@ -97,26 +95,18 @@ def _require_own(output: Path, records: Path) -> None:
 def _records(settings: BatchSettings) -> Iterator[Mapping[str, Record]]:
     """Have the folder of records for oneself; what an earlier run recorded there."""
     folder = settings.records
-    try:
+    lock = FileLock(folder / _LOCK, timeout=0)
+    with translate_os_errors(f"The folder {folder} cannot be written to", UsageError):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / _LOCK, timeout=0)
-        lock.acquire()
-    except Timeout:
-        raise UsageError(f"Another batch is running in {folder}; choose another --output, or wait.") from None
-    except OSError as error:
-        raise UsageError(f"The folder {folder} cannot be written to: {error.strerror}.") from error
+        try:
+            lock.acquire()
+        except Timeout:
+            raise UsageError(f"Another batch is running in {folder}; choose another --output, or wait.") from None
     with lock:
         earlier = read_manifest(folder / MANIFEST)
         if earlier and not settings.resume:
             raise UsageError(f"{folder} has a batch in it. Go on with it by --resume, or choose another --output.")
         yield earlier
-
-
-def _manifest(folder: Path) -> Manifest:
-    try:
-        return Manifest(folder / MANIFEST)
-    except OSError as error:
-        raise UsageError(f"{folder / MANIFEST} cannot be written: {error.strerror}.") from error
 
 
 def _status(row: Row, record: Record | None) -> RowStatus:
@@ -229,7 +219,5 @@ def _write_reports(result: BatchResult, sources: Sequence[Source], settings: Bat
         RESULTS: results_table(result),
     }
     for name, text in texts.items():
-        try:
+        with translate_os_errors(f"{settings.records / name} cannot be written"):
             write_whole(settings.records / name, text)
-        except OSError as error:
-            raise WorkshopError(f"{settings.records / name} cannot be written: {error.strerror}.") from error

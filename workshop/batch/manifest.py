@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from workshop.batch.status import RowStatus
-from workshop.errors import WorkshopError
+from workshop.errors import UsageError, WorkshopError, translate_os_errors
 from workshop.notebooks.outcome import State
 from workshop.notebooks.parameters import Value
 from workshop.notebooks.results import Results
@@ -58,14 +58,15 @@ class Manifest:
         path: of the file; what is there is kept, but for an unfinished last line.
 
     Raises:
-        OSError: It cannot be written to.
+        UsageError: It cannot be written to.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file: BinaryIO = path.open("ab+", buffering=0)
-        self._end = _length_of_whole_lines(self._file)
-        self._file.truncate(self._end)
+        with translate_os_errors(f"{path} cannot be written", UsageError):
+            self._file: BinaryIO = path.open("ab+", buffering=0)
+            self._end = _length_of_whole_lines(self._file)
+            self._file.truncate(self._end)
 
     def __enter__(self) -> Self:
         return self

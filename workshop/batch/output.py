@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from workshop.batch.rows import Source
 from workshop.batch.task import NotebookResult
-from workshop.errors import UsageError, WorkshopError
+from workshop.errors import UsageError, WorkshopError, translate_os_errors
 from workshop.files import write_whole
 from workshop.notebooks.secrets import Secrets
 from workshop.pages.output import copy_files
@@ -36,11 +36,9 @@ class LocalOutput:
             WorkshopError: It cannot be written.
         """
         path = self._folder / row / f"{notebook.name}.ipynb"
-        try:
+        with translate_os_errors(f"{path} cannot be written"):
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, notebook.text)
-        except OSError as error:
-            raise WorkshopError(f"{path} cannot be written: {error.strerror}.") from error
         if source := self._sources.get(notebook.name):
             copy_files(source.pictures, source.notebook.path.parent, path.parent)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from workshop.errors import WorkshopError
+from workshop.errors import WorkshopError, translate_os_errors
 from workshop.jupyterhub.accounts import run_by_root
 from workshop.paths import ROOT
 
@@ -144,10 +144,8 @@ def _uv(*arguments: str) -> list[str]:
 
 
 def _run(command: Sequence[str]) -> None:
-    try:
+    with translate_os_errors(f"{command[0]} cannot be run"):
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    except OSError as error:
-        raise WorkshopError(f"{command[0]} cannot be run: {error.strerror}.") from error
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip()
         raise WorkshopError(f"JupyterHub cannot be installed: {' '.join(command[:5])} … failed.\n{said}")

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from workshop.classroom.classroom import Classroom
 from workshop.classroom.folder import ClassFolder
-from workshop.errors import UsageError, WorkshopError
+from workshop.errors import UsageError, translate_os_errors
 from workshop.files import make_private_folder
 from workshop.jupyterhub.accounts import UserIds, account_of, check_reachable, hand_over, open_way, run_by_root
 from workshop.jupyterhub.installation import Installation, ensure_installed
@@ -111,10 +111,8 @@ class ServerLimits:
 
 def _try_certificate(certificate: Path, key: Path) -> None:
     for path in (certificate, key):
-        try:
+        with translate_os_errors(f"{path} cannot be read", UsageError):
             path.open("rb").close()
-        except OSError as error:
-            raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
     try:
         ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key, password="")
     except ssl.SSLError as error:
@@ -151,10 +149,9 @@ def start_hub(folder: ClassFolder, address: HubAddress, limits: ServerLimits) ->
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the hub, which then ends itself
     try:
         environment = hub_environment(folder, address, limits, os.environ)
-        hub = subprocess.Popen(command, cwd=folder.hub, env=environment, start_new_session=False)
+        with translate_os_errors("The hub cannot be started"):
+            hub = subprocess.Popen(command, cwd=folder.hub, env=environment)
         return _wait(hub, (environment["WORKSHOP_HUB_INTERNAL_URL"], address.url))
-    except OSError as error:
-        raise WorkshopError(f"The hub cannot be started: {error.strerror}.") from error
     finally:
         signal.signal(signal.SIGINT, previous)
 
