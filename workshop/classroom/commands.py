@@ -40,13 +40,13 @@ _NOTHING_DONE = "Nothing has been done yet. To do it, add --yes."
 
 def plan(options: argparse.Namespace) -> int:
     """Say who gets what and what would go wrong; keep the plan."""
-    console, folder = make_console(), ClassFolder(options.folder)
+    console, folder = _make_console(), ClassFolder(options.folder)
     before, roster = folder.find(), read_roster(options.roster)
     if roster.encoding != "utf-8-sig":
         text = f"{options.roster} is not in UTF-8; it was read as {roster.encoding}. Look at the names."
         console.print(text, style="yellow", soft_wrap=True)
     classroom = planned(options, roster.entries, before)
-    console.print(plan_table(classroom))
+    console.print(_plan_table(classroom))
     for each in classroom.left:
         if before is not None and each in before.learners:
             text = f"{each.name} is no longer in the class; {each.resource_group} stays until clean-up."
@@ -57,7 +57,7 @@ def plan(options: argparse.Namespace) -> int:
         size, findings = check_all(clients, classroom, take_inventory(clients), options.vm_size)
         classroom = replace(classroom, subscription_id=clients.connection.subscription_id, vm_size=size)
     if findings:
-        console.print(findings_table(findings))
+        console.print(_findings_table(findings))
     problems = [finding for finding in findings if finding.verdict is Verdict.PROBLEM]
     if before is None and NAMES in {problem.about for problem in problems}:
         console.print("The plan is not kept, so that another --name can be planned.")
@@ -73,7 +73,7 @@ def plan(options: argparse.Namespace) -> int:
 
 def provision(options: argparse.Namespace) -> int:
     """Show what learners lack; with ``--yes`` make it."""
-    console, folder = make_console(), ClassFolder(options.folder)
+    console, folder = _make_console(), ClassFolder(options.folder)
     classroom = folder.load()
     learners = [classroom.learner(handle) for handle in options.who] or list(classroom.learners)
     clients = _sign_in(folder, classroom)
@@ -84,7 +84,7 @@ def provision(options: argparse.Namespace) -> int:
         raise UsageError(*clashes)
     missing = {learner: lacking for learner in learners if (lacking := provisioning.missing(learner, inventory))}
     if missing:
-        console.print(missing_table(missing))
+        console.print(_missing_table(missing))
         console.print(", ".join(f"{number} × {what}" for what, number in counted(missing.values()).items()))
         if not classroom.in_sandbox and any(MACHINE in each for each in missing.values()):
             console.print("Virtual machines on Azure cost money until 'clean-up' has deleted them.", style="bold")
@@ -103,7 +103,7 @@ def provision(options: argparse.Namespace) -> int:
 
 def reset_learner(options: argparse.Namespace) -> int:
     """Show what resetting a learner deletes and makes; with ``--yes`` do it."""
-    console, folder = make_console(), ClassFolder(options.folder)
+    console, folder = _make_console(), ClassFolder(options.folder)
     classroom = folder.load()
     learner = classroom.learner(options.who)
     clients = _sign_in(folder, classroom)
@@ -111,7 +111,7 @@ def reset_learner(options: argparse.Namespace) -> int:
     everything = plan_removal(clients, classroom)
     group = learner.resource_group.casefold()
     mine = [each for each in everything.groups if str(each.name).casefold() == group]
-    console.print(removal_table(replace(everything, groups=mine, principals=(), kept=())))
+    console.print(_removal_table(replace(everything, groups=mine, principals=(), kept=())))
     console.print(f"Then {learner.name} gets everything anew.")
     if not options.yes:
         console.print(_NOTHING_DONE)
@@ -124,12 +124,12 @@ def reset_learner(options: argparse.Namespace) -> int:
 
 def clean_up(options: argparse.Namespace) -> int:
     """Show what was made for the class; with ``--yes`` delete it."""
-    console, folder = make_console(), ClassFolder(options.folder)
+    console, folder = _make_console(), ClassFolder(options.folder)
     classroom = folder.load()
     clients = _sign_in(folder, classroom)
     removal = plan_removal(clients, classroom)
     if removal or removal.kept:
-        console.print(removal_table(removal))
+        console.print(_removal_table(removal))
     if not removal:
         console.print(f"Nothing is left of the class {classroom.name}.")
         return 0
@@ -146,7 +146,7 @@ def clean_up(options: argparse.Namespace) -> int:
 
 def progress(options: argparse.Namespace) -> int:
     """Show how far everybody is, once or until Ctrl-C."""
-    console, folder = make_console(), ClassFolder(options.folder)
+    console, folder = _make_console(), ClassFolder(options.folder)
     classroom = folder.load()
     clients = _sign_in(folder, classroom)
     if not options.watch:
@@ -159,14 +159,14 @@ def progress(options: argparse.Namespace) -> int:
 
 def help_learner(options: argparse.Namespace) -> int:
     """Say how it is with one learner, and why a call is refused."""
-    console, folder = make_console(), ClassFolder(options.folder)
+    console, folder = _make_console(), ClassFolder(options.folder)
     classroom = folder.load()
     learner = classroom.search(options.who)
     clients = _sign_in(folder, classroom)
     inventory = take_inventory(clients)
     diagnosis = diagnose(clients, classroom, learner, inventory)
     console.print(f"{learner.name} ({learner.handle}), in {learner.resource_group}", style="bold")
-    console.print(*help_tables(diagnosis))
+    console.print(*_help_tables(diagnosis))
     console.print(f"{learner.vm_name}: {diagnosis.machine or 'is not there'}")
     if diagnosis.machine in STOPPED:
         names = f"--resource-group {learner.resource_group} --name {learner.vm_name}"
@@ -216,7 +216,7 @@ def _sum_up(console: Console, outcomes: Sequence[TaskOutcome[Any]], done: str) -
 
 
 def _progress_view(learners: Sequence[LearnerProgress], console: Console) -> RenderableType:
-    return Group(progress_table(learners, console), f"{counts(learners)}\n{legend(console)}")
+    return Group(_progress_table(learners, console), f"{counts(learners)}\n{_legend(console)}")
 
 
 def _watch(clients: Clients, classroom: Classroom, every: float, console: Console) -> None:
@@ -244,14 +244,12 @@ def _show_sign_in(console: Console, folder: ClassFolder, learner: Learner) -> No
     console.print(f"Their credential: {folder.of(learner).shell_environment}", soft_wrap=True)
 
 
-def make_console() -> Console:
-    """Return the console to print on; wide where the output goes to a file."""
+def _make_console() -> Console:
     console = open_console(markup=False, highlight=False)
     return console if console.is_terminal else open_console(markup=False, highlight=False, width=_WIDE)
 
 
-def plan_table(classroom: Classroom) -> Table:
-    """Return who gets what."""
+def _plan_table(classroom: Classroom) -> Table:
     headings = ["#", "Learner", "Sign-in", "Resource group", "Virtual machine", "Identity"]
     rows = [
         (str(each.number), each.name, each.handle, each.resource_group, each.vm_name, each.identity_name)
@@ -260,20 +258,17 @@ def plan_table(classroom: Classroom) -> Table:
     return _table(headings, rows)
 
 
-def findings_table(findings: Iterable[Finding]) -> Table:
-    """Return what checks found."""
-    table = _table(["Checked", "", "What was found"], [])
-    for finding in findings:
-        table.add_row(finding.about, Text(finding.verdict.value, _VERDICTS[finding.verdict]), Text(finding.text))
-    return table
+def _findings_table(findings: Iterable[Finding]) -> Table:
+    rows = [(each.about, Text(each.verdict.value, _VERDICTS[each.verdict]), each.text) for each in findings]
+    return _table(["Checked", "", "What was found"], rows)
 
 
-def progress_table(learners: Sequence[LearnerProgress], console: Console) -> Table:
-    """Return learner by milestone.
+def _progress_table(learners: Sequence[LearnerProgress], console: Console) -> Table:
+    """Learner by milestone.
 
     All marks of a learner are one cell: with one for each it would take three times as long to show a large class.
     """
-    marks = _MARKS if _can_show(console, "".join(_MARKS.values())) else _PLAIN
+    marks = _marks(console)
     titles = [(each.notebook, each.title) for each in MILESTONES]
     widths = [len(title) + 2 for _, title in titles]
     heading = "\n".join("".join(map(str.ljust, line, widths)).rstrip() for line in zip(*titles, strict=True))
@@ -287,9 +282,8 @@ def progress_table(learners: Sequence[LearnerProgress], console: Console) -> Tab
     return table
 
 
-def legend(console: Console) -> str:
-    """Return what the marks mean."""
-    marks = _MARKS if _can_show(console, "".join(_MARKS.values())) else _PLAIN
+def _legend(console: Console) -> str:
+    marks = _marks(console)
     return (
         f"{marks[Status.DONE]} is there   {marks[Status.OPEN]} is not there   {marks[Status.WRONG]} look at the note   "
         f"{marks[Status.UNKNOWN]} Azure keeps no record of it\n"
@@ -308,41 +302,42 @@ def counts(learners: Sequence[LearnerProgress]) -> str:
     return f"Of {len(learners)} {have}  {'   '.join(parts)}"
 
 
-def missing_table(missing: Mapping[Learner, Sequence[str]]) -> Table:
-    """Return what learners do not have yet."""
+def _missing_table(missing: Mapping[Learner, Sequence[str]]) -> Table:
     return _table(["Learner", "To be made"], [(each.name, ", ".join(what)) for each, what in missing.items()])
 
 
-def removal_table(removal: Removal) -> Table:
-    """Return what goes and what stays."""
+def _removal_table(removal: Removal) -> Table:
     rows = [(f"resource group {group.name}", f"goes, with {removal.inside(group)}") for group in removal.groups]
     rows += [(f"service principal {name}", "goes") for name in removal.principals]
     return _table(["What", "What becomes of it"], [*rows, *removal.kept])
 
 
-def help_tables(diagnosis: Diagnosis) -> list[RenderableType]:
-    """Return how it is with one learner."""
-    milestones = _table(["Milestone", "State", "Note"], [])
-    for milestone, reading in zip(MILESTONES, diagnosis.progress.readings, strict=True):
-        sentence = f"{milestone.notebook} {milestone.what}".strip()
-        milestones.add_row(Text(sentence), Text(reading.status.value, _STYLES[reading.status]), Text(reading.note))
-    calls = _table(["Call", "Allowed", "Action"], [])
-    for check, decision in diagnosis.decisions:
-        word = Text("yes", "green") if decision.allowed else Text("no", "bold red")
-        calls.add_row(Text(check.what), word, Text(check.action))
-    return [milestones, calls]
+def _help_tables(diagnosis: Diagnosis) -> list[RenderableType]:
+    states = [
+        (
+            f"{milestone.notebook} {milestone.what}".strip(),
+            Text(reading.status.value, _STYLES[reading.status]),
+            reading.note,
+        )
+        for milestone, reading in zip(MILESTONES, diagnosis.progress.readings, strict=True)
+    ]
+    calls = [
+        (check.what, Text("yes", "green") if decision.allowed else Text("no", "bold red"), check.action)
+        for check, decision in diagnosis.decisions
+    ]
+    return [_table(["Milestone", "State", "Note"], states), _table(["Call", "Allowed", "Action"], calls)]
 
 
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:
     table = Table(*headings, box=box.SIMPLE_HEAD, pad_edge=False)
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
     return table
 
 
-def _can_show(console: Console, text: str) -> bool:
+def _marks(console: Console) -> Mapping[Status, str]:
     try:
-        text.encode(console.encoding)
+        "".join(_MARKS.values()).encode(console.encoding)
     except (UnicodeEncodeError, LookupError):
-        return False
-    return True
+        return _PLAIN
+    return _MARKS
