@@ -73,11 +73,10 @@ class App:
             answer = error.answer()
         except sqlite3.Error as error:
             _log.error("The state could not be read or written: %s", error)
-            message = f"The sandbox's state could not be read or written: {error}. Nothing was changed."
-            answer = AzureError(503, "ServiceUnavailable", message).answer()
+            answer = errors.refusal("ServiceUnavailable", error).answer()
         except Exception:
             _log.exception("%s %s failed", request.method, request.path)
-            answer = AzureError(500, "InternalServerError", "The sandbox failed; its log says why.").answer()
+            answer = errors.refusal("InternalServerError").answer()
         if service is Service.RESOURCE_MANAGER:
             add_response_headers(answer, request, _REGION, self._cloud.clock.now())
         return answer
@@ -125,7 +124,7 @@ def _service_of(host: str, path: str) -> Service:
         return Service.GRAPH
     if name in _ARM or name in _LOOPBACK:
         return Service.RESOURCE_MANAGER
-    raise errors.wrong_host(name)
+    raise errors.refusal("MisdirectedRequest", name)
 
 
 def _is_entra_path(path: str) -> bool:

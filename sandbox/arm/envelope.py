@@ -72,26 +72,29 @@ class ResourceManager:
         tenant_id = self._cloud.seed_data.tenant_id
         header = request.headers.get("Authorization", "")
         if not header:
-            raise errors.authentication_failed(tenant_id)
+            raise errors.refusal("AuthenticationFailed", tenant_id)
         kind, _, token = header.partition(" ")
         if fold(kind) != "bearer":
-            raise errors.invalid_authentication_token(tenant_id)
+            raise errors.refusal("InvalidAuthenticationToken", tenant_id)
         try:
             claims = self._cloud.validator.validate(token.strip())
         except ExpiredToken as error:
             now = self._cloud.clock.now()
-            raise errors.expired_authentication_token(tenant_id, timestamp(error.expiry), timestamp(now)) from error
+            raise errors.refusal(
+                "ExpiredAuthenticationToken", tenant_id, timestamp(error.expiry), timestamp(now)
+            ) from error
         except WrongAudience as error:
-            raise errors.invalid_audience(tenant_id, error.audience, MANAGEMENT_AUDIENCES) from error
+            allowed = ",".join(f"'{audience}'" for audience in MANAGEMENT_AUDIENCES)
+            raise errors.refusal("InvalidAuthenticationTokenAudience", tenant_id, error.audience, allowed) from error
         except InvalidToken as error:
-            raise errors.invalid_authentication_token(tenant_id) from error
+            raise errors.refusal("InvalidAuthenticationToken", tenant_id) from error
         return Caller(claims.object_id, claims.client_id)
 
     def _count(self, caller: Caller, request: Request) -> dict[str, str]:
         kind = _COUNTED_AS.get(request.method, _WRITES)
         left, wait = self._buckets.take((caller.object_id, kind), _LIMITS[kind], self._cloud.clock.now())
         if wait and self._cloud.timing.enforces_quotas:
-            raise errors.throttled(wait)
+            raise errors.refusal("SubscriptionRequestsThrottled", wait)
         return {f"x-ms-ratelimit-remaining-subscription-{kind}": str(left)}
 
     def _count_for_provider(self, operation: Operation, call: Call) -> dict[str, str]:
@@ -101,20 +104,22 @@ class ResourceManager:
         left, wait = self._buckets.take_quota(operation.quota, canonical(call.scope), self._cloud.clock.now())
         headers = {"x-ms-ratelimit-remaining-resource": left}
         if wait and self._cloud.timing.enforces_quotas:
-            raise errors.too_many_requests(wait, headers)
+            error = errors.refusal("TooManyRequests", wait)
+            error.headers.update(headers)
+            raise error
         return headers
 
     def _admit(self, caller: Caller, request: Request) -> tuple[Operation, Call]:
         request = _normalized(request)
         version = request.parameter("api-version")
         if not version:
-            raise errors.missing_api_version()
+            raise errors.refusal("MissingApiVersionParameter")
         match = self._router.match(request.path)
         if match is None:
             raise self._unknown(request.path, version)
         operation = match.operations.get(request.method)
         if operation is None:
-            raise errors.method_not_allowed(request.method, request.path, match.operations)
+            raise errors.refusal("MethodNotAllowed", request.method, request.path, ", ".join(sorted(match.operations)))
         self._check_version(operation, version)
         self._check_subscription(match)
         self._authorize(caller, operation, match.scope)
@@ -131,36 +136,38 @@ class ResourceManager:
     def _unknown(self, path: str, version: str) -> AzureError:
         segments = path.strip("/").split("/")
         if fold(segments[0]) not in _ROOTS:
-            return _missing_subscription()
+            return errors.refusal("MissingSubscription")
         providers = [at for at, segment in enumerate(segments[:-1]) if fold(segment) == "providers"]
         if not providers:
-            return errors.path_not_found(path)
+            return errors.refusal("NotFound.path", path)
         namespace = segments[providers[-1] + 1]
         if self._router.knows(namespace):
-            return errors.invalid_resource_type(namespace, version)
-        return errors.invalid_namespace(namespace)
+            return errors.refusal("InvalidResourceType", namespace, version)
+        return errors.refusal("InvalidResourceNamespace", namespace)
 
     def _check_version(self, operation: Operation, version: str) -> None:
         if versions.is_served(version, operation.versions):
             return
         if "/" not in operation.type or operation.type.startswith("Microsoft.Resources/"):
-            raise errors.invalid_api_version(version, operation.versions)
+            supported = ",".join(sorted(operation.versions, reverse=True))
+            raise errors.refusal("InvalidApiVersionParameter", version, supported)
         namespace, _, kind = operation.type.partition("/")
         locations = () if namespace == "Microsoft.Authorization" else seed_data.LOCATIONS  # roles are nowhere
-        raise errors.no_registered_provider("", version, kind, operation.versions, locations)
+        supported = ", ".join(sorted(operation.versions, reverse=True))
+        raise errors.refusal("NoRegisteredProviderFound", version, kind, supported, ", ".join(locations))
 
     def _check_subscription(self, match: Match) -> None:
         if f"{canonical(match.scope)}/".startswith(f"{self._cloud.seed_data.subscription}/"):
             return
         root, _, rest = match.scope.removeprefix("/").partition("/")
         if fold(root) not in _ROOTS or (fold(root) == "subscriptions" and not rest):
-            raise _missing_subscription()
+            raise errors.refusal("MissingSubscription")
         subscription = rest.partition("/")[0]
         if fold(root) != "subscriptions":
             return
         if not GUID.fullmatch(subscription):
-            raise errors.invalid_subscription_id(subscription)
-        raise errors.subscription_not_found(subscription)
+            raise errors.refusal("InvalidSubscriptionId", subscription)
+        raise errors.refusal("SubscriptionNotFound", subscription)
 
     def _authorize(self, caller: Caller, operation: Operation, scope: str) -> None:
         if operation.action is None or (operation.filtered and self._cloud.gate.reaches_into(caller, scope)):
@@ -172,20 +179,15 @@ class ResourceManager:
             return
         group = match.parameters["resource_group"]
         if self._cloud.store.get(self._cloud.seed_data.group(group)) is None:
-            raise errors.resource_group_not_found(group)
+            raise errors.refusal("ResourceGroupNotFound", group)
 
 
 def _normalized(request: Request) -> Request:
     """Return the request with one slash where its path has several; refuses ``.`` and ``..``, which lead nowhere."""
     path = request.path
     if has_dots(path):
-        raise errors.path_not_found(path)
+        raise errors.refusal("NotFound.path", path)
     return replace(request, path=_SLASHES.sub("/", path)) if "//" in path else request
-
-
-def _missing_subscription() -> AzureError:
-    message = "The request did not have a subscription or a valid tenant level resource provider."
-    return AzureError(404, "MissingSubscription", message)
 
 
 def add_response_headers(answer: Answer, request: Request, region: str, now: datetime) -> None:

@@ -10,7 +10,7 @@ from rbac.folding import fold
 from sandbox.core import errors, seed_data
 
 _MOST_TAGS = 50
-_LONGEST_TAG = {"name": 512, "value": 256}
+_LONGEST_TAG = {"Name": 512, "Value": 256}
 _RESERVED_IN_TAG_NAMES = "<>%&\\?/"
 _FLAGS = {"true": True, "false": False}
 _NUMBER = re.compile(r"-?[0-9]{1,19}")
@@ -26,7 +26,7 @@ class Fields:
 
     def __init__(self, value: object, path: str) -> None:
         if not isinstance(value, dict):
-            raise errors.invalid_request_content(f"The property '{path}' must be an object.")
+            raise errors.refusal("InvalidRequestContent.wrong", path, "an object")
         self.written: dict[str, Any] = value
         self._members = {fold(name): member for name, member in value.items() if member is not None}
         self.path = path
@@ -50,14 +50,14 @@ class Fields:
         """Return the list of objects ``name``, an empty one where it is missing."""
         found = self._members.get(fold(name), [])
         if not isinstance(found, list):
-            raise self._wrong(name, "a list of objects")
+            raise self.wrong(name, "a list of objects")
         return [Fields(value, f"{self._at(name)}[{number}]") for number, value in enumerate(found)]
 
     def texts(self, name: str) -> list[str]:
         """Return the list of strings ``name``, an empty one where it is missing."""
         found = self._members.get(fold(name), [])
         if not isinstance(found, list) or not all(isinstance(value, str) for value in found):
-            raise self._wrong(name, "a list of strings")
+            raise self.wrong(name, "a list of strings")
         return found
 
     def text(self, name: str, allowed: Iterable[str] = ()) -> str | None:
@@ -66,17 +66,17 @@ class Fields:
         if found is None:
             return None
         if not isinstance(found, str):
-            raise self._wrong(name, "a string")
+            raise self.wrong(name, "a string")
         choices = {fold(choice): choice for choice in allowed}
         if choices and fold(found) not in choices:
-            raise self._wrong(name, f"one of {', '.join(choices.values())}")
+            raise self.wrong(name, f"one of {', '.join(choices.values())}")
         return choices.get(fold(found), found)
 
     def required_text(self, name: str) -> str:
         """Return the string ``name``, which may be neither missing nor empty."""
         found = self.text(name)
         if not found or found.isspace():
-            raise errors.invalid_request_content(f"The property '{self._at(name)}' is required.")
+            raise errors.refusal("InvalidRequestContent.required", self._at(name))
         return found
 
     def flag(self, name: str) -> bool | None:
@@ -85,7 +85,7 @@ class Fields:
         if isinstance(found, str):
             found = _FLAGS.get(fold(found), found)
         if found is not None and not isinstance(found, bool):
-            raise self._wrong(name, "true or false")
+            raise self.wrong(name, "true or false")
         return found
 
     def number(self, name: str, low: int, high: int) -> int | None:
@@ -96,7 +96,7 @@ class Fields:
         if found is None:
             return None
         if not isinstance(found, int) or isinstance(found, bool) or not low <= found <= high:
-            raise self._wrong(name, f"a whole number from {low} to {high}")
+            raise self.wrong(name, f"a whole number from {low} to {high}")
         return found
 
     def tags(self) -> dict[str, str] | None:
@@ -105,7 +105,7 @@ class Fields:
         if tags is None:
             return None
         if not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
-            raise errors.invalid_request_content("The property 'tags' must be an object whose values are strings.")
+            raise self.wrong("tags", "an object whose values are strings")
         _check_tags(tags)
         return dict(tags)
 
@@ -113,23 +113,30 @@ class Fields:
         """Return the short name of the ``location``; refuses one that is missing or unknown."""
         location = self.value("location")
         if not isinstance(location, str) or not location:
-            raise errors.invalid_parameter("The location property is required for this definition.", "LocationRequired")
-        short = seed_data.location_name(location)
-        if short is None:
-            raise errors.location_not_available(location, resource_type, seed_data.LOCATIONS)
-        return short
+            raise errors.refusal("LocationRequired")
+        return read_location(location, resource_type)
+
+    def wrong(self, name: str, what: str) -> errors.AzureError:
+        """Return the refusal of the member ``name``, which must be ``what``."""
+        return errors.refusal("InvalidRequestContent.wrong", self._at(name), what)
 
     def _at(self, name: str) -> str:
         return f"{self.path}.{name}" if self.path else name
 
-    def _wrong(self, name: str, what: str) -> errors.AzureError:
-        return errors.invalid_request_content(f"The property '{self._at(name)}' must be {what}.")
+
+def read_location(text: str, resource_type: str) -> str:
+    """Return the short name of a location that is given by short or display name; refuses one that is unknown."""
+    short = seed_data.location_name(text)
+    if short is None:
+        regions = ",".join(seed_data.LOCATIONS)
+        raise errors.refusal("LocationNotAvailableForResourceType", text, resource_type, regions)
+    return short
 
 
 def without_nulls(value: Any, depth: int = 0) -> Any:
     """Return a copy of a JSON value without the members that are null; refuses one that is nested too deep."""
     if depth > _DEEPEST:
-        raise errors.invalid_request_content(f"The request content is nested more than {_DEEPEST} levels deep.")
+        raise errors.refusal("InvalidRequestContent.depth", _DEEPEST)
     if isinstance(value, dict):
         return {name: without_nulls(member, depth + 1) for name, member in value.items() if member is not None}
     if isinstance(value, list):
@@ -139,24 +146,13 @@ def without_nulls(value: Any, depth: int = 0) -> Any:
 
 def _check_tags(tags: dict[str, str]) -> None:
     if len(tags) > _MOST_TAGS:
-        raise errors.invalid_parameter(
-            f"The resource has '{len(tags)}' tags. A resource can have at most '{_MOST_TAGS}' tags.",
-            "InvalidTagCount",
-        )
+        raise errors.refusal("InvalidTagCount", len(tags), _MOST_TAGS)
     wrong = [name for name in tags if not name.strip() or not set(name).isdisjoint(_RESERVED_IN_TAG_NAMES)]
     if wrong:
-        raise errors.invalid_parameter(
-            f"The tag names '{','.join(wrong)}' have reserved characters '{','.join(_RESERVED_IN_TAG_NAMES)}' or "
-            "control characters.",
-            "InvalidTagNameCharacters",
-        )
+        raise errors.refusal("InvalidTagNameCharacters", ",".join(wrong), ",".join(_RESERVED_IN_TAG_NAMES))
     if len({fold(name) for name in tags}) < len(tags):
-        raise errors.invalid_request_content("The request content has the same tag name more than once.")
-    for kind, texts in (("name", tags), ("value", tags.values())):
+        raise errors.refusal("InvalidRequestContent.tagTwice")
+    for kind, texts in (("Name", tags), ("Value", tags.values())):
         for text in texts:
             if len(text) > _LONGEST_TAG[kind]:
-                raise errors.invalid_parameter(
-                    f"Tag {kind} too large. Following tag {kind} '{text}' exceeded the maximum length. Maximum allowed "
-                    f"length for tag {kind} - '{_LONGEST_TAG[kind]}' characters.",
-                    f"InvalidTag{kind.capitalize()}Length",
-                )
+                raise errors.refusal(f"InvalidTag{kind}Length", text, _LONGEST_TAG[kind])

@@ -73,9 +73,7 @@ def read_filter(text: str) -> dict[str, str]:
 
 def invalid_filter(text: str) -> errors.AzureError:
     """Return the refusal of a ``$filter`` that is not understood."""
-    return errors.AzureError(
-        400, "InvalidFilterInQueryString", f"Invalid $filter '{text}' specified in the query string."
-    )
+    return errors.refusal("InvalidFilterInQueryString", text)
 
 
 def resource_condition(call: Call, names: tuple[str, ...]) -> Condition:
@@ -107,9 +105,7 @@ def _page_size(call: Call) -> int:
     if top is None:
         return PAGE_SIZE
     if not top.isascii() or not top.isdigit() or int(top) < 1:
-        raise errors.invalid_parameter(
-            f"The value '{top}' of the query parameter '$top' is not a positive number.", "InvalidTopParameter"
-        )
+        raise errors.refusal("InvalidTopParameter", top)
     return min(int(top), PAGE_SIZE)
 
 
@@ -120,7 +116,7 @@ def _skip_token(call: Call) -> str:
     try:
         return base64.b64decode(token.encode(), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeError) as error:
-        raise errors.invalid_parameter("The skip token is invalid or has expired.", "InvalidSkipToken") from error
+        raise errors.refusal("InvalidSkipToken") from error
 
 
 def _next_link(call: Call, last_id: str) -> str:

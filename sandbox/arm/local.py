@@ -36,13 +36,10 @@ def _get_metadata_service(call: Call) -> Answer:
     """
     machine = call.cloud.store.get(call.scope)
     if machine is None:
-        raise errors.resource_not_found(VIRTUAL_MACHINE, call["name"], call["resource_group"])
+        raise errors.refusal("ResourceNotFound", VIRTUAL_MACHINE, call["name"], call["resource_group"])
     endpoint = call.cloud.metadata_endpoints.get(canonical(machine.id))
     if endpoint is None:
-        raise errors.conflict(
-            "VirtualMachineNotRunning",
-            f"The virtual machine '{machine.body['name']}' is not running, so it has no metadata service. Start it.",
-        )
+        raise errors.refusal("VirtualMachineNotRunning", machine.body["name"])
     return Answer(200, _metadata_service(machine.id, endpoint.disclose(call.request.user_id, call.caller.object_id)))
 
 
@@ -107,9 +104,9 @@ def _put_principal(call: Call) -> Answer:
     """Add a service principal; the answer is the only place where its secret is ever shown."""
     name, directory = call["name"], call.cloud.directory
     if problem := problem_with_name(name):
-        raise errors.invalid_parameter(problem)
+        raise errors.refusal("InvalidParameter.principal", problem)
     if any(each.kind == _APPLICATION for each in directory.by_name(name)):  # identities may be named like learners
-        raise errors.conflict("PrincipalExists", f"There is a principal named '{name}' already.")
+        raise errors.refusal("PrincipalExists", name)
     ids, secret = call.cloud.ids, new_secret()
     generation = call.cloud.store.next_number(f"generation of principal {fold(name)}")  # ids disregard case too
     principal = Principal(
@@ -133,7 +130,7 @@ def _reset_secret(call: Call) -> Answer:
     """Give a service principal a new secret in place of the old one; the answer is the only place that shows it."""
     principal, secret = _application(call), new_secret()
     if principal is None:
-        raise errors.AzureError(404, "PrincipalNotFound", f"There is no service principal named '{call['name']}'.")
+        raise errors.refusal("PrincipalNotFound.local", call["name"])
     call.cloud.directory.set_secret(principal.client_id, secret)
     return Answer(200, {**_principal(principal), "clientSecret": secret})
 
@@ -155,7 +152,7 @@ def _application(call: Call) -> Principal | None:
     """
     found = [each for each in call.cloud.directory.by_name(call["name"]) if each.kind == _APPLICATION]
     if found and found[0].object_id == call.cloud.seed_data.operator_object_id:
-        raise errors.conflict("OperatorRequired", "The operator's secret and principal can't be changed from here.")
+        raise errors.refusal("OperatorRequired")
     return found[0] if found else None
 
 

@@ -51,21 +51,22 @@ def pace(call: Call, retry_after: str = "") -> dict[str, str]:
 
 def find_operation(call: Call) -> LongOperation:
     """Return the operation ``{operation}`` of the path, as ``follow_operation`` does."""
-    return follow_operation(call, call["operation"], "NotFound")
+    operation_id = call["operation"]
+    return follow_operation(call, operation_id, errors.refusal("NotFound.operation", operation_id))
 
 
-def follow_operation(call: Call, operation_id: str, code: str) -> LongOperation:
+def follow_operation(call: Call, operation_id: str, unknown: errors.AzureError) -> LongOperation:
     """Return an operation to who began it, or may do what it was begun with on what it is about.
 
     Raises:
-        AzureError: 403 for anybody else; 404 with ``code`` for an operation that never was.
+        AzureError: 403 for anybody else; ``unknown`` for an operation that never was.
     """
     operation = call.cloud.long_operations.get(operation_id)
     if operation is None:
         subscription = call.cloud.seed_data.subscription
         if not call.cloud.gate.reaches_into(call.caller, subscription):
             call.require("Microsoft.Resources/subscriptions/operationresults/read", subscription)
-        raise errors.AzureError(404, code, f"The operation '{operation_id}' could not be found.")
+        raise unknown
     if operation.begun_by != call.caller.object_id:
         call.require(operation.action, operation.target)
     return operation

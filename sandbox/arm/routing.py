@@ -66,13 +66,9 @@ class Call:
         try:
             value = read(self.request.body)
         except ValueError as error:
-            raise errors.invalid_request_content(
-                f"The request content was invalid and could not be deserialized: '{error}'."
-            ) from error
+            raise errors.refusal("InvalidRequestContent.unreadable", error) from error
         if not isinstance(value, dict):
-            raise errors.invalid_request_content(
-                "The request content was invalid and could not be deserialized: a JSON object is expected."
-            )
+            raise errors.refusal("InvalidRequestContent.noObject")
         return Fields(value, "")
 
     def require(self, action: str, scope: str) -> None:

@@ -50,7 +50,7 @@ class Schema:
                 raise self._unknown(written, type_, f"{given.path}.{written}") if given.path else _undefined(written)
             name, kind = members[fold(written)]
             if kind == "-" and given.value(name) not in ([], {}):
-                raise errors.invalid_parameter(f"The value of parameter {name} is invalid: the sandbox has none.")
+                raise errors.refusal("InvalidParameter.notHere", name)
             if kind not in ("!", "-"):
                 result[name] = self._value(given, name, kind, refer)
         return result
@@ -84,10 +84,7 @@ class Schema:
 
 def _undefined(member: str) -> AzureError:
     """Return Resource Manager's own refusal, of a member beside ``properties``."""
-    return errors.invalid_request_content(
-        "The request content was invalid and could not be deserialized: 'Could not find member "
-        f"'{member}' on object of type 'ResourceDefinition'. Path '{member}'.'."
-    )
+    return errors.refusal("InvalidRequestContent.member", member)
 
 
 def _member(noted: str) -> tuple[str, tuple[str, str]]:

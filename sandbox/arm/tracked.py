@@ -55,7 +55,7 @@ def existing_parent(call: Call, resource_type: str, child_type: str) -> Resource
     """Return the resource that the path calls ``{name}``; raises ParentResourceNotFound where there is none."""
     found = named_by(call, resource_type)
     if found is None:
-        raise errors.parent_not_found(child_type, call["name"])
+        raise errors.refusal("ParentResourceNotFound", child_type, call["name"])
     return found
 
 
@@ -63,7 +63,7 @@ def existing(call: Call, resource_type: str) -> Resource:
     """Return the resource at the request's scope; raises ResourceNotFound where there is none."""
     found = find(call, resource_type)
     if found is None:
-        raise errors.resource_not_found(resource_type, call["name"], call["resource_group"])
+        raise errors.refusal("ResourceNotFound", resource_type, call["name"], call["resource_group"])
     return found
 
 
@@ -95,9 +95,6 @@ def find_or_make(
 
 def _check_same_location(call: Call, resource: Resource, location: str) -> None:
     if resource.body["location"] != location:
-        raise errors.conflict(
-            "InvalidResourceLocation",
-            f"The resource '{resource.body['name']}' already exists in location "
-            f"'{resource.body['location']}' in resource group '{group_name(call)}'. A resource with the same "
-            f"name cannot be created in location '{location}'. Please select a new resource name.",
+        raise errors.refusal(
+            "InvalidResourceLocation", resource.body["name"], resource.body["location"], group_name(call), location
         )

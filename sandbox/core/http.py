@@ -8,13 +8,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
 COMMAND_LINE = "azure-sandbox"
 """The ``User-Agent`` of the sandbox's own commands."""
-
-Refusal = TypeVar("Refusal", bound=Exception)
 
 _HOST = re.compile(r"([^:\[\]]*|\[[^\]]*\])(:[0-9]{1,5})?")
 
@@ -93,11 +91,6 @@ class NoAnswer(Answer):
 
     status: int = 0
     hangs: bool = False
-
-
-def refusal(kind: Callable[..., Refusal], *fixed: object, text: str) -> Callable[..., Refusal]:
-    """Return what makes refusals of one ``kind``: of ``text``, with what each is about in the place of its ``{}``."""
-    return lambda *about: kind(*fixed, text.format(*about))
 
 
 def read_json(body: bytes) -> Any:

@@ -71,25 +71,25 @@ class Entra:
         if path in _TOKENS:
             self._check_own_tenant(tenant)
             if request.method != "POST":
-                raise errors.wrong_verb("POST", request.method)
+                raise errors.refusal("wrong_verb", "POST", request.method)
             return _TOKENS[path](self._tenant, request)
         if path in _METADATA:
             if tenant.casefold() not in _ANY_TENANT:
                 self._check_own_tenant(tenant)
             if request.method not in {"GET", "HEAD"}:
-                raise errors.wrong_verb("GET", request.method)
+                raise errors.refusal("wrong_verb", "GET", request.method)
             return _METADATA[path](self._tenant, request)
-        raise errors.unknown_endpoint()
+        raise errors.refusal("unknown_endpoint")
 
     def _check_own_tenant(self, tenant: str) -> None:
         folded = tenant.casefold()
         if folded in {self._tenant.seed_data.tenant_id, seed_data.TENANT_DOMAIN}:
             return
         if folded in _ANY_TENANT:
-            raise errors.no_tenant()
+            raise errors.refusal("no_tenant")
         if GUID.fullmatch(tenant) or _DOMAIN.fullmatch(tenant):
-            raise errors.unknown_tenant(tenant)
-        raise errors.invalid_tenant(tenant)
+            raise errors.refusal("unknown_tenant", tenant)
+        raise errors.refusal("invalid_tenant", tenant)
 
 
 def _answer_configuration_v2(tenant: Tenant, request: Request) -> Answer:
@@ -136,16 +136,16 @@ def _answer_instance(tenant: Tenant, request: Request) -> Answer:
     """
     endpoint = request.parameter("authorization_endpoint")
     if not endpoint:
-        raise errors.missing_parameter("authorization_endpoint")
+        raise errors.refusal("missing_parameter", "authorization_endpoint")
     try:
         authority = urlsplit(endpoint)
         host = authority.netloc.casefold()
     except ValueError as error:  # a bracket that is not closed
-        raise errors.unknown_instance() from error
+        raise errors.refusal("unknown_instance") from error
     own = request.host.casefold()
     name = authority.path.strip("/").partition("/")[0]
     if authority.scheme != "https" or host not in {own, *PUBLIC_HOSTS} or not name:
-        raise errors.unknown_instance()
+        raise errors.refusal("unknown_instance")
     clouds = _CLOUDS if host in PUBLIC_HOSTS else ((own, own, (own,)), *_CLOUDS)
     return Answer(
         200,

@@ -73,14 +73,14 @@ def answer_v1(tenant: Tenant, request: Request) -> Answer:
 def _read_form(request: Request) -> Mapping[str, str]:
     """Return the body's fields that have a value; an application may prove itself in the header instead."""
     if len(request.body) > MAXIMUM_BODY:
-        raise errors.malformed_request()
+        raise errors.refusal("malformed_request")
     try:
         pairs = parse_qsl(request.body.decode(), errors="strict", max_num_fields=MAXIMUM_FIELDS)
     except ValueError as error:  # too many fields, or not UTF-8
-        raise errors.malformed_request() from error
+        raise errors.refusal("malformed_request") from error
     for name, times in Counter(name for name, _ in pairs).items():
         if times > 1:
-            raise errors.duplicate_parameter(name)
+            raise errors.refusal("duplicate_parameter", name)
     return _from_header(request) | dict(pairs)
 
 
@@ -91,21 +91,21 @@ def _from_header(request: Request) -> dict[str, str]:
     try:
         client_id, _, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError) as error:
-        raise errors.malformed_request() from error
+        raise errors.refusal("malformed_request") from error
     return {"client_id": unquote_plus(client_id), "client_secret": unquote_plus(secret)}
 
 
 def _check_grant(form: Mapping[str, str]) -> None:
     grant = _require(form, "grant_type")
     if grant != _GRANT:
-        raise errors.unsupported_grant(grant)
+        raise errors.refusal("unsupported_grant", grant)
     _require(form, "client_id")
 
 
 def _sign_in(tenant: Tenant, form: Mapping[str, str], resource: str) -> IssuedToken:
     application = _authenticate(tenant, form)
     if not tenant.has_resource(resource):
-        raise errors.unknown_resource(resource, seed_data.TENANT_NAME)
+        raise errors.refusal("unknown_resource", resource, seed_data.TENANT_NAME)
     return tenant.issuer.for_application(
         audience=resource,
         client_id=application.client_id,
@@ -119,11 +119,11 @@ def _authenticate(tenant: Tenant, form: Mapping[str, str]) -> Principal:
     client_id, secret = form["client_id"], form.get("client_secret")
     application = tenant.directory.by_client_id(client_id)
     if application is None:
-        raise errors.unknown_application(client_id, seed_data.TENANT_NAME)
+        raise errors.refusal("unknown_application", client_id, seed_data.TENANT_NAME)
     if not secret:
-        raise errors.unknown_certificate() if "client_assertion" in form else errors.missing_credential()
+        raise errors.refusal("unknown_certificate" if "client_assertion" in form else "missing_credential")
     if not tenant.directory.verify_secret(client_id, secret):
-        raise errors.invalid_secret(client_id)
+        raise errors.refusal("invalid_secret", client_id)
     return application
 
 
@@ -131,17 +131,17 @@ def _resource_in(scope: str) -> str:
     """Return the resource: of ``https://management.azure.com/.default``, what stands before ``/.default``."""
     names = [name for name in scope.split() if name not in _ABOUT_A_USER]
     if not names:
-        raise errors.invalid_scope(scope)
+        raise errors.refusal("invalid_scope", scope)
     if not all(name.endswith(_DEFAULT) for name in names):
-        raise errors.scope_without_default(scope)
+        raise errors.refusal("scope_without_default", scope)
     resources = {name.removesuffix(_DEFAULT) for name in names}
     if len(resources) > 1:
-        raise errors.several_resources(scope)
+        raise errors.refusal("several_resources", scope)
     return resources.pop()
 
 
 def _require(form: Mapping[str, str], name: str) -> str:
     value = form.get(name)
     if not value:
-        raise errors.missing_parameter(name)
+        raise errors.refusal("missing_parameter", name)
     return value

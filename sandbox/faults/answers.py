@@ -56,7 +56,7 @@ def answer_status(status: int, service: str, request: Request, now: datetime, re
         case "graph":
             answer = GraphError(status, code, _PASSING if status >= 500 else reason).answer(now, {})  # (*)
         case _ if status == 429:
-            answer = errors.throttled(1 if retry_after is None else retry_after).answer()
+            answer = errors.refusal("SubscriptionRequestsThrottled", 1 if retry_after is None else retry_after).answer()
         case _:
             answer = AzureError(status, code, _arm_message(status, reason)).answer()
     if retry_after is not None:
@@ -73,7 +73,7 @@ def _arm_message(status: int, reason: str) -> str:
 
 def _entra_error(status: int) -> EntraError:
     if status == 429:
-        return entra_errors.throttled()
+        return entra_errors.refusal("throttled")
     if status >= 500:
         return EntraError(status, "temporarily_unavailable", 90033, _PASSING)
     return EntraError(status, "invalid_request", 9002313, "Invalid request. Request is malformed or invalid.")
@@ -82,13 +82,13 @@ def _entra_error(status: int) -> EntraError:
 def _metadata_error(status: int, reason: str) -> MetadataError:
     match status:
         case 404:
-            return metadata_errors.not_found()
+            return metadata_errors.refusal("not_found")
         case 429:
-            return metadata_errors.too_many_requests()
+            return metadata_errors.refusal("too_many_requests")
         case 410:
-            return MetadataError(status, "gone", "The service is being updated")  # (*)
+            return MetadataError(status, "gone", "The service is being updated", {})  # (*)
         case _:
-            return MetadataError(status, "unknown" if status >= 500 else "invalid_request", reason)  # (*)
+            return MetadataError(status, "unknown" if status >= 500 else "invalid_request", reason, {})  # (*)
 
 
 # --- by name ----------------------------------------------------------------------------------------------------------
@@ -99,19 +99,14 @@ def _principal_not_found(request: Request, seed: SeedData) -> Answer:
         principal_id = str(json.loads(request.body)["properties"]["principalId"])
     except (ValueError, KeyError, TypeError, RecursionError):
         principal_id = ""
-    return errors.principal_not_found(principal_id, seed.tenant_id).answer()
+    return errors.refusal("PrincipalNotFound", principal_id.replace("-", ""), seed.tenant_id).answer()
 
 
 def _scope_locked(request: Request, seed: SeedData) -> Answer:
     operation = "delete" if request.method == "DELETE" else "write"
     group = parse_resource_id(request.path).group
     locked = seed.group(group) if group else seed.subscription
-    return AzureError(
-        409,
-        "ScopeLocked",
-        f"The scope '{request.path}' cannot perform {operation} operation because following scope(s) are locked: "
-        f"'{locked}'. Please remove the lock and try again.",
-    ).answer()
+    return errors.refusal("ScopeLocked", request.path, operation, locked).answer()
 
 
 def _disallowed_by_policy(request: Request, seed: SeedData) -> Answer:
@@ -135,23 +130,17 @@ def _disallowed_by_policy(request: Request, seed: SeedData) -> Answer:
         "policyAssignmentName": assignment.rpartition("/")[2],
         "policyAssignmentScope": seed.subscription,
     }
-    return AzureError(
-        403,
+    return errors.refusal(
         "RequestDisallowedByPolicy",
-        f"Resource '{name}' was disallowed by policy. Policy identifiers: "
-        f"'{json.dumps(identifiers, separators=(',', ':'))}'.",
+        name,
+        json.dumps(identifiers, separators=(",", ":")),
         target=name,
         additionalInfo=[{"type": "PolicyViolation", "info": info}],
     ).answer()
 
 
 def _subscription_disabled(request: Request, seed: SeedData) -> Answer:
-    return AzureError(
-        409,
-        "ReadOnlyDisabledSubscription",
-        f"The subscription '{seed.subscription_id}' is disabled and therefore marked as read only. You cannot perform "
-        "any write actions on this subscription until it is re-enabled.",
-    ).answer()
+    return errors.refusal("ReadOnlyDisabledSubscription", seed.subscription_id).answer()
 
 
 def _claims_challenge(request: Request, seed: SeedData) -> Answer:
@@ -160,12 +149,11 @@ def _claims_challenge(request: Request, seed: SeedData) -> Answer:
         f'Bearer realm="", authorization_uri="https://login.microsoftonline.com/{seed.tenant_id}/oauth2/authorize", '
         f'error="insufficient_claims", claims="{claims}"'
     )
-    message = "The access token does not have the claims that this request needs. Sign in with them."  # (*)
-    return AzureError(401, "InvalidAuthenticationToken", message, {"WWW-Authenticate": challenge}).answer()
+    return errors.refusal("InvalidAuthenticationToken.claims", challenge).answer()
 
 
 def _identity_not_found(request: Request, seed: SeedData) -> Answer:
-    return metadata_errors.identity_not_found().answer(identity=True)
+    return metadata_errors.refusal("identity_not_found").answer(identity=True)
 
 
 NAMED = {

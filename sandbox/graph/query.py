@@ -61,14 +61,14 @@ def selected(request: Request, kind: Kind, shown: dict[str, Any]) -> dict[str, A
     chosen = [part.strip() for part in wanted.split(",")]
     for name in chosen:
         if fold(name) not in names:
-            raise errors.unsupported_query(f"Could not find a property named '{name}' on type '{kind.odata_type[1:]}'.")
+            raise errors.refusal("unknown_property", name, kind.odata_type[1:])
     return {names[fold(name)]: shown[names[fold(name)]] for name in chosen}
 
 
 def _check_options(request: Request) -> None:
     for name, _ in request.query:
         if name.startswith("$") and fold(name) not in _OFFERED:
-            raise errors.unsupported_query(f"The query option '{name}' is not supported for this request.")
+            raise errors.refusal("unsupported_option", name)
 
 
 def _page_size(request: Request) -> int:
@@ -76,7 +76,7 @@ def _page_size(request: Request) -> int:
     if top is None:
         return PAGE_SIZE
     if not (top.isascii() and top.isdigit()) or not 1 <= int(top[:4]) <= MAXIMUM_PAGE_SIZE or len(top) > 3:
-        raise errors.bad_request(f"Invalid page size specified: '{top}'. Must be between 1 and {MAXIMUM_PAGE_SIZE}.")
+        raise errors.refusal("invalid_page_size", top, MAXIMUM_PAGE_SIZE)
     return int(top)
 
 
@@ -84,7 +84,7 @@ def _skip_token(request: Request) -> str:
     try:
         return base64.urlsafe_b64decode(request.parameter("$skiptoken") or "").decode()
     except (binascii.Error, UnicodeError, ValueError) as error:
-        raise errors.bad_request("The skip token is invalid.") from error
+        raise errors.refusal("invalid_skip_token") from error
 
 
 def _next_link(request: Request, last_id: str) -> str:
@@ -121,7 +121,7 @@ class _Parser:
         try:
             self._tokens = Tokenizer(text, _TOKEN)
         except UnknownCharacterError as error:
-            raise errors.invalid_filter(f"character {error.at + 1} of '{text}' is not understood") from error
+            raise errors.refusal("invalid_filter", f"character {error.at + 1} of '{text}' is not understood") from error
         self._properties = {fold(name): (name, type_) for name, type_ in properties.items()}
         self._kind = kind
 
@@ -139,7 +139,7 @@ class _Parser:
 
     def _term(self, depth: int) -> Condition:
         if depth > _DEEPEST:
-            raise errors.invalid_filter("the expression is nested too deep")
+            raise errors.refusal("invalid_filter", "the expression is nested too deep")
         if self._accept("not"):
             negated = self._term(depth + 1)
             return lambda found: not negated(found)
@@ -189,7 +189,7 @@ class _Parser:
     def _known(self, token: str, type_: type) -> str:
         name, actual = self._properties.get(fold(token), (token, None))
         if actual is not type_:
-            raise errors.unsupported_filter(token, self._kind)
+            raise errors.refusal("unsupported_filter", token, self._kind)
         return name
 
     def _texts(self) -> set[str]:
@@ -203,13 +203,13 @@ class _Parser:
     def _text(self) -> str:
         token = self._tokens.next()
         if not token.startswith("'"):
-            raise errors.invalid_filter(f"'{token}' is not a string in quotes")
+            raise errors.refusal("invalid_filter", f"'{token}' is not a string in quotes")
         return _fold(token[1:-1].replace("''", "'"))
 
     def expect(self, token: str) -> None:
         found = self._tokens.next()
         if found != token:
-            raise errors.invalid_filter(f"'{found}' stands where '{token or 'the end'}' is expected")
+            raise errors.refusal("invalid_filter", f"'{found}' stands where '{token or 'the end'}' is expected")
 
     def _accept(self, token: str) -> bool:
         if self._tokens.peek() != token:

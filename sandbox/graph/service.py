@@ -49,13 +49,13 @@ class Graph:
         claims = self._authenticate(request)
         version, *segments = request.path.strip("/").split("/")
         if fold(version) not in VERSIONS:
-            raise errors.invalid_version(version)
+            raise errors.refusal("invalid_version", version)
         first = fold(segments[0]) if segments else ""
         if first == "me":
-            raise errors.only_for_users()
+            raise errors.refusal("only_for_users")
         roles = claims.raw.get("roles")
         if not isinstance(roles, list) or READ_DIRECTORY not in roles:
-            raise errors.denied()
+            raise errors.refusal("denied")
         if first == "directoryobjects":
             return self._directory_objects(request, segments[1:])
         return self._collection(request, segments)
@@ -63,19 +63,19 @@ class Graph:
     def _authenticate(self, request: Request) -> Claims:
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
         if fold(kind) != "bearer" or not token.strip():
-            raise errors.empty_token()
+            raise errors.refusal("empty_token")
         try:
             return self._cloud.graph_validator.validate(token.strip())
         except ExpiredToken as error:
-            raise errors.expired_token() from error
+            raise errors.refusal("expired_token") from error
         except WrongAudience as error:
-            raise errors.wrong_audience() from error
+            raise errors.refusal("wrong_audience") from error
         except InvalidToken as error:
-            raise errors.invalid_token() from error
+            raise errors.refusal("invalid_token") from error
 
     def _directory_objects(self, request: Request, segments: list[str]) -> Answer:
         if len(segments) != 1:
-            raise errors.unknown_segment(segments[1] if segments else "directoryObjects")
+            raise errors.refusal("unknown_segment", segments[1] if segments else "directoryObjects")
         if fold(segments[0]) == "getbyids":
             _check_method(request, "POST")
             return self._by_ids(request)
@@ -88,7 +88,7 @@ class Graph:
         body = _read_object(request)
         ids, types = _texts(body, "ids"), _texts({"types": ["directoryObject"], **body}, "types")
         if len(ids) > _MAXIMUM_IDS:
-            raise errors.bad_request(f"Too many ids: at most {_MAXIMUM_IDS} can be asked for at once.")
+            raise errors.refusal("too_many_ids", _MAXIMUM_IDS)
         for object_id in ids:
             _check_guid(object_id)
         wanted = {fold(name) for name in types}
@@ -103,7 +103,7 @@ class Graph:
         keyed = _BY_APP_ID.fullmatch(first)
         kind = _kind(keyed[1] if keyed else first)
         if len(segments) > (1 if keyed else 2):
-            raise errors.unknown_segment(segments[-1])
+            raise errors.refusal("unknown_segment", segments[-1])
         _check_method(request, "GET")
         if keyed is None and len(segments) == 1:
             return answer_collection(request, kind, objects_of(kind, self._cloud), _context(kind.collection))
@@ -114,14 +114,14 @@ class Graph:
         for found in objects_of(kind, self._cloud):
             if fold(found.get(name, "")) == fold(value):
                 return found
-        raise errors.not_found(value)
+        raise errors.refusal("not_found", value)
 
 
 def _kind(segment: str) -> Kind:
     for kind in KINDS:
         if fold(kind.collection) == fold(segment):
             return kind
-    raise errors.unknown_segment(segment)
+    raise errors.refusal("unknown_segment", segment)
 
 
 def _context(name: str) -> dict[str, Any]:
@@ -130,28 +130,28 @@ def _context(name: str) -> dict[str, Any]:
 
 def _check_method(request: Request, method: str) -> None:
     if request.method != method:
-        raise errors.method_not_allowed()
+        raise errors.refusal("method_not_allowed")
 
 
 def _check_guid(text: str) -> None:
     try:
         uuid.UUID(text)
     except ValueError as error:
-        raise errors.bad_request(f"Invalid GUID: {text}") from error
+        raise errors.refusal("invalid_guid", text) from error
 
 
 def _read_object(request: Request) -> dict[str, Any]:
     try:
         value = read_json(request.body)
     except ValueError as error:
-        raise errors.bad_request("Unable to read JSON request payload.") from error
+        raise errors.refusal("unreadable") from error
     if not isinstance(value, dict):
-        raise errors.bad_request("Unable to read JSON request payload: an object is expected.")
+        raise errors.refusal("no_object")
     return value
 
 
 def _texts(body: dict[str, Any], name: str) -> list[str]:
     value = body.get(name)
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
-        raise errors.bad_request(f"The value of '{name}' must be a list of strings.")
+        raise errors.refusal("no_texts", name)
     return value

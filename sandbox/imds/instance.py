@@ -57,13 +57,13 @@ def answer_instance(cloud: Cloud, machine: Resource, request: Request, path: str
     """
     format_ = (request.parameter("format") or "json").casefold()
     if format_ not in {"json", "text"}:
-        raise errors.unknown_format(format_)
+        raise errors.refusal("unknown_format", format_)
     document = {"compute": describe_compute(machine, version), "network": _describe_network(cloud, machine)}
     found = _find(document, path)
     if format_ == "text":
         return Answer(200, found if isinstance(found, str) else _listing(found), dict(_TEXT))
     if isinstance(found, str):
-        raise errors.needs_text(path.strip("/"))
+        raise errors.refusal("needs_text", path.strip("/"))
     return Answer(200, found)
 
 
@@ -76,7 +76,7 @@ def _find(document: Any, path: str) -> Any:
         else:
             document = None
         if document is None:
-            raise errors.not_found()
+            raise errors.refusal("not_found")
     return document
 
 

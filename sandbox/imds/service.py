@@ -30,7 +30,7 @@ _VERSIONS = """
 API_VERSIONS = tuple(_VERSIONS.split())
 FIRST_WITH_INSTANCE = "2017-03-01"
 FIRST_WITH_IDENTITY = "2018-02-01"
-NEWEST = tuple(reversed(API_VERSIONS[-3:]))  # what a request without one is told
+NEWEST = list(reversed(API_VERSIONS[-3:]))  # what a request without one is told
 
 _log = logging.getLogger(__name__)
 _HOSTS = frozenset({"169.254.169.254", "127.0.0.1", "[::1]", "localhost"})
@@ -67,18 +67,18 @@ class MetadataService:
 
     def _admit(self, request: Request) -> None:
         if request.hostname not in _HOSTS:
-            raise errors.wrong_host(request.hostname)
+            raise errors.refusal("wrong_host", request.hostname)
         endpoint = self._cloud.metadata_endpoints.get(canonical(self._machine_id))
         if endpoint is not None and not endpoint.admits(request.user_id, self._may_run_commands):
-            raise errors.another_user()
+            raise errors.refusal("another_user")
         if "X-Forwarded-For" in request.headers:
-            raise errors.forwarded()
+            raise errors.refusal("forwarded")
         if request.headers.get("Metadata", "").casefold() != "true":
-            raise errors.no_metadata_header()
+            raise errors.refusal("no_metadata_header")
         if self._cloud.timing.enforces_quotas:
             _, wait = self._buckets.take(self._machine_id, _LIMIT, self._cloud.clock.now())
             if wait:
-                raise errors.too_many_requests()
+                raise errors.refusal("too_many_requests")
 
     def _may_run_commands(self, object_id: str) -> bool:
         return self._cloud.gate.allows(object_id, RUN_COMMAND, self._machine_id)
@@ -86,9 +86,9 @@ class MetadataService:
     def _answer(self, request: Request, path: str) -> Answer:
         is_instance = f"{path}/".startswith(f"{_INSTANCE}/")
         if not is_instance and path not in {"/metadata/versions", f"{_IDENTITY}/oauth2/token", f"{_IDENTITY}/info"}:
-            raise errors.not_found()
+            raise errors.refusal("not_found")
         if request.method != "GET":
-            raise errors.wrong_method()
+            raise errors.refusal("wrong_method")
         _refuse_duplicates(request)
         if path == "/metadata/versions":
             return Answer(200, {"apiVersions": list(API_VERSIONS)})
@@ -103,7 +103,7 @@ class MetadataService:
     def _machine(self) -> Resource:
         machine = self._cloud.store.get(self._machine_id)
         if machine is None:  # deleted a moment ago
-            raise errors.not_found()
+            raise errors.refusal("not_found")
         return machine
 
 
@@ -111,14 +111,12 @@ def _refuse_duplicates(request: Request) -> None:
     seen: set[str] = set()
     for name, _ in request.query:
         if name.casefold() in seen:
-            raise errors.duplicate_parameter(name)
+            raise errors.refusal("duplicate_parameter", name)
         seen.add(name.casefold())
 
 
 def _read_version(request: Request, first: str) -> str:
     version = request.parameter("api-version")
-    if not version:
-        raise errors.no_version(NEWEST)
-    if version not in API_VERSIONS or version < first:
-        raise errors.no_version(NEWEST, given=True)
+    if not version or version not in API_VERSIONS or version < first:
+        raise errors.refusal("wrong_version" if version else "no_version", **{"newest-versions": NEWEST})
     return version

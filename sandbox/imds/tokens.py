@@ -66,15 +66,15 @@ def _selected(identities: Identities, request: Request) -> Principal:
     """
     given = {name: value for name in _SELECTORS if (value := request.parameter(name)) is not None}
     if len(given) > 1:
-        raise errors.several_selectors(", ".join(given))
+        raise errors.refusal("several_selectors", ", ".join(given))
     for name, value in given.items():
         return _named(identities, _SELECTORS[name], value)
     if identities.system is not None:
         return identities.system
     if len(identities.users) > 1:
-        raise errors.several_identities()
+        raise errors.refusal("several_identities")
     if not identities.users:
-        raise errors.identity_not_found()
+        raise errors.refusal("identity_not_found")
     return identities.users[0]
 
 
@@ -83,7 +83,7 @@ def _named(identities: Identities, matches: Matches, value: str) -> Principal:
     for principal in everyone:
         if matches(principal, value):
             return principal
-    raise errors.identity_not_found()
+    raise errors.refusal("identity_not_found")
 
 
 class Tokens:
@@ -101,7 +101,7 @@ class Tokens:
         """
         resource = request.parameter("resource")
         if not resource:
-            raise errors.no_resource()
+            raise errors.refusal("no_resource")
         identity = _selected(_identities_of(self._cloud, machine), request)
         token = self._token(identity, resource, machine, fresh=_bypasses_cache(request))
         now = int(self._cloud.clock.now().timestamp())
@@ -130,9 +130,9 @@ class Tokens:
 
     def _issue(self, identity: Principal, resource: str, machine: Resource) -> IssuedToken:
         if not self._cloud.tenant.has_resource(resource):
-            refusal = entra_errors.unknown_resource(resource, seed_data.TENANT_NAME)
+            refusal = entra_errors.refusal("unknown_resource", resource, seed_data.TENANT_NAME)
             said = refusal.answer(self._cloud.clock.now(), new_request_id()).body["error_description"]
-            raise errors.unknown_resource(said)
+            raise errors.refusal("unknown_resource", said)
         return self._cloud.issuer.for_application(
             audience=resource,
             client_id=identity.client_id,
@@ -147,5 +147,5 @@ class Tokens:
 def _bypasses_cache(request: Request) -> bool:
     value = request.parameter("bypass_cache")
     if value not in {None, "true"}:
-        raise errors.bad_bypass()
+        raise errors.refusal("bad_bypass")
     return value is not None

@@ -88,14 +88,13 @@ class Gate:
     def require(self, caller: Caller, action: str, scope: str) -> None:
         """Raise ARM's 403 unless ``caller`` may do ``action`` on ``scope``."""
         if not self.allows(caller.object_id, action, scope):
-            raise errors.authorization_failed(caller.client_id, caller.object_id, action, scope)
+            raise errors.refusal("AuthorizationFailed", caller.client_id, caller.object_id, action, scope)
 
     def require_linked(self, caller: Caller, action: str, scope: str, linked_action: str, linked_scope: str) -> None:
         """Raise ARM's 403 for what a permitted request points to, unless ``caller`` may use that as well."""
         if not self.allows(caller.object_id, linked_action, linked_scope):
-            raise errors.linked_authorization_failed(
-                caller.client_id, caller.object_id, action, scope, linked_action, linked_scope
-            )
+            who = caller.client_id, caller.object_id
+            raise errors.refusal("LinkedAuthorizationFailed", *who, action, scope, linked_action, linked_scope)
 
     def visible(self, caller: Caller, action: str, scope: str, found: list[Resource]) -> list[Resource]:
         """Return those of ``found``, all below ``scope``, on which ``caller`` may do ``action``.

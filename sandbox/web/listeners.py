@@ -144,7 +144,7 @@ async def _read_body(raw: web.BaseRequest, limit: int) -> bytes:
     if raw.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise AzureError(415, "UnsupportedMediaType", "The request's body is compressed, which is not supported.")
     if (raw.content_length or 0) > limit:
-        raise errors.request_too_large(limit)
+        raise errors.refusal("RequestEntityTooLarge", limit)
     if raw.headers.get("Expect", "").lower() == "100-continue" and raw.version >= HttpVersion11:
         await raw.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     body = bytearray()
@@ -152,7 +152,7 @@ async def _read_body(raw: web.BaseRequest, limit: int) -> bytes:
         async for chunk in raw.content.iter_any():
             body += chunk
             if len(body) > limit:
-                raise errors.request_too_large(limit)
+                raise errors.refusal("RequestEntityTooLarge", limit)
     except (web.RequestPayloadError, ConnectionError) as error:
         raw.content.feed_eof()  # there is no reading on, neither of this request nor of a next one
         raw.protocol.close()

@@ -47,13 +47,13 @@ def _list_assignments(call: Call) -> Answer:
 def _get_assignment(call: Call) -> Answer:
     found = call.cloud.assignments.get(call.scope)
     if found is None:
-        raise errors.AzureError(404, "RoleAssignmentNotFound", f"The role assignment '{call['name']}' is not found.")
+        raise errors.refusal("RoleAssignmentNotFound", call["name"])
     return Answer(200, found.body)
 
 
 @operations.operation("PUT", _ASSIGNMENT, action=f"{ROLE_ASSIGNMENT}/write")
 def _put_assignment(call: Call) -> Answer:
-    name = role_definitions.read_guid(call["name"], "role assignment")
+    name = role_definitions.read_guid(call["name"], "RoleAssignment")
     _check_scope_exists(call)
     properties = _read_properties(call)
     existing = call.cloud.assignments.get(call.scope)
@@ -61,7 +61,7 @@ def _put_assignment(call: Call) -> Answer:
         return _update(call, existing, properties)
     role_id = role_guid(properties["roleDefinitionId"])
     if call.cloud.assignments.find_same(call["scope"], properties["principalId"], role_id):
-        raise errors.conflict("RoleAssignmentExists", "The role assignment already exists.")
+        raise errors.refusal("RoleAssignmentExists")
     _check_number(call)
     now = call.cloud.clock.now()
     properties |= {"createdOn": timestamp(now), "updatedOn": timestamp(now)}
@@ -94,12 +94,7 @@ def _read_filter(text: str) -> dict[str, str]:
     except errors.AzureError:
         terms = {"": ""}
     if tuple(terms) not in _FILTERS:
-        raise errors.AzureError(
-            400,
-            "UnsupportedQuery",
-            f"The filter '{text}' is not supported. Supported filters are either 'atScope()' or 'principalId eq "
-            "'{value}' or assignedTo('{value}')'.",
-        )
+        raise errors.refusal("UnsupportedQuery", text)
     return terms
 
 
@@ -107,12 +102,9 @@ def _read_properties(call: Call) -> dict[str, Any]:
     """Return the properties of a new assignment, in ARM's order."""
     given = call.body().object("properties")
     if "condition" in given:
-        raise errors.invalid_parameter(
-            "The sandbox does not evaluate conditions on role assignments, and refuses what it would not enforce.",
-            "ConditionNotSupported",
-        )
+        raise errors.refusal("ConditionNotSupported.assignment")
     role_id = _known_role(call, given.required_text("roleDefinitionId"))
-    principal_id = role_definitions.read_guid(given.required_text("principalId"), "principal")
+    principal_id = role_definitions.read_guid(given.required_text("principalId"), "Principal")
     return {
         "roleDefinitionId": f"{call.cloud.seed_data.subscription}/providers/{ROLE_DEFINITION}/{role_id}",
         "principalId": principal_id,
@@ -144,21 +136,16 @@ def _principal_type(call: Call, given: Fields, principal_id: str) -> str:
     kind = given.text("principalType", _PRINCIPAL_TYPES)
     is_known = call.cloud.directory.by_object_id(principal_id) is not None
     if is_known and kind not in (None, _SERVICE_PRINCIPAL):
-        raise errors.AzureError(
-            400,
-            "UnmatchedPrincipalType",
-            f"The PrincipalId '{principal_id.replace('-', '')}' has type '{_SERVICE_PRINCIPAL}' , which is different "
-            f"from specified PrinciaplType '{kind}'.",  # the spelling is Azure's
-        )
+        raise errors.refusal("UnmatchedPrincipalType", principal_id.replace("-", ""), _SERVICE_PRINCIPAL, kind)
     if kind is None and not is_known:
-        raise errors.principal_not_found(principal_id, call.cloud.seed_data.tenant_id)
+        raise errors.refusal("PrincipalNotFound", principal_id.replace("-", ""), call.cloud.seed_data.tenant_id)
     return kind or _SERVICE_PRINCIPAL
 
 
 def _check_number(call: Call) -> None:
     subscription = call.cloud.seed_data.subscription
     if scopes.contains(subscription, call["scope"]) and call.cloud.assignments.count_under(subscription) >= _MOST:
-        raise errors.AzureError(400, "RoleAssignmentLimitExceeded", "No more role assignments can be created.")
+        raise errors.refusal("RoleAssignmentLimitExceeded")
 
 
 def _delegated_resource(call: Call, given: Fields, principal_id: str) -> str | None:
@@ -167,9 +154,7 @@ def _delegated_resource(call: Call, given: Fields, principal_id: str) -> str | N
     principal = call.cloud.directory.by_object_id(principal_id)
     owner = principal.resource_id if principal else None
     if resource_id is not None and (owner is None or scopes.canonical(resource_id) != scopes.canonical(owner)):
-        raise errors.invalid_parameter(
-            f"The principal '{principal_id}' is not the managed identity of the resource '{resource_id}'."
-        )
+        raise errors.refusal("InvalidParameter.delegated", principal_id, resource_id)
     return resource_id
 
 
@@ -180,19 +165,15 @@ def _check_scope_exists(call: Call) -> None:
         return
     parts = parse_resource_id(scope)
     if parts.group and cloud.store.get(cloud.seed_data.group(parts.group)) is None:
-        raise errors.resource_group_not_found(parts.group)
+        raise errors.refusal("ResourceGroupNotFound", parts.group)
     if parts.names:
-        raise errors.resource_not_found(parts.type, parts.name, parts.group)
-    raise errors.path_not_found(scope)
+        raise errors.refusal("ResourceNotFound", parts.type, parts.name, parts.group)
+    raise errors.refusal("NotFound.path", scope)
 
 
 def _update(call: Call, existing: RoleAssignment, properties: dict[str, Any]) -> Answer:
     if not all(_same(existing.properties[name], properties[name]) for name in ("roleDefinitionId", "principalId")):
-        raise errors.AzureError(
-            400,
-            "RoleAssignmentUpdateNotPermitted",
-            "Tenant ID, application ID, principal ID, and scope are not allowed to be updated.",
-        )
+        raise errors.refusal("RoleAssignmentUpdateNotPermitted")
     existing.properties.update(
         description=properties["description"],
         updatedOn=timestamp(call.cloud.clock.now()),

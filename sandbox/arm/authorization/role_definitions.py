@@ -51,10 +51,10 @@ def _put_definition(call: Call) -> Answer:
     Needs the right to do so here, at each of its assignable scopes, and at those that it had before: who has it there
     is given what it says from now on.
     """
-    name = read_guid(call["name"], "role definition")
+    name = read_guid(call["name"], "RoleDefinition")
     before = call.cloud.roles.by_id.get(name)
     if before is not None and before.kind == "BuiltInRole":
-        raise errors.conflict("RoleDefinitionIsBuiltIn", f"The built-in role '{before.name}' cannot be changed.")
+        raise errors.refusal("RoleDefinitionIsBuiltIn.change", before.name)
     properties = _read_properties(call)
     for scope in (call["scope"], *properties["assignableScopes"], *(before.assignable_scopes if before else ())):
         call.require(_WRITE, scope)
@@ -82,15 +82,11 @@ def _delete_definition(call: Call) -> Answer:
         call.require(_DELETE, call["scope"])
         return Answer(204)
     if role.kind == "BuiltInRole":
-        raise errors.conflict("RoleDefinitionIsBuiltIn", f"The built-in role '{role.name}' cannot be deleted.")
+        raise errors.refusal("RoleDefinitionIsBuiltIn.delete", role.name)
     for scope in (call["scope"], *role.assignable_scopes):
         call.require(_DELETE, scope)
     if call.cloud.assignments.uses_role(role.id):
-        raise errors.AzureError(
-            400,
-            "RoleDefinitionHasAssignments",
-            "There are existing role assignments referencing role (code: BadRequest).",
-        )
+        raise errors.refusal("RoleDefinitionHasAssignments")
     body = _show(role, call)
     call.cloud.store.delete(_kept_as(call, role.id))
     call.cloud.roles.forget()
@@ -161,24 +157,19 @@ def read_guid(name: str, what: str) -> str:
     try:
         return str(uuid.UUID(name))
     except ValueError as error:
-        code = f"Invalid{what.title().replace(' ', '')}Id"
-        raise errors.AzureError(
-            400, code, f"The {what} ID '{name}' is not valid. The {what} ID must be a GUID."
-        ) from error
+        raise errors.refusal(f"Invalid{what}Id", name) from error
 
 
 def not_found(name: str) -> errors.AzureError:
     """Return the refusal of a definition that does not exist."""
-    return errors.AzureError(
-        404, "RoleDefinitionDoesNotExist", f"The specified role definition with ID '{name}' does not exist."
-    )
+    return errors.refusal("RoleDefinitionDoesNotExist", name)
 
 
 def _read_filter(call: Call) -> dict[str, str]:
     text = call.query("$filter") or ""
     wanted = read_filter(text)
     if not wanted.keys() <= {"rolename", "type", "atscope()", "atscopeandbelow()"}:
-        raise errors.AzureError(400, "BadRequestFormat", f"The filter '{text}' is not supported.")
+        raise errors.refusal("BadRequestFormat", text)
     return wanted
 
 
@@ -196,19 +187,12 @@ def _read_properties(call: Call) -> dict[str, Any]:
     name = given.required_text("roleName")
     assignable = given.texts("assignableScopes")
     if not assignable or not all(map(_may_be_assignable, assignable)):
-        raise errors.AzureError(
-            400,
-            "InvalidAssignableScopes",
-            "A custom role must have at least one assignable scope, each a subscription or a resource group.",
-        )
+        raise errors.refusal("InvalidAssignableScopes")
     permissions = given.objects("permissions")
     if "permissions" not in given:
-        raise errors.invalid_request_content("The property 'properties.permissions' is required.")
+        raise errors.refusal("InvalidRequestContent.required", "properties.permissions")
     if any("condition" in permission for permission in permissions):
-        raise errors.invalid_parameter(
-            "The sandbox does not evaluate conditions on permissions, and refuses what it would not enforce.",
-            "ConditionNotSupported",
-        )
+        raise errors.refusal("ConditionNotSupported.permission")
     return {
         "roleName": name,
         "type": "CustomRole",
@@ -229,8 +213,4 @@ def _may_be_assignable(scope: str) -> bool:
 def _check_name_is_free(call: Call, name: str, role_name: str) -> None:
     for role in call.cloud.roles.by_id.values():
         if fold(role.name) == fold(role_name) and role.id != name:
-            raise errors.conflict(
-                "RoleDefinitionWithSameNameExists",
-                "A custom role with the same name already exists in this directory. Use another name than "
-                f"'{role_name}'.",
-            )
+            raise errors.refusal("RoleDefinitionWithSameNameExists", role_name)

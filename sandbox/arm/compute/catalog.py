@@ -15,6 +15,7 @@ from typing import Any
 from rbac.folding import fold
 from sandbox.arm import versions
 from sandbox.arm.compute.provider import LOCATION, MACHINE, NAMESPACE
+from sandbox.arm.fields import read_location
 from sandbox.arm.listing import invalid_filter, read_filter
 from sandbox.arm.routing import SUBSCRIPTION, Call, Operations
 from sandbox.arm.tracked import existing
@@ -88,14 +89,12 @@ def _list_versions(call: Call) -> Answer:
 def _get_version(call: Call) -> Answer:
     image = find_image({**call.parameters, "version": "latest"})
     if call["version"] != image.exact_version:
-        raise errors.AzureError(404, "NotFound", "Artifact: VMImage was not found.")
+        raise errors.refusal("NotFound.image")
     return Answer(200, _shown(call, image))
 
 
 def _shown(call: Call, image: Image) -> dict[str, Any]:
-    location = seed_data.location_name(call["location"])
-    if location is None:
-        raise errors.location_not_available(call["location"], "locations/publishers", seed_data.LOCATIONS)
+    location = read_location(call["location"], "locations/publishers")
     at = call.request.path.partition("/versions")[0]
     return {
         "location": location,
@@ -161,8 +160,7 @@ def _list_skus(call: Call) -> Answer:
 
 @_on_sizes.operation("GET", LOCATION + "/vmSizes", action=NAMESPACE + "/locations/vmSizes/read")
 def _list_sizes(call: Call) -> Answer:
-    if location_name(call["location"]) is None:
-        raise errors.location_not_available(call["location"], "locations/vmSizes", seed_data.LOCATIONS)
+    read_location(call["location"], "locations/vmSizes")
     return Answer(200, {"value": [_size(size) for size in SIZES]})
 
 

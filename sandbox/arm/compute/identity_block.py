@@ -57,24 +57,17 @@ def read_identity(value: object) -> IdentityRequest:
     """
     given = Fields(value, "identity")
     if "identityIds" in given:
-        raise errors.invalid_parameter(
-            "ResourceIdentity property identityIds is deprecated. The userAssignedIdentities property should be used "
-            "instead."
-        )
-    system, user = _read_type(given.value("type"))
+        raise errors.refusal("InvalidParameter.identityIds")
+    system, user = _read_type(given)
     entries = given.value("userAssignedIdentities")
     if entries is None:
         return IdentityRequest(system, user)
     if not isinstance(entries, dict) or not all(entry is None or isinstance(entry, dict) for entry in entries.values()):
-        raise errors.invalid_request_content(
-            "The property 'identity.userAssignedIdentities' must be an object whose values are objects or null."
-        )
+        raise given.wrong("userAssignedIdentities", "an object whose values are objects or null")
     _check_ids(entries)
     named = tuple(identity_id for identity_id, entry in entries.items() if entry is not None)
     if named and not user:
-        raise errors.invalid_parameter(
-            f'ResourceIdentity identityIds should not be provided if the type is "{show_type(system, ()) or "None"}".'
-        )
+        raise errors.refusal("InvalidParameter.identitiesWithoutType", show_type(system, ()) or "None")
     removed = tuple(identity_id for identity_id, entry in entries.items() if entry is None)
     return IdentityRequest(system, user, named, removed, has_map=True)
 
@@ -98,11 +91,7 @@ def merge(current: Iterable[str], request: IdentityRequest, *, replace: bool) ->
     known = {canonical(identity_id) for identity_id in kept}
     result = (*kept, *(identity_id for identity_id in request.named if canonical(identity_id) not in known))
     if not result and not request.removed:
-        raise errors.AzureError(
-            400,
-            "MissingIdentityIds",
-            f"The identity ids must not be null or empty for '{_requested_type(request)}' identity type.",
-        )
+        raise errors.refusal("MissingIdentityIds", _requested_type(request))
     return result
 
 
@@ -147,9 +136,7 @@ def check_encryption_identity(machine: Resource, given: dict[str, Any]) -> None:
     wanted = given.get("securityProfile", {}).get("encryptionIdentity", {}).get("userAssignedIdentityResourceId")
     has = machine.body.get("identity", {}).get("userAssignedIdentities", {})
     if wanted is not None and canonical(wanted) not in map(canonical, has):
-        raise errors.invalid_parameter(
-            f"The encryption identity '{wanted}' is not one of the user-assigned identities of the virtual machine."
-        )
+        raise errors.refusal("InvalidParameter.encryptionIdentity", wanted)
 
 
 def shown_when_new(body: dict[str, Any], new: list[str]) -> dict[str, Any]:
@@ -172,17 +159,15 @@ def _requested_type(request: IdentityRequest) -> str:
     return "SystemAssigned, UserAssigned" if request.system else "UserAssigned"
 
 
-def _read_type(value: object) -> tuple[bool, bool]:
+def _read_type(given: Fields) -> tuple[bool, bool]:
+    value = given.value("type")
     if value is None:
-        raise errors.invalid_parameter("ResourceIdentity Type must be provided.")
+        raise errors.refusal("InvalidParameter.identityType")
     halves = set(fold("".join(value.split())).split(",")) if isinstance(value, str) else set()
     if halves == {"none"}:
         return False, False
     if not halves or not halves <= _TYPES:
-        raise errors.invalid_request_content(
-            "The property 'identity.type' must be one of SystemAssigned, UserAssigned, 'SystemAssigned, UserAssigned' "
-            "and None."
-        )
+        raise given.wrong("type", "one of SystemAssigned, UserAssigned, 'SystemAssigned, UserAssigned' and None")
     return "systemassigned" in halves, "userassigned" in halves
 
 
@@ -190,17 +175,10 @@ def _check_ids(identity_ids: Iterable[str]) -> None:
     seen: set[str] = set()
     for identity_id in identity_ids:
         if not _IDENTITY_ID.fullmatch(identity_id):
-            raise errors.invalid_parameter(
-                f"ResourceIdentity identityId '{identity_id}' is not a valid reference to a Microsoft.ManagedIdentity "
-                "identity."
-            )
+            raise errors.refusal("InvalidParameter.identityId", identity_id)
         key = canonical(identity_id)
         if key in seen:
-            raise errors.AzureError(
-                400,
-                "DuplicateIdentityIds",
-                f"The request content has the following duplicate identity ids '{identity_id}'.",
-            )
+            raise errors.refusal("DuplicateIdentityIds", identity_id)
         seen.add(key)
 
 
@@ -247,9 +225,4 @@ def _set_block(cloud: Cloud, machine: Resource, entries: dict[str, Any]) -> None
 def _failed_operation(resource_id: str, message: str) -> errors.AzureError:
     """Return Compute's refusal of an identity that it cannot attach, with the identity service's answer inside."""
     response = json.dumps({"error": {"code": "BadRequest", "message": message}}, separators=(",", ":"))
-    return errors.AzureError(
-        400,
-        "FailedIdentityOperation",
-        f"Identity operation for resource '{resource_id}' failed with error 'Failed to perform resource identity "
-        f"operation. Status: 'BadRequest'. Response: '{response}'.'.",
-    )
+    return errors.refusal("FailedIdentityOperation", resource_id, response)

@@ -91,7 +91,7 @@ def _get_machine(call: Call) -> Answer:
     asked = call.query("$expand") or ""
     expand = {fold(part.strip()) for part in asked.split(",")} - {""}
     if not expand <= {"instanceview", "userdata"}:
-        raise errors.invalid_parameter(f"The value '{asked}' of the query option '$expand' is invalid.")
+        raise errors.refusal("InvalidParameter.expand", asked)
     expanded = dict(machine.properties)
     if "instanceview" in expand:
         expanded["instanceView"] = instance_view(machine)
@@ -201,9 +201,7 @@ def _check_conditions(call: Call, machine: Resource | None) -> None:
     etag = None if machine is None else machine.body["etag"]
     match, none_match = (call.request.headers.get(name) for name in ("If-Match", "If-None-Match"))
     if (match and not _matches(match, etag)) or (none_match and _matches(none_match, etag)):
-        raise errors.AzureError(
-            412, "PreconditionFailed", "The condition of the request is not met by the resource's current etag."
-        )
+        raise errors.refusal("PreconditionFailed")
 
 
 def _matches(condition: str, etag: str | None) -> bool:
@@ -214,9 +212,7 @@ def _new(call: Call, group: str, location: str, asked: _Asked) -> Resource:
     """Return the machine that a request asks for, connected but not kept yet."""
     name = call["name"]
     if not _NAME.fullmatch(name):
-        raise errors.invalid_parameter(
-            f"The entity name 'vmName' is invalid according to its validation rule: {_NAME_RULE}."
-        )
+        raise errors.refusal("InvalidParameter.vmName", _NAME_RULE)
     properties.check_disks(asked.properties)
     machine = _machine(call.cloud, group, name, location, asked.properties)
     machine.body |= {member: asked.body[member] for member in _FIXED if member in asked.body}
@@ -241,7 +237,7 @@ def _machine(cloud: Cloud, group: str, name: str, location: str, given: dict[str
 def _update(call: Call, machine: Resource, asked: _Asked) -> Answer:
     for member in _FIXED:
         if member in asked.body and asked.body[member] != machine.body.get(member):
-            raise errors.conflict("PropertyChangeNotAllowed", f"Changing property '{member}' is not allowed.")
+            raise errors.refusal("PropertyChangeNotAllowed", member)
     before = _interfaces(machine.properties)
     own = {name: machine.properties.pop(name) for name in ("provisioningState", "vmId", "timeCreated")}
     changed = properties.change(call.cloud.ids, machine.id, machine.properties, asked.properties)
@@ -316,10 +312,7 @@ def _reconnect(call: Call, machine: Resource, before: list[dict[str, Any]]) -> N
     """Connect the interfaces that a machine has now, and let go of those that it had ``before``."""
     after = _interfaces(machine.properties)
     if set(_ids(before)) != set(_ids(after)) and machine.internal["power"] != "deallocated":
-        raise errors.invalid_parameter(
-            f"Virtual machine {machine.id} must be stop-deallocated before its network interfaces can be changed.",
-            "AddingOrDeletingNetworkInterfacesOnARunningVirtualMachineNotSupported",
-        )
+        raise errors.refusal("AddingOrDeletingNetworkInterfacesOnARunningVirtualMachineNotSupported", machine.id)
     for entry in after:
         interfaces.check_attachable(call, entry["id"], machine)
     _connect(call.cloud, machine)

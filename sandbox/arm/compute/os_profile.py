@@ -43,9 +43,7 @@ def os_of(given: dict[str, Any]) -> str | None:
     """Return the operating system whose configuration an OS profile has, or None."""
     windows, linux = "windowsConfiguration" in given, "linuxConfiguration" in given
     if windows and linux:
-        raise errors.invalid_parameter(
-            "Only one of windowsConfiguration and linuxConfiguration can be given for a virtual machine."
-        )
+        raise errors.refusal("InvalidParameter.twoSystems")
     return "Windows" if windows else "Linux" if linux else None
 
 
@@ -57,7 +55,7 @@ def fill(given: dict[str, Any], name: str, os_type: str) -> dict[str, Any]:
         raise missing("osProfile.adminUsername")
     _check_username(username, os_type)
     if os_of(given) not in (None, os_type):
-        raise errors.invalid_parameter(f"The configuration in the OS profile is not for the image's {os_type}.")
+        raise errors.refusal("InvalidParameter.otherSystem", os_type)
     names = {"computerName": computer_name, "adminUsername": username}
     filled = merged({**names, **_DEFAULTS[os_type], **_ALWAYS}, {**given, **names})
     for entry in filled.get("windowsConfiguration", {}).get("additionalUnattendContent", ()):
@@ -74,9 +72,7 @@ def check_credentials(given: dict[str, Any], os_type: str) -> None:
     if password is None and os_type == "Windows":
         raise missing("adminPassword")
     if password is None and not keys:
-        raise errors.invalid_parameter(
-            "Authentication using either SSH or by user name and password must be enabled in Linux profile."
-        )
+        raise errors.refusal("InvalidParameter.authentication")
     if password is not None:
         _check_password(password, os_type)
 
@@ -85,31 +81,17 @@ def _check_password(password: str, os_type: str) -> None:
     low, high = (8, 123) if os_type == "Windows" else (6, 72)
     classes = sum(re.search(kind, password) is not None for kind in _CLASSES)
     if not low <= len(password) <= high or classes < _PASSWORD_CLASSES:
-        raise errors.invalid_parameter(
-            f"The supplied password must be between {low}-{high} characters long and must satisfy at least "
-            f"{_PASSWORD_CLASSES} of password complexity requirements from the following: 1) Contains an uppercase "
-            "character 2) Contains a lowercase character 3) Contains a numeric digit 4) Contains a special character "
-            "5) Control characters are not allowed"
-        )
+        raise errors.refusal("InvalidParameter.password", low, high, _PASSWORD_CLASSES)
 
 
 def _check_computer_name(name: str, os_type: str) -> None:
     if os_type == "Windows" and (len(name) > 15 or name.isdigit() or _FORBIDDEN.search(name)):
-        raise errors.invalid_parameter(
-            "Windows computer name cannot be more than 15 characters long, be entirely numeric, or contain the "
-            f"following characters: {_FORBIDDEN_SHOWN}."
-        )
+        raise errors.refusal("InvalidParameter.windowsName", _FORBIDDEN_SHOWN)
     if os_type == "Linux" and (len(name) > 64 or _FORBIDDEN_LINUX.search(name)):
-        raise errors.invalid_parameter(
-            "Linux host name cannot exceed 64 characters in length or contain the following characters: "
-            f"{_FORBIDDEN_SHOWN}."
-        )
+        raise errors.refusal("InvalidParameter.linuxName", _FORBIDDEN_SHOWN)
 
 
 def _check_username(name: str, os_type: str) -> None:
     longest = 20 if os_type == "Windows" else 64
     if len(name) > longest or _FORBIDDEN_USERS.fullmatch(name):
-        raise errors.invalid_parameter(
-            f"The Admin Username specified is not allowed. It has at most {longest} characters, and is none of the "
-            "names that are tried first."
-        )
+        raise errors.refusal("InvalidParameter.username", longest)

@@ -49,10 +49,7 @@ def _declare(operation: str) -> None:
         check_allowed(machine, operation)
         power, name = machine.internal["power"], machine.body["name"]
         if operation in _FROM_RUNNING and power in ("stopped", "deallocated", "deallocating"):
-            raise errors.conflict(
-                "OperationNotAllowed",
-                f"Operation '{operation}' is not allowed on VM '{name}' since the VM is {power}. Start it.",
-            )
+            raise errors.refusal("OperationNotAllowed.stopped", operation, name, power)
         if not _is_there(operation, power):
             set_power(call.cloud, machine, _TRANSITIONS[operation][0])
             machine.internal["transition"] = operation

@@ -70,7 +70,7 @@ def fill(ids: Ids, machine_id: str, given: dict[str, Any]) -> dict[str, Any]:
     if not size:
         raise missing("vmSize")
     if not _SIZE.fullmatch(size):
-        raise errors.invalid_parameter(f"The value {size} provided for the VM size is not valid.")
+        raise errors.refusal("InvalidParameter.vmSize", size)
     os_hint = os_profile.os_of(given.get("osProfile", {}))
     storage = _Storage(ids, machine_id, size).fill(_required(given, "storageProfile"), os_hint)
     filled = {
@@ -91,7 +91,7 @@ def change(ids: Ids, machine_id: str, current: dict[str, Any], given: dict[str, 
     for path, shown in _FIXED.items():
         value = _dig(given, path)
         if value is not None and not _same(value, _dig(current, path)):
-            raise errors.conflict("PropertyChangeNotAllowed", f"Changing property '{shown}' is not allowed.")
+            raise errors.refusal("PropertyChangeNotAllowed", shown)
     check_disks(given, [canonical(disk["managedDisk"]["id"]) for disk in _disks(current)])
     return fill(ids, machine_id, merged(current, given))
 
@@ -107,11 +107,7 @@ def check_disks(given: dict[str, Any], known: Sequence[str] = ()) -> None:
         if disk_id is None or canonical(disk_id) in known:
             continue
         if option in ("FromImage", "Empty"):
-            raise errors.invalid_parameter(
-                f"The property 'createOption' of a disk cannot have the value '{option}' when property "
-                "'managedDisk.id' is set.",
-                "InvalidParameterConflictingProperties",
-            )
+            raise errors.refusal("InvalidParameterConflictingProperties", option)
         refuse_reference(disk_id, "", "managedDisk.id")
 
 
@@ -156,9 +152,9 @@ class _Storage:
     def _os_disk(self, given: dict[str, Any], os_hint: str | None, image: Image) -> dict[str, Any]:
         os_type = given.get("osType") or os_hint or image.os_type
         if os_type != image.os_type:
-            raise errors.invalid_parameter(f"The image holds {image.os_type}, not {os_type}.")
+            raise errors.refusal("InvalidParameter.osType", image.os_type, os_type)
         if given["createOption"] == "Empty":
-            raise errors.invalid_parameter("The value 'Empty' of parameter 'osDisk.createOption' is invalid.")
+            raise errors.refusal("InvalidParameter.createOption")
         name = given.get("name") or f"{self._name}_OsDisk_1_{self._suffix('os')}"
         disk = merged({"osType": os_type, **self._disk(name, "ReadWrite")}, {**given, "name": name})
         return {**disk, "diskSizeGB": disk.get("diskSizeGB", image.disk_size)}
@@ -170,7 +166,7 @@ class _Storage:
             if lun is None:
                 raise missing("dataDisk.lun")
             if lun in luns:
-                raise errors.invalid_parameter(f"A disk at LUN {lun} already exists.")
+                raise errors.refusal("InvalidParameter.lun", lun)
             luns.add(lun)
         return [self._data_disk(disk) for disk in given]
 
@@ -211,20 +207,14 @@ def _network(profile: dict[str, Any], name: str) -> dict[str, Any]:
     for number, interface in enumerate(interfaces):
         interface_id = interface.get("id", "")
         if not _INTERFACE_ID.fullmatch(interface_id):
-            raise errors.invalid_parameter(
-                "Value for reference id is missing or malformed. "
-                f"Path properties.networkProfile.networkInterfaces[{number}].",
-                "InvalidRequestFormat",
-            )
+            path = f"properties.networkProfile.networkInterfaces[{number}]"
+            raise errors.refusal("InvalidRequestFormat.reference", path)
         if canonical(interface_id) in seen:
-            raise errors.invalid_parameter(f"Virtual machine {name} refers to {interface_id} twice.")
+            raise errors.refusal("InvalidParameter.interfaceTwice", name, interface_id)
         seen.add(canonical(interface_id))
     primaries = sum(interface.get("properties", {}).get("primary", False) for interface in interfaces)
     if primaries > 1 or (primaries == 0 and len(interfaces) > 1):
-        raise errors.invalid_parameter(
-            f"Virtual machine {name} must have one network interface set as the primary.",
-            "NetworkInterfaceMustHavePrimaryPropertySet",
-        )
+        raise errors.refusal("NetworkInterfaceMustHavePrimaryPropertySet", name)
     shown = [{member: value for member, value in interface.items() if value != {}} for interface in interfaces]
     return {**profile, "networkInterfaces": shown}
 

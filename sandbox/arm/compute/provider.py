@@ -98,14 +98,12 @@ def check_allowed(machine: Resource, operation: str) -> None:
     why = _BUSY.get(machine.properties["provisioningState"])
     if why is not None:
         name = machine.body["name"]
-        raise errors.conflict(
-            "OperationNotAllowed", f"Operation '{operation}' is not allowed on VM '{name}' since the VM is {why}"
-        )
+        raise errors.refusal("OperationNotAllowed.busy", operation, name, why)
 
 
 def missing(name: str) -> errors.AzureError:
     """Return Compute's refusal of a request without ``name``."""
-    return errors.invalid_parameter(f"Required parameter '{name}' is missing (null).")
+    return errors.refusal("InvalidParameter.missing", name)
 
 
 def compute_time(moment: datetime) -> str:

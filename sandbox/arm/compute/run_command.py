@@ -103,7 +103,7 @@ operations = (*_on_machines, *_on_commands)
 def _find(command_id: str) -> dict[str, Any]:
     known = _KNOWN.get(fold(command_id))
     if known is None:
-        raise errors.AzureError(404, "NotFound", "The entity was not found in this Azure location.")
+        raise errors.refusal("NotFound.command")
     return known
 
 
@@ -113,11 +113,11 @@ def _read_script(body: Fields, command: dict[str, Any]) -> Script:
     text = "\n".join(lines or command["script"]) + "\n"
     _check_text("script", text)
     if len(text.encode()) > _LONGEST_SCRIPT:
-        raise errors.invalid_parameter(f"The script is longer than the {_LONGEST_SCRIPT} bytes that are allowed.")
+        raise errors.refusal("InvalidParameter.script", _LONGEST_SCRIPT)
     for given in body.objects("parameters"):
         name, value = given.text("name"), given.text("value")
         if not name or value is None:
-            raise errors.invalid_parameter(f"The parameter '{given.path}' must have a name and a value.")
+            raise errors.refusal("InvalidParameter.scriptParameter", given.path)
         _check_text(given.path, value)
         parameters[name] = value
     return Script(text, parameters, powershell=command["osType"] == "Windows")
@@ -126,38 +126,25 @@ def _read_script(body: Fields, command: dict[str, Any]) -> Script:
 def _check_text(path: str, text: str) -> None:
     """Refuse what is no text to any program: JSON can hold the character NUL, and halves of characters."""
     if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise errors.invalid_parameter(f"The property '{path}' must hold Unicode characters other than NUL.")
+        raise errors.refusal("InvalidParameter.text", path)
 
 
 def _check_machine(machine: Resource, command: dict[str, Any]) -> None:
     check_allowed(machine, "runCommand")
     if command["osType"] != _os_type(machine):
-        raise errors.conflict(
-            "Conflict", f"Run command OS type '{command['osType']}' does not match the target OS {_os_type(machine)}."
-        )
+        raise errors.refusal("Conflict.otherSystem", command["osType"], _os_type(machine))
     if machine.internal["power"] != "running":
-        raise errors.conflict("OperationNotAllowed", "The operation requires the VM to be running (or set to run).")
+        raise errors.refusal("OperationNotAllowed.notRunning")
     if _KEPT_AS in machine.internal:
-        raise errors.conflict(
-            "Conflict",
-            "Run command extension execution is in progress. Please wait for completion before invoking a run command.",
-        )
+        raise errors.refusal("Conflict.scriptRuns")
 
 
 def _check_sandbox(scripts: Scripts | None, machine: Resource, script: Script) -> Scripts:
     """Refuse what would be fine in Azure, and say that it is the sandbox which refuses; return what runs scripts."""
     if scripts is None:
-        raise errors.conflict(
-            "OperationNotAllowed",
-            "Run Command is off in this sandbox, since it would run a program on the computer that the sandbox is on, "
-            "as the user who started it. To allow that, start the sandbox with --allow-run-command.",
-        )
+        raise errors.refusal("OperationNotAllowed.runCommandOff")
     if script.powershell and shutil.which("pwsh") is None:
-        raise errors.conflict(
-            "OperationNotAllowed",
-            f"The script for '{machine.body['name']}' needs PowerShell, and there is no program 'pwsh' on the computer "
-            "that the sandbox is on.",
-        )
+        raise errors.refusal("OperationNotAllowed.noPowerShell", machine.body["name"])
     return scripts
 
 

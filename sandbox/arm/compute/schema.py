@@ -95,9 +95,7 @@ _NOTATION = {
 
 
 def _unknown(member: str, type_: str, path: str) -> errors.AzureError:
-    return errors.AzureError(
-        400, "BadRequest", f"Could not find member '{member}' on object of type '{type_}'. Path '{path}'."
-    )
+    return errors.refusal("BadRequest.member", member, type_, path)
 
 
 _SCHEMA = Schema(_NOTATION, _unknown)
@@ -107,12 +105,8 @@ def refuse_reference(reference: str | None, _: str, path: str) -> NoReturn:
     """Refuse what is referred to at ``path`` as malformed, or as not there."""
     parts = parse_resource_id(reference or "")
     if not parts.names:
-        raise errors.invalid_parameter(
-            f"Property id '{reference}' at path '{path}' is invalid. Expect fully qualified resource Id that start "
-            "with '/subscriptions/{subscriptionId}' or '/providers/{resourceProviderNamespace}/'.",
-            "LinkedInvalidPropertyId",
-        )
-    raise errors.resource_not_found(parts.type, parts.name, parts.group)
+        raise errors.refusal("LinkedInvalidPropertyId", reference, path)
+    raise errors.refusal("ResourceNotFound", parts.type, parts.name, parts.group)
 
 
 def read(body: Fields) -> dict[str, Any]:

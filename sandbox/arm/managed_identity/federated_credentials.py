@@ -35,8 +35,10 @@ def _put_credential(call: Call) -> Answer:
     resource = call.cloud.store.get(call.scope)
     is_new = resource is None
     if resource is None:
-        _check_name(call["credential"])
-        _check_number(siblings)
+        if not _NAME.fullmatch(call["credential"]):
+            raise errors.refusal("BadRequest.credentialName", call["credential"])
+        if len(siblings) >= MAXIMUM:
+            raise errors.refusal("BadRequest.credentials", MAXIMUM)
         resource = _new(identity, call["credential"])
     _check_unique(siblings, resource, properties)
     resource.body["properties"] = properties
@@ -49,7 +51,7 @@ def _put_credential(call: Call) -> Answer:
 def _get_credential(call: Call) -> Answer:
     found = call.cloud.store.get(call.scope)
     if found is None:
-        raise errors.resource_not_found(TYPE, f"{call['name']}/{call['credential']}", call["resource_group"])
+        raise errors.refusal("ResourceNotFound", TYPE, f"{call['name']}/{call['credential']}", call["resource_group"])
     return Answer(200, found.body)
 
 
@@ -71,41 +73,23 @@ def _new(identity: Resource, name: str) -> Resource:
     return Resource({"id": credential_id, "name": name, "properties": {}, "type": TYPE})
 
 
-def _check_name(name: str) -> None:
-    if not _NAME.fullmatch(name):
-        raise _bad_request(
-            f"The name '{name}' is not valid for a federated identity credential. A name has 3 to 120 "
-            "letters, digits, hyphens and underscores, and starts with a letter or a digit."
-        )
-
-
-def _check_number(siblings: list[Resource]) -> None:
-    if len(siblings) >= MAXIMUM:
-        raise _bad_request(
-            f"A managed identity can have at most {MAXIMUM} federated identity credentials, and this one has as many."
-        )
-
-
 def _check_unique(siblings: list[Resource], resource: Resource, properties: dict[str, Any]) -> None:
     wanted = (properties["issuer"], properties["subject"])
     others = (sibling.properties for sibling in siblings if sibling.id != resource.id)
     if any((other["issuer"], other["subject"]) == wanted for other in others):
-        raise errors.conflict("Conflict", "Issuer and subject combination already exists for this Managed Identity.")
+        raise errors.refusal("Conflict.credential")
 
 
 def _read_properties(body: Fields) -> dict[str, Any]:
     given = body.object("properties")
     issuer, subject, audiences = (given.value(name) for name in ("issuer", "subject", "audiences"))
     if not issuer or not subject or not audiences:
-        raise _bad_request(
-            "The request format was unexpected. Federated Identity Credential must specify 'issuer', "
-            "'subject' and 'audience'."
-        )
+        raise errors.refusal("BadRequest.credential")
     if not isinstance(audiences, list) or len(audiences) != 1:
-        raise _bad_request("The property 'audiences' must be a list of exactly one audience.")
+        raise errors.refusal("BadRequest.audiences")
     for text in (issuer, subject, *audiences):
         if not isinstance(text, str) or not 0 < len(text) <= _LONGEST:
-            raise _bad_request(f"Issuer, subject and audience are strings of 1 to {_LONGEST} characters.")
+            raise errors.refusal("BadRequest.length", _LONGEST)
     _check_issuer(issuer)
     return {"issuer": issuer, "subject": subject, "audiences": audiences}
 
@@ -116,8 +100,4 @@ def _check_issuer(issuer: str) -> None:
     except ValueError:
         parts = urlsplit("")
     if parts.scheme != "https" or not parts.hostname:
-        raise _bad_request(f"The issuer '{issuer}' is not valid. An issuer is an https URL.")
-
-
-def _bad_request(message: str) -> errors.AzureError:
-    return errors.AzureError(400, "BadRequest", message)
+        raise errors.refusal("BadRequest.issuer", issuer)

@@ -106,9 +106,7 @@ def _get_system_identity(call: Call) -> Answer:
     owner = call.cloud.store.get(call["scope"])
     identity = None if owner is None else owner.internal.get("system_identity")
     if owner is None or identity is None:
-        raise errors.AzureError(
-            404, "ResourceNotFound", f"The resource '{call['scope']}' has no system-assigned identity."
-        )
+        raise errors.refusal("ResourceNotFound.systemIdentity", call["scope"])
     return Answer(
         200,
         {
@@ -182,12 +180,7 @@ def _principal_ids(call: Call, object_id: str, client_id: str) -> dict[str, Any]
 
 def _check_name(name: str) -> None:
     if not is_name(name):
-        raise errors.AzureError(
-            400,
-            "InvalidResourceName",
-            f"The name '{name}' is not valid for a resource of type '{IDENTITY}'. A name has 3 to 128 letters, "
-            "digits, hyphens and underscores, and starts with a letter or a digit.",
-        )
+        raise errors.refusal("InvalidResourceName.identity", name, IDENTITY)
 
 
 def _read_isolation_scope(body: Fields) -> dict[str, str]:

@@ -88,10 +88,7 @@ def _check_configuration(cloud: Cloud, found: Resource, number: int, given: dict
         if parent is None or parent.body["location"] != found.body["location"]:
             raise provider.invalid_reference(given["subnet"]["id"], found.id)
     elif number == 0 or given.get("privateIPAddressVersion") != "IPv6":
-        raise errors.invalid_parameter(
-            f"IP configuration at properties.ipConfigurations[{number}] of {found.id} has no subnet.",
-            "InvalidRequestFormat",
-        )
+        raise errors.refusal("InvalidRequestFormat.subnet", number, found.id)
     if "publicIPAddress" in given:
         _check_free(cloud, found, given["publicIPAddress"]["id"])
 
@@ -99,11 +96,7 @@ def _check_configuration(cloud: Cloud, found: Resource, number: int, given: dict
 def _check_free(cloud: Cloud, found: Resource, address_id: str) -> None:
     for user in users_of(cloud, address_id, "publicIPAddress"):
         if canonical(user).rpartition("/ipconfigurations/")[0] != canonical(found.id):
-            raise errors.invalid_parameter(
-                f"Resource {found.id} is referencing public IP address {address_id} that is already allocated to "
-                f"resource {user}.",
-                "PublicIPAddressInUse",
-            )
+            raise errors.refusal("PublicIPAddressInUse", found.id, address_id, user)
 
 
 def _fill_interface(cloud: Cloud, found: Resource, given: dict[str, Any]) -> None:
@@ -111,9 +104,7 @@ def _fill_interface(cloud: Cloud, found: Resource, given: dict[str, Any]) -> Non
     before = {fold(entry["name"]): entry["properties"] for entry in found.properties.get("ipConfigurations", ())}
     entries = given.get("ipConfigurations")
     if not entries:
-        raise errors.invalid_parameter(
-            f"Network interface {found.id} must have one or more IP configurations.", "NetworkInterfaceMustHaveIPConfig"
-        )
+        raise errors.refusal("NetworkInterfaceMustHaveIPConfig", found.id)
     dns = {"dnsServers": [], **given.get("dnsSettings", {}), "appliedDnsServers": []}
     provider.set_properties(found, {**given, "ipConfigurations": [], "dnsSettings": dns, **attached}, _DEFAULTS)
     for number, entry in enumerate(entries):
@@ -153,21 +144,14 @@ def _allocate(cloud: Cloud, subnet_id: str, resource_id: str, version: str, want
         raise provider.invalid_reference(subnet_id, resource_id)
     addresses = next((range_ for range_ in ranges_of(subnet) if f"IPv{range_.version}" == version), None)
     if addresses is None:
-        raise errors.invalid_parameter(
-            f"Subnet {subnet.body['name']} has no {version} address prefix, which {resource_id} needs.",
-            "InvalidRequestFormat",
-        )
+        raise errors.refusal("InvalidRequestFormat.version", subnet.body["name"], version, resource_id)
     taken = _taken(cloud, subnet_id, resource_id)
     if wanted is not None:
         return _check_wanted(wanted, addresses, taken, resource_id)
     for position in range(_RESERVED, addresses.num_addresses - 1):
         if str(addresses[position]) not in taken:
             return str(addresses[position])
-    raise errors.invalid_parameter(
-        f"Subnet {subnet.body['name']} with address prefix {addresses} does not have enough capacity for 1 IP "
-        "addresses.",
-        "SubnetIsFull",
-    )
+    raise errors.refusal("SubnetIsFull", subnet.body["name"], addresses)
 
 
 def _taken(cloud: Cloud, subnet_id: str, but: str) -> dict[str, str]:
@@ -186,24 +170,14 @@ def _check_wanted(wanted: str, addresses: Range, taken: dict[str, str], resource
     try:
         address = ipaddress.ip_address(wanted)
     except ValueError as error:
-        raise errors.invalid_parameter(f"The address {wanted} is not valid.", "InvalidIPAddressFormat") from error
+        raise errors.refusal("InvalidIPAddressFormat", wanted) from error
     if address not in addresses:
-        raise errors.invalid_parameter(
-            f"Private static IP address {wanted} does not belong to the range of subnet prefix {addresses}.",
-            "PrivateIPAddressNotInSubnet",
-        )
+        raise errors.refusal("PrivateIPAddressNotInSubnet", wanted, addresses)
     position = int(address) - int(addresses.network_address)
     if position < _RESERVED or position >= addresses.num_addresses - 1:
-        raise errors.invalid_parameter(
-            f"Private static IP address {wanted} falls within reserved IP range of subnet prefix {addresses}.",
-            "PrivateIPAddressInReservedRange",
-        )
+        raise errors.refusal("PrivateIPAddressInReservedRange", wanted, addresses)
     if str(address) in taken:
-        raise errors.invalid_parameter(
-            f"IP configuration {resource_id} is using the private IP address {wanted} which is already allocated to "
-            f"resource {taken[str(address)]}.",
-            "PrivateIPAddressIsAllocated",
-        )
+        raise errors.refusal("PrivateIPAddressIsAllocated", resource_id, wanted, taken[str(address)])
     return str(address)
 
 
@@ -219,10 +193,7 @@ def _owner_of(cloud: Cloud, interface: Resource) -> str | None:
 
 
 def _in_use(interface: Resource) -> errors.AzureError:
-    return errors.invalid_parameter(
-        f"Network Interface {interface.id} is used by existing VM {interface.properties['virtualMachine']['id']}.",
-        "NicInUse",
-    )
+    return errors.refusal("NicInUse", interface.id, interface.properties["virtualMachine"]["id"])
 
 
 def _disconnect(interface: Resource) -> None:

@@ -137,7 +137,7 @@ def declare_children(parent_type: str, kind: Kind, check: Callable[[Cloud, Resou
         parent, child = find_parent(call), call.cloud.store.get(call.scope)
         if child is None:
             missing = f"{parent.id}/{kind.collection}/{call['child']}"
-            raise errors.AzureError(404, "NotFound", f"Resource {missing} not found.", details=[])
+            raise errors.refusal("NotFound.child", missing, details=[])
         return Answer(200, kind.show(call.cloud, child), {"ETag": child.body["etag"]})
 
     @declared.operation("GET", collection, action=kind.type + "/read")
@@ -165,7 +165,7 @@ def replace_children(call: Call, kind: Kind, parent: Resource, given: list[dict[
     store, names = call.cloud.store, [_read_name(entry, kind.collection) for entry in given]
     kept = {fold(name) for name in names}
     if len(kept) < len(names):
-        raise errors.invalid_parameter(f"A name is twice in properties.{kind.collection}.", "InvalidRequestFormat")
+        raise errors.refusal("InvalidRequestFormat.nameTwice", kind.collection)
     for child in store.list(parent.id, kind.type):
         if fold(child.body["name"]) not in kept:
             kind.check_unused(call.cloud, child)
@@ -199,9 +199,7 @@ def read_body(call: Call, resource: Resource, body: Fields, model: str) -> dict[
 
     def refer(reference: str | None, type_: str, path: str) -> None:
         if reference is None or not _REFERENCE.fullmatch(reference):
-            raise errors.invalid_parameter(
-                f"Value for reference id is missing or malformed. Path {path}.", "InvalidRequestFormat"
-            )
+            raise errors.refusal("InvalidRequestFormat.reference", path)
         joined(call, resource, reference, f"{NAMESPACE}/{type_}")
 
     return schema.read(body, model, refer)
@@ -259,17 +257,12 @@ def _accept_delete(call: Call, kind: Kind, resource: Resource, location: str) ->
 def check_name(name: str) -> None:
     """Refuse a name that no network resource may have."""
     if not _NAME.fullmatch(name):
-        raise errors.invalid_parameter(
-            f"Resource name {name} is invalid. The name can be up to 80 characters long. It must begin with a word "
-            "character, and it must end with a word character or with '_'. The name may contain word characters or "
-            "'.', '-', '_'.",
-            "InvalidResourceName",
-        )
+        raise errors.refusal("InvalidResourceName.network", name)
 
 
 def _read_name(entry: dict[str, Any], where: str) -> str:
     if "name" not in entry:
-        raise errors.invalid_parameter(f"An entry of properties.{where} has no name.", "InvalidRequestFormat")
+        raise errors.refusal("InvalidRequestFormat.name", where)
     return str(entry["name"])
 
 
@@ -289,12 +282,7 @@ def joined(call: Call, by: Resource, reference: str, type_: str) -> Resource:
 
 def invalid_reference(reference: str, by: str) -> errors.AzureError:
     """Return the refusal of a reference to what is not there, or in another region."""
-    return errors.AzureError(
-        400,
-        "InvalidResourceReference",
-        f"Resource {reference} referenced by resource {by} was not found. Please make sure that the referenced "
-        "resource exists, and that both resources are in the same region.",
-    )
+    return errors.refusal("InvalidResourceReference", reference, by)
 
 
 def users_of(cloud: Cloud, resource_id: str, name: str) -> Iterator[str]:

@@ -29,7 +29,7 @@ def _fill(call: Call, found: Resource, body: dict[str, Any]) -> None:
     given, before = body.get("properties", {}), found.properties
     version = given.get("publicIPAddressVersion", "IPv4")
     if before.get("publicIPAddressVersion", version) != version:
-        raise errors.conflict("PropertyChangeNotAllowed", "Changing property 'publicIPAddressVersion' is not allowed.")
+        raise errors.refusal("PropertyChangeNotAllowed", "publicIPAddressVersion")
     _set_zones(found, body)
     sku = body.get("sku", {})
     found.body["sku"] = {"name": sku.get("name", "Standard"), "tier": sku.get("tier", "Regional")}
@@ -42,13 +42,7 @@ def _set_zones(found: Resource, body: dict[str, Any]) -> None:
     had, wanted = found.body.get("zones", []), body.get("zones", [])
     is_new = not found.body["etag"]
     if not is_new and sorted(had) != sorted(wanted or had):
-        raise errors.invalid_parameter(
-            f"Resource {found.id} has an existing availability zone constraint {', '.join(had)} and the request has "
-            f"availability zone constraint {', '.join(wanted)}, which do not match. Zones cannot be "
-            "added/updated/removed once the resource is created. The resource cannot be updated from regional to zonal "
-            "or vice-versa.",
-            "ResourceAvailabilityZonesCannotBeModified",
-        )
+        raise errors.refusal("ResourceAvailabilityZonesCannotBeModified", found.id, ", ".join(had), ", ".join(wanted))
     if is_new and wanted:
         found.body["zones"] = wanted
 
@@ -65,20 +59,13 @@ def _free_address(cloud: Cloud, version: str) -> str:
     for address in islice(_RANGES[version].hosts(), _MOST):
         if str(address) not in taken:
             return str(address)
-    raise errors.conflict(
-        "PublicIPCountLimitReached", f"Cannot create more than {_MOST} public IP addresses for this subscription."
-    )
+    raise errors.refusal("PublicIPCountLimitReached", _MOST)
 
 
 def _check_unused(cloud: Cloud, found: Resource) -> None:
     user = next(users_of(cloud, found.id, "publicIPAddress"), None)
     if user is not None:
-        raise errors.invalid_parameter(
-            f"Public IP address {found.id} can not be deleted since it is still allocated to resource {user}. In order "
-            "to delete the public IP, disassociate/detach the Public IP address from the resource. To learn how to do "
-            "this, see aka.ms/deletepublicip.",
-            "PublicIPAddressCannotBeDeleted",
-        )
+        raise errors.refusal("PublicIPAddressCannotBeDeleted", found.id, user)
 
 
 def _show(cloud: Cloud, found: Resource) -> dict[str, Any]:

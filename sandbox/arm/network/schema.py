@@ -83,11 +83,7 @@ _NOTATION = {
 
 
 def _unknown(member: str, type_: str, path: str) -> errors.AzureError:
-    return errors.AzureError(
-        400,
-        "InvalidRequestFormat",
-        f"Cannot parse the request. Could not find member '{member}' on object of type '{type_}'. Path '{path}'.",
-    )
+    return errors.refusal("InvalidRequestFormat.member", member, type_, path)
 
 
 _SCHEMA = Schema(_NOTATION, _unknown)

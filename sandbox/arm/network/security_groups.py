@@ -32,11 +32,7 @@ def _check_rules(cloud: Cloud, group: Resource) -> None:
     for rule in cloud.store.list(group.id, _RULES.type):
         name, place = rule.body["name"], (rule.properties.get("priority"), rule.properties.get("direction"))
         if place in places and None not in place:
-            raise errors.invalid_parameter(
-                f"Security rule {name} conflicts with rule {places[place]}. Rules cannot have the same Priority and "
-                "Direction. To learn more, see https://aka.ms/nsgrules.",
-                "SecurityRuleConflict",
-            )
+            raise errors.refusal("SecurityRuleConflict", name, places[place])
         places[place] = name
 
 
@@ -59,12 +55,7 @@ def _check_unused(cloud: Cloud, found: Resource) -> None:
         if canonical(user.properties.get("networkSecurityGroup", {}).get("id", "")) == key
     ]
     if users:
-        raise errors.invalid_parameter(
-            f"Network security group {found.id} cannot be deleted because it is in use by the following resources: "
-            f"{', '.join(users)}. In order to delete the Network security group, remove the association with the "
-            "resource(s). To learn how to do this, see aka.ms/deletensg.",
-            "InUseNetworkSecurityGroupCannotBeDeleted",
-        )
+        raise errors.refusal("InUseNetworkSecurityGroupCannotBeDeleted", found.id, ", ".join(users))
 
 
 _GROUPS = Kind(

@@ -46,11 +46,7 @@ def _read_range(text: str, owner: str, *, strict: bool = True) -> Range:
     try:
         return ipaddress.ip_network(text, strict)
     except ValueError as error:
-        raise errors.invalid_parameter(
-            f"Address prefix {text} of resource {owner} is not formatted correctly. It should follow CIDR notation, "
-            "for example 10.0.0.0/24.",
-            "InvalidAddressPrefixFormat",
-        ) from error
+        raise errors.refusal("InvalidAddressPrefixFormat", text, owner) from error
 
 
 def _prefixes(subnet: dict[str, Any]) -> list[str]:
@@ -71,7 +67,7 @@ def _fill_network(found: Resource, given: dict[str, Any]) -> None:
     if not space.get("addressPrefixes"):
         space = found.properties.get("addressSpace", {})
     if not space:
-        raise errors.invalid_parameter(f"The virtual network {found.id} has no address space.", "InvalidRequestFormat")
+        raise errors.refusal("InvalidRequestFormat.addressSpace", found.id)
     for prefix in space["addressPrefixes"]:
         _read_range(prefix, found.id, strict=False)
     kept = {name: member for name, member in given.items() if name != "subnets"}
@@ -85,16 +81,13 @@ def _fill_subnet(call: Call, subnet: Resource, body: dict[str, Any]) -> None:
     _set_subnet(subnet, body.get("properties", {}))
     gone = [prefix for prefix in before if prefix not in _prefixes(subnet.properties)]
     if gone and any(users_of(call.cloud, subnet.id, "subnet")):
-        raise errors.invalid_parameter(
-            f"IpPrefix {gone[0]} on Subnet {subnet.body['name']} has active allocations and cannot be deleted.",
-            "InUsePrefixCannotBeDeleted",
-        )
+        raise errors.refusal("InUsePrefixCannotBeDeleted", gone[0], subnet.body["name"])
 
 
 def _set_subnet(subnet: Resource, given: dict[str, Any]) -> None:
     prefixes = _prefixes(given) or _prefixes(subnet.properties)
     if not prefixes:
-        raise errors.invalid_parameter(f"The subnet {subnet.id} has no address prefix.", "InvalidRequestFormat")
+        raise errors.refusal("InvalidRequestFormat.addressPrefix", subnet.id)
     for prefix in prefixes:
         _read_range(prefix, subnet.id)
     kept = {name: member for name, member in given.items() if name not in ("addressPrefix", "addressPrefixes")}
@@ -115,15 +108,9 @@ def _check_ranges(cloud: Cloud, parent: Resource) -> None:
     for subnet in cloud.store.list(parent.id, SUBNET):
         name, found = subnet.body["name"], ranges_of(subnet)
         if not all(any(_contains(space, range_) for space in spaces) for range_ in found):
-            raise errors.invalid_parameter(
-                f"Subnet '{name}' is not valid in virtual network '{owner}'.", "NetcfgInvalidSubnet"
-            )
+            raise errors.refusal("NetcfgInvalidSubnet", name, owner)
         if any(range_.overlaps(other) for range_ in found for other in seen):
-            raise errors.invalid_parameter(
-                f"Subnet '{name}' is not valid because its IP address range overlaps with that of an existing "
-                f"subnet in virtual network '{owner}'.",
-                "NetcfgSubnetRangesOverlap",
-            )
+            raise errors.refusal("NetcfgSubnetRangesOverlap", name, owner)
         seen += found
 
 
@@ -139,11 +126,7 @@ def _check_unused(cloud: Cloud, found: Resource) -> None:
 def _check_subnet_unused(cloud: Cloud, subnet: Resource) -> None:
     user = next(users_of(cloud, subnet.id, "subnet"), None)
     if user is not None:
-        raise errors.invalid_parameter(
-            f"Subnet {subnet.body['name']} is in use by {user} and cannot be deleted. In order to delete the "
-            "subnet, delete all the resources within the subnet. See aka.ms/deletesubnet.",
-            "InUseSubnetCannotBeDeleted",
-        )
+        raise errors.refusal("InUseSubnetCannotBeDeleted", subnet.body["name"], user)
 
 
 def _show_subnet(cloud: Cloud, subnet: Resource) -> dict[str, Any]:

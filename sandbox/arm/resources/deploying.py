@@ -44,17 +44,12 @@ class Deployment:
         self.name = name
         given = call.body(read_jsonc).object("properties", required=True)
         if "templateLink" in given or "parametersLink" in given:
-            raise errors.invalid_request_content("The sandbox opens no links: send the template itself.")
+            raise errors.refusal("InvalidRequestContent.links")
         if "onErrorDeployment" in given:
-            raise errors.invalid_request_content(
-                "The sandbox makes all of a deployment or nothing of it, so there is nothing to go back to: leave "
-                "'onErrorDeployment' out."
-            )
+            raise errors.refusal("InvalidRequestContent.onErrorDeployment")
         self.mode = (given.text("mode") or "").capitalize()
         if self.mode != "Incremental":
-            raise errors.invalid_request_content(
-                f"The deployment mode '{given.text('mode')}' is not supported: the sandbox deploys incrementally only."
-            )
+            raise errors.refusal("InvalidRequestContent.mode", given.text("mode"))
         template = given.object("template", required=True).written
         parameters = given.object("parameters").written
         target = DeploymentScope(_subscription(call), _group(call), {"name": name, "properties": {"mode": self.mode}})
@@ -103,9 +98,8 @@ class Deployment:
             if not gate.allows(caller.object_id, _action(resource), resource.id)
         ]
         if refused:
-            what = "Deployment failed with multiple errors" if len(refused) > 1 else "The template deployment failed"
-            how = ":" if len(refused) > 1 else " with error:"
-            raise AzureError(400, "InvalidTemplateDeployment", f"{what}{how} '{':'.join(refused)}'")
+            plural = "s" if len(refused) > 1 else ""
+            raise errors.refusal(f"InvalidTemplateDeployment.right{plural}", ":".join(refused))
 
     def _reference(self, name: str, version: str | None = None, full: str | None = None) -> Any:
         """Look up a resource by its id, or by its name if it is one of the template's."""
@@ -131,13 +125,8 @@ class Deployment:
         tracking_id = self._call.cloud.ids.guid(
             "tracking", self.name, self._call.cloud.store.next_number("deployments")
         )
-        return AzureError(
-            400,
-            "InvalidTemplateDeployment",
-            f"The template deployment '{self.name}' is not valid according to the validation procedure. The tracking "
-            f"id is '{tracking_id}'. See inner errors for details.",
-            details=[inner.body()["error"]],
-        )
+        details = [inner.body()["error"]]
+        return errors.refusal("InvalidTemplateDeployment.resource", self.name, tracking_id, details=details)
 
 
 def hashed(text: str) -> str:
@@ -157,7 +146,7 @@ def is_done(call: Call, resource_ids: list[str]) -> bool:
 
 def _invalid_template(message: str) -> AzureError:
     where = {"type": "TemplateViolation", "info": {"lineNumber": 0, "linePosition": 0, "path": ""}}
-    return AzureError(400, "InvalidTemplate", message, {"x-ms-failure-cause": "gateway"}, additionalInfo=[where])
+    return errors.refusal("InvalidTemplate", message, additionalInfo=[where])
 
 
 def _readable(read: Callable[[], Any]) -> Any:
@@ -184,5 +173,5 @@ def _subscription(call: Call) -> dict[str, Any]:
 def _group(call: Call) -> dict[str, Any]:
     found = call.cloud.store.get(call.cloud.seed_data.group(call["resource_group"]))
     if found is None:
-        raise errors.resource_group_not_found(call["resource_group"])
+        raise errors.refusal("ResourceGroupNotFound", call["resource_group"])
     return found.body

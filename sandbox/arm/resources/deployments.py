@@ -90,7 +90,7 @@ def _list_deployments(call: Call) -> Answer:
 def _get_status(call: Call) -> Answer:
     found = call.cloud.store.get(call.scope.partition("/operationStatuses/")[0])
     if found is None or found.internal.get("operation") != call["operation"]:
-        raise errors.AzureError(404, "OperationNotFound", f"The operation '{call['operation']}' could not be found.")
+        raise errors.refusal("OperationNotFound", call["operation"])
     state = _shown(call, found)["properties"]["provisioningState"]
     return Answer(200, {"status": state}, {} if state == "Succeeded" else pace(call))
 
@@ -112,16 +112,12 @@ def _existing(call: Call) -> Resource:
 
 
 def _not_found(call: Call) -> errors.AzureError:
-    return errors.AzureError(404, "DeploymentNotFound", f"Deployment '{call['name']}' could not be found.")
+    return errors.refusal("DeploymentNotFound", call["name"])
 
 
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name):
-        raise errors.invalid_parameter(
-            f"The provided deployment name '{name}' has these invalid characters or is too long. The name can only be "
-            "a letter, digit, '-', '.', '(', ')' or '_', and can be at most 64 characters long.",
-            "InvalidDeploymentName",
-        )
+        raise errors.refusal("InvalidDeploymentName", name)
 
 
 def _new(call: Call, deployment: Deployment, outputs: dict[str, Any]) -> Resource:

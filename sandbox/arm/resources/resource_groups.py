@@ -88,7 +88,8 @@ def _delete_group(call: Call) -> Answer:
 @operations.operation("GET", SUBSCRIPTION + "/operationresults/{job}", action=None)
 def _poll_delete(call: Call) -> Answer:
     """Answer 202 while a group is being deleted, then 200 and nothing."""
-    operation = follow_operation(call, _operation_id(call["job"]), "OperationNotFound")
+    operation_id = _operation_id(call["job"])
+    operation = follow_operation(call, operation_id, errors.refusal("OperationNotFound", operation_id))
     return _accepted(call, operation.id) if operation.ended is None else Answer(200)
 
 
@@ -142,7 +143,7 @@ def declare_effects(cloud: Cloud) -> None:
 def _existing(call: Call) -> Resource:
     resource = call.cloud.store.get(call.scope)
     if resource is None:
-        raise errors.resource_group_not_found(call["resource_group"])
+        raise errors.refusal("ResourceGroupNotFound", call["resource_group"])
     return resource
 
 
@@ -165,20 +166,12 @@ def new_group(cloud: Cloud, name: str, location: str) -> None:
 
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name):
-        raise errors.invalid_parameter(
-            f"The provided resource group name '{name}' has these invalid characters or is too long. The name can only "
-            "be a letter, digit, '-', '.', '(', ')' or '_', can be at most 90 characters long and cannot end with '.'.",
-            "InvalidResourceGroupName",
-        )
+        raise errors.refusal("InvalidResourceGroupName", name)
 
 
 def _check_same_location(resource: Resource, location: str) -> None:
     if resource.body["location"] != location:
-        raise errors.conflict(
-            "InvalidResourceGroupLocation",
-            f"Invalid resource group location '{location}'. The Resource group already exists in location "
-            f"'{resource.body['location']}'.",
-        )
+        raise errors.refusal("InvalidResourceGroupLocation", location, resource.body["location"])
 
 
 def _set_tags(resource: Resource, body: Fields) -> None:

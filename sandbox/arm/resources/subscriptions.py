@@ -149,7 +149,7 @@ def _namespace(call: Call) -> str:
     for namespace in _NAMESPACES:
         if fold(namespace) == fold(call["namespace"]):
             return namespace
-    raise errors.invalid_namespace(call["namespace"])
+    raise errors.refusal("InvalidResourceNamespace", call["namespace"])
 
 
 def _setting(namespace: str) -> str:
