@@ -10,7 +10,6 @@ from typing import Any
 
 from rbac.folding import fold
 from rbac.scopes import canonical
-from sandbox.arm import versions
 from sandbox.arm.routing import GROUP, SUBSCRIPTION, Call, Operations
 from sandbox.core import errors
 from sandbox.core.http import Answer
@@ -24,7 +23,7 @@ _PRINCIPALS = "Sandbox.Local/principals"
 _PRINCIPAL = SUBSCRIPTION + "/providers/" + _PRINCIPALS + "/{name}"
 _GRANT = f"{ROLE_ASSIGNMENT}/write"  # whoever signs in as others has their roles: so it takes who may give them
 
-operations = Operations("Sandbox.Local/services", versions.SANDBOX)
+operations = Operations("Sandbox.Local/services")
 
 
 @operations.operation("GET", _MACHINE + "/providers/Sandbox.Local/metadataService", action=RUN_COMMAND)

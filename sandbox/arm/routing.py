@@ -20,6 +20,7 @@ from typing import Any
 
 from rbac.folding import fold
 from sandbox.arm.fields import Fields
+from sandbox.arm.versions import versions_of
 from sandbox.cloud import Cloud
 from sandbox.core import errors
 from sandbox.core.http import Answer, Request, read_json
@@ -106,11 +107,11 @@ class Operation:
 
 
 class Operations:
-    """The operations that one module declares."""
+    """The operations on one type that a module declares; ``more_versions`` are api-versions besides the type's."""
 
-    def __init__(self, type_: str, versions: Iterable[str]) -> None:
+    def __init__(self, type_: str, more_versions: frozenset[str] = frozenset()) -> None:
         self._type = type_
-        self._versions = frozenset(versions)
+        self._versions = versions_of(type_) | more_versions
         self._operations: list[Operation] = []
 
     def __iter__(self) -> Iterator[Operation]:

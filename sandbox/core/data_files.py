@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,12 @@ class Refusals:
     """
 
     def __init__(self, module: str) -> None:
-        self._known: dict[str, dict[Any, str]] = read_data(module, "refusals.yaml")
+        self._module = module
+
+    @cached_property
+    def _known(self) -> dict[str, dict[Any, str]]:
+        known: dict[str, dict[Any, str]] = read_data(self._module, "refusals.yaml")
+        return known
 
     def fill(self, name: str, *about: object) -> tuple[list[str], str, dict[str, str]]:
         """Return what the refusal ``name`` is called by, word for word, what it says, and its headers."""

@@ -8,7 +8,6 @@ from typing import Any
 from rbac import scopes
 from rbac.folding import fold
 from rbac.roles import role_guid
-from sandbox.arm import versions
 from sandbox.arm.authorization import role_definitions
 from sandbox.arm.fields import Fields
 from sandbox.arm.listing import read_filter
@@ -26,7 +25,7 @@ _MOST = 4000  # in a subscription
 _PRINCIPAL_TYPES = ("User", "Group", _SERVICE_PRINCIPAL, "ForeignGroup", "Device")
 _FILTERS = ((), ("atscope()",), ("principalid",), ("assignedto(…)",), ("atscope()", "assignedto(…)"))
 
-operations = Operations(ROLE_ASSIGNMENT, versions.AUTHORIZATION)
+operations = Operations(ROLE_ASSIGNMENT)
 
 
 @operations.operation("GET", _COLLECTION, action=None)

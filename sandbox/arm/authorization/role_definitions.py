@@ -8,7 +8,6 @@ from typing import Any
 from rbac import decisions, scopes
 from rbac.folding import fold
 from rbac.roles import Permission, RoleDefinition
-from sandbox.arm import versions
 from sandbox.arm.listing import read_filter
 from sandbox.arm.routing import Call, Operations
 from sandbox.core import errors
@@ -22,7 +21,7 @@ _DEFINITION = _COLLECTION + "/{name}"
 _WITHOUT_DATA_ACTIONS = "2015-07-01"  # of the versions of permissions
 _READ, _WRITE, _DELETE = (f"{ROLE_DEFINITION}/{action}" for action in ("read", "write", "delete"))
 
-operations = Operations(ROLE_DEFINITION, versions.AUTHORIZATION)
+operations = Operations(ROLE_DEFINITION)
 
 
 @operations.operation("GET", _COLLECTION, action=None)

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from rbac.folding import fold
-from sandbox.arm import versions
 from sandbox.arm.compute.provider import LOCATION, MACHINE, NAMESPACE
 from sandbox.arm.fields import read_location
 from sandbox.arm.listing import invalid_filter, read_filter
@@ -38,7 +37,7 @@ _NUMBER = re.compile(r"\d+")
 _IMAGE_VERSION = NAMESPACE + "/locations/publishers/artifacttypes/offers/skus/versions"
 _VERSIONS = LOCATION + "/publishers/{publisher}/artifacttypes/vmimage/offers/{offer}/skus/{sku}/versions"
 
-_on_images = Operations(_IMAGE_VERSION, versions.COMPUTE)
+_on_images = Operations(_IMAGE_VERSION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +144,7 @@ SIZES = (
 )
 _BY_NAME = {fold(size.name): size for size in SIZES}
 
-_on_sizes = Operations(NAMESPACE + "/skus", versions.COMPUTE)
+_on_sizes = Operations(NAMESPACE + "/skus")
 
 
 @_on_sizes.operation("GET", f"{SUBSCRIPTION}/providers/{NAMESPACE}/skus", action=NAMESPACE + "/skus/read")

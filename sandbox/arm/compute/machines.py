@@ -9,7 +9,6 @@ from typing import Any
 
 from rbac.folding import fold
 from rbac.scopes import canonical
-from sandbox.arm import versions
 from sandbox.arm.compute import os_profile, properties, provider, schema
 from sandbox.arm.compute.identity_block import (
     IdentityRequest,
@@ -44,7 +43,7 @@ _NAME_RULE = r"^[^_\W][\w-._]{0,63}(?<![-.])$"
 _FIXED = ("zones", "plan")
 _ORDER = ("name", "id", "type", "location", "zones", "tags", "plan", "identity", "properties", "etag")
 
-operations = Operations(VIRTUAL_MACHINE, versions.COMPUTE)
+operations = Operations(VIRTUAL_MACHINE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.arm import versions
 from sandbox.arm.compute import provider
 from sandbox.arm.compute.catalog import find_image
 from sandbox.arm.compute.provider import MACHINE, check_allowed, compute_time
@@ -37,7 +36,7 @@ _PROVISIONING = {
 }
 _AGENT_VERSION = {"Windows": "2.7.41491.1121", "Linux": "2.10.0.8"}
 
-operations = Operations(VIRTUAL_MACHINE, versions.COMPUTE)
+operations = Operations(VIRTUAL_MACHINE)
 
 
 def _declare(operation: str) -> None:

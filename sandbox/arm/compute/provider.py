@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from rbac.folding import fold
-from sandbox.arm import versions
 from sandbox.arm.polling import begin_operation, find_operation, operation_url, pace
 from sandbox.arm.routing import GROUP, SUBSCRIPTION, Call, Operations
 from sandbox.core import errors
@@ -36,7 +35,7 @@ _BUSY = {
     "complete).",
 }
 
-operations = Operations(NAMESPACE + "/locations/operations", versions.COMPUTE)
+operations = Operations(NAMESPACE + "/locations/operations")
 
 
 @operations.operation("GET", LOCATION + "/operations/{operation}", action=None, quota=POLL)

@@ -10,7 +10,6 @@ import shutil
 from typing import Any
 
 from rbac.folding import fold
-from sandbox.arm import versions
 from sandbox.arm.compute import provider
 from sandbox.arm.compute.provider import LOCATION, MACHINE, NAMESPACE, check_allowed, missing
 from sandbox.arm.fields import Fields
@@ -66,8 +65,8 @@ _LOST = (
     "An internal execution error occurred: the sandbox was stopped while the script was running.",
 )
 
-_on_machines = Operations(VIRTUAL_MACHINE, versions.COMPUTE)
-_on_commands = Operations(_TYPE, versions.COMPUTE)
+_on_machines = Operations(VIRTUAL_MACHINE)
+_on_commands = Operations(_TYPE)
 
 
 @_on_machines.operation("POST", f"{MACHINE}/runCommand", action=RUN_COMMAND, quota=provider.UPDATE)

@@ -6,7 +6,6 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from sandbox.arm import versions
 from sandbox.arm.fields import Fields
 from sandbox.arm.listing import list_resources
 from sandbox.arm.managed_identity import identities
@@ -24,7 +23,7 @@ _CREDENTIAL = _COLLECTION + "/{credential}"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,119}")
 _LONGEST = 600  # characters of an issuer, a subject or an audience, as Entra documents it
 
-operations = Operations(TYPE, versions.MANAGED_IDENTITY)
+operations = Operations(TYPE)
 
 
 @operations.operation("PUT", _CREDENTIAL, action=TYPE + "/write")

@@ -9,7 +9,6 @@ import re
 from typing import Any
 
 from rbac.scopes import canonical
-from sandbox.arm import versions
 from sandbox.arm.fields import Fields
 from sandbox.arm.routing import GROUP, Call, Operations
 from sandbox.arm.tracked import declare_reads, existing, find, find_or_make, location_of, remove
@@ -36,7 +35,7 @@ _ACTIONS = {
 }
 _ISOLATION_SCOPES = ("None", "Regional")
 
-operations = Operations(IDENTITY, versions.MANAGED_IDENTITY)
+operations = Operations(IDENTITY)
 declare_reads(operations, IDENTITY)
 
 

@@ -10,14 +10,14 @@ from typing import Any
 
 from rbac.folding import fold
 from rbac.scopes import canonical
-from sandbox.arm import versions
 from sandbox.arm.fields import Fields
-from sandbox.arm.network import schema
 from sandbox.arm.polling import begin_operation, find_operation, on_completion, operation_url, pace
 from sandbox.arm.routing import GROUP, SUBSCRIPTION, Call, Operations
+from sandbox.arm.schema import Schema
 from sandbox.arm.tracked import declare_reads, existing_parent, find, find_or_make, remove
 from sandbox.cloud import Cloud
 from sandbox.core import errors
+from sandbox.core.data_files import read_data
 from sandbox.core.http import Answer
 from sandbox.state.store import Resource
 
@@ -28,6 +28,7 @@ INTERFACE = NAMESPACE + "/networkInterfaces"
 PUBLIC_ADDRESS = NAMESPACE + "/publicIPAddresses"
 SECURITY_GROUP = NAMESPACE + "/networkSecurityGroups"
 
+_SCHEMA = Schema(read_data(__file__, "schema.yaml"), partial(errors.refusal, "InvalidRequestFormat.member"))
 _LOCATION = f"{SUBSCRIPTION}/providers/{NAMESPACE}/locations/{{location}}"
 _NAME = re.compile(r"[A-Za-z0-9]([\w.-]{0,78}\w)?", re.ASCII)
 _OWN = ("provisioningState", "resourceGuid")
@@ -54,7 +55,7 @@ class Kind:
         return self.type.rpartition("/")[2]
 
 
-operations = Operations(NAMESPACE + "/locations", versions.NETWORK)
+operations = Operations(NAMESPACE + "/locations")
 
 
 @operations.operation("GET", _LOCATION + "/operations/{operation}", action=None)
@@ -87,7 +88,7 @@ def declare_effects(cloud: Cloud) -> None:
 
 def declare_operations(kind: Kind) -> Operations:
     """Declare how resources of a kind are made, changed, read, listed and deleted."""
-    declared, type_ = Operations(kind.type, versions.NETWORK), kind.type
+    declared, type_ = Operations(kind.type), kind.type
     path = f"{GROUP}/providers/{type_}/{{name}}"
     declare_reads(declared, type_, kind.show)
 
@@ -117,7 +118,7 @@ def declare_children(parent_type: str, kind: Kind, check: Callable[[Cloud, Resou
 
     ``check`` refuses the children that a parent has, if they do not go together.
     """
-    declared = Operations(kind.type, versions.NETWORK)
+    declared = Operations(kind.type)
     collection = f"{GROUP}/providers/{parent_type}/{{name}}/{kind.collection}"
     path = collection + "/{child}"
     find_parent = partial(existing_parent, resource_type=parent_type, child_type=kind.type)
@@ -202,7 +203,7 @@ def read_body(call: Call, resource: Resource, body: Fields, model: str) -> dict[
             raise errors.refusal("InvalidRequestFormat.reference", path)
         joined(call, resource, reference, f"{NAMESPACE}/{type_}")
 
-    return schema.read(body, model, refer)
+    return _SCHEMA.read(body, model, refer)
 
 
 def set_properties(resource: Resource, given: dict[str, Any], defaults: dict[str, Any]) -> None:

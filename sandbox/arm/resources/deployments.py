@@ -9,7 +9,6 @@ import re
 from typing import Any
 
 from rbac.scopes import canonical
-from sandbox.arm import versions
 from sandbox.arm.listing import list_resources
 from sandbox.arm.polling import operation_url, pace
 from sandbox.arm.resources.deploying import Deployment, hashed, is_done
@@ -27,7 +26,7 @@ _COLLECTION = f"{GROUP}/providers/{TYPE}"
 _DEPLOYMENT = _COLLECTION + "/{name}"
 _NAME = re.compile(r"[-\w._()]{1,64}")
 
-operations = Operations(TYPE, versions.RESOURCES)
+operations = Operations(TYPE)
 
 
 @operations.operation("PUT", _DEPLOYMENT, action=TYPE + "/write")

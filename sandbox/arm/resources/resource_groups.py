@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rbac.folding import fold
-from sandbox.arm import versions
 from sandbox.arm.fields import Fields
 from sandbox.arm.listing import list_resources, resource_condition
 from sandbox.arm.polling import begin_operation, follow_operation, pace
@@ -27,7 +26,7 @@ _READ, _WRITE, _DELETE = (
 )
 _NAME = re.compile(r"[\w.()-]{0,89}[\w()-]")  # ARM: letters and digits of any script, - _ . ( ), no dot at the end
 
-operations = Operations(RESOURCE_GROUP, versions.RESOURCES)
+operations = Operations(RESOURCE_GROUP)
 
 
 @operations.operation("GET", f"{SUBSCRIPTION}/resourceGroups", action=_READ, filtered=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from rbac.folding import fold
-from sandbox.arm import versions
 from sandbox.arm.routing import SUBSCRIPTION, Call, Operations
+from sandbox.arm.versions import versions_of
 from sandbox.cloud import Cloud
 from sandbox.core import errors, seed_data
 from sandbox.core.http import Answer
 
-_on_subscriptions = Operations("Microsoft.Resources/subscriptions", versions.SUBSCRIPTIONS | versions.RESOURCES)
+_on_subscriptions = Operations("Microsoft.Resources/subscriptions", versions_of("Microsoft.Resources"))
 
 
 @_on_subscriptions.operation("GET", "/tenants", action=None)
@@ -84,31 +84,25 @@ def _location(subscription: str, name: str, shown: str) -> dict[str, Any]:
 # --- providers ---
 
 _PROVIDER = SUBSCRIPTION + "/providers/{namespace}"
-_TYPES = (
-    ("Microsoft.Authorization", versions.AUTHORIZATION, ("roleAssignments", "roleDefinitions", "permissions")),
-    ("Microsoft.Compute", versions.COMPUTE, ("virtualMachines", "locations/operations")),
-    (
-        "Microsoft.ManagedIdentity",
-        versions.MANAGED_IDENTITY,
-        ("userAssignedIdentities", "userAssignedIdentities/federatedIdentityCredentials", "identities"),
+_TYPES = {
+    "Microsoft.Authorization": ("roleAssignments", "roleDefinitions", "permissions"),
+    "Microsoft.Compute": ("virtualMachines", "locations/operations"),
+    "Microsoft.ManagedIdentity": (
+        "userAssignedIdentities",
+        "userAssignedIdentities/federatedIdentityCredentials",
+        "identities",
     ),
-    (
-        "Microsoft.Network",
-        versions.NETWORK,
-        (
-            "virtualNetworks",
-            "virtualNetworks/subnets",
-            "networkInterfaces",
-            "publicIPAddresses",
-            "networkSecurityGroups",
-        ),
+    "Microsoft.Network": (
+        "virtualNetworks",
+        "virtualNetworks/subnets",
+        "networkInterfaces",
+        "publicIPAddresses",
+        "networkSecurityGroups",
     ),
-    ("Microsoft.Resources", versions.SUBSCRIPTIONS, ("subscriptions",)),
-    ("Microsoft.Resources", versions.RESOURCES, ("resourceGroups", "deployments")),
-)
-_NAMESPACES = tuple(dict.fromkeys(namespace for namespace, _, _ in _TYPES))
+    "Microsoft.Resources": ("subscriptions", "resourceGroups", "deployments"),
+}
 
-_on_providers = Operations("Microsoft.Resources/providers", versions.RESOURCES)
+_on_providers = Operations("Microsoft.Resources/providers")
 
 
 @_on_providers.operation(
@@ -118,7 +112,7 @@ _on_providers = Operations("Microsoft.Resources/providers", versions.RESOURCES)
     filtered=True,
 )
 def _list_providers(call: Call) -> Answer:
-    return Answer(200, {"value": [_provider(call.cloud, namespace) for namespace in _NAMESPACES]})
+    return Answer(200, {"value": [_provider(call.cloud, namespace) for namespace in _TYPES]})
 
 
 @_on_providers.operation("GET", _PROVIDER, action="Microsoft.Resources/subscriptions/providers/read", filtered=True)
@@ -146,7 +140,7 @@ def declare_effects(cloud: Cloud) -> None:
 
 
 def _namespace(call: Call) -> str:
-    for namespace in _NAMESPACES:
+    for namespace in _TYPES:
         if fold(namespace) == fold(call["namespace"]):
             return namespace
     raise errors.refusal("InvalidResourceNamespace", call["namespace"])
@@ -164,12 +158,10 @@ def _provider(cloud: Cloud, namespace: str) -> dict[str, Any]:
             {
                 "resourceType": name,
                 "locations": list(seed_data.LOCATIONS.values()),
-                "apiVersions": sorted(supported, reverse=True),
+                "apiVersions": sorted(versions_of(f"{namespace}/{name}"), reverse=True),
                 "capabilities": "None",
             }
-            for of, supported, names in _TYPES
-            if of == namespace
-            for name in names
+            for name in _TYPES[namespace]
         ],
         "registrationState": cloud.store.setting(_setting(namespace)) or "Registered",
         "registrationPolicy": "RegistrationRequired",

@@ -22,11 +22,16 @@ def refusals_of(service: str) -> Iterator[tuple[str, int | None]]:
     for path in ROOT.rglob("*.py"):
         own = path.parent.name if path.parent.name in SERVICES else "core"
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            number: int | None
             match node:
                 case ast.Call(func=ast.Attribute(value=ast.Name(id=module), attr="refusal"), args=[first, *about]):
                     number = None if any(isinstance(each, ast.Starred) for each in about) else len(about)
-                    if ELSEWHERE.get(module, own) == service:
-                        yield from ((name, number) for name in names_in(first))
+                case ast.Call(args=[ast.Attribute(value=ast.Name(id=module), attr="refusal"), first]):  # of partial
+                    number = None
+                case _:
+                    continue
+            if ELSEWHERE.get(module, own) == service:
+                yield from ((name, number) for name in names_in(first))
 
 
 def names_in(node: ast.expr) -> list[str]:

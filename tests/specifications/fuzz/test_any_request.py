@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rbac.scopes import canonical
-from sandbox.arm import versions
+from sandbox.arm.versions import versions_of
 from sandbox.core import seed_data
 from tests.specifications.fuzz.client import Client, Response
 from tests.specifications.fuzz.profile import thorough
@@ -136,9 +136,8 @@ _WORDS = """
 """
 SEGMENTS = st.sampled_from(_WORDS.split()) | TEXTS
 METHODS = st.sampled_from(["GET", "PUT", "PATCH", "POST", "DELETE", "HEAD", "OPTIONS", "TRACE", "PROPFIND"])
-ALL_VERSIONS = sorted(
-    versions.RESOURCES | versions.COMPUTE | versions.MANAGED_IDENTITY | versions.AUTHORIZATION | versions.SANDBOX
-)
+_PROVIDERS = [f"Microsoft.{name}" for name in ("Resources", "Compute", "ManagedIdentity", "Authorization")]
+ALL_VERSIONS = sorted({version for name in [*_PROVIDERS, "Sandbox.Local"] for version in versions_of(name)})
 QUERIES = st.sampled_from(["$filter", "$top", "$skipToken", "$expand", "monitor", "p", "api-version", "forceDeletion"])
 _HEADERS = """
     If-Match If-None-Match Content-Type Accept Range Prefer Cookie X-HTTP-Method-Override X-Forwarded-Host
