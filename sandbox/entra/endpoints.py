@@ -4,45 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import urlsplit
 
 from rbac.roles import GUID
 from sandbox.core import seed_data
+from sandbox.core.data_files import read_data
 from sandbox.core.http import Answer, Request
 from sandbox.core.ids import new_request_id
 from sandbox.entra import errors
 from sandbox.entra.errors import EntraError
 from sandbox.entra.sign_in import answer_v1, answer_v2
 from sandbox.entra.tenant import Tenant
-from sandbox.entra.tokens import issuer_of
 
 Endpoint = Callable[[Tenant, Request], Answer]
 
-PUBLIC_HOSTS = ("login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net")
-
-# Each of Azure's clouds by the names of its authority: the one to ask, the one in caches, and all.
-_CLOUDS = (
-    ("login.microsoftonline.com", "login.windows.net", PUBLIC_HOSTS),
-    (
-        "login.partner.microsoftonline.cn",
-        "login.partner.microsoftonline.cn",
-        ("login.partner.microsoftonline.cn", "login.chinacloudapi.cn"),
-    ),
-    ("login.microsoftonline.de", "login.microsoftonline.de", ("login.microsoftonline.de",)),
-    (
-        "login.microsoftonline.us",
-        "login.microsoftonline.us",
-        ("login.microsoftonline.us", "login.usgovcloudapi.net"),
-    ),
-    ("login-us.microsoftonline.com", "login-us.microsoftonline.com", ("login-us.microsoftonline.com",)),
-)
+_DATA = read_data(__file__, "published.yaml")
+PUBLIC_HOSTS: list[str] = _DATA["clouds"][0]["aliases"]
 _ALWAYS = {
     "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
     "X-Content-Type-Options": "nosniff",
 }
 _UNCACHED = {"Cache-Control": "no-store, no-cache", "Pragma": "no-cache", "Expires": "-1"}
 _PUBLISHED = {"Access-Control-Allow-Origin": "*", "Cache-Control": "max-age=86400, private"}
-_CLAIMS = ("sub", "iss", "aud", "exp", "iat", "tid", "ver")  # those of its list that tokens have here
 _ANY_TENANT = frozenset({"common", "organizations"})
 _DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.IGNORECASE)
 
@@ -92,35 +76,11 @@ class Entra:
         raise errors.refusal("invalid_tenant", tenant)
 
 
-def _answer_configuration_v2(tenant: Tenant, request: Request) -> Answer:
-    """Answer ``/v2.0/.well-known/openid-configuration`` (OpenID Connect Discovery 1.0)."""
-    tenant_id, base = tenant.seed_data.tenant_id, request.base_url
-    return _configuration(
-        request,
-        token_endpoint=f"{base}/{tenant_id}/oauth2/v2.0/token",
-        jwks_uri=f"{base}/{tenant_id}/discovery/v2.0/keys",
-        issuer=_issuer_v2(tenant_id),
-        userinfo_endpoint="https://graph.microsoft.com/oidc/userinfo",
-        # For people, who cannot sign in here; but msal reads no configuration without the first of these.
-        authorization_endpoint=f"{base}/{tenant_id}/oauth2/v2.0/authorize",
-        device_authorization_endpoint=f"{base}/{tenant_id}/oauth2/v2.0/devicecode",
-        end_session_endpoint=f"{base}/{tenant_id}/oauth2/v2.0/logout",
-    )
-
-
-def _answer_configuration_v1(tenant: Tenant, request: Request) -> Answer:
-    """Answer ``/.well-known/openid-configuration``."""
-    tenant_id, base = tenant.seed_data.tenant_id, request.base_url
-    return _configuration(
-        request,
-        token_endpoint=f"{base}/{tenant_id}/oauth2/token",
-        jwks_uri=f"{base}/common/discovery/keys",
-        issuer=issuer_of(tenant_id),
-        userinfo_endpoint=f"{base}/{tenant_id}/openid/userinfo",
-        authorization_endpoint=f"{base}/{tenant_id}/oauth2/authorize",
-        device_authorization_endpoint=f"{base}/{tenant_id}/oauth2/devicecode",
-        end_session_endpoint=f"{base}/{tenant_id}/oauth2/logout",
-    )
+def _answer_configuration(version: str, tenant: Tenant, request: Request) -> Answer:
+    """Answer ``…/.well-known/openid-configuration``."""
+    about = {"base": request.base_url, "tenant": tenant.seed_data.tenant_id, "host": request.host}
+    own = {name: value.format_map(about) for name, value in _DATA[version].items()}
+    return Answer(200, own | _DATA["configuration"], dict(_PUBLISHED))
 
 
 def _answer_keys(tenant: Tenant, request: Request) -> Answer:
@@ -146,41 +106,16 @@ def _answer_instance(tenant: Tenant, request: Request) -> Answer:
     name = authority.path.strip("/").partition("/")[0]
     if authority.scheme != "https" or host not in {own, *PUBLIC_HOSTS} or not name:
         raise errors.refusal("unknown_instance")
-    clouds = _CLOUDS if host in PUBLIC_HOSTS else ((own, own, (own,)), *_CLOUDS)
+    sandbox = {"preferred_network": own, "preferred_cache": own, "aliases": [own]}
     return Answer(
         200,
         {
             "tenant_discovery_endpoint": f"https://{host}/{name}/v2.0/.well-known/openid-configuration",
             "api-version": request.parameter("api-version") or "1.1",
-            "metadata": [
-                {"preferred_network": network, "preferred_cache": cache, "aliases": list(aliases)}
-                for network, cache, aliases in clouds
-            ],
+            "metadata": [*([] if host in PUBLIC_HOSTS else [sandbox]), *_DATA["clouds"]],
         },
         dict(_PUBLISHED),
     )
-
-
-def _configuration(request: Request, **endpoints: str) -> Answer:
-    body: dict[str, object] = {
-        **endpoints,
-        "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
-        "grant_types_supported": ["client_credentials"],
-        "response_types_supported": ["token"],
-        "response_modes_supported": ["query", "fragment", "form_post"],
-        "scopes_supported": ["openid", "profile", "email", "offline_access"],
-        "claims_supported": list(_CLAIMS),
-        "subject_types_supported": ["pairwise"],
-        "id_token_signing_alg_values_supported": ["RS256"],
-        "tenant_region_scope": "NA",
-        "cloud_instance_name": request.host,
-        "msgraph_host": "graph.microsoft.com",
-    }
-    return Answer(200, body, dict(_PUBLISHED))
-
-
-def _issuer_v2(tenant_id: str) -> str:
-    return f"https://login.microsoftonline.com/{tenant_id}/v2.0"
 
 
 def _correlation_id(request: Request) -> str:
@@ -190,8 +125,8 @@ def _correlation_id(request: Request) -> str:
 
 _TOKENS: dict[str, Endpoint] = {"oauth2/token": answer_v1, "oauth2/v2.0/token": answer_v2}
 _METADATA: dict[str, Endpoint] = {
-    ".well-known/openid-configuration": _answer_configuration_v1,
-    "v2.0/.well-known/openid-configuration": _answer_configuration_v2,
+    ".well-known/openid-configuration": partial(_answer_configuration, "v1"),
+    "v2.0/.well-known/openid-configuration": partial(_answer_configuration, "v2"),
     "discovery/keys": _answer_keys,
     "discovery/v2.0/keys": _answer_keys,
     "discovery/instance": _answer_instance,

@@ -19,20 +19,15 @@ from sandbox.arm.listing import invalid_filter, read_filter
 from sandbox.arm.routing import SUBSCRIPTION, Call, Operations
 from sandbox.arm.tracked import existing
 from sandbox.core import errors, seed_data
+from sandbox.core.data_files import read_data
 from sandbox.core.http import Answer
 from sandbox.core.resource_ids import VIRTUAL_MACHINE
 from sandbox.core.seed_data import location_name
 
+_CATALOG = read_data(__file__, "catalog.yaml")
 _UNKNOWN = "1.0.0"
 _WINDOWS_PUBLISHERS = ("microsoftwindows", "microsoftsqlserver")
 _LINUX = re.compile("ubuntu|rhel|sles")  # which SQL Server comes on, too
-_WINDOWS_BUILDS = {
-    "2025": "26100.863.240531",
-    "2022": "20348.2461.240510",
-    "2019": "17763.5820.240510",
-    "2016": "14393.6981.240510",
-}
-_UBUNTU_VERSIONS = {"24": "24.04.202405170", "22": "22.04.202405140", "20": "20.04.202405150"}
 _NUMBER = re.compile(r"\d+")
 _IMAGE_VERSION = NAMESPACE + "/locations/publishers/artifacttypes/offers/skus/versions"
 _VERSIONS = LOCATION + "/publishers/{publisher}/artifacttypes/vmimage/offers/{offer}/skus/{sku}/versions"
@@ -57,15 +52,15 @@ def find_image(reference: dict[str, Any]) -> Image:
     if publisher.startswith(_WINDOWS_PUBLISHERS) and not _LINUX.search(offer):
         return _windows(sku, reference)
     numbers = _NUMBER.findall(sku) or _NUMBER.findall(offer)
-    known = _UBUNTU_VERSIONS.get(numbers[0], _UNKNOWN) if publisher == "canonical" and numbers else _UNKNOWN
+    known = _CATALOG["ubuntu"].get(numbers[0], _UNKNOWN) if publisher == "canonical" and numbers else _UNKNOWN
     version = _exact(reference, known)
     name = "ubuntu" if publisher == "canonical" else publisher or "linux"
     return Image("Linux", version, name, ".".join(version.split(".")[:2]), 30)
 
 
 def _windows(sku: str, reference: dict[str, Any]) -> Image:
-    year = next((year for year in _WINDOWS_BUILDS if sku.startswith(year)), None)
-    version = _exact(reference, _WINDOWS_BUILDS.get(year or "", _UNKNOWN))
+    year = next((year for year in _CATALOG["windows"] if sku.startswith(year)), None)
+    version = _exact(reference, _CATALOG["windows"].get(year or "", _UNKNOWN))
     name = f"Windows Server {year} Datacenter" if year else "Windows"
     if "azure-edition" in sku:
         name += " Azure Edition"
@@ -113,11 +108,6 @@ def _shown(call: Call, image: Image) -> dict[str, Any]:
 # --- sizes ---
 
 _CORES, _MACHINES = "cores", "virtualMachines"
-_FAMILIES = {
-    "standardBSFamily": "Standard BS Family vCPUs",
-    "standardDSv3Family": "Standard DSv3 Family vCPUs",
-    "standardDSv5Family": "Standard DSv5 Family vCPUs",
-}
 _OS_DISK, _DATA_DISKS = 1_047_552, 64  # MB of the largest, and how many there may be
 _CORE_LIMIT, _MACHINE_LIMIT = 10_000, 25_000  # the second is Azure's documented one for a region
 
@@ -132,16 +122,7 @@ class Size:
     memory: int
 
 
-SIZES = (
-    Size("Standard_B1s", "standardBSFamily", 1, 1),
-    Size("Standard_B2s", "standardBSFamily", 2, 4),
-    Size("Standard_B2ms", "standardBSFamily", 2, 8),
-    Size("Standard_B4ms", "standardBSFamily", 4, 16),
-    Size("Standard_D2s_v3", "standardDSv3Family", 2, 8),
-    Size("Standard_D4s_v3", "standardDSv3Family", 4, 16),
-    Size("Standard_D2s_v5", "standardDSv5Family", 2, 8),
-    Size("Standard_D4s_v5", "standardDSv5Family", 4, 16),
-)
+SIZES = [Size(name, **size) for name, size in _CATALOG["sizes"].items()]
 _BY_NAME = {fold(size.name): size for size in SIZES}
 
 _on_sizes = Operations(NAMESPACE + "/skus")
@@ -183,7 +164,7 @@ def _list_usages(call: Call) -> Answer:
     value = [
         _usage(_CORES, "Total Regional vCPUs", used, _CORE_LIMIT),
         _usage(_MACHINES, "Virtual Machines", used, _MACHINE_LIMIT),
-        *(_usage(family, shown, used, _CORE_LIMIT) for family, shown in _FAMILIES.items()),
+        *(_usage(family, shown, used, _CORE_LIMIT) for family, shown in _CATALOG["families"].items()),
     ]
     return Answer(200, {"value": value})
 

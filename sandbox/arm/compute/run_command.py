@@ -18,6 +18,7 @@ from sandbox.arm.routing import Call, Operations
 from sandbox.arm.tracked import existing
 from sandbox.cloud import Cloud
 from sandbox.core import errors
+from sandbox.core.data_files import read_data
 from sandbox.core.http import Answer
 from sandbox.core.resource_ids import RUN_COMMAND, VIRTUAL_MACHINE
 from sandbox.guest.scripts import Ended, Script, Scripts
@@ -27,35 +28,7 @@ _COMMANDS = LOCATION + "/runCommands"
 _TYPE = f"{NAMESPACE}/locations/runCommands"
 _LONGEST_SCRIPT = 256 * 1024  # bytes
 
-_SHELL = {
-    "id": "RunShellScript",
-    "osType": "Linux",
-    "label": "Executes a Linux shell script",
-    "description": "Custom multiline shell script should be defined in script property. Optional parameters can be "
-    "set in parameters property.",
-    "script": ["echo This is a sample script", "echo Optional parameters: $0 $@"],
-    "parameters": [],
-}
-_POWERSHELL = {
-    "id": "RunPowerShellScript",
-    "osType": "Windows",
-    "label": "Executes a PowerShell script",
-    "description": "Custom multiline PowerShell script should be defined in script property. Optional parameters can "
-    "be set in parameters property.",
-    "script": [
-        "param(",
-        "    [string]$arg1,",
-        "    [string]$arg2",
-        ")",
-        "Write-Host This is a sample script with parameters $arg1 $arg2",
-    ],
-    "parameters": [
-        {"name": "arg1", "type": "string", "defaultValue": "value1"},
-        {"name": "arg2", "type": "string", "defaultValue": "value2"},
-    ],
-}
-_SCHEMA = {"$schema": "http://schema.management.azure.com/schemas/2016-11-17/runcommands.json"}
-_KNOWN: dict[str, dict[str, Any]] = {"runshellscript": _SCHEMA | _SHELL, "runpowershellscript": _SCHEMA | _POWERSHELL}
+_KNOWN: dict[str, dict[str, Any]] = read_data(__file__, "run_commands.yaml")
 _KEPT_AS = "run_command"
 _EFFECT = "vm.runCommand"
 _EXTENSION = {"Linux": "RunCommandLinux", "Windows": "RunCommandWindows"}

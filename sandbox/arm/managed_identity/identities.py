@@ -14,6 +14,7 @@ from sandbox.arm.routing import GROUP, Call, Operations
 from sandbox.arm.tracked import declare_reads, existing, find, find_or_make, location_of, remove
 from sandbox.cloud import Cloud
 from sandbox.core import errors, seed_data
+from sandbox.core.data_files import read_data
 from sandbox.core.http import Answer
 from sandbox.core.resource_ids import IDENTITY, VIRTUAL_MACHINE, parse_resource_id
 from sandbox.state.directory import Principal
@@ -22,17 +23,6 @@ from sandbox.state.store import Resource
 PATH = f"{GROUP}/providers/{IDENTITY}/{{name}}"
 _SYSTEM_ASSIGNED = "Microsoft.ManagedIdentity/identities"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,127}")
-_ACTIONS = {
-    "identities/read": "Get System Assigned Identity",
-    "userAssignedIdentities/read": "Get User Assigned Identity",
-    "userAssignedIdentities/write": "Create/Update User Assigned Identity",
-    "userAssignedIdentities/delete": "Delete User Assigned Identity",
-    "userAssignedIdentities/assign/action": "Assign User Assigned Identity",
-    "userAssignedIdentities/listAssociatedResources/action": "List Associated Resources",
-    "userAssignedIdentities/federatedIdentityCredentials/read": "Get or List Federated Identity Credentials",
-    "userAssignedIdentities/federatedIdentityCredentials/write": "Create/Update Federated Identity Credential",
-    "userAssignedIdentities/federatedIdentityCredentials/delete": "Delete Federated Identity Credential",
-}
 _ISOLATION_SCOPES = ("None", "Regional")
 
 operations = Operations(IDENTITY)
@@ -41,7 +31,9 @@ declare_reads(operations, IDENTITY)
 
 @operations.operation("GET", "/providers/Microsoft.ManagedIdentity/operations", action=None)
 def _list_actions(call: Call) -> Answer:
-    return Answer(200, {"value": [_action(name, what) for name, what in _ACTIONS.items()]})
+    return Answer(
+        200, {"value": [_action(name, what) for name, what in read_data(__file__, "operations.yaml").items()]}
+    )
 
 
 @operations.operation("PUT", PATH, action=IDENTITY + "/write")
