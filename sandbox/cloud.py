@@ -34,11 +34,8 @@ class MetadataEndpoint:
 
     It takes no password, and in Azure whoever can run programs on the machine can ask it. Here a program runs on this
     computer: it may ask if its user has, with Resource Manager's answer to one of ``principals``, got hold of the
-    address, and that principal may run commands on the machine.
-
-    Attributes:
-        address: its URL.
-        principals: the object ids as which each user of this computer has asked for the address.
+    address, and that principal may run commands on the machine. ``principals`` are the object ids as which each user of
+    this computer has asked for it.
     """
 
     address: str

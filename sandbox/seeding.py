@@ -23,10 +23,7 @@ _SEEDED = "seeded"
 def ensure_seeded(cloud: Cloud, operator_secret: str) -> bool:
     """Put the seed data into a store that has none yet; the operator signs in with ``operator_secret``.
 
-    To be called in a transaction. Returns whether there was none.
-
-    Raises:
-        StateError: What is in the store was made with another seed.
+    To be called in a transaction. Returns whether there was none; raises StateError if it is of another seed.
     """
     is_empty = cloud.store.setting(_SEEDED) is None
     if is_empty:
@@ -49,9 +46,6 @@ def ensure_operator_secret(file: Path) -> str:
     """Return the operator's secret, generated at the first start and kept for the ones after.
 
     One that others could read or have written is replaced.
-
-    Raises:
-        OSError: The folder cannot be written.
     """
     try:
         secret = json.loads(file.read_bytes())["clientSecret"]

@@ -50,10 +50,8 @@ class SandboxServer:
     async def start(self) -> None:
         """Listen; everything is ready on return.
 
-        Raises:
-            StateError: The state directory or the state in it cannot be used.
-            OSError: The port is taken or the state directory cannot be written.
-            ValueError: The file of role definitions or that of faults cannot be used.
+        Raises StateError where the state cannot be used, OSError where the port is taken, and ValueError at a file of
+        roles or faults that cannot be used.
         """
         self.state.make()
         last = read_runtime(self.state)

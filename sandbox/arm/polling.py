@@ -58,8 +58,7 @@ def find_operation(call: Call) -> LongOperation:
 def follow_operation(call: Call, operation_id: str, unknown: errors.AzureError) -> LongOperation:
     """Return an operation to who began it, or may do what it was begun with on what it is about.
 
-    Raises:
-        AzureError: 403 for anybody else; ``unknown`` for an operation that never was.
+    ``unknown`` is the refusal of one that never was.
     """
     operation = call.cloud.long_operations.get(operation_id)
     if operation is None:

@@ -144,11 +144,7 @@ class Match:
 
 
 class Router:
-    """Finds the operations of a path, and remembers what it found last.
-
-    Raises:
-        ValueError: Two operations have one method and path.
-    """
+    """Finds the operations of a path, and remembers what it found last."""
 
     def __init__(self, operations: Iterable[Operation] = ()) -> None:
         self._namespaces: set[str] = set()

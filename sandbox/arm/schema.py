@@ -39,10 +39,6 @@ class Schema:
         """Return an object with names and values as Azure writes them, and without what is null.
 
         ``refer`` is called with each reference, the type that it has to be of, and the path at which it stands.
-
-        Raises:
-            AzureError: 400 for a member that its type does not have, at any depth, or one with a wrong value; and as
-            ``refer`` does.
         """
         members, result = self._types[type_], {}
         for written in given.names():

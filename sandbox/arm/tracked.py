@@ -81,11 +81,7 @@ def location_of(resource: Resource) -> dict[str, str]:
 def find_or_make(
     call: Call, resource_type: str, location: str, make: Callable[[str], Resource]
 ) -> tuple[Resource, bool]:
-    """Return the resource that a PUT is for, and whether it is new; ``make`` makes one in the group of this name.
-
-    Raises:
-        AzureError: 409 where it is there already, elsewhere.
-    """
+    """Return the resource that a PUT is for, and whether it is new; ``make`` makes one in the group of this name."""
     found = find(call, resource_type)
     if found is None:
         return make(group_name(call)), True

@@ -13,13 +13,6 @@ def write_private(path: Path, content: bytes) -> None:
     """Write a file that only its owner may read, all of it or nothing.
 
     A reader, or a start after a crash, sees the old content or the new, never a part of one.
-
-    Args:
-        path: Where the file goes; its folder must exist.
-        content: The whole content.
-
-    Raises:
-        OSError: The folder is missing, full or not writable.
     """
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # created with mode 0600
     temporary = Path(name)

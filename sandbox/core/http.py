@@ -96,9 +96,7 @@ class NoAnswer(Answer):
 def read_json(body: bytes) -> Any:
     """Return the value of the JSON in ``body``, which can be written again as it was.
 
-    Raises:
-        ValueError: It is not JSON in UTF-8, is nested too deep, or has what Python's reader lets pass: NaN, a number
-            that is too large, half a surrogate pair.
+    Raises ValueError at what Python's reader lets pass, too: NaN, a number that is too large, half a surrogate pair.
     """
     try:
         value = json.loads(body.decode("utf-8-sig"), parse_constant=_refuse, parse_float=_finite)

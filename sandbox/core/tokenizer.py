@@ -19,8 +19,7 @@ class UnknownCharacterError(ValueError):
 class Tokenizer:
     """The tokens of ``text``: what the first group of ``pattern`` matches, again and again.
 
-    Raises:
-        UnknownCharacterError: Something in between is not a token.
+    Raises UnknownCharacterError where something in between is not a token.
     """
 
     def __init__(self, text: str, pattern: re.Pattern[str]) -> None:

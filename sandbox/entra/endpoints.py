@@ -89,11 +89,7 @@ def _answer_keys(tenant: Tenant, request: Request) -> Answer:
 
 
 def _answer_instance(tenant: Tenant, request: Request) -> Answer:
-    """Answer whether the authority in ``authorization_endpoint`` is Entra's, and by which names it goes.
-
-    Raises:
-        EntraError: It is missing, or at a host that is not Entra's.
-    """
+    """Answer whether the authority in ``authorization_endpoint`` is Entra's, and by which names it goes."""
     endpoint = request.parameter("authorization_endpoint")
     if not endpoint:
         raise errors.refusal("missing_parameter", "authorization_endpoint")

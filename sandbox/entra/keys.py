@@ -29,11 +29,7 @@ _CERTIFICATE_END = datetime(2050, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class SigningKey:
-    """An RSA key with a self-signed certificate around it.
-
-    Attributes:
-        private: The private key. It never leaves the process other than to its own file.
-    """
+    """An RSA key, which leaves the process to its own file only, with a self-signed certificate around it."""
 
     private: rsa.RSAPrivateKey
 
@@ -64,12 +60,6 @@ def ensure_signing_key(folder: Path) -> SigningKey:
     """Return the folder's signing key; make one if it is missing, damaged or not its owner's alone.
 
     Tokens signed by a key that was replaced are no longer accepted.
-
-    Args:
-        folder: An existing folder that only its owner may enter.
-
-    Raises:
-        OSError: The folder cannot be read or written.
     """
     path = StateDirectory(folder).signing_key
     key = _load(path)

@@ -26,11 +26,7 @@ _ABOUT_A_USER = frozenset({"openid", "profile", "offline_access", "email"})  # m
 
 
 def answer_v2(tenant: Tenant, request: Request) -> Answer:
-    """Answer ``/oauth2/v2.0/token``: the resource is named by ``scope``, numbers are numbers.
-
-    Raises:
-        EntraError: The request is malformed, proves nothing, or asks for what is not there.
-    """
+    """Answer ``/oauth2/v2.0/token``: the resource is named by ``scope``, numbers are numbers."""
     form = _read_form(request)
     _check_grant(form)
     resource = _resource_in(_require(form, "scope"))
@@ -47,11 +43,7 @@ def answer_v2(tenant: Tenant, request: Request) -> Answer:
 
 
 def answer_v1(tenant: Tenant, request: Request) -> Answer:
-    """Answer ``/oauth2/token``: the resource is named by ``resource``, numbers are strings.
-
-    Raises:
-        EntraError: The request is malformed, proves nothing, or asks for what is not there.
-    """
+    """Answer ``/oauth2/token``: the resource is named by ``resource``, numbers are strings."""
     form = _read_form(request)
     _check_grant(form)
     resource = _require(form, "resource")

@@ -25,17 +25,12 @@ BACKDATING = 300  # seconds; Entra dates a token back so that a verifier whose c
 
 @dataclass(frozen=True, slots=True)
 class IssuedToken:
-    """A token and its times.
+    """A token and its times, in seconds since 1970.
 
-    Attributes:
-        token: The signed token. A secret: never logged or shown, therefore not in the repr.
-        expires_on: When it stops being valid, seconds since 1970.
-        not_before: When it began to be valid, seconds since 1970.
-        expires_in: How long it is valid as of its issue, in seconds: one less than the lifetime, as Entra has
-            it, so that a client that adds it to its own clock does not come out late.
+    ``expires_in`` is one less than its lifetime, as in Entra: a client that adds it to its own clock is not late.
     """
 
-    token: str = field(repr=False)
+    token: str = field(repr=False)  # a secret: never logged or shown
     expires_on: int
     not_before: int
     expires_in: int
@@ -47,11 +42,7 @@ def issuer_of(tenant_id: str) -> str:
 
 
 class TokenIssuer:
-    """Signs tokens for the applications and managed identities of one tenant.
-
-    Attributes:
-        record: is told each token that is issued, if anybody wants to know.
-    """
+    """Signs tokens for the applications and managed identities of one tenant; ``record`` is told each of them."""
 
     def __init__(self, key: SigningKey, tenant_id: str, clock: Clock) -> None:
         self._key = key
@@ -79,16 +70,8 @@ class TokenIssuer:
     ) -> IssuedToken:
         """Sign a token for a service principal acting for itself.
 
-        Args:
-            audience: The resource it is for, as the caller wrote it (with or without a final slash).
-            client_id: The application's id.
-            object_id: The service principal's id; what roles are assigned to.
-            lifetime: How long it is valid from now.
-            appidacr: How the application proved itself.
-            idtyp: The kind of subject.
-            roles: The application permissions it has been granted on the resource.
-            xms_mirid: For a managed identity, its resource id.
-            xms_az_rid: For a managed identity, the id of the resource whose metadata service asked.
+        ``audience`` is the resource it is for, as the caller wrote it: with or without a final slash. A managed
+        identity's has its resource id in ``xms_mirid``, and in ``xms_az_rid`` that of the machine where it was got.
         """
         now = int(self._clock.now().timestamp())
         begin, end = now - BACKDATING, now + int(lifetime.total_seconds())

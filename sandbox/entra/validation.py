@@ -70,12 +70,7 @@ class InvalidToken(Exception):
 
 
 class ExpiredToken(InvalidToken):
-    """The token's time is over.
-
-    Attributes:
-        expiry: When it ended, aware, UTC.
-        now: The time it was looked at, aware, UTC.
-    """
+    """The token's time is over: ``expiry`` was before ``now``."""
 
     def __init__(self, expiry: datetime, now: datetime) -> None:
         super().__init__(f"expired at {expiry:%Y-%m-%dT%H:%M:%SZ}")
@@ -88,11 +83,7 @@ class NotYetValid(InvalidToken):
 
 
 class WrongAudience(InvalidToken):
-    """The token is for another resource.
-
-    Attributes:
-        audience: The resource it is for.
-    """
+    """The token is for another resource, ``audience``."""
 
     def __init__(self, audience: str) -> None:
         super().__init__(f"made for {audience!r}")
@@ -101,17 +92,7 @@ class WrongAudience(InvalidToken):
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a token that was verified says.
-
-    Attributes:
-        object_id: The principal that roles are assigned to.
-        client_id: The application's id.
-        tenant_id: The tenant's id.
-        audience: The resource the token is for.
-        not_before: When it begins to be valid, seconds since 1970.
-        expires_on: When it stops being valid, seconds since 1970.
-        raw: All claims, read-only.
-    """
+    """What a token that was verified says: times in seconds since 1970, and in ``raw`` all of it, read-only."""
 
     object_id: str
     client_id: str
@@ -126,17 +107,13 @@ class TokenValidator:
     """Verifies the tokens of one tenant for one resource, and remembers those it has verified.
 
     Every request brings its token along, and checking a signature costs more than serving the request. The times are
-    looked at each time.
-
-    Attributes:
-        latest: The latest time there was, in seconds since 1970. If the clock was set back since, a token from before
-            seems to come from the future, and is good.
+    looked at each time. ``latest`` is the latest time there was, in seconds since 1970: if the clock was set back
+    since, a token from before seems to come from the future, and is good.
     """
 
     def __init__(
         self, key: SigningKey, tenant_id: str, clock: Clock, audiences: Iterable[str] = MANAGEMENT_AUDIENCES
     ) -> None:
-        """Accept tokens that ``key`` signed for one of ``audiences``."""
         self._key = key
         self._tenant_id = tenant_id
         self._issuer = issuer_of(tenant_id)
@@ -154,14 +131,7 @@ class TokenValidator:
         return _without_slash(audience) in self._audiences
 
     def validate(self, token: str) -> Claims:
-        """Return the token's claims.
-
-        Raises:
-            ExpiredToken: Its time is over.
-            NotYetValid: Its time has not come.
-            WrongAudience: It is for another resource.
-            InvalidToken: It is malformed or forged, or another tenant or issuer made it.
-        """
+        """Return the token's claims; raises InvalidToken, or the kind of it that fits."""
         digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()  # so that no token is kept
         claims = self._verified.get(digest)
         if claims is None:

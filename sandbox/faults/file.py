@@ -31,11 +31,7 @@ _WHICH = ("nth", "first", "every", "seconds")
 
 
 def load_faults(path: Path) -> list[Rule]:
-    """Read the rules in the file ``path``.
-
-    Raises:
-        ValueError: It cannot be read or a rule makes no sense; the message names the file, the line and what is wrong.
-    """
+    """Return the rules in the file ``path``; raises ValueError with file, line and what is wrong there."""
     try:
         loader = yaml.SafeLoader(path.read_text("utf-8"))
         document = loader.get_single_node()

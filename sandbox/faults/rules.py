@@ -21,17 +21,10 @@ Handle = Callable[[Request], Answer]
 
 @dataclass(slots=True)
 class Rule:
-    """A fault, and the requests that it is for.
+    """A fault, which is a status or a name, and the requests that it is for.
 
-    Attributes:
-        fault: the status to answer with, or the name of a fault.
-        service: one of ``SERVICES``.
-        methods: those of the requests; any if it is empty.
-        path: what their path looks like; ``*`` stands for anything.
-        which: of the requests that match, the ``nth``, the ``first`` so many, ``every`` so many, or those in so many
-            ``seconds`` from the first on.
-        number: how many.
-        retry_after: what the header ``Retry-After`` says, in seconds.
+    ``methods`` that are empty stand for any, ``*`` in ``path`` for anything. ``which`` says which of the requests that
+    match: the ``nth``, the ``first`` so many, ``every`` so many, or those in so many ``seconds`` from the first on.
     """
 
     fault: int | str

@@ -32,11 +32,7 @@ _DEEPEST = 20  # parentheses and negations within each other
 
 
 def answer_collection(request: Request, kind: Kind, objects: list[dict[str, Any]], context: dict[str, Any]) -> Answer:
-    """Answer a page of ``objects``, all of ``kind`` and ordered by id, under the ``context`` of such answers.
-
-    Raises:
-        GraphError: The query cannot be read, or asks for more than is offered.
-    """
+    """Answer a page of ``objects``, all of ``kind`` and ordered by id, under the ``context`` of such answers."""
     _check_options(request)
     size = _page_size(request)
     text = request.parameter("$filter")
@@ -97,16 +93,9 @@ def _next_link(request: Request, last_id: str) -> str:
 
 
 def parse_filter(text: str, properties: Mapping[str, type], kind: str) -> Condition:
-    """Return what ``text`` asks of an object.
+    """Return what a ``$filter`` asks of an object of the type ``kind``.
 
-    Args:
-        text: The value of ``$filter``.
-        properties: The names that can be compared, each with the type of its values: str, bool, or list for a
-            list of strings.
-        kind: The type of the objects, for refusals.
-
-    Raises:
-        GraphError: It is not an expression, or compares what cannot be compared.
+    ``properties`` are the names that can be compared, with the types of their values: str, bool, or a list of strings.
     """
     parser = _Parser(text, properties, kind)
     condition = parser.alternatives(0)
@@ -115,7 +104,7 @@ def parse_filter(text: str, properties: Mapping[str, type], kind: str) -> Condit
 
 
 class _Parser:
-    """Reads an expression from left to right, one token at a time."""
+    """Reads an expression from left to right."""
 
     def __init__(self, text: str, properties: Mapping[str, type], kind: str) -> None:
         try:

@@ -60,11 +60,7 @@ def folder_path(state: StateDirectory, machine_id: str) -> Path:
 
 
 def machine_folder(state: StateDirectory, machine_id: str) -> MachineFolder:
-    """Return the machine's folder, made or brought up to date.
-
-    Raises:
-        OSError: The state directory cannot be written, or the system's own files cannot be read.
-    """
+    """Return the machine's folder, made or brought up to date."""
     name = machine_id.rpartition("/")[2]
     folder = folder_path(state, machine_id)
     for path in (folder / "azure", folder / "nscd"):

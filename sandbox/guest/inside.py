@@ -147,9 +147,6 @@ def _listen() -> tuple[socket.socket, socket.socket]:
 
     A socket belongs to the namespace it was made in, wherever it is passed to. With no route and no interface but the
     loopback one, every other address is unreachable.
-
-    Raises:
-        OSError: The caller has no rights over its network namespace.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         _bring_up(control)

@@ -45,12 +45,9 @@ class NotPermittedError(Exception):
 
 
 def run_inside(inside: Inside, locate: Locate, *, insist: bool = False) -> int:
-    """Run a command inside a machine to its end; return its exit status.
+    """Run a command inside a machine to its end; return its exit status. Raises NotPermittedError.
 
     The process must have no other thread yet: it forks, and its signals are held from here on.
-
-    Raises:
-        NotPermittedError: The system does not let this user make namespaces.
     """
     _hold_signals()
     syscalls.adopt_orphans()

@@ -22,11 +22,7 @@ _DATA = read_data(__file__, "instance.yaml")
 
 
 def answer_instance(cloud: Cloud, machine: Resource, request: Request, path: str, version: str) -> Answer:
-    """Answer what is at ``path`` below ``/metadata/instance``, in the ``format`` that the request names.
-
-    Raises:
-        MetadataError: There is nothing at the path, or not in this format.
-    """
+    """Answer what is at ``path`` below ``/metadata/instance``, in the ``format`` that the request names."""
     format_ = (request.parameter("format") or "json").casefold()
     if format_ not in {"json", "text"}:
         raise errors.refusal("unknown_format", format_)
@@ -90,7 +86,6 @@ def _with_own(machine: Resource) -> dict[str, Any]:
 
 
 def _filled(described: Any, source: dict[str, Any]) -> Any:
-    """Return what is described, with values out of ``source``."""
     if isinstance(described, dict):
         return {name: _filled(each, source) for name, each in described.items()}
     if isinstance(described, list):

@@ -59,11 +59,7 @@ def _identities_of(cloud: Cloud, machine: Resource) -> Identities:
 
 
 def _selected(identities: Identities, request: Request) -> Principal:
-    """Return the identity that ``request`` names or, if it names none, the only one it can mean.
-
-    Raises:
-        MetadataError: It names none of the machine's, or in several ways, or none where there are several.
-    """
+    """Return the identity that ``request`` names or, if it names none, the only one it can mean."""
     given = {name: value for name in _SELECTORS if (value := request.parameter(name)) is not None}
     if len(given) > 1:
         raise errors.refusal("several_selectors", ", ".join(given))
@@ -94,11 +90,7 @@ class Tokens:
         self._kept: LRUCache[tuple[str, str], IssuedToken] = LRUCache(maxsize=_KEPT)
 
     def answer(self, machine: Resource, request: Request) -> Answer:
-        """Answer ``/metadata/identity/oauth2/token``; every value is a string.
-
-        Raises:
-            MetadataError: The request is not complete, or for an identity that ``machine`` does not have now.
-        """
+        """Answer ``/metadata/identity/oauth2/token``; every value is a string."""
         resource = request.parameter("resource")
         if not resource:
             raise errors.refusal("no_resource")

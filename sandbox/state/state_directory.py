@@ -46,9 +46,7 @@ class StateDirectory:
     def make(self) -> None:
         """Make the folder, for its owner only; a new or empty one is kept out of git, with the keys that come into it.
 
-        Raises:
-            StateError: It cannot be made or written, others may look into it and that cannot be changed, or something
-                in it is not as the sandbox left it.
+        Raises StateError where it cannot be used, or something in it is not as the sandbox left it.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -65,10 +63,8 @@ class StateDirectory:
     def check(self) -> None:
         """Check that the folder, if there is one, and all that is in it can be trusted and used.
 
-        Raises:
-            StateError: Something belongs to another user, who may have put it there to be trusted; or it is not a file,
-                or folder, where the sandbox has one, or cannot be read and written.
-            OSError: The folder cannot be read.
+        Raises StateError at what belongs to another user, who may have put it there to be trusted; what is not a file,
+        or folder, where the sandbox has one; and what cannot be read and written.
         """
         if not self.path.is_dir():
             return

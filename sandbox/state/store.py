@@ -82,10 +82,8 @@ class Resource:
 class Store:
     """The SQLite file at ``path`` (``":memory:"`` for none); used from one thread, and by nobody else meanwhile.
 
-    ``now`` tells the time at which a resource is made or changed.
-
-    Raises:
-        sqlite3.Error: The file cannot be opened, is damaged, or is not the sandbox's.
+    ``now`` tells the time at which a resource is made or changed. Raises sqlite3.Error at a file that cannot be opened,
+    is damaged, or is not the sandbox's.
     """
 
     def __init__(self, path: Path | str, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:

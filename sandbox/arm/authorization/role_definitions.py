@@ -134,7 +134,6 @@ def _authors(call: Call, role_id: str) -> dict[str, str | None]:
 
 
 def _show_permission(permission: Permission, *, with_data: bool = True) -> dict[str, Any]:
-    """Return one permission as ARM answers it."""
     shown: dict[str, Any] = {"actions": list(permission.actions), "notActions": list(permission.not_actions)}
     if with_data:
         shown |= {

@@ -50,11 +50,7 @@ class IdentityRequest:
 
 
 def read_identity(value: object) -> IdentityRequest:
-    """Read the ``identity`` of a request's body.
-
-    Raises:
-        AzureError: 400 where it is malformed, has an identity twice, or has identities that its type excludes.
-    """
+    """Read the ``identity`` of a request's body."""
     given = Fields(value, "identity")
     if "identityIds" in given:
         raise errors.refusal("InvalidParameter.identityIds")
@@ -77,9 +73,6 @@ def merge(current: Iterable[str], request: IdentityRequest, *, replace: bool) ->
 
     ``replace`` says that the request's map stands for all of them, as in a PUT. An identity that stays keeps the case
     it is written in, unless it is replaced by a map that names it.
-
-    Raises:
-        AzureError: 400 MissingIdentityIds where the type asks for identities and neither side names any.
     """
     if not request.user:
         return ()
@@ -102,11 +95,7 @@ def show_type(system: bool, identity_ids: Iterable[str]) -> str | None:
 
 
 def apply_identity(call: Call, machine: Resource, request: IdentityRequest, *, replace: bool) -> list[str]:
-    """Give ``machine`` the identities that a request asks for; return those newly attached.
-
-    Raises:
-        AzureError: 403 where the caller may not assign one of them; 400 where one is not there.
-    """
+    """Give ``machine`` the identities that a request asks for; return those newly attached."""
     block: dict[str, Any] = machine.body.get("identity") or {}
     current: dict[str, Any] = block.get("userAssignedIdentities") or {}
     entries = {canonical(identity_id): entry for identity_id, entry in current.items()}

@@ -141,7 +141,6 @@ def instance_view(machine: Resource) -> dict[str, Any]:
 
 
 def _from_within(machine: Resource, since: str) -> dict[str, Any]:
-    """Return what the agent inside the machine reports."""
     properties = machine.properties
     os_type = properties["storageProfile"]["osDisk"]["osType"]
     reference = properties["storageProfile"].get("imageReference", {})

@@ -60,11 +60,7 @@ _FIXED = {
 
 
 def fill(ids: Ids, machine_id: str, given: dict[str, Any]) -> dict[str, Any]:
-    """Return all that a request may set of the machine with this id, and that is shown.
-
-    Raises:
-        AzureError: 400 where something is missing or malformed.
-    """
+    """Return all that a request may set of the machine with this id, and that is shown."""
     name = machine_id.rpartition("/")[2]
     size = _required(given, "hardwareProfile").get("vmSize")
     if not size:
@@ -83,11 +79,7 @@ def fill(ids: Ids, machine_id: str, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def change(ids: Ids, machine_id: str, current: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Return the ``current`` properties, as ``fill`` made them, changed by those given.
-
-    Raises:
-        AzureError: 409 PropertyChangeNotAllowed for what is fixed; 400 as ``fill`` does.
-    """
+    """Return the ``current`` properties, as ``fill`` made them, changed by those given."""
     for path, shown in _FIXED.items():
         value = _dig(given, path)
         if value is not None and not _same(value, _dig(current, path)):
@@ -97,11 +89,7 @@ def change(ids: Ids, machine_id: str, current: dict[str, Any], given: dict[str, 
 
 
 def check_disks(given: dict[str, Any], known: Sequence[str] = ()) -> None:
-    """Refuse a disk that is given by its id, unless it is one of those ``known``: there are no others.
-
-    Raises:
-        AzureError: 400 where the disk is to be made, so that it can have no id yet; 404 where it is to be there.
-    """
+    """Refuse a disk that is given by its id, unless it is one of those ``known``: there are no others."""
     for disk in _disks(given):
         disk_id, option = disk.get("managedDisk", {}).get("id"), disk.get("createOption")
         if disk_id is None or canonical(disk_id) in known:
@@ -189,7 +177,6 @@ class _Storage:
 
 
 def _check_source(path: str, disk: dict[str, Any]) -> None:
-    """Refuse a disk of which it is not said what it is made from."""
     option = disk.get("createOption")
     if option is None:
         raise missing(f"{path}.createOption")

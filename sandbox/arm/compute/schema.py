@@ -26,11 +26,7 @@ def refuse_reference(reference: str | None, _: str, path: str) -> NoReturn:
 
 
 def read(body: Fields) -> dict[str, Any]:
-    """Return a machine's body with names and values as Compute writes them, and without what is null.
-
-    Raises:
-        AzureError: 400 for a member that there is not, at any depth, or one with a wrong value; 404 for a reference.
-    """
+    """Return a machine's body with names and values as Compute writes them, and without what is null."""
     return _SCHEMA.read(body, "VirtualMachine", refuse_reference)
 
 

@@ -192,11 +192,7 @@ def show_with_children(cloud: Cloud, kind: Kind, parent: Resource) -> dict[str, 
 
 
 def read_body(call: Call, resource: Resource, body: Fields, model: str) -> dict[str, Any]:
-    """Return a body as the schema reads it; what it refers to has to be there, and the caller may join it.
-
-    Raises:
-        AzureError: 400 as the schema does, and InvalidResourceReference; 403 LinkedAuthorizationFailed.
-    """
+    """Return a body as the schema reads it; what it refers to has to be there, for the caller to join."""
 
     def refer(reference: str | None, type_: str, path: str) -> None:
         if reference is None or not _REFERENCE.fullmatch(reference):
@@ -268,12 +264,7 @@ def _read_name(entry: dict[str, Any], where: str) -> str:
 
 
 def joined(call: Call, by: Resource, reference: str, type_: str) -> Resource:
-    """Return the resource of ``type_`` with the id ``reference``.
-
-    Raises:
-        AzureError: 403 LinkedAuthorizationFailed where the caller may not join anything to it; 400
-            InvalidResourceReference where it is not there.
-    """
+    """Return the resource of ``type_`` with the id ``reference``, if it is there and the caller may join it."""
     call.cloud.gate.require_linked(call.caller, call.action or "", call.scope, f"{type_}/join/action", reference)
     found = call.cloud.store.get(reference)
     if found is None or found.type != type_:

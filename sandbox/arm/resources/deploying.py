@@ -29,15 +29,11 @@ _TERMINAL = ("Succeeded", "Failed", "Canceled")
 
 
 class _Undo(Exception):
-    """What was tried is to be undone."""
+    pass
 
 
 class Deployment:
-    """A template that was read from a request, ready to be carried out.
-
-    Raises:
-        AzureError: 400 InvalidTemplate or InvalidTemplateDeployment, with the reason.
-    """
+    """A template that was read from a request, ready to be carried out."""
 
     def __init__(self, call: Call, name: str) -> None:
         self._call = call

@@ -116,11 +116,7 @@ class Evaluator:
         return Evaluator({**self.functions, **functions}, self.budget)
 
     def evaluate(self, value: Any, depth: int = 0) -> Any:
-        """Return a JSON value with every expression in it, at any depth, replaced by its value.
-
-        Raises:
-            TemplateError: An expression cannot be read, or has no value.
-        """
+        """Return a JSON value with every expression in it, at any depth, replaced by its value."""
         if depth > _DEEPEST:
             raise validation_failed(f"The template is nested more than {_DEEPEST} levels deep")
         self._spend_on_reading(value)
@@ -230,11 +226,7 @@ def _member(target: Any, key: Any) -> Any:
 
 @lru_cache(maxsize=128)  # the longest ones take half a megabyte
 def parse(text: str) -> Expression | None:
-    """Return the expression that the string ``text`` is, or None where it stands for itself.
-
-    Raises:
-        TemplateError: It begins like an expression and is none.
-    """
+    """Return the expression that the string ``text`` is, or None where it stands for itself."""
     if not text.startswith("[") or not text.endswith("]") or text.startswith("[["):
         return None
     if len(text) > _LONGEST_EXPRESSION:
@@ -246,7 +238,7 @@ def parse(text: str) -> Expression | None:
 
 
 class _Parser:
-    """Reads an expression from left to right, one token at a time."""
+    """Reads an expression from left to right."""
 
     def __init__(self, text: str) -> None:
         self._text = text

@@ -23,11 +23,7 @@ _CONTROLS = str.maketrans({"\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
 def read_jsonc(body: bytes) -> Any:
-    """Return the value that ``body`` stands for.
-
-    Raises:
-        ValueError: As ``plain_json`` and ``read_json`` do.
-    """
+    """Return the value that ``body`` stands for; raises ValueError where it cannot be read."""
     try:
         return read_json(body)
     except ValueError:
@@ -35,11 +31,7 @@ def read_jsonc(body: bytes) -> Any:
 
 
 def plain_json(body: bytes) -> bytes:
-    """Return the same value in plain JSON; what is wrong in other ways stays so.
-
-    Raises:
-        ValueError: A string or a comment has no end, or ``body`` is no UTF-8.
-    """
+    """Return the same value in plain JSON; raises ValueError where a string or comment has no end, or at no UTF-8."""
     text = _WRITTEN.sub(_plain, body.decode("utf-8-sig"))
     return _SURPLUS_COMMA.sub(lambda found: found[1] or "", text).encode()
 

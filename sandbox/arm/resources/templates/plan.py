@@ -79,11 +79,7 @@ class Planned:
 
 
 def plan_resources(resources: Any, target: DeploymentScope, evaluator: Evaluator) -> list[Planned]:
-    """Return the resources in an order in which they can be made.
-
-    Raises:
-        TemplateError: One cannot be read, or depends on what is not there or on itself.
-    """
+    """Return the resources in an order in which they can be made."""
     planned = list(islice(_read_all(resources, target, evaluator, None), _MOST + 1))
     if len(planned) > _MOST:
         raise validation_failed(f"The template has more than {_MOST} resources")

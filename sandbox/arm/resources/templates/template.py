@@ -28,11 +28,7 @@ _SHOWN_TYPES = {"securestring": "SecureString", "secureobject": "SecureObject"}
 
 
 class Template:
-    """A template that was given parameters, and a target.
-
-    Raises:
-        TemplateError: It cannot be deployed.
-    """
+    """A template that was given parameters, and a target."""
 
     def __init__(self, template: dict[str, Any], given: dict[str, Any], target: DeploymentScope) -> None:
         template = named(template, (*_SECTIONS, *_DISREGARDED))
@@ -158,7 +154,6 @@ def _check_bounds(name: str, declaration: dict[str, Any], value: Any) -> None:
 
 
 def _declaration(written: Any) -> dict[str, Any]:
-    """Return what a template says of a parameter, the type in lowercase."""
     declaration = named(written, _OF_A_PARAMETER) if isinstance(written, dict) else {}
     type_ = declaration.get("type")
     if not isinstance(type_, str) or fold(type_) not in _TYPES:
