@@ -61,6 +61,12 @@ def check_names(**names: str) -> list[dict[str, str]]:
     ]
 
 
+def group_and_name(resource_id: str) -> tuple[str, str]:
+    """Return the group and the name of a resource."""
+    parts = resource_id.split("/")
+    return parts[4], parts[-1]
+
+
 def _rule(name: str, value: str) -> str:
     long = name == "identity_name" and len(value) > 24
     warning = " Microsoft warns: to be assigned to a machine, it should have no more than 24."

@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 import requests
 from azure.core.pipeline.policies import RetryPolicy
 from azure.core.pipeline.transport import RequestsTransport
-from azure.mgmt.core.tools import parse_resource_id
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import NewConnectionError, ProtocolError, ReadTimeoutError
 from urllib3.util import Retry
 
 from helpers.errors import DROPPED, StoppedError, TutorialError, explain
+from helpers.names import group_and_name
 
 METADATA_SERVICE = "http://169.254.169.254"
 RESOURCE_MANAGER = "https://management.azure.com"
@@ -159,7 +159,7 @@ def at_metadata_service(adapter: HTTPAdapter) -> dict[str, HTTPAdapter]:
 
 def check_machine(session: requests.Session, vm_id: str) -> None:
     """Check that this kernel runs on the machine ``vm_id`` of Azure; TutorialError names both ways to it if not."""
-    name = parse_resource_id(vm_id)["name"]
+    _, name = group_and_name(vm_id)
     try:
         answer = session.get(
             f"{METADATA_SERVICE}/metadata/instance/compute",
@@ -172,7 +172,7 @@ def check_machine(session: requests.Session, vm_id: str) -> None:
         raise TutorialError(
             f"This cell asks the metadata service of {name}, which answers on that machine only: open this notebook on "
             f"{name} (JupyterLab installed there will do), or set reach_vm = 'run-command', which has Azure run a "
-            "script there for each request, as root or SYSTEM (connection.script(vm.id) shows it)."
+            "script there for each request, as root or SYSTEM (04_get_token shows it)."
         ) from error
     if here.casefold() != vm_id.casefold():
         raise TutorialError(f"This kernel runs on another machine, {here}. Run this notebook on {name}.")

@@ -19,6 +19,29 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0  # seconds
 _FIRST_CHECK, _NEXT_CHECK = 10.0, 60.0  # seconds
 
 
+class ProgressLine:
+    """A line on which each text is written over the one before."""
+
+    def __init__(self) -> None:
+        self._began, self._shown = time.monotonic(), ""
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since it was made."""
+        return time.monotonic() - self._began
+
+    def show(self, text: str) -> None:
+        """Write a text over the last one."""
+        print(f"\r{text.ljust(len(self._shown))}", end="", flush=True)
+        self._shown = text
+
+    def clear(self) -> bool:
+        """Remove what is shown; return whether there was something."""
+        if self._shown:
+            print(f"\r{' ' * len(self._shown)}\r", end="", flush=True)
+        return bool(self._shown)
+
+
 class NotInTimeError(TimeoutError, TutorialError):
     """What was waited for has not come; the message says what to do."""
 
@@ -49,8 +72,7 @@ def wait_until(
         TutorialError: The answer is final: a 400, 401 or 404 for what was asked, or what ``check`` found.
         TimeoutError: It took too long; the message says what to do.
     """
-    began = time.monotonic()
-    pause, next_check, shown = _FIRST_PAUSE, _FIRST_CHECK, ""
+    line, pause, next_check = ProgressLine(), _FIRST_PAUSE, _FIRST_CHECK
     while True:
         said: Any
         try:
@@ -59,11 +81,11 @@ def wait_until(
             said = _not_yet(error)
         else:
             if satisfied(answer):
-                if shown:
-                    print(f"\r{' ' * len(shown)}\rWaited for {what}: {time.monotonic() - began:.0f} s")
+                if line.clear():
+                    print(f"Waited for {what}: {line.elapsed:.0f} s")
                 return answer
             _stop_if_final(answer, what)
-        elapsed = time.monotonic() - began
+        elapsed = line.elapsed
         if elapsed >= timeout:
             raise NotInTimeError(
                 f"Waited {elapsed:.0f} seconds for {what}, and asked again all the while; {_described(said)}. Azure is "
@@ -76,9 +98,7 @@ def wait_until(
             except AzureError as error:
                 raise _no_use(what, error) from error
             next_check = elapsed + _NEXT_CHECK
-        line = f"Waiting for {what}: {elapsed:.0f} s of at most {timeout:.0f} s; {_described(said)}"
-        print(f"\r{line.ljust(len(shown))}", end="", flush=True)
-        shown = line
+        line.show(f"Waiting for {what}: {elapsed:.0f} s of at most {timeout:.0f} s; {_described(said)}")
         time.sleep(min(max(pause, _retry_after(said)), timeout - elapsed))
         pause = min(pause * 2, _LONGEST_PAUSE)
 

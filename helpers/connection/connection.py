@@ -20,7 +20,7 @@ from helpers.connection.sign_in import WAYS, RememberingCredential, SignedIn, Wa
 from helpers.connection.subscriptions import active_in_az, choose_subscription
 from helpers.errors import TutorialError, explain
 from helpers.names import MADE_BY, ParameterError, check_names
-from helpers.run_command import Script, script_of, session_on
+from helpers.run_command import session_on
 from helpers.tables import Shown, Table, show
 
 Client = TypeVar("Client")
@@ -102,12 +102,6 @@ class Connection(Shown):
         if in_cloud:
             transport.check_machine(session, vm_id)
         return session
-
-    def script(self, vm_id: str) -> Script:
-        """Return what Run Command has the machine run for each request, if that is how it is reached."""
-        from azure.mgmt.compute import ComputeManagementClient
-
-        return script_of(self.client(ComputeManagementClient), vm_id)
 
     def arm(self, method: str, path: str, api_version: str = "", body: Any = None) -> requests.Response:
         """Send one request to Resource Manager as the one who signed in, and return its answer or refusal.

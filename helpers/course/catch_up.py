@@ -19,9 +19,9 @@ from azure.mgmt.resource.resources.models import ResourceGroup
 
 from helpers.connection import Connection
 from helpers.course.machine import make_vm
-from helpers.course.notes import assigned_entry, group_and_name, with_identity
+from helpers.course.notes import assigned_entry, with_identity
 from helpers.errors import TutorialError
-from helpers.names import check_names
+from helpers.names import check_names, group_and_name
 from helpers.wait import wait_until
 
 Found = TypeVar("Found")

@@ -7,12 +7,11 @@ from collections.abc import Iterable
 
 from azure.mgmt.authorization import AuthorizationManagementClient
 from azure.mgmt.authorization.v2022_04_01.models import RoleAssignment, RoleAssignmentCreateParameters
-from azure.mgmt.core.tools import parse_resource_id
 from azure.mgmt.msi.models import Identity
 
 from helpers.connection import Connection
 from helpers.errors import TutorialError
-from helpers.names import check_names
+from helpers.names import check_names, group_and_name
 from helpers.wait import wait_until
 from rbac.actions import allows
 from rbac.roles import role_guid
@@ -110,4 +109,4 @@ def _held(connection: Connection, identity: Identity, scope: str) -> list[RoleAs
 
 def _mark(connection: Connection, identity: Identity) -> str:
     """Return the description of a grant that the tutorial made: role assignments cannot have tags."""
-    return connection.mark(str(parse_resource_id(str(identity.id))["resource_group"]), str(identity.name))
+    return connection.mark(*group_and_name(str(identity.id)))

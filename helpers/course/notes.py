@@ -13,10 +13,10 @@ from azure.mgmt.compute.models import (
     VirtualMachineIdentity,
     VirtualMachineUpdate,
 )
-from azure.mgmt.core.tools import parse_resource_id
 from azure.mgmt.msi.models import Identity
 
 from helpers.connection import Connection
+from helpers.names import group_and_name
 
 ADDED = "added the identity"
 HAD_NONE = "had no own identity"
@@ -79,9 +79,3 @@ def restore_own(
 def _tags(vm: VirtualMachine, tag: str, words: set[str]) -> dict[str, str]:
     others = {name: value for name, value in (vm.tags or {}).items() if name != tag}
     return {**others, tag: ", ".join(sorted(words))} if words else others
-
-
-def group_and_name(resource_id: str) -> tuple[str, str]:
-    """Return the group and the name of a resource."""
-    parts = parse_resource_id(resource_id)
-    return str(parts["resource_group"]), str(parts["name"])

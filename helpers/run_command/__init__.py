@@ -2,7 +2,6 @@
 
 from helpers.run_command.adapter import session_on
 from helpers.run_command.faults import RunCommandError
-from helpers.run_command.machine import script_of
-from helpers.run_command.scripts import Script
+from helpers.run_command.messages import script_for
 
-__all__ = ["RunCommandError", "Script", "script_of", "session_on"]
+__all__ = ["RunCommandError", "script_for", "session_on"]

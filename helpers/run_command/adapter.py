@@ -51,9 +51,7 @@ class MachineAdapter(HTTPAdapter):
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
         """Send one request, from wherever it has to leave.
 
-        Raises:
-            RunCommandError: It did not get to the machine, or no answer came back.
-            BusyError: A credential or a client of the SDK asked, and would repeat the request after such an answer.
+        BusyError: a credential or a client of the SDK asked, and would repeat the request after such an answer.
         """
         token_url = ""
         if self._other is not None:
@@ -96,15 +94,11 @@ class MachineAdapter(HTTPAdapter):
 def session_on(
     client: ComputeManagementClient, vm_id: str, adapters: Mapping[str, HTTPAdapter], *, trust_env: bool
 ) -> requests.Session:
-    """Return a session as the machine has it; what leaves from here goes by ``adapters``.
-
-    Raises:
-        RunCommandError: The machine takes no commands now.
-    """
+    """Return a session as the machine has it; what leaves from here goes by ``adapters``."""
     machine = distant_machine(client, vm_id)
     print(
         f"Requests of this session leave from {machine.name}: Azure runs a script there for each, which takes some 20 "
-        "seconds and is in the activity log. connection.script(vm.id) shows it."
+        "seconds and is in the activity log. 04_get_token shows it."
     )
     metadata = at_metadata_service(MachineAdapter(machine, METADATA_SERVICE))
     arm = MachineAdapter(machine, RESOURCE_MANAGER, adapters.get(RESOURCE_MANAGER, HTTPAdapter()))

@@ -1,4 +1,4 @@
-"""What goes to the script on the machine, and what comes back."""
+"""The scripts, one for each operating system: what goes to them, and what comes back."""
 
 from __future__ import annotations
 
@@ -8,16 +8,45 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
+from importlib.resources import files
 from urllib.parse import urlencode
 
 from helpers.transport import METADATA_SERVICE
 
 KEPT = "signature-kept-on-vm"  # what a token has in place of its signature; the scripts have the word, too
 
+_REQUEST = "@REQUEST@"  # stands in a script where a request goes
+_FILES = {"Linux": ("RunShellScript", "request.sh"), "Windows": ("RunPowerShellScript", "request.ps1")}
 _TOKEN_URL = f"{METADATA_SERVICE}/metadata/identity/oauth2/token"
 _TOKEN_VERSION = "2018-02-01"
 _STATUS = re.compile(r"HTTP/[\d.]+ (\d{3})\b")
 _FAILED = re.compile(r"FAILED ([a-z-]+)")
+
+
+@dataclass(frozen=True, repr=False)
+class Script:
+    """What runs on a machine for each request; a notebook shows it, folded away."""
+
+    command_id: str  # by which Run Command knows the language
+    name: str
+    text: str
+
+    def with_request(self, literal: str) -> list[str]:
+        """Return the lines, with a request in its place."""
+        return self.text.replace(_REQUEST, literal).splitlines()
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        return f"<details><summary>{self.name}</summary><pre>{escape(self.text)}</pre></details>"
+
+
+def script_for(os_type: str) -> Script:
+    """Return the script for ``"Linux"`` or ``"Windows"``."""
+    command_id, name = _FILES[os_type]
+    return Script(command_id, name, (files(__package__) / name).read_text("utf-8"))
 
 
 @dataclass(frozen=True)
@@ -64,11 +93,7 @@ class ScriptFailedError(Exception):
 
 
 def read_answer(output: str, mark: str) -> MachineAnswer:
-    """Return the answer that is between two ``mark`` in what a script has printed; lines may have been wrapped.
-
-    Raises:
-        ScriptFailedError: There is none, or it says what went wrong.
-    """
+    """Return the answer that is between two ``mark`` in what a script has printed; lines may have been wrapped."""
     output = re.sub(r"\s", "", output)
     found = re.search(f"{mark}:([A-Za-z0-9+/=]*):{mark}", output)
     if found is None:

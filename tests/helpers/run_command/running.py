@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from helpers.run_command.messages import MachineAnswer, MachineRequest, read_answer
-from helpers.run_command.scripts import script_for
+from helpers.run_command.messages import MachineAnswer, MachineRequest, read_answer, script_for
 from tests.helpers.run_command.services import SIGNATURE, Services
 
 PROGRAMS = [name for name in ("dash", "bash", "pwsh") if shutil.which(name)]

@@ -17,7 +17,7 @@ from urllib3.exceptions import ProtocolError
 
 from helpers import explain, wait_until
 from helpers.errors import BusyError
-from helpers.run_command import RunCommandError
+from helpers.run_command import RunCommandError, script_for
 from helpers.run_command.messages import KEPT
 from tests.helpers.run_command.arm import OPERATOR_TOKEN, VM_ID, Arm, Refusal, connected
 from tests.helpers.run_command.services import make_token
@@ -331,7 +331,7 @@ def test_an_address_that_the_environment_names_is_the_machines(arm: Arm, monkeyp
 
 
 def test_the_script_is_shown_folded(arm: Arm) -> None:
-    script = connected(arm).script(VM_ID)
+    script = script_for(arm.os_type)
     assert repr(script).startswith("#") and "@REQUEST@" in repr(script)
     assert script._repr_html_().startswith(
         f"<details><summary>request.{'ps1' if arm.os_type == 'Windows' else 'sh'}</summary>"

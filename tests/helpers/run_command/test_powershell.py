@@ -9,8 +9,7 @@ import pytest
 import tree_sitter_powershell
 from tree_sitter import Language, Node, Parser
 
-from helpers.run_command.messages import KEPT
-from helpers.run_command.scripts import script_for
+from helpers.run_command.messages import KEPT, script_for
 from tests.helpers.run_command.services import SIGNATURE, TOKEN
 
 TEXT = script_for("Windows").text

@@ -17,6 +17,7 @@ from azure.mgmt.resource.resources import ResourceManagementClient
 from helpers import connect, explain
 from helpers.connection import Connection
 from helpers.run_command import RunCommandError, machine
+from helpers.wait import ProgressLine
 from tests.helpers.run_command import powershell
 from tests.notebooks.course import NAMES, run
 from tests.sandbox.guest.lab import GROUP, Lab, running_lab
@@ -120,14 +121,14 @@ def test_another_command_is_waited_for(
     script = f"until test -e '{end}'; do sleep 0.05; done"
     other = {"commandId": "RunShellScript", "script": [script]}
     assert lab.ask("POST", f"{lab.machine('web')}/runCommand", other).status_code == 202
-    show = machine._Progress.show
+    show = ProgressLine.show
 
-    def shown(progress: machine._Progress, more: str = "") -> None:
-        show(progress, more)
-        if "another command is running there" in more:
+    def shown(line: ProgressLine, text: str) -> None:
+        show(line, text)
+        if "another command is running there" in text:
             end.touch()
 
-    monkeypatch.setattr(machine._Progress, "show", shown)
+    monkeypatch.setattr(ProgressLine, "show", shown)
     monkeypatch.setattr(machine, "_PAUSE", 0.2)
     assert connection.on_vm(lab.machine("web")).get(TOKEN, timeout=10).status_code == 400
     assert end.exists()
