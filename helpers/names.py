@@ -46,31 +46,23 @@ class ParameterError(ValueError):
 def check_names(**names: str) -> list[dict[str, str]]:
     """Check names by Azure's rules, and return the rule that each follows, for showing.
 
-    They are given as the notebooks' parameters are, such as ``identity_name="ID1"``.
-
-    Raises:
-        ParameterError: A name is not allowed; the message says what is, for all that are wrong.
-        TypeError: There is no rule for such a parameter.
+    They are given as the notebooks' parameters are, such as ``identity_name="ID1"``. ParameterError says what is
+    allowed, for all that are wrong.
     """
     if unknown := names.keys() - _RULES.keys():
         raise TypeError(f"There is no rule for {', '.join(sorted(unknown))}.")
     if problems := list(filter(None, itertools.starmap(_problem, names.items()))):
         raise ParameterError("\n".join(problems))
-    return [
-        {"Parameter": name, "Value": value, "What Azure allows": _rule(name, value)} for name, value in names.items()
-    ]
+    rules = {name: sentence for name, (_, sentence) in _RULES.items()}
+    if len(names.get("identity_name", "")) > 24:
+        rules["identity_name"] += " Microsoft warns: to be assigned to a machine, it should have no more than 24."
+    return [{"Parameter": name, "Value": value, "What Azure allows": rules[name]} for name, value in names.items()]
 
 
 def group_and_name(resource_id: str) -> tuple[str, str]:
     """Return the group and the name of a resource."""
     parts = resource_id.split("/")
     return parts[4], parts[-1]
-
-
-def _rule(name: str, value: str) -> str:
-    long = name == "identity_name" and len(value) > 24
-    warning = " Microsoft warns: to be assigned to a machine, it should have no more than 24."
-    return _RULES[name][1] + (warning if long else "")
 
 
 def _problem(name: str, value: object) -> str | None:

@@ -55,8 +55,7 @@ class Connection(Shown):
     def mark(self, resource_group: str, name: str = "") -> str:
         """Return what marks a thing in the group, or the group itself, as made by the course for who is signed in.
 
-        A mark that was copied from another thing, or inherited from the group, is not the thing's own. The case of
-        names does not matter.
+        A mark that was copied from another thing, or inherited from the group, is not the thing's own.
         """
         who_where_what = (self.subscription_id, resource_group, name, self.signed_in.object_id)
         return f"{MADE_BY} {uuid.uuid5(uuid.NAMESPACE_URL, '/'.join(who_where_what).casefold())}"
@@ -71,10 +70,7 @@ class Connection(Shown):
 
     @cached_property
     def client_options(self) -> Mapping[str, Any]:
-        """What a management client needs besides, so that its requests leave as those of a session do.
-
-        ``ComputeManagementClient(connection.credential, connection.subscription_id, **connection.client_options)``
-        """
+        """What a management client needs besides, so that its requests leave as those of a session do."""
         retries = {"polling_interval": _POLLING_INTERVALS[self.target], "retry_policy": transport.SdkRetries()}
         return {"transport": transport.sdk_transport(self.session()), **retries}
 
@@ -87,9 +83,6 @@ class Connection(Shown):
 
         It is for clients of the SDK, too: ``transport=RequestsTransport(session=…)``. Where its requests leave from
         is what ``reach_vm`` says; in the sandbox, any kernel on this computer may stand in for the machine.
-
-        Raises:
-            TutorialError: This is not the machine, or the machine is not running.
         """
         transport.remove_other_sources()
         in_cloud = self.target == "azure"
@@ -104,15 +97,10 @@ class Connection(Shown):
         return session
 
     def arm(self, method: str, path: str, api_version: str = "", body: Any = None) -> requests.Response:
-        """Send one request to Resource Manager as the one who signed in, and return its answer or refusal.
-
-        Raises:
-            TutorialError: Nobody is signed in, or no answer came.
-        """
+        """Send one request to Resource Manager as the one who signed in, and return its answer or refusal."""
         headers = {"Authorization": f"Bearer {token_of(self.credential)}"}
         params = {"api-version": api_version} if api_version else None
-        given: dict[str, Any] = {"params": params, "headers": headers, "json": body, "timeout": _LIMITS}
-        return transport.ask(self.session(), method, path, **given)
+        return transport.ask(self.session(), method, path, params=params, headers=headers, json=body, timeout=_LIMITS)
 
     def _metadata_adapter(self, vm_id: str) -> HTTPAdapter:
         if self.target == "azure":
@@ -141,13 +129,9 @@ def connect(
             in, or the only one that is enabled; in the sandbox its own.
         sign_in: How to sign in to Azure: by name, or a function that returns a credential. ``"auto"``: a pipeline's
             workload identity federation, or what ``DefaultAzureCredential`` finds but for the managed identity of the
-            machine that the kernel may run on. The sandbox has a sign-in of its own.
+            machine that the kernel may run on.
         reach_vm: ``"here"`` if this kernel runs on the machine. ``"run-command"`` has scripts run on it, as root or
             SYSTEM. Any kernel on this computer reaches the machines of the sandbox.
-
-    Raises:
-        ParameterError: There is no such target or way, or the id is not a GUID.
-        TutorialError: The sandbox does not start, nobody is signed in, or the subscription is not to be seen.
     """
     known = {"target": (target, _TARGETS), "sign_in": (sign_in, WAYS), "reach_vm": (reach_vm, ("here", "run-command"))}
     for name, (value, values) in known.items():
@@ -162,14 +146,16 @@ def connect(
 
 def _connect_to_sandbox(subscription_id: str) -> Connection:
     settings = sandbox_settings()
-    addresses = {transport.RESOURCE_MANAGER: settings.endpoint, transport.ENTRA: settings.authority}
     adapters = {
         literal: transport.FixedAddressAdapter(address, settings.ca_file, stopped=settings.stopped)
-        for literal, address in addresses.items()
+        for literal, address in ((transport.RESOURCE_MANAGER, settings.endpoint), (transport.ENTRA, settings.authority))
     }
-    who = (settings.tenant_id, settings.client_id, settings.client_secret)
-    options = {"transport": transport.sdk_transport(transport.session_with(adapters, trust_env=False))}
-    credential = ClientSecretCredential(*who, authority=transport.ENTRA, disable_instance_discovery=True, **options)
+    credential = ClientSecretCredential(
+        *(settings.tenant_id, settings.client_id, settings.client_secret),
+        authority=transport.ENTRA,
+        disable_instance_discovery=True,
+        transport=transport.sdk_transport(transport.session_with(adapters, trust_env=False)),
+    )
     connection = Connection("sandbox", RememberingCredential("sandbox", credential), _adapters=adapters)
     wanted = subscription_id or settings.subscription_id
     return replace(connection, subscription=choose_subscription(connection.arm, wanted))

@@ -44,24 +44,16 @@ class SandboxSettings:
 
 
 def sandbox_settings(environment: Mapping[str, str] = os.environ) -> SandboxSettings:
-    """Return the settings of the sandbox that ``environment`` points to, else those of one's own.
-
-    One's own is started unless it runs. The environment stays as it is: no other program of this process is led to
-    the sandbox.
-
-    Raises:
-        TutorialError: The environment points to a sandbox but lacks something, or the sandbox does not start.
-    """
+    """Return the settings of the sandbox that ``environment`` points to, else of one's own, started unless it runs."""
     if points_to_sandbox(environment):
         stopped = f"The sandbox that the environment points to has stopped ({environment[_ENDPOINT]}). Start it again."
         return replace(_settings_from(environment), stopped=stopped)
-    written = _read_client_file()
-    if written is None or not _answers(written):
-        _start_sandbox()
-        written = _read_client_file()
-    if written is None:
-        raise TutorialError(f"The sandbox runs, but {_client_file()} is not its own. Run: python -m sandbox stop.")
-    return written
+    if (written := _read_client_file()) and _answers(written):
+        return written
+    _start_sandbox()
+    if written := _read_client_file():
+        return written
+    raise TutorialError(f"The sandbox runs, but {_client_file()} is not its own. Run: python -m sandbox stop.")
 
 
 def points_to_sandbox(environment: Mapping[str, str] = os.environ) -> bool:

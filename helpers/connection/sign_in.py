@@ -59,18 +59,14 @@ class RememberingCredential:
             self._known[SCOPE,] = obtained[way] = AccessToken(*handed_over[way])
 
     def get_token(self, *scopes: str, claims: str | None = None, **_: Any) -> AccessToken:
-        """Return a token; a new one if claims are asked for, which the last one may not have.
-
-        Raises:
-            SignInError: There is none.
-        """
+        """Return a token; a new one if claims are asked for, which the last one may not have."""
         known = self._known.get(scopes)
         if known is None or claims or known.expires_on - time.time() < _RENEWAL:
             try:
                 known = self._known[scopes] = self._credential.get_token(*scopes, claims=claims)
-            except TutorialError:  # which says already what to do
-                raise
             except ClientAuthenticationError as error:
+                if isinstance(error, TutorialError):  # which says already what to do
+                    raise
                 raise SignInError(_why_not(self._way, claims, error)) from error
             if scopes == (SCOPE,):
                 obtained[self._way] = known
@@ -100,11 +96,7 @@ def _why_not(way: str, claims: str | None, error: ClientAuthenticationError) -> 
 
 
 def azure_credential(sign_in: Way) -> RememberingCredential:
-    """Return the credential that ``sign_in`` names, or that it makes, with a memory.
-
-    Raises:
-        SignInError: It would be the managed identity of the machine, or what it needs is not there.
-    """
+    """Return the credential that ``sign_in`` names, or that it makes, with a memory."""
     if os.environ.get("AZURE_TOKEN_CREDENTIALS", "").strip().casefold() == "managedidentitycredential":
         raise SignInError(
             "AZURE_TOKEN_CREDENTIALS asks for the managed identity of this machine. The course needs you, or a "

@@ -22,11 +22,7 @@ Subscription = Mapping[str, Any]
 
 
 def choose_subscription(arm: Arm, wanted: str, preferred: str = "") -> Subscription:
-    """Return the subscription ``wanted``; without one, that ``preferred`` if it is seen, or the only enabled one.
-
-    Raises:
-        TutorialError: It is not to be seen, disabled or of another tenant; or there are several, or none.
-    """
+    """Return the subscription ``wanted``; without one, that ``preferred`` if it is seen, or the only enabled one."""
     seen = list(_subscriptions(arm))
     chosen = [each for each in seen if each["subscriptionId"].casefold() == (wanted or preferred).casefold()]
     if not chosen and not wanted:

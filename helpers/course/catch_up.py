@@ -1,7 +1,6 @@
 """Catching up: what earlier notebooks make, made if it is not there yet, and said so.
 
-Each function looks first, and changes nothing that is there already. What is made carries a mark, so that 06_clean_up
-deletes that and nothing else.
+What is there already is not changed. What is made carries a mark, so that 06_clean_up deletes that and nothing else.
 """
 
 from __future__ import annotations
@@ -82,9 +81,6 @@ def ensure_vm(
     """Return the virtual machine, with the identity if one is given; in the sandbox it is made if it is not there.
 
     With ``create`` it is made on Azure, too, where it costs money. Its ``vm_os`` is ``"Windows"`` or ``"Linux"``.
-
-    Raises:
-        TutorialError: It is not there, and not to be made.
     """
     check_names(resource_group=resource_group, vm_name=vm_name, location=location)
     machines = connection.client(ComputeManagementClient).virtual_machines
@@ -101,12 +97,12 @@ def ensure_vm(
         vm = machines.get(resource_group, vm_name)
         print(f"The virtual machine {vm_name} was not there yet: made it, as 00_prerequisites does.")
     if vm.provisioning_state == "Creating":  # by a run that was interrupted
-        vm = wait_until(lambda: machines.get(resource_group, vm_name), _is_made, what=f"{vm_name} to be made")
+        vm = wait_until(
+            lambda: machines.get(resource_group, vm_name),
+            lambda found: str(found.provisioning_state) != "Creating",
+            what=f"{vm_name} to be made",
+        )
     return vm if identity is None else _ensure_assigned(connection, vm, identity)
-
-
-def _is_made(vm: VirtualMachine) -> bool:
-    return str(vm.provisioning_state) != "Creating"
 
 
 def _ensure_assigned(connection: Connection, vm: VirtualMachine, identity: Identity) -> VirtualMachine:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
 
 from azure.mgmt.authorization import AuthorizationManagementClient
 from azure.mgmt.authorization.v2022_04_01.models import RoleAssignment, RoleAssignmentCreateParameters
@@ -18,13 +17,11 @@ from rbac.roles import role_guid
 
 _READ_GROUP = "Microsoft.Resources/subscriptions/resourceGroups/read"
 
+Grants = list[RoleAssignment]
+
 
 def ensure_granted(connection: Connection, identity: Identity, scope: str, role: str) -> RoleAssignment:
-    """Return the assignment of ``role`` to the identity at ``scope``; made if there is none.
-
-    Raises:
-        TutorialError: There is no role of that name.
-    """
+    """Return the assignment of ``role`` to the identity at ``scope``; made if there is none."""
     check_names(role=role)
     client = connection.client(AuthorizationManagementClient)
     by_name = "roleName eq '{}'".format(role.replace("'", "''"))
@@ -52,11 +49,7 @@ def ensure_granted(connection: Connection, identity: Identity, scope: str, role:
 
 
 def ensure_not_granted(connection: Connection, identity: Identity, scope: str) -> None:
-    """Take away what an earlier run of the tutorial granted, so that the identity begins without access.
-
-    Raises:
-        TutorialError: The identity can read the group by somebody else's grant, which is not the tutorial's to take.
-    """
+    """Take away what an earlier run of the course granted; TutorialError if somebody else let the identity read."""
     ours, others = _by_maker(connection, identity, scope)
     for held in ours:
         connection.client(AuthorizationManagementClient).role_assignments.delete_by_id(str(held.id))
@@ -68,7 +61,7 @@ def ensure_not_granted(connection: Connection, identity: Identity, scope: str) -
         )
 
 
-def grants_of_others(connection: Connection, identity: Identity, scope: str) -> list[RoleAssignment]:
+def grants_of_others(connection: Connection, identity: Identity, scope: str) -> Grants:
     """Return by what the identity can read the group, besides what the course granted to it."""
     return _that_read(connection, scope, _by_maker(connection, identity, scope)[1])
 
@@ -82,31 +75,26 @@ def check_granted(connection: Connection, identity: Identity, scope: str) -> Non
         )
 
 
-def _that_read(connection: Connection, scope: str, grants: Iterable[RoleAssignment]) -> list[RoleAssignment]:
-    definitions = connection.client(AuthorizationManagementClient).role_definitions
-
-    def reads(held: RoleAssignment) -> bool:
-        # Asked for at the scope, which is where the right to read the definition is sure.
-        role = definitions.get(scope, role_guid(str(held.role_definition_id)))
-        return allows(role.permissions or (), _READ_GROUP)
-
-    return list(filter(reads, grants))
+def _that_read(connection: Connection, scope: str, grants: Grants) -> Grants:
+    get = connection.client(AuthorizationManagementClient).role_definitions.get
+    # Asked for at the scope, which is where the right to read the definition is sure.
+    roles = [get(scope, role_guid(str(each.role_definition_id))) for each in grants]
+    pairs = zip(grants, roles, strict=True)
+    return [each for each, role in pairs if allows(role.permissions or (), _READ_GROUP)]
 
 
-def _by_maker(
-    connection: Connection, identity: Identity, scope: str
-) -> tuple[list[RoleAssignment], list[RoleAssignment]]:
+def _by_maker(connection: Connection, identity: Identity, scope: str) -> tuple[Grants, Grants]:
     """Return what the course granted to the identity at the scope or above it, and what others did."""
     held, mark = _held(connection, identity, scope), _mark(connection, identity)
     return [each for each in held if each.description == mark], [each for each in held if each.description != mark]
 
 
-def _held(connection: Connection, identity: Identity, scope: str) -> list[RoleAssignment]:
+def _held(connection: Connection, identity: Identity, scope: str) -> Grants:
     """Return what the identity holds at the scope or above it."""
     only = f"atScope() and assignedTo('{identity.principal_id}')"
     return list(connection.client(AuthorizationManagementClient).role_assignments.list_for_scope(scope, filter=only))
 
 
 def _mark(connection: Connection, identity: Identity) -> str:
-    """Return the description of a grant that the tutorial made: role assignments cannot have tags."""
+    """Return the description of a grant that the course made: role assignments cannot have tags."""
     return connection.mark(*group_and_name(str(identity.id)))

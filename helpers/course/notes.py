@@ -42,10 +42,7 @@ def with_identity(connection: Connection, vm: VirtualMachine, identity: Identity
 
 
 def tags_with_note(connection: Connection, vm: VirtualMachine, identity: Identity, *words: str) -> dict[str, str]:
-    """Return the tags for the change that assigns the identity to the machine as it is: its own, and the note.
-
-    What is noted already stays noted beside ``words``.
-    """
+    """Return the machine's tags with the note for assigning the identity to it, and ``words`` beside what is noted."""
     added = {ADDED} if assigned_entry(vm, identity) is None else set()
     group, name = group_and_name(str(identity.id))
     return _tags(vm, connection.mark(group, name), noted(connection, vm, group, name) | added | set(words))
@@ -59,10 +56,7 @@ def noted(connection: Connection, vm: VirtualMachine, resource_group: str, ident
 def restore_own(
     connection: Connection, vm: VirtualMachine, identity_name: str, *, forget: bool = False
 ) -> VirtualMachine:
-    """Return the machine, without an own identity if the course gave it one and was interrupted.
-
-    To ``forget`` is to remove the whole note.
-    """
+    """Return the machine, without an own identity if that is noted; to ``forget`` is to remove the whole note."""
     group, name = group_and_name(str(vm.id))
     words = noted(connection, vm, group, identity_name)
     left = set() if forget else words - {HAD_NONE}

@@ -10,23 +10,22 @@ from helpers.errors import Explanation, explain
 from rbac.actions import allows
 from rbac.roles import Permission
 
-# What each step takes, also the last ones: who may not delete should not begin.
-_ALWAYS: Mapping[str, str] = {
-    "Microsoft.ManagedIdentity/userAssignedIdentities": "read write delete assign/action",
-    "Microsoft.Compute/virtualMachines": "read write instanceView/read",
-    "Microsoft.Authorization/roleAssignments": "read write delete",
-    "Microsoft.Authorization/roleDefinitions": "read",
-    "Microsoft.Resources/subscriptions/resourceGroups": "read",
-}
-_TO_MAKE_A_GROUP = {"Microsoft.Resources/subscriptions/resourceGroups": "write delete"}
-_TO_MAKE_A_MACHINE = {
-    "Microsoft.Compute/virtualMachines": "delete",
-    "Microsoft.Network/virtualNetworks": "read write delete subnets/join/action",
-    "Microsoft.Network/networkInterfaces": "read write delete join/action",
-    "Microsoft.Network/publicIPAddresses": "read write delete join/action",
-}
-_TO_RUN_COMMANDS = {"Microsoft.Compute/virtualMachines": "runCommand/action"}
-_LOCKS, _LOCKS_VERSION = "Microsoft.Authorization/locks", "2016-09-01"
+# What each step takes, also the last ones: who may not delete should not begin. Some are taken only where commands are
+# run, or a group or a machine has to be made.
+_NEEDED = (
+    ("", "Microsoft.ManagedIdentity/userAssignedIdentities", "read write delete assign/action"),
+    ("", "Microsoft.Compute/virtualMachines", "read write instanceView/read"),
+    ("", "Microsoft.Authorization/roleAssignments", "read write delete"),
+    ("", "Microsoft.Authorization/roleDefinitions", "read"),
+    ("", "Microsoft.Resources/subscriptions/resourceGroups", "read"),
+    ("command", "Microsoft.Compute/virtualMachines", "runCommand/action"),
+    ("group", "Microsoft.Resources/subscriptions/resourceGroups", "write delete"),
+    ("machine", "Microsoft.Compute/virtualMachines", "delete"),
+    ("machine", "Microsoft.Network/virtualNetworks", "read write delete subnets/join/action"),
+    ("machine", "Microsoft.Network/networkInterfaces", "read write delete join/action"),
+    ("machine", "Microsoft.Network/publicIPAddresses", "read write delete join/action"),
+)
+_LOCKS, _LOCKS_VERSION = "providers/Microsoft.Authorization/locks", "2016-09-01"
 _UNKNOWN = "could not be looked up"
 
 Row = Mapping[str, str]
@@ -64,11 +63,11 @@ def locks_over(
 ) -> list[str]:
     """Return the locks that forbid to delete or to change these things of the group, as far as locks can be seen."""
     group_id = f"/subscriptions/{connection.subscription_id}/resourceGroups/{resource_group}"
-    answer = connection.arm("GET", f"{group_id}/providers/{_LOCKS}", _LOCKS_VERSION)
+    answer = connection.arm("GET", f"{group_id}/{_LOCKS}", _LOCKS_VERSION)
     going, changing = ([f"{each.id}/".casefold() for each in things] for things in (to_delete, to_change))
     found = []
     for lock in answer.json()["value"] if answer.ok else ():
-        scope = lock["id"][: lock["id"].casefold().rindex(f"/providers/{_LOCKS}/".casefold())]
+        scope = lock["id"][: lock["id"].casefold().rindex(f"/{_LOCKS}/".casefold())]
         covered = going + (changing if lock["properties"]["level"] == "ReadOnly" else [])
         if any(each.startswith(f"{scope}/".casefold()) for each in covered):
             found.append(f"{_named(lock)} at {scope}")
@@ -91,10 +90,9 @@ class _Look:
         self._name, self._vm_name, self._by_run_command = resource_group, vm_name, by_run_command
         self._subscription = f"/subscriptions/{connection.subscription_id}"
         group_id = f"{self._subscription}/resourceGroups/{resource_group}"
+        machine = f"{group_id}/providers/Microsoft.Compute/virtualMachines/{vm_name}"
         self._group, self._why_no_group = self._get(group_id, "2021-04-01")
-        self._vm, _ = self._get(
-            f"{group_id}/providers/Microsoft.Compute/virtualMachines/{vm_name}?$expand=instanceView", "2024-11-01"
-        )
+        self._vm, _ = self._get(f"{machine}?$expand=instanceView", "2024-11-01")
         self._scope = group_id if self._group else self._subscription
 
     def _get(self, path: str, version: str) -> tuple[dict[str, Any], Explanation | None]:
@@ -132,21 +130,15 @@ class _Look:
             return
         held = answer["value"]
         rights = [Permission(tuple(each.get("actions", ())), tuple(each.get("notActions", ()))) for each in held]
-        missing = [each for each in self._needed() if not allows(rights, each)]
+        skipped = {"command": not self._by_run_command, "group": self._group, "machine": self._vm}
+        needed = [
+            f"{kind}/{each}" for why, kind, actions in _NEEDED if not skipped.get(why) for each in actions.split()
+        ]
+        missing = [each for each in needed if not allows(rights, each)]
         ask = f"Ask for the role Owner at {self._scope}." if missing else ""
         yield _row("Your rights", f"missing: {', '.join(missing)}" if missing else "all that are needed", ask)
         if any(each.get("condition") for each in held):
             yield _row("Conditions on your roles", "there are some; whether they allow a step shows when it is done")
-
-    def _needed(self) -> list[str]:
-        tables = (
-            (_ALWAYS, True),
-            (_TO_RUN_COMMANDS, self._by_run_command),
-            (_TO_MAKE_A_GROUP, not self._group),
-            (_TO_MAKE_A_MACHINE, not self._vm),
-        )
-        kinds = [pair for table, needed in tables if needed for pair in table.items()]
-        return [f"{kind}/{each}" for kind, actions in kinds for each in actions.split()]
 
     def at_providers(self) -> Iterator[Row]:
         for name in ("Microsoft.ManagedIdentity", "Microsoft.Compute", *([] if self._vm else ["Microsoft.Network"])):
@@ -156,9 +148,8 @@ class _Look:
 
     def at_role(self, role: str) -> Row:
         by_name = "$filter=roleName eq '{}'".format(role.replace("'", "''"))
-        answer, why = self._get(
-            f"{self._scope}/providers/Microsoft.Authorization/roleDefinitions?{by_name}", "2022-04-01"
-        )
+        path = f"{self._scope}/providers/Microsoft.Authorization/roleDefinitions?{by_name}"
+        answer, why = self._get(path, "2022-04-01")
         if why or answer["value"]:
             return _row(f"Role {role}", _UNKNOWN if why else "there")
         return _row(f"Role {role}", "not there", "Look it up: az role definition list --query [].roleName.")
@@ -172,7 +163,7 @@ class _Look:
 
     def at_locks(self) -> Iterator[Row]:
         if self._group:
-            answer, why = self._get(f"{self._scope}/providers/{_LOCKS}", _LOCKS_VERSION)
+            answer, why = self._get(f"{self._scope}/{_LOCKS}", _LOCKS_VERSION)
             found = [_named(each) for each in answer.get("value", [])]
             remove = "It forbids what the course does; whoever set it can remove it: az lock delete."
             yield _row("Locks", ", ".join(found) or (_UNKNOWN if why else "none"), remove if found else "")

@@ -142,7 +142,7 @@ def check_inside(nb: Notebook) -> str:
         raise HintError("without any it was refused, as you saw when you took the grant away.")
     if grants_needed != len(granted):
         raise HintError(
-            f"Azure has {len(granted)} on record for {nb.identity.name}, and it sees all {len(seen)} things."
+            f"Azure has {len(granted)} on record for {nb.identity.name}, which sees all {len(seen)} things."
         )
     return "one role at the group holds for everything in it, and for whatever is put there later."
 

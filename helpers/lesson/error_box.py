@@ -40,11 +40,11 @@ _CAUSES: Mapping[str, str] = {
     "409": "It was made under another name, or is being changed right now.",
     "429": "Several notebooks ask at the same time.",
 }
-_OTHER_COURSE: Mapping[str, str] = {
-    "": "This notebook was made from an earlier version of the course, and does not fit the one that is installed.",
-    "What to do": "Begin again, with your copy kept beside the new one: python -m workshop lab --fresh\n"
-    "In a class, ask for it: the trainer has a command that does the same.",
-}
+_OTHER_COURSE = (
+    "This notebook was made from an earlier version of the course, and does not fit the one that is installed. "
+    "Begin again, with your copy kept beside the new one: python -m workshop lab --fresh\n"
+    "In a class, ask for it: the trainer has a command that does the same."
+)
 
 
 def show_error(shell: InteractiveShell, etype: type[BaseException], value: BaseException, tb: Any, offset: Any) -> None:
@@ -85,6 +85,8 @@ def _wrapped(label: str, text: str) -> list[str]:
 def _rows(value: BaseException, variables: Mapping[str, Any]) -> Mapping[str, str]:
     """Return what to say of the exception, by labels; nothing if it is none that the course knows about."""
     value = own_error(value) or value
+    if isinstance(value, ImportError) and str(value.name).partition(".")[0] == "helpers":
+        value = TutorialError(_OTHER_COURSE)
     if isinstance(value, TutorialError):
         first, _, rest = str(value).partition(". ")
         return {"": first.rstrip(".") + ".", **({"What to do": rest} if rest else {})}
@@ -96,40 +98,28 @@ def _rows(value: BaseException, variables: Mapping[str, Any]) -> Mapping[str, st
         }
     if isinstance(value, NameError):
         return _missing_name(value, variables)
-    if isinstance(value, ImportError) and str(value.name).partition(".")[0] == "helpers":
-        return _OTHER_COURSE
     return _refusal(value, variables) if isinstance(value, AzureError | requests.RequestException) else {}
 
 
 def _refusal(error: Exception, variables: Mapping[str, Any]) -> dict[str, str]:
     explained = explain(error)
-    status = str(explained.status or _why_no_status(error))
+    nothing = "no token" if isinstance(error, ClientAuthenticationError) else ""
+    status = str(explained.status or ("no answer" if isinstance(error, DROPPED) else nothing))
     if not status:
         return {}
-    kind = "stronger sign-in" if explained.advice == STRONGER_SIGN_IN else status
+    # That the sign-in is too weak is said below; 200 is the status, too, of an operation that has failed.
+    known = status if status != "200" and explained.advice != STRONGER_SIGN_IN else ""
     headers = getattr(getattr(error, "response", None), "headers", None) or {}
     rows = {
         type(error).__name__: f"{status} {explained.code}" if explained.status else status,
-        "What it means": _meaning(kind),
-        "Likely cause": _CAUSES.get(kind, ""),
+        "What it means": "Azure had trouble of its own." if known.startswith("5") else MEANS.get(known, ""),
+        "Likely cause": _CAUSES.get(known, ""),
         "What to do": explained.advice,
         "In its words": explained.message,
         "Reason": _decision(explained.message, variables.get("connection")),
         "Correlation id": headers.get("x-ms-correlation-request-id", ""),
     }
     return {label: text for label, text in rows.items() if text}
-
-
-def _why_no_status(error: Exception) -> str:
-    if isinstance(error, DROPPED):
-        return "no answer"
-    return "no token" if isinstance(error, ClientAuthenticationError) else ""
-
-
-def _meaning(status: str) -> str:
-    if status.startswith("5"):
-        return "Azure had trouble of its own."
-    return MEANS.get(status, "") if status != "200" else ""  # Azure says so, too, of an operation that has failed
 
 
 def _decision(message: str, connection: Connection | None) -> str:
