@@ -49,17 +49,11 @@ class Execution:
 
 @dataclass
 class _Observed:
-    """What is known of a notebook while it runs.
-
-    Attributes:
-        node: the notebook, to which the outputs are added.
-        cell: the one that was begun last.
-        number: in its ``In [ ]``: kernels count what they execute.
-    """
+    """What is known of a notebook while it runs."""
 
     node: NotebookNode
     cell: NotebookNode | None = None
-    number: int = 0
+    number: int = 0  # in its In [ ]: kernels count what they execute
 
 
 def is_code(cell: NotebookNode) -> bool:

@@ -16,23 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ProgressEvent:
-    """How far a notebook of a run is, or a row of a batch.
+    """How far a notebook of a run is, or a row of a batch."""
 
-    Attributes:
-        name: of the notebook or row.
-        state: it is in.
-        done: how many of its parts are executed: cells of a notebook, notebooks of a row.
-        total: how many parts it has.
-        seconds: it took, once it has ended.
-        error: a line about what was wrong; empty if nothing was.
-    """
-
-    name: str
+    name: str  # of the notebook or row
     state: State
-    done: int
-    total: int
-    seconds: float = 0.0
-    error: str = ""
+    done: int  # how many of its parts are executed: cells of a notebook, notebooks of a row
+    total: int  # how many there are
+    seconds: float = 0.0  # it took, once it has ended
+    error: str = ""  # a line about what was wrong; empty if nothing was
 
 
 class Reporter:

@@ -20,19 +20,11 @@ from workshop.sandbox import EnvironmentFor
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a run.
-
-    Attributes:
-        entries: each notebook and its state.
-        results: what the notebooks have saved as data, by name.
-        account: of what failed; empty if nothing did.
-        index: the page that lists the executed notebooks.
-        interrupted: whether the user ended it.
-    """
+    """What came of a run."""
 
     entries: list[IndexEntry]
-    results: Results
-    account: str
+    results: Results  # what the notebooks have saved as data, by name
+    account: str  # of what failed; empty if nothing did
     index: Path
     interrupted: bool
 

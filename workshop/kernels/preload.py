@@ -71,19 +71,12 @@ _READ_PREFIXES = (
 
 @dataclass(frozen=True)
 class Preloaded:
-    """What has been imported.
+    """What has been imported."""
 
-    Attributes:
-        modules: those that were asked for.
-        skipped: names of those that could not be imported, with the reason.
-        stamps: of what, changed on disk, makes the imports out of date.
-        environ: the variables that an import has set, or removed where the value is ``None``.
-    """
-
-    modules: list[str]
-    skipped: dict[str, str]
-    stamps: dict[str, tuple[int, int]]
-    environ: dict[str, str | None]
+    modules: list[str]  # those that were asked for
+    skipped: dict[str, str]  # names of those that could not be imported, with the reason
+    stamps: dict[str, tuple[int, int]]  # of what, changed on disk, makes the imports out of date
+    environ: dict[str, str | None]  # the variables that an import has set, or removed where the value is None
 
     def is_up_to_date(self) -> bool:
         """Return whether what was imported is still what is on disk."""

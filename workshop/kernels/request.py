@@ -16,17 +16,10 @@ class WarmStartError(RuntimeError):
 
 
 class ForkRequest(TypedDict):
-    """What a new kernel is to be.
+    """What a new kernel is to be."""
 
-    Attributes:
-        argv: its command line as it would have been started with, the interpreter first.
-        arguments: what follows ipykernel's launcher on it.
-        env: the whole environment.
-        cwd: the working directory.
-    """
-
-    argv: list[str]
-    arguments: list[str]
+    argv: list[str]  # its command line as it would have been started with, the interpreter first
+    arguments: list[str]  # what follows ipykernel's launcher on it
     env: dict[str, str]
     cwd: str
 

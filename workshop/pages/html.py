@@ -38,18 +38,9 @@ _WITHOUT_END = frozenset(("area", "base", "br", "col", "embed", "hr", "img", "in
 
 @dataclass(frozen=True)
 class Page:
-    """What surrounds a notebook on its page.
+    """What surrounds a notebook on its page."""
 
-    Attributes:
-        name: of the notebook, and of the page without its ending.
-        title: of the page.
-        previous: name of the notebook before it, or None.
-        next: name of the one after it, or None.
-        failure: what stopped the notebook, if anything did.
-        style: the style sheet.
-    """
-
-    name: str
+    name: str  # of the notebook, and of the page without its ending
     title: str
     previous: str | None
     next: str | None

@@ -24,21 +24,13 @@ _MARKUP = re.compile(r"[*`]")
 
 @dataclass(frozen=True)
 class IndexEntry:
-    """A notebook in the list.
-
-    Attributes:
-        name: of the notebook.
-        title: its first heading.
-        state: it is in.
-        cells: how many cells of code it has.
-        seconds: it took, once it has run.
-    """
+    """A notebook in the list."""
 
     name: str
     title: str
     state: State
-    cells: int
-    seconds: float | None = None
+    cells: int  # how many cells of code it has
+    seconds: float | None = None  # it took, once it has run
 
 
 def title_of(node: NotebookNode, name: str) -> str:

@@ -28,19 +28,12 @@ _NICE = 10  # of 19: what notebooks wait for goes first
 
 @dataclass(frozen=True)
 class Job:
-    """A page to make, beside the notebook it is of.
-
-    Attributes:
-        notebook: the executed notebook's file.
-        names: of all notebooks that get a page, in order.
-        folder: where the pictures are that its text refers to.
-        failure: what stopped it, if anything did.
-    """
+    """A page to make, beside the notebook it is of."""
 
     notebook: Path
-    names: Sequence[str]
-    folder: Path
-    failure: Failure | None
+    names: Sequence[str]  # of all notebooks that get a page, in order
+    folder: Path  # where the pictures are that its text refers to
+    failure: Failure | None  # what stopped it, if anything did
 
 
 class PageMaker:
