@@ -55,11 +55,7 @@ def start_child(*command: str) -> subprocess.Popen[str]:
 
 
 def sandbox_command(*arguments: str, directory: str | None = None) -> str:
-    """Run ``python -m sandbox`` with ``arguments`` and return what it printed.
-
-    Args:
-        arguments: the command and its options.
-        directory: the sandbox's state directory, if it is not the user's own sandbox.
+    """Run ``python -m sandbox``, for the state directory of another sandbox than the user's own; return what it prints.
 
     Raises:
         SandboxError: It failed; the message is what it said.
@@ -126,8 +122,7 @@ class FreshSandbox:
 class IssuedTokens:
     """The tokens that a fresh sandbox issues from now on: it notes them for whoever has it for themselves.
 
-    Args:
-        environment: the variables that point to a sandbox; any others, and nothing is known.
+    The environment is what points to it; of any other sandbox, nothing is known.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
@@ -172,12 +167,7 @@ def users_directory() -> str | None:
 
 
 def kernel_environment(sandbox: Mapping[str, str], base: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return a kernel's environment: this process's, with the sandbox's in place of all that concerns Azure.
-
-    Args:
-        sandbox: its variables.
-        base: what to start from, if not this process's environment.
-    """
+    """Return a kernel's environment: ``base`` or this process's, with the sandbox's in place of all about Azure."""
     return without_azure(base or os.environ) | dict(sandbox)
 
 
@@ -189,9 +179,7 @@ def without_azure(environment: Mapping[str, str]) -> dict[str, str]:
 class WatchedSandbox:
     """Notices when a sandbox was restarted, which what ran meanwhile need not survive.
 
-    Args:
-        environment: the variables that point to it.
-        ours: whether it was started for this batch; if it ends, it is started again, with all it held.
+    If it is ``ours``, started for this batch, and ends, it is started again, with all it held.
     """
 
     def __init__(self, environment: Mapping[str, str], ours: bool) -> None:

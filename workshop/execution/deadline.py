@@ -17,10 +17,9 @@ if TYPE_CHECKING:
 
 
 class Deadline:
-    """Kills the kernels of notebooks that run one after the other. Usable from any thread.
+    """Kills the kernels of notebooks that run one after the other, each of which may take so many seconds, if any.
 
-    Args:
-        seconds: the longest that each notebook may take; None for as long as it likes.
+    Usable from any thread.
     """
 
     def __init__(self, seconds: float | None = None) -> None:
@@ -65,11 +64,7 @@ class Deadline:
                 _kill(manager)
 
     def cancel(self, reason: str) -> None:
-        """End the notebook that runs, and each that is begun later.
-
-        Args:
-            reason: a sentence.
-        """
+        """End the notebook that runs, and each that is begun later; the reason is a sentence."""
         self._cancelled = True
         self._end(reason)
 

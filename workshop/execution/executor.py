@@ -74,18 +74,10 @@ def execute(
     on_cell: Callable[[int], None] = lambda done: None,
     deadline: Deadline | None = None,
 ) -> Execution:
-    """Execute a notebook in a fresh kernel that is started in the notebook's folder.
+    """Execute a notebook in a fresh kernel that is started in the notebook's folder; one that fails is an outcome, too.
 
-    Args:
-        notebook: which.
-        node: its content; left as it is.
-        parameters: checked values for some of the notebook's parameters.
-        kernels: where its kernel comes from.
-        on_cell: is told before the first and after each cell of code how many are executed.
-        deadline: may end it.
-
-    Returns:
-        The outcome; a notebook that failed is one.
+    Its content, ``node``, is left as it is. ``on_cell`` is told before the first and after each cell of code how many
+    are executed.
     """
     from nbclient import NotebookClient
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
@@ -196,15 +188,9 @@ def execute_plan(
     deadline: Deadline | None = None,
     ahead: bool = False,
 ) -> Iterator[Outcome]:
-    """Execute the notebooks of a plan in order; stop after one that fails.
+    """Execute the notebooks of a plan in order, in kernels with this environment; stop after one that fails.
 
-    Args:
-        plan: what to execute.
-        environment: the kernels' environment variables.
-        kind: of kernels.
-        reporter: is told where the run is.
-        deadline: may end it.
-        ahead: whether to start each kernel while the notebook before it runs: for who has a processor to spare.
+    ``ahead`` starts each kernel while the notebook before it runs: for who has a processor to spare.
     """
     secrets = Secrets.of_environment(environment)
     issued = IssuedTokens(environment)

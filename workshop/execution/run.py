@@ -30,17 +30,9 @@ class Result:
 
 
 def run(plan: Plan, output: Path, environment_for: EnvironmentFor, kind: KernelKind, reporter: Reporter) -> Result:
-    """Execute the notebooks of a plan and save them.
+    """Execute the notebooks of a plan and save them with their pages in the folder ``output``.
 
-    Args:
-        plan: what to execute.
-        output: the folder for executed notebooks and pages.
-        environment_for: returns the kernels' environment for the plan's target.
-        kind: of kernels.
-        reporter: is told where the run is.
-
-    Returns:
-        What came of it; a notebook that failed ends the run and is part of the result.
+    A notebook that failed ends the run and is part of the result.
 
     Raises:
         UsageError: The folder cannot be used.

@@ -45,15 +45,7 @@ def _save_folder(folder: Path) -> int:
 
 
 def save(notebooks: Sequence[Notebook], kind: KernelKind, reporter: Reporter) -> list[str]:
-    """Execute the notebooks against a fresh sandbox and save all of them in place, or none.
-
-    Args:
-        notebooks: in order.
-        kind: of kernels.
-        reporter: is told where the run is.
-
-    Returns:
-        The names of those that changed.
+    """Execute the notebooks against a fresh sandbox and save all in place, or none; return the names of those changed.
 
     Raises:
         WorkshopError: A notebook failed, its outputs name a folder of this machine, or it cannot be written.

@@ -40,12 +40,7 @@ class WarmKernelApp(IPKernelApp):
 
 
 def become_kernel(owner: Connection, stdio: list[int], preloaded: Preloaded) -> None:
-    """Be the kernel that the request in the connection describes, until that has ended.
-
-    Args:
-        owner: whose request it is.
-        stdio: descriptors for the kernel's standard streams.
-        preloaded: what the zygote has imported.
+    """Be the kernel that the request in the connection describes, with these standard streams, until that has ended.
 
     Raises:
         SystemExit: It cannot be: the owner has been told why.

@@ -29,7 +29,7 @@ MOST_ZYGOTES = 3  # for one recipe, each for another environment
 _ROOT = str(Path(__file__).parents[2])
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from workshop.kernels.zygote import main; main()"
 
-Recipe: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]
+Recipe: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]  # the interpreter's command, and the modules to import
 _Key: TypeAlias = tuple[Recipe, frozenset[tuple[str, str]]]
 
 
@@ -40,11 +40,7 @@ class ZygoteGoneError(WarmStartError):
 class WarmProcess:
     """A kernel process that is not a child of this one; its exit status comes from the zygote.
 
-    A kernel whose handle is dropped does not outlive it.
-
-    Args:
-        pid: its process id, which is also its session and process group.
-        zygote: where the exit status will come from.
+    Its process id is also its session and process group. A kernel whose handle is dropped does not outlive it.
     """
 
     stdin = stdout = stderr = None  # LocalProvisioner closes what pipes there are
@@ -109,14 +105,9 @@ def _kill_group(pid: int) -> None:
 
 
 class Zygote:
-    """Starts a zygote process and is the handle of it.
+    """Starts a zygote process and is the handle of it; raises OSError if it cannot be started.
 
-    Args:
-        recipe: the interpreter's command with its options, and the modules to import.
-        env: the environment the imports see, less the secrets in it: kernels with others are forked from here too.
-
-    Raises:
-        OSError: The process cannot be started.
+    Its imports see the environment without the secrets in it: kernels that have others are forked from here, too.
     """
 
     def __init__(self, recipe: Recipe, env: Mapping[str, str]) -> None:
@@ -226,12 +217,7 @@ class Pool:
         self._fitting(recipe, env)
 
     def fork(self, recipe: Recipe, request: ForkRequest, stdio: list[int]) -> WarmProcess:
-        """Fork a kernel from a zygote that fits, started if need be.
-
-        Args:
-            recipe: the interpreter's command and the modules to import.
-            request: what the kernel is to be.
-            stdio: descriptors for its standard input, output and error; the caller still closes them.
+        """Fork a kernel from a zygote that fits, started if need be; the caller still closes the ``stdio``.
 
         Raises:
             WarmStartError: Start a normal kernel instead.

@@ -40,14 +40,9 @@ class WarmProvisioner(LocalProvisioner):
     _interrupt_held_back = False
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
-        """Launch a kernel.
+        """Launch a kernel as LocalProvisioner does; normally, too, where a fork cannot honour what is asked for.
 
-        Args:
-            cmd: the kernel's command line.
-            kwargs: as for LocalProvisioner. What a fork cannot honour makes it a normal launch.
-
-        Returns:
-            How to connect to the kernel. A forked one listens already.
+        A forked one listens already.
         """
         try:
             process = await asyncio.to_thread(self._fork, cmd, self._scrub_kwargs(kwargs))

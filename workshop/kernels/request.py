@@ -37,11 +37,7 @@ def interpreter_of(command: Sequence[str]) -> tuple[str, ...]:
 
 
 def request_of(command: Sequence[str], options: Mapping[str, Any]) -> ForkRequest:
-    """Return what to ask for.
-
-    Args:
-        command: the kernel's command line.
-        options: what ``jupyter_client.launcher.launch_kernel`` takes besides.
+    """Return what to ask for, by the command line and what ``jupyter_client.launcher.launch_kernel`` takes besides.
 
     Raises:
         WarmStartError: An option has no equivalent in a fork, or the folder is missing.

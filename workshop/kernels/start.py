@@ -56,12 +56,8 @@ class Kernels:
     """The kernels of notebooks that run one after the other: each is started while the notebook before it runs.
 
     Used in a ``with``, at whose end all of them have ended. All of it is done by the event loop of the thread, in which
-    notebooks are executed too; so it goes on whenever one is.
-
-    Args:
-        kind: of kernels.
-        environment: all variables that they get; this process's own are left alone.
-        tokens: where what they have got is collected; None if nobody asks.
+    notebooks are executed too; so it goes on whenever one is. The environment is all the variables that kernels get.
+    Where there are ``tokens``, those that they have got are collected there.
     """
 
     def __init__(self, kind: KernelKind, environment: Mapping[str, str], tokens: KernelTokens | None = None) -> None:

@@ -39,12 +39,7 @@ class Fork:
 
 
 class ForkServer:
-    """Forks kernels, waits for them, and tells how each ended.
-
-    Args:
-        control: where the owner passes a new kernel's descriptors.
-        owner: process id of the owner.
-    """
+    """Forks kernels, whose descriptors the owner passes over ``control``, waits for them, and tells how each ended."""
 
     def __init__(self, control: socket.socket, owner: int) -> None:
         self._control: socket.socket | None = control

@@ -51,14 +51,9 @@ class Page:
 def notebook_page(
     node: NotebookNode, names: Sequence[str], name: str, folder: Path, failure: Failure | None = None
 ) -> str:
-    """Return the page of an executed notebook.
+    """Return the page of an executed notebook, which is clean, with links to those before and after it in ``names``.
 
-    Args:
-        node: the notebook, clean.
-        names: of all notebooks that get a page, in order.
-        name: of this one.
-        folder: where the pictures are that its text refers to.
-        failure: what stopped it, if anything did.
+    The pictures that its text refers to are in the folder.
     """
     index = names.index(name)
     page = Page(

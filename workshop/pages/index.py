@@ -42,13 +42,7 @@ def title_of(node: NotebookNode, name: str) -> str:
 
 
 def index_page(entries: Sequence[IndexEntry], results: Mapping[str, str] | None = None, failure: str = "") -> str:
-    """Return the page.
-
-    Args:
-        entries: the notebooks, in order.
-        results: what the notebooks have saved as data, by name.
-        failure: the account of what failed; empty if nothing did.
-    """
+    """Return the page; ``results`` are what the notebooks have saved as data, ``failure`` is the account of one."""
     from markupsafe import Markup
 
     return _template().render(
