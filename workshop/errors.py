@@ -1,5 +1,7 @@
 """What can go wrong while running notebooks for people, in sentences for the person at the keyboard.
 
+Whatever reads, writes or starts something may raise one of these. A docstring names it where there is more to say.
+
 WorkshopError            exit status 1
 ├── UsageError           exit status 2: what was asked for cannot be done, and nothing was run
 └── SandboxError         the embedded sandbox did not start, stop or answer
@@ -20,11 +22,7 @@ class WorkshopError(Exception):
 
 
 class UsageError(WorkshopError):
-    """What was asked for cannot be done; nothing has been run or written.
-
-    Args:
-        problems: one sentence each.
-    """
+    """What was asked for cannot be done, for ``problems`` of one sentence each; nothing has been run or written."""
 
     exit_status = 2
 

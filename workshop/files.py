@@ -16,11 +16,7 @@ if TYPE_CHECKING:
 
 
 def read_notebook(path: Path) -> NotebookNode:
-    """Read a notebook, brought to version 4.5 of the format.
-
-    Raises:
-        UsageError: It is missing, unreadable or no notebook.
-    """
+    """Read a notebook, brought to version 4.5 of the format; raise UsageError if it is missing, unreadable or none."""
     import nbformat
 
     try:
@@ -67,11 +63,7 @@ class WithDuplicate(dict[str, Any]):
 
 
 def parse_data(path: Path, text: str) -> Any:
-    """Return what a JSON or YAML file holds; mappings in which a name comes twice are marked.
-
-    Raises:
-        UsageError: It is neither.
-    """
+    """Return what a JSON or YAML file holds, or raise UsageError; mappings in which a name comes twice are marked."""
     if path.suffix.lower() == ".json":
         return _json(path, text)
     if path.suffix.lower() in {".yaml", ".yml"}:
@@ -117,29 +109,17 @@ def _marked(values: dict[Any, Any], names: Sequence[Hashable]) -> dict[str, Any]
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file: a reader, or whoever comes after a crash, finds the old content or the new.
-
-    Raises:
-        OSError: The folder is missing, full or not writable.
-    """
+    """Write a file: a reader, or whoever comes after a crash, finds the old content or the new."""
     _put_in_place(stage(path, text), path)
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file whole, as `write_whole` does, for its owner only from its first moment.
-
-    Raises:
-        OSError: The folder is missing, full or not writable.
-    """
+    """Write a file whole, as `write_whole` does, for its owner only from its first moment."""
     _put_in_place(_write_beside(path, text, 0o600), path)
 
 
 def make_private_folder(path: Path) -> None:
-    """Make a folder, and those it is in, that only its owner can look into; one that is there is left as it is.
-
-    Raises:
-        UsageError: It cannot be made.
-    """
+    """Make a folder, and those it is in, that only its owner can look into; one that is there is left as it is."""
     with translate_os_errors(f"The folder {path} cannot be made", UsageError):
         missing = [each for each in (path, *path.parents) if not each.exists()]
         for each in reversed(missing):
@@ -147,13 +127,9 @@ def make_private_folder(path: Path) -> None:
 
 
 def stage(path: Path, text: str) -> Path:
-    """Write what is to become ``path`` beside it, with the rights it has or would normally get.
+    """Write what is to become ``path`` beside it, with the rights it has or would normally get; return that file.
 
-    Returns:
-        The file, to be renamed.
-
-    Raises:
-        OSError: The folder is missing, full or not writable; nothing is left behind.
+    If it raises an OSError, nothing is left behind.
     """
     staged = _write_beside(path, text, 0o666)
     try:

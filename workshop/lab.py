@@ -25,9 +25,7 @@ _AS_ROOT = "--allow-root"
 def open_copy(folder: Path, *, fresh: bool = False) -> None:
     """Make the copy of the course in ``folder``, complete it, or leave it as it is; say which.
 
-    Args:
-        folder: for the notebooks to work in.
-        fresh: whether to begin again; the folder that is there is kept under another name.
+    With ``fresh`` begin again; the folder that is there is kept under another name.
 
     Raises:
         UsageError: The copy cannot be made or written, or the folder is not one to work in or to set aside.
@@ -61,7 +59,7 @@ def _require_learners(folder: Path, fresh: bool) -> None:
 
 
 def lab(folder: Path, port: int | None, arguments: Sequence[str]) -> int:
-    """Start the user's sandbox unless it runs, and JupyterLab on a copy; return when that has ended.
+    """Start the user's sandbox unless it runs, and JupyterLab on a copy; return its exit status when it has ended.
 
     The sandbox stays. Nothing points the server, its terminals or its kernels to it: notebooks find it by themselves
     if they are to work on it, and everything else is as outside.
@@ -70,9 +68,6 @@ def lab(folder: Path, port: int | None, arguments: Sequence[str]) -> int:
         folder: the copy.
         port: JupyterLab's; None for its own choice.
         arguments: more of them for JupyterLab.
-
-    Returns:
-        JupyterLab's exit status.
 
     Raises:
         SandboxError: The sandbox does not start.

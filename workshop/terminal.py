@@ -29,11 +29,7 @@ def printable(text: str) -> str:
 
 
 def open_console(**options: Any) -> Console:
-    """Return a console that prints escape sequences of its own only.
-
-    Args:
-        options: as ``rich.console.Console`` takes them.
-    """
+    """Return a console, with options of Rich's, that prints escape sequences of its own only."""
     from rich.console import Console
 
     class PrintableConsole(Console):

@@ -36,13 +36,7 @@ _JOIN = 30.0  # seconds in which at least one worker should be there
 
 
 class Cluster:
-    """Runs rows on workers.
-
-    Args:
-        client: Dask's, connected to their scheduler.
-        batch: that rows run for.
-        jobs: rows at the same time; None for as many as the workers have threads.
-    """
+    """Runs rows on the workers of a client of Dask's: ``jobs`` at a time, or as many as they have threads."""
 
     def __init__(self, client: Any, batch: str, jobs: int | None) -> None:
         self._client = client
@@ -54,11 +48,7 @@ class Cluster:
         self._client.subscribe_topic(topic, lambda event: on_event(event[1]))
 
     def capacity(self) -> int:
-        """Return how many rows can run at the same time now.
-
-        Raises:
-            RowLostError: There is no connection to the scheduler any more.
-        """
+        """Return how many rows can run at the same time now; raise RowLostError if the scheduler is gone."""
         if self._client.status != "running":
             raise RowLostError(_LOST)
         try:
@@ -109,11 +99,7 @@ class Cluster:
             told.wait(_TELL)
 
     def cancel_earlier(self) -> None:
-        """End what still runs for a runner of this batch that is no more.
-
-        Raises:
-            WorkshopError: It does not end.
-        """
+        """End what still runs for a runner of this batch that is no more; raise WorkshopError if it does not end."""
         deadline = time.monotonic() + _END
         while any(self._client.run(worker.running, self._batch).values()):
             if time.monotonic() > deadline:
@@ -136,7 +122,7 @@ def cluster(
     Args:
         batch: that rows will run for.
         rows: how many.
-        scheduler: address of a Dask scheduler; None for new workers on this computer.
+        scheduler: address of Dask's; None for new workers on this computer.
         jobs: rows at the same time; None for one for each processor here, or for each thread of the workers there.
         note: is told what is being waited for.
 

@@ -52,14 +52,7 @@ class Record:
 
 
 class Manifest:
-    """Writes a manifest. Used in a ``with``.
-
-    Args:
-        path: of the file; what is there is kept, but for an unfinished last line.
-
-    Raises:
-        UsageError: It cannot be written to.
-    """
+    """Writes a manifest, after what is there already; raises UsageError if it cannot. Used in a ``with``."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -77,11 +70,7 @@ class Manifest:
         self._file.close()
 
     def append(self, *records: Record) -> None:
-        """Add records; when this returns they are on disk.
-
-        Raises:
-            WorkshopError: They are not, and neither is a part of them.
-        """
+        """Add records: when this returns they are on disk, and if it raises WorkshopError, no part of them is."""
         text = "".join(json.dumps(asdict(record), ensure_ascii=False) + "\n" for record in records)
         lines = text.encode("utf-8", "backslashreplace")  # JSON writes lone surrogates in the same way
         try:
@@ -104,11 +93,7 @@ def _length_of_whole_lines(file: BinaryIO) -> int:
 
 
 def read_manifest(path: Path) -> dict[str, Record]:
-    """Return the last record of each row, by the row's name; none if there is no manifest.
-
-    Raises:
-        WorkshopError: It is not a manifest.
-    """
+    """Return the last record of each row, by the row's name; none if there is no manifest."""
     if not path.exists():
         return {}
     try:

@@ -16,12 +16,7 @@ from workshop.pages.output import copy_files
 
 
 class LocalOutput:
-    """A folder with one for each row in it.
-
-    Args:
-        folder: the folder.
-        sources: the notebooks that are executed; their pictures are saved, too.
-    """
+    """A folder with one for each row in it, for the notebooks of ``sources`` and their pictures."""
 
     warning = ""  # nothing speaks against it
 
@@ -30,11 +25,7 @@ class LocalOutput:
         self._sources = {source.notebook.name: source for source in sources}
 
     def save(self, row: str, notebook: NotebookResult) -> None:
-        """Write a notebook of a row, whole or not at all.
-
-        Raises:
-            WorkshopError: It cannot be written.
-        """
+        """Write a notebook of a row, whole or not at all."""
         path = self._folder / row / f"{notebook.name}.ipynb"
         with translate_os_errors(f"{path} cannot be written"):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,11 +37,7 @@ class LocalOutput:
 class RemoteOutput:
     """An address such as ``s3://bucket/folder``, written to as papermill does.
 
-    Args:
-        url: with or without a query, which may hold a signature and so is never shown.
-
-    Raises:
-        UsageError: papermill knows nothing that writes there, or it is not installed.
+    It may have a query, which may hold a signature and so is never shown.
     """
 
     def __init__(self, url: str) -> None:
@@ -85,11 +72,7 @@ class RemoteOutput:
         return ""
 
     def save(self, row: str, notebook: NotebookResult) -> None:
-        """Write a notebook of a row.
-
-        Raises:
-            WorkshopError: It cannot be written.
-        """
+        """Write a notebook of a row."""
         url = f"{self._base}/{row}/{notebook.name}.ipynb"
         try:
             self._io.write(notebook.text, url + self._query)
@@ -109,9 +92,5 @@ def is_address(output: str) -> bool:
 
 
 def open_output(output: str, sources: Sequence[Source] = ()) -> Output:
-    """Return where a batch saves to.
-
-    Raises:
-        UsageError: It is an address that cannot be written to.
-    """
+    """Return where a batch saves to; raise UsageError if papermill cannot write there."""
     return RemoteOutput(output) if is_address(output) else LocalOutput(Path(output), sources)

@@ -155,12 +155,7 @@ def results_table(result: BatchResult) -> str:
 
 
 def junit_report(result: BatchResult, notebooks: Sequence[str]) -> str:
-    """Return the report that CI systems read: a suite for each row, a case for each notebook.
-
-    Args:
-        result: of the batch.
-        notebooks: the names of those each row has.
-    """
+    """Return the report that CI systems read: a suite for each row, a case for each notebook."""
     root = ElementTree.Element("testsuites", name="batch", time=f"{result.seconds:.3f}")
     root.extend(_suite(status, notebooks) for status in result.rows)
     for name in ("tests", "failures", "skipped"):

@@ -57,11 +57,7 @@ class Row:
 
 
 def read_sources(notebooks: Sequence[Notebook]) -> list[Source]:
-    """Read notebooks and their declarations.
-
-    Raises:
-        UsageError: One cannot be read.
-    """
+    """Read notebooks and their declarations."""
     sources = []
     for notebook in notebooks:
         node = read_notebook(notebook.path)
@@ -71,11 +67,7 @@ def read_sources(notebooks: Sequence[Notebook]) -> list[Source]:
 
 
 def check_rows(table: RawTable, sources: Sequence[Source]) -> list[Row]:
-    """Check all rows.
-
-    Raises:
-        UsageError: What is wrong with them, all of it.
-    """
+    """Return the rows, or raise UsageError with all that is wrong with them."""
     checker = _Checker(sources)
     problems = list(table.problems)
     names = _names(table.rows)

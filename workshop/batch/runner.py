@@ -39,12 +39,7 @@ class RetryPolicy:
 
 
 class Runner:
-    """Runs what is pending.
-
-    Args:
-        make_task: returns what a worker needs for the attempt that a row is at.
-        sandbox: that rows with that target run against; None if there are no such rows.
-    """
+    """Runs what is pending, by the task that ``make_task`` returns for each attempt at a row."""
 
     def __init__(
         self,
@@ -88,11 +83,7 @@ class Runner:
         self._inbox.put(partial(self._on_event, event))
 
     def run(self) -> None:
-        """Run all rows that are pending.
-
-        Raises:
-            WorkshopError: The manifest cannot be written. What ran is cancelled.
-        """
+        """Run all rows that are pending; whatever ends it early, such as a full disk, cancels what runs."""
         try:
             while self._begin_rows() or self._running:
                 with contextlib.suppress(queue.Empty):

@@ -49,14 +49,7 @@ class RawTable:
 
 
 def read_table(path: Path) -> RawTable:
-    """Read the rows of a batch.
-
-    Args:
-        path: a ``.csv``, ``.yaml``, ``.yml`` or ``.json`` file.
-
-    Raises:
-        UsageError: It cannot be read, or is of another kind.
-    """
+    """Read the rows of a CSV, YAML or JSON file, with what is wrong in it; raise UsageError if it is no such file."""
     if path.suffix.lower() not in {".csv", ".yaml", ".yml", ".json"}:
         raise UsageError(f"{path} should be called .csv, .yaml, .yml or .json; save a spreadsheet as CSV.")
     with translate_os_errors(f"{path} cannot be read", UsageError):
@@ -140,10 +133,7 @@ def _undecoded(text: str) -> bool:
 
 
 def sentences(problems: Iterable[Problem]) -> list[str]:
-    """Return a line for each kind of problem, with the rows or lines where it was found; of each column the first.
-
-    They are in the order of the file.
-    """
+    """Return a line for each kind of problem, in the order of the file, with its rows; the first of each column."""
     found: dict[tuple[str, str], list[str]] = {}
     for problem in sorted(problems, key=_place):
         labels = found.setdefault((problem.column, problem.text), [])

@@ -76,11 +76,7 @@ def get_ready(kind: KernelKind | None = None) -> None:
 
 
 def run_row(task: RowTask) -> RowResult:
-    """Execute the notebooks of a row, up to one that fails.
-
-    Raises:
-        RowLostError: Something went wrong that is none of the notebooks' doing.
-    """
+    """Execute the notebooks of a row, up to one that fails; raise RowLostError for what is none of their doing."""
     environment = dict(os.environ) if task.sandbox is None else kernel_environment(task.sandbox)
     try:
         return _run(task, environment)

@@ -53,11 +53,7 @@ class Classroom:
         return self.target == SANDBOX
 
     def learner(self, handle: str) -> Learner:
-        """Return the learner with exactly this handle: a name, or a part of one, may be somebody else's too.
-
-        Raises:
-            UsageError: There is none; the message names those who may be meant.
-        """
+        """Return the learner with exactly this handle: a name, or a part of one, may be somebody else's too."""
         for learner in self.learners:
             if learner.handle == handle:
                 return learner
@@ -66,11 +62,7 @@ class Classroom:
         raise UsageError(f"There is no learner with the handle '{handle}' in the class {self.name}. {hint}")
 
     def search(self, who: str) -> Learner:
-        """Return the learner with this handle, or the only one whose handle or name contains it, in whatever case.
-
-        Raises:
-            UsageError: There is none, or several fit.
-        """
+        """Return the learner with this handle, or the only one whose handle or name contains it, in whatever case."""
         if any(learner.handle == who for learner in self.learners):
             return self.learner(who)
         alike = self._alike(who)

@@ -26,15 +26,12 @@ _LOCAL_VERSION = "2024-05-28"  # of Sandbox.Local, the sandbox's own provider
 
 
 class RefusedError(WorkshopError):
-    """Azure refused a request or could not be reached; the message says why."""
+    """Azure refused a request or could not be reached; the message says why. Whatever asks Azure may raise it."""
 
 
 @dataclass(frozen=True)
 class Clients:
-    """What a class is managed with.
-
-    The clients may be used by several threads at a time.
-    """
+    """What a class is managed with; several threads may use it at a time."""
 
     connection: Connection
 
@@ -62,11 +59,7 @@ class Clients:
         return self.connection.client(AuthorizationManagementClient)
 
     def local(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """Ask the sandbox's own provider; ``path`` is what follows the provider's name in the subscription, or an id.
-
-        Raises:
-            RefusedError: It refused.
-        """
+        """Ask the sandbox's own provider; ``path`` is an id, or what follows the provider's name in one."""
         full = path if path.startswith("/") else f"{self.subscription}/providers/Sandbox.Local/{path}"
         return self._answer(method, full, _LOCAL_VERSION, body)
 
@@ -74,9 +67,6 @@ class Clients:
         """Return all items of a list, as Azure writes them; ``path`` is what follows the subscription's id.
 
         The SDK makes an object of each, which takes ten times as long as the rest, and leaves some fields out.
-
-        Raises:
-            RefusedError: Azure refused.
         """
         items: list[Any] = []
         page = f"{self.subscription}/{path}"
@@ -96,11 +86,7 @@ class Clients:
     def arm(
         self, method: str, path: str, version: str = "", body: Mapping[str, Any] | None = None
     ) -> requests.Response:
-        """Send one request to Resource Manager; refusals are answers too.
-
-        Raises:
-            RefusedError: Nobody is signed in, or nothing answers.
-        """
+        """Send one request to Resource Manager; refusals are answers too."""
         try:
             return self.connection.arm(method, path, version, body)
         except (TutorialError, requests.RequestException) as error:

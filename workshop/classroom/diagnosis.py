@@ -66,11 +66,7 @@ class AccessChecker:
     _definitions: dict[str, Mapping[str, Any] | None] = field(default_factory=dict)
 
     def decide(self, check: AccessCheck) -> Decision:
-        """Return the decision, with what each assignment contributed; those that reach the scope come first.
-
-        Raises:
-            RefusedError: Azure does not say who has which role.
-        """
+        """Return the decision, with what each assignment contributed; those that reach the scope come first."""
         held = sorted(self._held_by(check.who), key=lambda each: not contains(each.scope, check.scope))
         considered = tuple(self._consider(each, check) for each in held)
         allowed = any(each.grants for each in considered)
@@ -113,11 +109,7 @@ class AccessChecker:
 
 
 def diagnose(clients: Clients, classroom: Classroom, learner: Learner, inventory: Inventory) -> Diagnosis:
-    """Look into one learner's case.
-
-    Raises:
-        RefusedError: Azure refused.
-    """
+    """Look into one learner's case."""
     progress = progress_of(classroom, learner, inventory, clients.subscription)
     checker = AccessChecker(clients)
     checks = checks_of(clients, classroom, learner, inventory)

@@ -63,11 +63,7 @@ class ClassFolder:
         write_private(self.plan, json.dumps(classroom.to_json(), indent=1, ensure_ascii=False) + "\n")
 
     def load(self) -> Classroom:
-        """Return the class that was planned.
-
-        Raises:
-            UsageError: None was, or its file is corrupt.
-        """
+        """Return the class that was planned; raise UsageError if none was."""
         found = self.find()
         if found is None:
             begin = self.command("plan ROSTER.csv")
@@ -75,11 +71,7 @@ class ClassFolder:
         return found
 
     def find(self) -> Classroom | None:
-        """Return the class that was planned, or None.
-
-        Raises:
-            UsageError: Its file is corrupt.
-        """
+        """Return the class that was planned, or None; raise UsageError if its file is corrupt."""
         try:
             return Classroom.from_json(json.loads(self.plan.read_text("utf-8")))
         except FileNotFoundError:
@@ -156,14 +148,7 @@ def read_passwords(path: Path) -> dict[str, str]:
 
 
 def write_passwords(path: Path, learners: Sequence[Learner]) -> int:
-    """Give everybody a password who has none yet; whoever is in the class no more loses theirs.
-
-    Returns:
-        How many are new.
-
-    Raises:
-        OSError: The file cannot be written.
-    """
+    """Give everybody a password who has none yet; return how many are new. Whoever is no longer there loses theirs."""
     known = read_passwords(path)
     people = [("(trainer)", TRAINER), *((learner.name, learner.handle) for learner in learners)]
     rows = [(name, sign_in, known.get(sign_in) or new_password()) for name, sign_in in people]

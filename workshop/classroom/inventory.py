@@ -136,11 +136,7 @@ class Inventory:
 
 
 def take_inventory(clients: Clients) -> Inventory:
-    """Ask for everything at once.
-
-    Raises:
-        RefusedError: Azure refused one of the lists.
-    """
+    """Ask for everything at once."""
     with ThreadPoolExecutor(len(_LISTS) + 1, "inventory") as pool:
         asked = {what: pool.submit(clients.listed, *where) for what, where in _LISTS.items()}
         principals = pool.submit(applications, clients)
@@ -156,20 +152,12 @@ def take_inventory(clients: Clients) -> Inventory:
 
 
 def list_groups(clients: Clients) -> list[Group]:
-    """Return the subscription's resource groups.
-
-    Raises:
-        RefusedError: Azure refused.
-    """
+    """Return the subscription's resource groups."""
     return [_group(each) for each in clients.listed(*_LISTS["groups"])]
 
 
 def list_assignments(clients: Clients, principal_id: str) -> list[RoleAssignment]:
-    """Return the role assignments of a principal and of the groups that it is in, at, above and below the subscription.
-
-    Raises:
-        RefusedError: Azure refused.
-    """
+    """Return the role assignments of a principal and of its groups, at, above and below the subscription."""
     path, version = _LISTS["assignments"]
     # With atScope() in it Azure leaves out what is below; what the principal has elsewhere tells something, too.
     return [_assignment(each) for each in clients.listed(f"{path}?$filter=assignedTo('{principal_id}')", version)]
@@ -214,9 +202,6 @@ def applications(clients: Clients) -> dict[str, ServicePrincipal]:
     """Return the sandbox's service principals by name; none on Azure.
 
     Managed identities are not among them: a learner names their own, and so might name one like another learner.
-
-    Raises:
-        RefusedError: The sandbox refused.
     """
     if clients.connection.target != SANDBOX:
         return {}

@@ -27,11 +27,7 @@ class Patterns:
 
 
 def class_name(given: str | None, roster_stem: str) -> str:
-    """Return the name of the class: as given, or made of the roster's file name.
-
-    Raises:
-        UsageError: The name is not allowed.
-    """
+    """Return the name of the class, as given or made of the roster's file name; raise UsageError if it cannot be."""
     name = handle_of(roster_stem) if given is None else given
     if not _CLASS_NAME.fullmatch(name):
         raise UsageError(
@@ -44,17 +40,11 @@ def class_name(given: str | None, roster_stem: str) -> str:
 def make_learners(
     name: str, entries: Sequence[Entry], patterns: Patterns, target: str, before: Sequence[Learner] = ()
 ) -> list[Learner]:
-    """Name everything.
-
-    Args:
-        name: of the class.
-        entries: the roster.
-        patterns: how names are made.
-        target: on Azure the roster has to say who learners are in Entra.
-        before: who has been in the class; their numbers stay as they are, and nobody else gets one of them.
+    """Name everything; learners who have been in the class ``before`` keep their numbers, which nobody else gets.
 
     Raises:
-        UsageError: A name is not allowed in Azure, a pattern cannot be used, or learners would share a group.
+        UsageError: A name is not allowed in Azure, a pattern cannot be used, learners would share a group, or the
+            roster does not say who they are in Entra, which Azure needs.
     """
     problems = list(_pattern_problems(patterns))
     if problems:

@@ -67,10 +67,7 @@ class Finding:
 def planned(options: argparse.Namespace, entries: Sequence[Entry], before: Classroom | None) -> Classroom:
     """Return the class that the options of ``plan`` describe.
 
-    Args:
-        options: of the command.
-        entries: of the roster.
-        before: an earlier plan in the same folder; whoever has been in the class keeps their number.
+    Whoever was in the class ``before``, as the folder has it, keeps their number.
 
     Raises:
         UsageError: A name cannot be used, or the folder is another class's.
@@ -93,17 +90,7 @@ def planned(options: argparse.Namespace, entries: Sequence[Entry], before: Class
 
 
 def check_all(clients: Clients, classroom: Classroom, inventory: Inventory, sizes: str) -> tuple[str, list[Finding]]:
-    """Return the size of machines that can be had, and what all checks found.
-
-    Args:
-        clients: the trainer's.
-        classroom: as it is planned.
-        inventory: what there is.
-        sizes: names of sizes with commas between them, in the order in which they are wanted.
-
-    Raises:
-        UsageError: No size is named.
-    """
+    """Return which of ``sizes``, with commas between them, machines can have, and what all checks found."""
     wanted = [size.strip() for size in sizes.split(",") if size.strip()]
     if not wanted:
         raise UsageError("--vm-size names no size.")
@@ -123,16 +110,9 @@ def check(clients: Clients, classroom: Classroom, inventory: Inventory) -> list[
 
 
 def choose_size(clients: Clients, location: str, sizes: Sequence[str], machines: int) -> tuple[str, list[Finding]]:
-    """Ask Azure which size can be had.
+    """Ask Azure for the first of ``sizes`` that so many new machines can have; return it with what was found.
 
-    Args:
-        clients: the trainer's.
-        location: the region.
-        sizes: in the order in which they are wanted.
-        machines: how many are still to be made.
-
-    Returns:
-        The first that can be had and what was found; an empty text if none can be. If Azure does not say, the first.
+    It is empty if none can be had, and the first if Azure does not say.
     """
     try:
         skus = clients.listed(f"providers/Microsoft.Compute/skus?$filter=location eq '{location}'", _SKUS_VERSION)

@@ -143,10 +143,6 @@ def _granted(identity: Identity | None, scope: str, inventory: Inventory) -> Rea
 
 
 def take_snapshot(clients: Clients, classroom: Classroom) -> list[LearnerProgress]:
-    """Return how far everybody in the class is.
-
-    Raises:
-        RefusedError: Azure refused, or cannot be reached.
-    """
+    """Return how far everybody in the class is."""
     inventory = take_inventory(clients)
     return [progress_of(classroom, each, inventory, clients.subscription) for each in classroom.learners]

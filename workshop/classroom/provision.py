@@ -52,7 +52,7 @@ OnOutcome = Callable[[TaskOutcome[Subject], int, int], None]
 def for_each(
     subjects: Sequence[Subject], task: Task[Subject], jobs: int, report: OnOutcome[Subject]
 ) -> list[TaskOutcome[Subject]]:
-    """Do ``task`` for each of ``subjects``, at most ``jobs`` at a time.
+    """Do ``task`` for each of ``subjects``, at most ``jobs`` at a time; return the outcomes in the same order.
 
     A refusal of Azure's or a full disk ends the task of one subject; other exceptions end everything. After Ctrl-C
     what has begun is finished, and nothing more begun.
@@ -62,9 +62,6 @@ def for_each(
         task: gets a subject, and a list to which it adds what it has done.
         jobs: how many at a time.
         report: is called with each outcome as it comes, how many there are now and how many there will be.
-
-    Returns:
-        The outcomes, in the order of ``subjects``.
     """
     outcomes: dict[int, TaskOutcome[Subject]] = {}
     with ThreadPoolExecutor(min(jobs, max(1, len(subjects))), "class") as pool:
@@ -204,9 +201,6 @@ def make_machine(clients: Clients, classroom: Classroom, learner: Learner, tags:
 
     The machine is the course's, a Windows server without a public address. Its password is drawn at random and kept
     nowhere. The tags are the class's and not the course's, so that 06_clean_up leaves it alone.
-
-    Raises:
-        azure.core.exceptions.AzureError: Azure refused.
     """
     from azure.mgmt.resource.resources.models import GenericResource
 
@@ -228,11 +222,7 @@ def has_sign_in(folder: LearnerFolder, client_id: str) -> bool:
 def make_principal(
     clients: Clients, settings: SandboxSettings, name: str, folder: LearnerFolder, *, renew: bool
 ) -> str:
-    """Make a service principal, or renew the secret of one, and keep the secret in the folder; return its object id.
-
-    Raises:
-        RefusedError: The sandbox refused.
-    """
+    """Make a service principal, or renew the secret of one, and keep the secret in the folder; return its object id."""
     path = f"principals/{name}"
     principal = clients.local("POST", f"{path}/resetSecret") if renew else clients.local("PUT", path)
     folder.write_environment(

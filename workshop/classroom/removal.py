@@ -49,11 +49,7 @@ class Removal:
 
 
 def plan_removal(clients: Clients, classroom: Classroom) -> Removal:
-    """Look for what was made for the class; nothing is changed.
-
-    Raises:
-        RefusedError: Azure refused.
-    """
+    """Look for what was made for the class; nothing is changed."""
     groups = list_groups(clients)
     going = [each for each in groups if made_for(each, classroom)]
     planned = {learner.resource_group.casefold() for learner in classroom.learners}
@@ -84,9 +80,7 @@ def remove(clients: Clients, removal: Removal, jobs: int, report: OnOutcome[str]
 def reset(
     provisioning: Provisioning, learner: Learner, inventory: Inventory, *, notebooks: bool, sign_in: bool
 ) -> TaskOutcome[Learner]:
-    """Delete what is the learner's, and provide it again.
-
-    A machine is made again if there was one, on Azure too.
+    """Delete what is the learner's, and provide it again; a machine, too, if there was one, on Azure as well.
 
     Args:
         provisioning: of the class.
@@ -96,8 +90,7 @@ def reset(
         sign_in: whether they get another credential of the sandbox.
 
     Raises:
-        RefusedError: Azure refused to delete the group.
-        WorkshopError: The group is not the learner's.
+        WorkshopError: The group is not the learner's, or Azure refused to delete it.
     """
     if clash := provisioning.clash(learner, inventory):
         raise WorkshopError(clash)

@@ -55,11 +55,7 @@ class Roster:
 
 
 def read_roster(path: Path) -> Roster:
-    """Read the learners.
-
-    Raises:
-        UsageError: The file cannot be used; all that is wrong with it is said at once, by its lines.
-    """
+    """Read the learners, or raise UsageError with all that is wrong with the file, by its lines."""
     text, encoding = _text(path)
     found = read_csv(text)
     _refuse(path, found.problems)

@@ -82,13 +82,7 @@ class UserIds:
 
 
 def account_of(learner: Learner, folder: ClassFolder, user_ids: UserIds | None) -> Account:
-    """Return whom a learner's processes belong to.
-
-    Args:
-        learner: of the class.
-        folder: the class's.
-        user_ids: where each learner has one of their own; None where all are the user who runs the hub.
-    """
+    """Return whom a learner's processes belong to; without ``user_ids`` that is the user who runs the hub."""
     own = None if user_ids is None else user_ids.take(folder.load(), [learner])[learner.handle]
     return Account(own, folder.of(learner).notebooks)
 
@@ -105,9 +99,6 @@ def hand_over(account: Account) -> None:
 
     Likewise what they wrote as another user: a class that goes on with another computer has other user ids there. Links
     are not followed, and files that have other names, too, stay as they are: the learner may have put them there.
-
-    Raises:
-        OSError: The folder is not there.
     """
     if account.user_id is None:
         return
@@ -122,11 +113,7 @@ def hand_over(account: Account) -> None:
 
 
 def check_reachable(account: Account, python: Sequence[str]) -> None:
-    """Try, as a learner, what their server needs: their folder, and Python with JupyterHub.
-
-    Raises:
-        WorkshopError: A learner cannot get at one of them; the message says which.
-    """
+    """Try, as a learner, what their server needs: their folder, and Python with JupyterHub; or raise WorkshopError."""
     tries = {
         str(account.home): ["/bin/sh", "-c", "exec test -r . -a -w ."],
         python[0]: [*python, "-c", "import jupyterhub.singleuser, jupyterlab, helpers"],

@@ -67,11 +67,7 @@ def why_not() -> str:
 
 
 def ensure_installed(path: Path = ENVIRONMENT) -> Installation:
-    """Return the installation in this folder; made if it is not there or no longer what it should be.
-
-    Raises:
-        WorkshopError: It cannot be made.
-    """
+    """Return the installation in this folder; made if it is not there or no longer what it should be."""
     if reason := why_not():
         raise WorkshopError(reason)
     with FileLock(path.with_name(f"{path.name}.lock")):
@@ -100,11 +96,7 @@ def _install(found: Installation) -> None:
 
 
 def install_packages(python: Path, requirements: Sequence[Path]) -> None:
-    """Install just what the files name, each package by its version and a hash of its content.
-
-    Raises:
-        WorkshopError: A package is not to be had, has no hash there, or is not what the hash says.
-    """
+    """Install just what the files name, each package by its version and a hash of its content."""
     _run([*_uv("pip", "sync"), "--python", str(python), "--require-hashes", *map(str, requirements)])
 
 

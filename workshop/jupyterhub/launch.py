@@ -42,11 +42,7 @@ class HubAddress:
     key: Path | None = None  # the certificate's
 
     def check(self) -> None:
-        """Refuse what would send passwords over a network in the clear.
-
-        Raises:
-            UsageError: It would, or certificate and https do not go together.
-        """
+        """Refuse what would send passwords over a network in the clear."""
         wanted = f"--url takes an address such as https://0.0.0.0:8000, not '{self.url}'."
         try:
             parts = urlsplit(self.url)
@@ -66,11 +62,7 @@ class HubAddress:
             )
 
     def try_out(self) -> None:
-        """Find out what the hub would say in its own way, or not at all: it goes on where its proxy has no port.
-
-        Raises:
-            UsageError: The certificate cannot be used, or nobody can listen there.
-        """
+        """Refuse what the hub would refuse in its own way, or not at all: it goes on where its proxy has no port."""
         if self.certificate is not None and self.key is not None:
             _try_certificate(self.certificate, self.key)
         parts = urlsplit(self.url)
@@ -98,11 +90,7 @@ class ServerLimits:
         return int(number) << 10 * "KMGT".index(unit)
 
     def check(self) -> None:
-        """Refuse what JupyterHub would not understand.
-
-        Raises:
-            UsageError: It would not.
-        """
+        """Refuse what JupyterHub would not understand."""
         if not _MEMORY.fullmatch(self.memory):
             raise UsageError(f"--memory takes a size such as 2G or 800M, not '{self.memory}'.")
         if not 0 <= self.idle_minutes <= _LONGEST_IDLE:
@@ -157,11 +145,7 @@ def start_hub(folder: ClassFolder, address: HubAddress, limits: ServerLimits) ->
 
 
 def _try_separate_users(folder: ClassFolder, classroom: Classroom, installation: Installation) -> None:
-    """Find out before the class does whether learners, as users of their own, get at what they need.
-
-    Raises:
-        WorkshopError: They do not.
-    """
+    """Find out before the class does whether learners, as users of their own, get at what they need."""
     user_ids = UserIds.of_this_computer()
     user_ids.take(classroom, classroom.learners)
     open_way(folder)

@@ -71,11 +71,7 @@ class LearnerSpawner(LocalProcessSpawner):  # type: ignore[misc]  # Any to mypy:
         return {**without_azure(env), **own, **self._credential()}
 
     async def start(self) -> Any:
-        """Start the server; return where it listens.
-
-        Raises:
-            WorkshopError: Nobody of the class has signed in, or they were not provided for.
-        """
+        """Start the server; return where it listens. Who is not of the class, or was not provided for, has none."""
         account = self._account()
         folder = self._folder()
         if not account.home.is_dir():

@@ -30,11 +30,10 @@ _CELL_FILE = re.compile(r"<tmp>[/\\]+ipykernel_\d+[/\\]+\d+\.py")
 
 
 class Paths:
-    """Takes this machine's folders out of text.
+    """Takes this machine's folders out of text: Python's, the user's home, this repository, that of temporary files.
 
     Args:
-        more: folders besides Python's, the user's home, this repository and the one for temporary files, each with
-            what to write instead.
+        more: other folders, each with what to write instead.
     """
 
     def __init__(self, more: Mapping[Path, str] | None = None) -> None:
@@ -78,13 +77,10 @@ class Findings:
 
 
 def clean(notebook: NotebookNode, secrets: Secrets, paths: Paths) -> Findings:
-    """Strip and redact ``notebook``, in place.
+    """Strip and redact ``notebook``, in place; return what was found.
 
     What papermill and the kernel record about this run goes; the kernel is said to be Python's usual one. Then
     tokens and secrets go out of everything, and folders of this machine out of the outputs.
-
-    Returns:
-        What was found.
     """
     notebook.cells = [cell for cell in notebook.cells if _PAPERMILL_MARKER not in cell.metadata.get("tags", [])]
     _normalize(notebook)

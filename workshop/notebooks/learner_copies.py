@@ -43,11 +43,7 @@ _LAYOUT: dict[str, Any] = {  # JupyterLab's at the first start: the table of con
 
 
 def make_copy(folder: Path) -> list[Path]:
-    """Make the copy that a learner works in on this computer, or complete it; return the notebooks that are new.
-
-    Raises:
-        UsageError: The folder cannot be made or written, or there are no notebooks.
-    """
+    """Make the copy that a learner works in on this computer, or complete it; return the notebooks that are new."""
     try:
         new = copy_notebooks(folder, {})
     except OSError as error:
@@ -78,10 +74,7 @@ def _text_of(node: NotebookNode) -> str:
 
 
 def copy_notebooks(folder: Path, parameters: Mapping[str, str]) -> list[Path]:
-    """Write those notebooks that ``folder`` does not have yet; what a learner has worked in is never overwritten.
-
-    Returns:
-        What was written.
+    """Write those notebooks that ``folder`` does not have yet, and return them.
 
     Raises:
         UsageError: There are no notebooks, or one does not declare these parameters.
@@ -129,11 +122,7 @@ def set_aside(folder: Path) -> Path | None:
 
 
 def learners_copy(path: Path, parameters: Mapping[str, str]) -> str:
-    """Return the text of a notebook as a learner gets it, with these values in its cell of parameters.
-
-    Raises:
-        UsageError: It has no such cell, or does not declare one of them.
-    """
+    """Return the text of a notebook as a learner gets it, with these values in its cell of parameters."""
     status = path.stat()
     return _template(path, status.st_mtime_ns, status.st_size).filled(parameters)
 
@@ -204,11 +193,7 @@ def _kernel() -> dict[str, Any]:
 
 
 def with_values(source: str, values: Mapping[str, str]) -> str:
-    """Return lines such as ``name: str = "default"  # comment`` with other values; the rest stays as it is.
-
-    Raises:
-        UsageError: One of ``values`` is not declared there.
-    """
+    """Return lines such as ``name: str = "default"  # comment`` with other values; the rest stays as it is."""
     found = {
         node.target.id: node.value
         for node in ast.parse(source).body

@@ -41,11 +41,7 @@ class Kind:
     optional: bool = False  # whether None is a value too
 
     def read(self, text: str) -> Any:
-        """Return the value that ``text``, from a command line, stands for.
-
-        Raises:
-            NotOfKindError: It stands for none.
-        """
+        """Return the value that ``text``, from a command line, stands for; raise NotOfKindError if there is none."""
         if self.optional and text in {"", "None", "null"}:
             return None
         try:
@@ -54,11 +50,7 @@ class Kind:
             raise NotOfKindError(f"takes {_PHRASES[self.name]}, not '{text}'.") from None
 
     def check(self, value: object) -> Any:
-        """Return ``value``, which is as a YAML or JSON file has it, if it fits.
-
-        Raises:
-            NotOfKindError: It does not.
-        """
+        """Return ``value``, which is as a YAML or JSON file has it; raise NotOfKindError if it does not fit."""
         if self.name == "any" or (value is None and self.optional):
             return value
         if self.name == "float" and type(value) is int:
@@ -72,12 +64,7 @@ class Kind:
 
 
 def kind_of(annotation: str, default: str) -> Kind:
-    """Return the kind of a parameter.
-
-    Args:
-        annotation: as it is written; empty if there is none.
-        default: the default value as Python source; tells the kind where the annotation does not.
-    """
+    """Return the kind of a parameter by its annotation, which may be empty, or else its default; both as source."""
     optional = re.fullmatch(r"(?:typing\.)?Optional\[(.+)\]", annotation)
     name = (optional.group(1) if optional else annotation).partition("[")[0].strip().lower()
     if name in _TYPES:
@@ -182,11 +169,7 @@ def declared(node: NotebookNode) -> dict[str, Parameter]:
 
 
 def from_options(options: Sequence[str]) -> dict[str, Text]:
-    """Read ``name=value`` options.
-
-    Raises:
-        UsageError: One has no ``=``, or a name comes twice.
-    """
+    """Read ``name=value`` options; raise UsageError if one has no ``=``, or a name comes twice."""
     given: dict[str, Text] = {}
     problems = []
     for option in options:
@@ -204,11 +187,7 @@ def from_options(options: Sequence[str]) -> dict[str, Text]:
 
 
 def from_file(path: Path) -> dict[str, object]:
-    """Read parameters from a YAML or JSON file of names and values.
-
-    Raises:
-        UsageError: The file cannot be read, is neither, or is no mapping of names to values, each there once.
-    """
+    """Read parameters from a YAML or JSON file; raise UsageError unless it has names and values, each there once."""
     try:
         text = path.read_text("utf-8")
     except UnicodeDecodeError:
@@ -224,11 +203,7 @@ def from_file(path: Path) -> dict[str, object]:
 
 
 def check(declarations: Sequence[Mapping[str, Parameter]], given: Mapping[str, object]) -> list[dict[str, Value]]:
-    """Check what was given against what notebooks declare; return what each of them gets.
-
-    Args:
-        declarations: what each notebook declares.
-        given: value by name; a ``Text`` is read as what the parameter takes.
+    """Return what each notebook gets of ``given``, where a ``Text`` is read as what the parameter takes.
 
     Raises:
         UsageError: Names that no notebook declares, values of another type, secrets: all of them.

@@ -36,11 +36,7 @@ class Plan:
 
 
 def make_plan(notebooks: Sequence[Notebook], given: Mapping[str, object]) -> Plan:
-    """Read the notebooks and check the parameters.
-
-    Args:
-        notebooks: in order.
-        given: values of parameters by name; a ``Text`` is read as what the parameter takes.
+    """Read the notebooks and check the parameters, where a ``Text`` is read as what the parameter takes.
 
     Raises:
         UsageError: A notebook cannot be read, or parameters do not fit: all problems at once.

@@ -31,11 +31,7 @@ class Notebook:
 
 
 def find_series(folder: Path = NOTEBOOKS) -> list[Notebook]:
-    """Return the numbered notebooks of ``folder`` in their order.
-
-    Raises:
-        UsageError: There are none, a number is missing, or two have the same.
-    """
+    """Return the numbered notebooks of ``folder`` in order; raise UsageError if there are none, or one is missing."""
     if not folder.is_dir():
         raise UsageError(f"There is no folder {folder}.")
     found = sorted(Notebook(path) for path in folder.glob("*.ipynb") if _NUMBERED.match(path.stem))
@@ -50,12 +46,9 @@ def find_series(folder: Path = NOTEBOOKS) -> list[Notebook]:
 
 
 def select(series: Sequence[Notebook], first: str | None = None, last: str | None = None) -> list[Notebook]:
-    """Return the part of ``series`` from ``first`` to ``last``, both included.
+    """Return the part of ``series`` from ``first`` to ``last``, both included; None stands for either end.
 
-    Args:
-        series: all notebooks, in order.
-        first: a number (``3``, ``03``) or a name (``03_grant_access``, ``grant_access``); None for the first one.
-        last: likewise; None for the last one.
+    Each is a number (``3``, ``03``) or a name (``03_grant_access``, ``grant_access``).
 
     Raises:
         UsageError: No notebook is called that, or ``last`` comes before ``first``.
