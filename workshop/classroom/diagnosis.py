@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cache, partial
 from http import HTTPStatus
 from typing import Any
 
@@ -57,13 +58,12 @@ class Diagnosis:
     decisions: Sequence[tuple[AccessCheck, Decision]]  # on each call of the course that somebody is there to make
 
 
-@dataclass
 class AccessChecker:
     """Decides by role assignments; those of a principal, and the definition of a role, are asked for once."""
 
-    clients: Clients
-    _held: dict[str, Sequence[RoleAssignment]] = field(default_factory=dict)
-    _definitions: dict[str, Mapping[str, Any] | None] = field(default_factory=dict)
+    def __init__(self, clients: Clients) -> None:
+        self._held_by = cache(partial(list_assignments, clients))
+        self._definition = cache(partial(_definition, clients))
 
     def decide(self, check: AccessCheck) -> Decision:
         """Return the decision, with what each assignment contributed; those that reach the scope come first."""
@@ -71,11 +71,6 @@ class AccessChecker:
         considered = tuple(self._consider(each, check) for each in held)
         allowed = any(each.grants for each in considered)
         return Decision(allowed, check.who, check.action, check.scope, considered)
-
-    def _held_by(self, principal_id: str) -> Sequence[RoleAssignment]:
-        if principal_id not in self._held:
-            self._held[principal_id] = list_assignments(self.clients, principal_id)
-        return self._held[principal_id]
 
     def _consider(self, held: RoleAssignment, check: AccessCheck) -> Consideration:
         role = self._role(held)
@@ -98,27 +93,29 @@ class AccessChecker:
         role = role_guid(held.role_definition_id)
         return RoleDefinition(role, found["roleName"], "", found["type"], (), permissions, None, None)
 
-    def _definition(self, role_id: str) -> Mapping[str, Any] | None:
-        """Return a role's definition as Azure writes it: the SDK leaves the conditions of permissions out."""
-        if role_id not in self._definitions:
-            answer = self.clients.arm("GET", role_id, _AUTHORIZATION_VERSION)
-            if not answer.ok and answer.status_code != HTTPStatus.NOT_FOUND:
-                raise RefusedError(explain(answer).message)
-            self._definitions[role_id] = answer.json()["properties"] if answer.ok else None
-        return self._definitions[role_id]
+
+def _definition(clients: Clients, role_id: str) -> Mapping[str, Any] | None:
+    """Return a role's definition as Azure writes it: the SDK leaves the conditions of permissions out."""
+    answer = clients.arm("GET", role_id, _AUTHORIZATION_VERSION)
+    if answer.status_code == HTTPStatus.NOT_FOUND:
+        return None
+    if not answer.ok:
+        raise RefusedError(explain(answer).message)
+    properties: Mapping[str, Any] = answer.json()["properties"]
+    return properties
 
 
 def diagnose(clients: Clients, classroom: Classroom, learner: Learner, inventory: Inventory) -> Diagnosis:
     """Look into one learner's case."""
     progress = progress_of(classroom, learner, inventory, clients.subscription)
     checker = AccessChecker(clients)
-    checks = checks_of(clients, classroom, learner, inventory)
+    checks = _checks_of(clients, classroom, learner, inventory)
     decisions = [(check, checker.decide(check)) for check in checks]
     machine = inventory.machine_of(learner)
     return Diagnosis(progress, (machine.power or "unknown") if machine else "", decisions)
 
 
-def checks_of(clients: Clients, classroom: Classroom, learner: Learner, inventory: Inventory) -> list[AccessCheck]:
+def _checks_of(clients: Clients, classroom: Classroom, learner: Learner, inventory: Inventory) -> list[AccessCheck]:
     """Return the calls of the course: the learner's if they have a principal, the identity's if it is there."""
     group = clients.group_id(learner.resource_group)
     identity_id = f"{group}/providers/{_IDENTITIES}/{learner.identity_name}"

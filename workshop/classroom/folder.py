@@ -12,7 +12,6 @@ import json
 import secrets
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,26 +25,14 @@ _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is read as somethi
 _HEADINGS = ("name", "sign-in", "password")
 
 
-@dataclass(frozen=True)
 class ClassFolder:
     """Where what belongs to a class is kept."""
 
-    path: Path
-
-    @property
-    def plan(self) -> Path:
-        """The file with the class as it is planned."""
-        return self.path / "class.json"
-
-    @property
-    def sign_ins(self) -> Path:
-        """The list to cut into slips and hand out: who signs in to the hub with what."""
-        return self.path / "sign-ins.csv"
-
-    @property
-    def hub(self) -> Path:
-        """What the hub keeps."""
-        return self.path / "hub"
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.plan = path / "class.json"  # the class as it is planned
+        self.sign_ins = path / "sign-ins.csv"  # to cut into slips and hand out: who signs in to the hub with what
+        self.hub = path / "hub"  # what the hub keeps
 
     def command(self, words: str) -> str:
         """Return a command of ``python -m workshop`` for this class, as it can be typed."""
@@ -84,36 +71,16 @@ class ClassFolder:
             ) from None
 
 
-@dataclass(frozen=True)
 class LearnerFolder:
     """Where what belongs to one learner is kept."""
 
-    path: Path
-
-    @property
-    def environment(self) -> Path:
-        """The variables that point Azure's clients to the sandbox, with the learner's secret: JSON."""
-        return self.path / "environment.json"
-
-    @property
-    def shell_environment(self) -> Path:
-        """The same for a shell to read in."""
-        return self.path / "environment.sh"
-
-    @property
-    def authority(self) -> Path:
-        """The learner's copy of the certificate authority to trust."""
-        return self.path / "ca.pem"
-
-    @property
-    def notebooks(self) -> Path:
-        """Their notebooks."""
-        return self.path / "notebooks"
-
-    @property
-    def server_log(self) -> Path:
-        """What their server at the hub says."""
-        return self.path / "server.log"
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.environment = path / "environment.json"  # what points Azure's clients to the sandbox, with their secret
+        self.shell_environment = path / "environment.sh"  # the same for a shell to read in
+        self.authority = path / "ca.pem"  # their copy of the certificate authority to trust
+        self.notebooks = path / "notebooks"
+        self.server_log = path / "server.log"  # what their server at the hub says
 
     def read_environment(self) -> dict[str, str] | None:
         """Return the variables; None if there are none that can be read."""

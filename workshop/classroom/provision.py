@@ -132,10 +132,10 @@ class Provisioning:
         principal_id = inventory.principal_of(self.classroom, learner)
         if SIGN_IN in missing:
             name, renew = self._principal(learner), bool(principal_id)
-            principal_id = make_principal(self.clients, self._sandbox, name, folder, renew=renew)
+            principal_id = _make_principal(self.clients, self._sandbox, name, folder, renew=renew)
             done.append(SIGN_IN)
         elif self.classroom.in_sandbox:
-            renew_addresses(self._sandbox, folder)
+            _renew_addresses(self._sandbox, folder)
         if GROUP in missing:
             from azure.mgmt.resource.resources.models import ResourceGroup
 
@@ -146,7 +146,7 @@ class Provisioning:
             self._make_owner(learner, principal_id)
             done.append(RIGHTS)
         if MACHINE in missing:
-            make_machine(self.clients, self.classroom, learner, tags)
+            _make_machine(self.clients, self.classroom, learner, tags)
             done.append(MACHINE)
         if NOTEBOOKS in missing and copy_notebooks(folder.notebooks, parameters_of(self.classroom, learner)):
             done.append(NOTEBOOKS)
@@ -177,7 +177,7 @@ class Provisioning:
 
     def _has_sign_in(self, learner: Learner, inventory: Inventory) -> bool:
         principal = inventory.principals.get(self._principal(learner))
-        return principal is not None and has_sign_in(self.folder.of(learner), principal.client_id)
+        return principal is not None and _has_sign_in(self.folder.of(learner), principal.client_id)
 
     def _is_owner(self, learner: Learner, inventory: Inventory) -> bool:
         principal_id = inventory.principal_of(self.classroom, learner)
@@ -196,7 +196,7 @@ def counted(missing: Iterable[Sequence[str]]) -> dict[str, int]:
     return {what: everything.count(what) for what in (SIGN_IN, GROUP, RIGHTS, MACHINE, NOTEBOOKS) if what in everything}
 
 
-def make_machine(clients: Clients, classroom: Classroom, learner: Learner, tags: Mapping[str, str]) -> None:
+def _make_machine(clients: Clients, classroom: Classroom, learner: Learner, tags: Mapping[str, str]) -> None:
     """Make network, interface and machine; wait until they are there. Parts that are there stay as they are.
 
     The machine is the course's, a Windows server without a public address. Its password is drawn at random and kept
@@ -213,13 +213,12 @@ def make_machine(clients: Clients, classroom: Classroom, learner: Learner, tags:
         clients.resources.resources.begin_create_or_update_by_id(resource_id, wanted, api_version=version).result()
 
 
-def has_sign_in(folder: LearnerFolder, client_id: str) -> bool:
-    """Return whether the folder holds the credential of the principal with this client id."""
+def _has_sign_in(folder: LearnerFolder, client_id: str) -> bool:
     kept = folder.read_environment()
     return bool(kept and kept.get("AZURE_CLIENT_ID") == client_id and kept.get("AZURE_CLIENT_SECRET"))
 
 
-def make_principal(
+def _make_principal(
     clients: Clients, settings: SandboxSettings, name: str, folder: LearnerFolder, *, renew: bool
 ) -> str:
     """Make a service principal, or renew the secret of one, and keep the secret in the folder; return its object id."""
@@ -237,7 +236,7 @@ def make_principal(
     return str(principal["objectId"])
 
 
-def renew_addresses(settings: SandboxSettings, folder: LearnerFolder) -> None:
+def _renew_addresses(settings: SandboxSettings, folder: LearnerFolder) -> None:
     """Write anew where the sandbox is: it may have been moved since. The credential stays."""
     kept = folder.read_environment()
     if kept is not None:

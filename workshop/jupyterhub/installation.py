@@ -12,7 +12,6 @@ import stat
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock
@@ -29,26 +28,14 @@ _MINORS = (11, 12, 13, 14)  # of Python 3, for which requirements.txt is resolve
 _WINDOWS = sys.platform == "win32"
 
 
-@dataclass(frozen=True)
 class Installation:
     """Where the hub's programs are."""
 
-    path: Path
-
-    @property
-    def python(self) -> Path:
-        """The Python that has JupyterHub."""
-        return self.path / "bin" / "python"
-
-    @property
-    def proxy(self) -> Path:
-        """The proxy's program."""
-        return self.path / "proxy" / "node_modules" / ".bin" / "configurable-http-proxy"
-
-    @property
-    def stamp(self) -> Path:
-        """Tells what was installed; written last."""
-        return self.path / "installed"
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.python = path / "bin" / "python"  # which has JupyterHub
+        self.proxy = path / "proxy" / "node_modules" / ".bin" / "configurable-http-proxy"
+        self.stamp = path / "installed"  # tells what was installed; written last
 
     def is_for(self, wanted: str) -> bool:
         """Return whether all is there, made of what ``wanted`` stands for."""
