@@ -1,4 +1,4 @@
-"""What commands have in common: numbers among their options, and how they end.
+"""What commands have in common: some of their options, what signals do, and how they end.
 
 That is with an exit status, and in a sentence if they could not do what they should.
 """
@@ -9,11 +9,14 @@ import argparse
 import errno
 import signal
 import sys
-from collections.abc import Callable
-from types import FrameType
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Never
 
 from workshop.errors import INTERRUPTED, WorkshopError
+from workshop.paths import CLASS
 from workshop.terminal import printable
 
 _FOR_USERS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC}  # what only they can put right
@@ -23,9 +26,9 @@ _MOST_DIGITS = 18  # of a whole number: Python does not read any number of them
 
 def exit_status_of(command: Callable[[], int]) -> int:
     """Run a command; return its exit status, or that of the error it ended with, which is printed."""
-    before = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        return command()
+        with signals_to(_interrupt, signal.SIGTERM):
+            return command()
     except WorkshopError as error:
         print(f"workshop: {printable(str(error))}", file=sys.stderr)
         return error.exit_status
@@ -37,8 +40,6 @@ def exit_status_of(command: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         print("workshop: interrupted", file=sys.stderr)
         return INTERRUPTED
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
@@ -65,10 +66,30 @@ def seconds(text: str) -> float:
     return found
 
 
+def add_class_folder(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says where a class is kept."""
+    where = "where the class is kept here (default: class)"
+    parser.add_argument("--folder", type=Path, default=CLASS, metavar="DIR", help=where)
+
+
+@contextmanager
+def signals_to(handler: Callable[[], object], *numbers: signal.Signals) -> Iterator[None]:
+    """Have signals call this within the block, where they are taken: in the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = [signal.signal(number, lambda *_: handler()) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, earlier in zip(numbers, before, strict=True):
+            signal.signal(number, earlier)
+
+
 def _sentence(error: OSError) -> str:
     return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
 
 
-def _interrupt(number: int, frame: FrameType | None) -> Never:
+def _interrupt() -> Never:
     """End as with Ctrl-C, so that the sandbox and the kernels end too."""
     raise KeyboardInterrupt

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shlex
 import signal
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from jupyter_core.paths import jupyter_runtime_dir
 
+from workshop.command import signals_to
 from workshop.errors import UsageError, WorkshopError, translate_os_errors
 from workshop.notebooks.learner_copies import ELSEWHERE, HOME, LAYOUTS, make_copy, outdated, set_aside
 from workshop.paths import COPY, NOTEBOOKS, ROOT
@@ -81,7 +81,8 @@ def lab(folder: Path, port: int | None, arguments: Sequence[str]) -> int:
         print(f"You are root, as containers often have it: JupyterLab is started with {_AS_ROOT}.", flush=True)
         arguments = [_AS_ROOT, *arguments]
     command = lab_command(folder / HOME, port, arguments)
-    with _left_to_the_child(signal.SIGINT), translate_os_errors("JupyterLab cannot be started"):
+    # Ctrl-C ends the child alone. It is not ignored, which the child would inherit.
+    with signals_to(lambda: None, signal.SIGINT), translate_os_errors("JupyterLab cannot be started"):
         status = subprocess.run(command, env=_environment(), check=False).returncode
     print("JupyterLab has stopped. The sandbox still runs; to stop it: python -m sandbox stop")
     return 0 if status == _ON_CTRL_C else status
@@ -134,16 +135,3 @@ def _environment() -> dict[str, str]:
 
 def _is_root() -> bool:
     return sys.platform != "win32" and os.geteuid() == 0
-
-
-@contextlib.contextmanager
-def _left_to_the_child(number: signal.Signals) -> Iterator[None]:
-    """Let a signal from the terminal end the child alone.
-
-    Not by ignoring it, which the child would inherit.
-    """
-    previous = signal.signal(number, lambda *_: None)
-    try:
-        yield
-    finally:
-        signal.signal(number, previous)

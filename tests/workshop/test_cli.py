@@ -43,9 +43,9 @@ HUGE = "9" * 5000  # more digits than Python reads
         *((f"batch x.csv --retries {times}", "--retries: takes a whole number, ") for times in (-1, "1e3", HUGE)),
         *((f"batch x.csv --timeout {s}", "--timeout: takes seconds, more than 0 and ") for s in (-1, "nan", "1e308")),
         *((f"progress --every {s}", "--every: takes seconds, more than 0 and ") for s in (0, "inf", HUGE)),
-        *((f"hub --idle {s}", "--idle takes minutes, 0 for never, and at most ") for s in (-1, "nan", "inf", "1e308")),
-        *((f"hub --idle {s}", "--idle takes minutes, 0 for never, and at most ") for s in ("soon", "6e5", HUGE)),
-        *((f"hub --memory {size}", "--memory takes a size such as ") for size in ("1", "nan", "0M", f"{HUGE}T")),
+        *((f"hub --idle {s}", "--idle: takes minutes, 0 for never, and at most ") for s in (-1, "nan", "inf", "1e308")),
+        *((f"hub --idle {s}", "--idle: takes minutes, 0 for never, and at most ") for s in ("soon", "6e5", HUGE)),
+        *((f"hub --memory {size}", "--memory: takes a size such as ") for size in ("1", "nan", "0M", f"{HUGE}T")),
     ],
     ids=lambda text: text[:25],
 )

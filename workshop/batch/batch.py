@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import platform
 import signal
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,6 +23,7 @@ from workshop.batch.rows import Row, Source
 from workshop.batch.runner import RetryPolicy, Runner
 from workshop.batch.status import BatchResult, RowStatus
 from workshop.batch.task import NotebookTask, RowTask
+from workshop.command import signals_to
 from workshop.errors import UsageError, translate_os_errors
 from workshop.execution.progress import Reporter
 from workshop.files import write_whole
@@ -144,7 +144,7 @@ def _run(
         runner = Runner(pending, make_task, workers, manifest, output, reporter, settings.policy, sandbox)
         workers.listen(topic, runner.receive)
         manifest.append(*(Record.of(status) for status in pending))
-        with _interrupts(runner), reporter:
+        with signals_to(runner.interrupt, signal.SIGINT, signal.SIGTERM), reporter:
             for status in rows:
                 reporter.report(status.event())
             runner.run()
@@ -168,21 +168,6 @@ def _require_reachable(workers: Cluster, environment: Mapping[str, str]) -> None
             f"The sandbox serves this computer only, and these workers are elsewhere: {', '.join(sorted(elsewhere))}. "
             "Run with the target azure, or without --scheduler."
         )
-
-
-@contextmanager
-def _interrupts(runner: Runner) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the batch in order."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda number, frame: runner.interrupt()) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
 
 
 def _task(

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workshop.command import seconds, whole_number
-from workshop.paths import CLASS
+from workshop.command import add_class_folder, seconds, whole_number
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -30,9 +29,7 @@ def add_commands(commands: Subparsers) -> None:
 def _add(commands: Subparsers, name: str, fill: Callable[[argparse.ArgumentParser], None], text: str) -> None:
     sentence = f"{text[0].upper()}{text[1:]}."
     parser = commands.add_parser(name, help=text, description=sentence)
-    parser.add_argument(
-        "--folder", type=Path, default=CLASS, metavar="DIR", help="where the class is kept here (default: class)"
-    )
+    add_class_folder(parser)
     fill(parser)
     parser.set_defaults(run=_runner(name))
 

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 from pathlib import Path
 
-from workshop.paths import CLASS
+from workshop.command import add_class_folder
+
+_MEMORY = re.compile(r"[1-9]\d{0,5}[KMGT]", re.ASCII)
+_LONGEST_IDLE = 525_600  # minutes: a year
 
 
 def add_hub(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of ``python -m workshop hub``."""
     parser.description = "Run JupyterHub for the class on this computer until Ctrl-C; the first time it is installed."
-    parser.add_argument(
-        "--folder",
-        type=Path,
-        default=CLASS,
-        metavar="DIR",
-        help="where the class is kept here (default: class)",
-    )
+    add_class_folder(parser)
     parser.add_argument(
         "--url",
         default="http://127.0.0.1:8000",
@@ -27,9 +25,8 @@ def add_hub(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--certificate", type=Path, metavar="FILE", help="the certificate for https, in PEM")
     parser.add_argument("--key", type=Path, metavar="FILE", help="the certificate's key, in PEM")
-    parser.add_argument(
-        "--memory", default="2G", metavar="SIZE", help="what each process of a learner may take (default: %(default)s)"
-    )
+    memory = "what each process of a learner may take (default: %(default)s)"
+    parser.add_argument("--memory", type=_kilobytes, default="2G", metavar="SIZE", help=memory)
     parser.add_argument(
         "--idle",
         type=_minutes,
@@ -41,11 +38,20 @@ def add_hub(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_hub)
 
 
+def _kilobytes(text: str) -> int:
+    if not _MEMORY.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"takes a size such as 2G or 800M, not '{text}'")
+    return int(text[:-1]) << 10 * "KMGT".index(text[-1])
+
+
 def _minutes(text: str) -> float:
     try:
-        return float(text)
+        found = float(text)
     except ValueError:
-        return math.nan  # which is refused with the limits
+        found = math.nan
+    if not 0 <= found <= _LONGEST_IDLE:
+        raise argparse.ArgumentTypeError(f"takes minutes, 0 for never, and at most {_LONGEST_IDLE}")
+    return found
 
 
 def _hub(options: argparse.Namespace) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import signal
 import socket
 import ssl
@@ -29,8 +28,6 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # where one listens, and where that is reached
 _PAUSE = 0.5  # seconds between two looks whether the hub answers
 _MEGABYTES, _MORE = 320, 65  # of memory, measured
-_MEMORY = re.compile(r"[1-9]\d{0,5}[KMGT]", re.ASCII)
-_LONGEST_IDLE = 525_600  # minutes: a year
 
 
 @dataclass(frozen=True)
@@ -80,21 +77,8 @@ class HubAddress:
 class ServerLimits:
     """What each learner's server may take."""
 
-    memory: str  # of each of its processes, such as 2G
+    memory: int  # of each of its processes, in kilobytes as the shell's ulimit counts them
     idle_minutes: float  # after which it ends if nobody uses it; 0 for never
-
-    @property
-    def kilobytes(self) -> int:
-        """The memory, as the shell's ``ulimit`` counts it."""
-        number, unit = self.memory[:-1], self.memory[-1]
-        return int(number) << 10 * "KMGT".index(unit)
-
-    def check(self) -> None:
-        """Refuse what JupyterHub would not understand."""
-        if not _MEMORY.fullmatch(self.memory):
-            raise UsageError(f"--memory takes a size such as 2G or 800M, not '{self.memory}'.")
-        if not 0 <= self.idle_minutes <= _LONGEST_IDLE:
-            raise UsageError(f"--idle takes minutes, 0 for never, and at most {_LONGEST_IDLE}.")
 
 
 def _try_certificate(certificate: Path, key: Path) -> None:
@@ -115,7 +99,6 @@ def start_hub(folder: ClassFolder, address: HubAddress, limits: ServerLimits) ->
         WorkshopError: The hub cannot be installed or started.
     """
     address.check()
-    limits.check()
     classroom = folder.load()
     if not folder.sign_ins.exists():
         before = folder.command("provision --yes")
@@ -171,7 +154,7 @@ def hub_environment(
         **inside,
         **files,
         "WORKSHOP_HUB_URL": address.url,
-        "WORKSHOP_HUB_MEMORY_KILOBYTES": str(limits.kilobytes),
+        "WORKSHOP_HUB_MEMORY_KILOBYTES": str(limits.memory),
         "WORKSHOP_HUB_IDLE_SECONDS": str(math.ceil(60 * limits.idle_minutes)),
         "WORKSHOP_CLASS_FOLDER": str(folder.path.absolute()),
     }

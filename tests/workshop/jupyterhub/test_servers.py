@@ -89,7 +89,7 @@ def test_what_learners_save_is_searched_for_tokens(
 ) -> None:
     """By the settings that the hub starts their servers with."""
     environment = hub_environment(
-        folder, HubAddress("http://127.0.0.1:8000"), ServerLimits("1G", 90), os.environ | {"HOME": str(tmp_path)}
+        folder, HubAddress("http://127.0.0.1:8000"), ServerLimits(1 << 20, 90), os.environ | {"HOME": str(tmp_path)}
     )
     (tmp_path / "home").mkdir()
     command = [str(installation.python), "-c", SAVES, str(HERE / "jupyterhub_config.py"), str(tmp_path / "home")]
