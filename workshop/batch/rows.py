@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import re
@@ -105,18 +104,17 @@ class _Checker:
         if name not in self.known:
             return None
         if name not in raw.values:
-            return _literal(self.known[name].default)
-        value = raw.values[name]
-        return value.text if isinstance(value, Text) else value
+            return self.known[name].value
+        return _plain(raw.values[name])
 
     def row(self, raw: RawRow, name: str) -> Row:
         parameters = check(self._declares, self.given(raw))
-        scope = " ".join(_folded(self.value(raw, part)) for part in _SCOPE)
+        scope = " ".join(str(self.value(raw, part)) for part in _SCOPE).casefold()
         return Row(
             number=raw.number,
             name=name,
             parameters=parameters,
-            target=_text(self.value(raw, _TARGET)) or SANDBOX,
+            target=str(self.value(raw, _TARGET)) or SANDBOX,
             concurrency_key=scope if "resource_group" in self.known else name,
             inputs=_digest(self._digest, parameters),
         )
@@ -124,7 +122,7 @@ class _Checker:
 
 def _names(rows: Sequence[RawRow]) -> list[str]:
     width = max(4, len(str(len(rows))))
-    return [_text(raw.values[NAME]) if NAME in raw.values else f"row-{raw.number:0{width}}" for raw in rows]
+    return [str(_plain(raw.values[NAME])) if NAME in raw.values else f"row-{raw.number:0{width}}" for raw in rows]
 
 
 def _name_problems(rows: Sequence[RawRow], names: Sequence[str]) -> Iterator[Problem]:
@@ -148,7 +146,7 @@ def _duplicates(rows: Sequence[RawRow], checker: _Checker) -> Iterator[Problem]:
         return
     first: dict[tuple[str, ...], str] = {}
     for raw in rows:
-        key = tuple(_folded(checker.value(raw, name)) for name in identifying)
+        key = tuple(str(checker.value(raw, name)).casefold() for name in identifying)
         if key in first:
             same = ", ".join(name for name in identifying if name not in {_TARGET, "subscription_id"})
             yield Problem(f"It has the same {same} as {first[key]}.", raw.label)
@@ -176,20 +174,8 @@ def _without_subject(text: str, column: str) -> str:
     return text.removeprefix(f"The parameter '{column}' ")
 
 
-def _literal(source: str) -> object:
-    try:
-        value: object = ast.literal_eval(source)
-    except (ValueError, SyntaxError):
-        return source
-    return value
-
-
-def _text(value: object) -> str:
-    return value.text if isinstance(value, Text) else str(value)
-
-
-def _folded(value: object) -> str:
-    return _text(value).casefold()
+def _plain(value: object) -> object:
+    return value.text if isinstance(value, Text) else value
 
 
 def _digest(notebooks: str, parameters: Any) -> str:

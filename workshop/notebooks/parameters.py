@@ -44,10 +44,13 @@ class Kind:
         """Return the value that ``text``, from a command line, stands for; raise NotOfKindError if there is none."""
         if self.optional and text in {"", "None", "null"}:
             return None
+        if self.name == "any":
+            return _anything(text)
+        _, read, phrase = _TYPES[self.name]
         try:
-            return self.check(_READERS[self.name](text))
+            return self.check(read(text))
         except (ValueError, RecursionError):
-            raise NotOfKindError(f"takes {_PHRASES[self.name]}, not '{text}'.") from None
+            raise NotOfKindError(f"takes {phrase}, not '{text}'.") from None
 
     def check(self, value: object) -> Any:
         """Return ``value``, which is as a YAML or JSON file has it; raise NotOfKindError if it does not fit."""
@@ -55,11 +58,12 @@ class Kind:
             return value
         if self.name == "float" and type(value) is int:
             return float(value)
-        if type(value) is not _TYPES[self.name]:
+        wanted, _, phrase = _TYPES[self.name]
+        if type(value) is not wanted:
             hint = " Put it in quotes." if self.name == "str" and not isinstance(value, (list, dict)) else ""
-            raise NotOfKindError(f"takes {_PHRASES[self.name]}, not {_describe(value)}.{hint}")
+            raise NotOfKindError(f"takes {phrase}, not {_describe(value)}.{hint}")
         if isinstance(value, float) and not math.isfinite(value):
-            raise NotOfKindError(f"takes {_PHRASES[self.name]}, not {value}.")
+            raise NotOfKindError(f"takes {phrase}, not {value}.")
         return value
 
 
@@ -70,10 +74,9 @@ def kind_of(annotation: str, default: str) -> Kind:
     if name in _TYPES:
         return Kind(name, optional is not None)
     try:
-        value = ast.literal_eval(default)
+        name = type(ast.literal_eval(default)).__name__
     except (ValueError, SyntaxError):
-        return Kind("any")
-    name = type(value).__name__
+        name = "any"
     return Kind(name if name in _TYPES else "any")
 
 
@@ -99,27 +102,18 @@ def _anything(text: str) -> object:
     """As papermill's own command line reads values: what is no literal of another type is text."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 
-_TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool, "list": list, "dict": dict}
-_READERS: dict[str, Callable[[str], object]] = {
-    "str": str,
-    "int": int,
-    "float": float,
-    "bool": _truth,
-    "list": json.loads,
-    "dict": json.loads,
-    "any": _anything,
-}
-_PHRASES = {
-    "str": "text",
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "list": "a list, as in JSON",
-    "dict": "names and values, as a JSON object",
+# By name: the type, what reads a value from a command line, and what it takes, in words.
+_TYPES: dict[str, tuple[type, Callable[[str], object], str]] = {
+    "str": (str, str, "text"),
+    "int": (int, int, "a whole number"),
+    "float": (float, float, "a number"),
+    "bool": (bool, _truth, "true or false"),
+    "list": (list, json.loads, "a list, as in JSON"),
+    "dict": (dict, json.loads, "names and values, as a JSON object"),
 }
 
 
@@ -131,6 +125,14 @@ class Parameter:
     kind: Kind
     default: str  # the value it has if none is given, as Python source
     help: str  # the comment behind it
+
+    @property
+    def value(self) -> Any:
+        """The value if none is given, as far as the source tells it: of what is no literal, the source itself."""
+        try:
+            return ast.literal_eval(self.default)
+        except (ValueError, SyntaxError):
+            return self.default
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -55,6 +54,6 @@ def _target(declarations: Sequence[Mapping[str, Parameter]], parameters: Sequenc
             return values[_TARGET]
     for declares in declarations:
         if _TARGET in declares:
-            target: Value = ast.literal_eval(declares[_TARGET].default)
+            target: Value = declares[_TARGET].value
             return target
     return SANDBOX

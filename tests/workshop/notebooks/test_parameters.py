@@ -90,7 +90,9 @@ def test_a_notebook_without_parameters_declares_none() -> None:
         ("untyped=5", "5"),
         ("anything=5", 5),
         ("anything=text", "text"),
+        ("anything=" + "[" * 100_000, "[" * 100_000),
     ],
+    ids=lambda value: str(value)[:25],
 )
 def test_values_on_the_command_line_are_read_by_type(option: str, value: object) -> None:
     (found,) = checked({**from_options([option])}).values()
