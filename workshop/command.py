@@ -1,4 +1,4 @@
-"""What commands have in common: some of their options, what signals do, and how they end.
+"""What commands have in common: some of their options, who gives them, what signals do, and how they end.
 
 That is with an exit status, and in a sentence if they could not do what they should.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import os
 import signal
 import sys
 import threading
@@ -70,6 +71,11 @@ def add_class_folder(parser: argparse.ArgumentParser) -> None:
     """Add the option that says where a class is kept."""
     where = "where the class is kept here (default: class)"
     parser.add_argument("--folder", type=Path, default=CLASS, metavar="DIR", help=where)
+
+
+def run_by_root() -> bool:
+    """Return whether the user is root, who may do anything on this computer; nobody is on Windows."""
+    return hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 @contextmanager

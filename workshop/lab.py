@@ -12,7 +12,7 @@ from pathlib import Path
 
 from jupyter_core.paths import jupyter_runtime_dir
 
-from workshop.command import signals_to
+from workshop.command import run_by_root, signals_to
 from workshop.errors import UsageError, WorkshopError, translate_os_errors
 from workshop.notebooks.learner_copies import ELSEWHERE, HOME, LAYOUTS, make_copy, outdated, set_aside
 from workshop.paths import COPY, NOTEBOOKS, ROOT
@@ -77,7 +77,7 @@ def lab(folder: Path, port: int | None, arguments: Sequence[str]) -> int:
     for address in open_already(folder):
         print(f"JupyterLab has this copy open already, and each would overwrite what the other saves: {address}")
     print(start_users_sandbox(), flush=True)
-    if _is_root() and _AS_ROOT not in arguments:
+    if run_by_root() and _AS_ROOT not in arguments:
         print(f"You are root, as containers often have it: JupyterLab is started with {_AS_ROOT}.", flush=True)
         arguments = [_AS_ROOT, *arguments]
     command = lab_command(folder / HOME, port, arguments)
@@ -131,7 +131,3 @@ def _environment() -> dict[str, str]:
     """This process's; a folder of the sandbox that the user has chosen is the same from the notebooks' folder."""
     directory = users_directory()
     return {**os.environ, **({DIRECTORY: directory} if directory else {})}
-
-
-def _is_root() -> bool:
-    return sys.platform != "win32" and os.geteuid() == 0

@@ -6,14 +6,14 @@ import contextlib
 import queue
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from workshop.batch.cluster import Cluster
 from workshop.batch.manifest import Manifest, Record
 from workshop.batch.output import Output
-from workshop.batch.status import Executed, RowStatus
+from workshop.batch.status import RowStatus
 from workshop.batch.task import RowEvent, RowLostError, RowResult, RowTask
 from workshop.errors import SandboxError, WorkshopError
 from workshop.execution.progress import Reporter
@@ -172,7 +172,7 @@ class Runner:
     def _on_result(self, status: RowStatus, result: RowResult) -> None:
         failed = result.failed
         status.seconds, status.results = result.seconds, result.results
-        status.notebooks = [Executed(each.name, each.seconds, each.error) for each in result.notebooks]
+        status.notebooks = [replace(each, text="") for each in result.notebooks]
         status.error = failed.error if failed else ""
         status.details = failed.details if failed else ""
         if failed is None:

@@ -8,18 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from workshop.batch.rows import Row
+from workshop.batch.task import NotebookResult
 from workshop.execution.progress import ProgressEvent
 from workshop.notebooks.outcome import State
 from workshop.notebooks.results import Results
-
-
-@dataclass(frozen=True)
-class Executed:
-    """A notebook that was executed for a row; ``error`` is empty if nothing stopped it."""
-
-    name: str
-    seconds: float
-    error: str
 
 
 @dataclass
@@ -31,7 +23,7 @@ class RowStatus:
     attempt: int = 0  # how often it has been begun
     own_failures: int = 0  # of those, how many failed by the row's own doing
     other_failures: int = 0  # how many failed for a reason outside the row
-    notebooks: list[Executed] = field(default_factory=list)
+    notebooks: list[NotebookResult] = field(default_factory=list)  # without their texts, which are saved
     executed: int = 0  # notebooks, while it runs
     workers: int = 0  # that have begun its latest attempt: a second one does if the first has ended
     error: str = ""  # a line about what was wrong

@@ -90,6 +90,11 @@ class LearnerFolder:
             return None
         return content if isinstance(content, dict) else None
 
+    def has_credential(self, client_id: str) -> bool:
+        """Return whether the credential of the principal with this client id is kept."""
+        kept = self.read_environment() or {}
+        return kept.get("AZURE_CLIENT_ID") == client_id and bool(kept.get("AZURE_CLIENT_SECRET"))
+
     def write_environment(self, variables: Mapping[str, str]) -> None:
         """Keep the variables, in both forms."""
         make_private_folder(self.path)

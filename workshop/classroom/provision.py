@@ -131,7 +131,7 @@ class Provisioning:
         folder = self.folder.of(learner)
         principal_id = inventory.principal_of(self.classroom, learner)
         if SIGN_IN in missing:
-            name, renew = self._principal(learner), bool(principal_id)
+            name, renew = principal_name(self.classroom, learner), bool(principal_id)
             principal_id = _make_principal(self.clients, self._sandbox, name, folder, renew=renew)
             done.append(SIGN_IN)
         elif self.classroom.in_sandbox:
@@ -172,12 +172,9 @@ class Provisioning:
         except TutorialError as error:
             raise WorkshopError(str(error)) from error
 
-    def _principal(self, learner: Learner) -> str:
-        return principal_name(self.classroom, learner)
-
     def _has_sign_in(self, learner: Learner, inventory: Inventory) -> bool:
-        principal = inventory.principals.get(self._principal(learner))
-        return principal is not None and _has_sign_in(self.folder.of(learner), principal.client_id)
+        principal = inventory.principals.get(principal_name(self.classroom, learner))
+        return principal is not None and self.folder.of(learner).has_credential(principal.client_id)
 
     def _is_owner(self, learner: Learner, inventory: Inventory) -> bool:
         principal_id = inventory.principal_of(self.classroom, learner)
@@ -211,11 +208,6 @@ def _make_machine(clients: Clients, classroom: Classroom, learner: Learner, tags
             properties = {**properties, _HARDWARE: {"vmSize": classroom.vm_size}}
         wanted = GenericResource(location=classroom.location, tags=dict(tags), properties=properties)
         clients.resources.resources.begin_create_or_update_by_id(resource_id, wanted, api_version=version).result()
-
-
-def _has_sign_in(folder: LearnerFolder, client_id: str) -> bool:
-    kept = folder.read_environment()
-    return bool(kept and kept.get("AZURE_CLIENT_ID") == client_id and kept.get("AZURE_CLIENT_SECRET"))
 
 
 def _make_principal(

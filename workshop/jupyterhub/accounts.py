@@ -45,11 +45,6 @@ class Account:
         return {"cwd": str(self.home), **own}
 
 
-def run_by_root() -> bool:
-    """Return whether this process may start processes of other users."""
-    return hasattr(os, "geteuid") and os.geteuid() == 0
-
-
 @dataclass(frozen=True)
 class UserIds:
     """The user ids of all learners on this computer, by class and number; once taken they are nobody else's."""

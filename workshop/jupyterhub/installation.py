@@ -16,8 +16,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from workshop.command import run_by_root
 from workshop.errors import WorkshopError, translate_os_errors
-from workshop.jupyterhub.accounts import run_by_root
 from workshop.paths import ROOT
 
 ENVIRONMENT = ROOT / ".venv-hub"

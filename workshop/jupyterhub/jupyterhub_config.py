@@ -10,7 +10,7 @@ from pathlib import Path
 
 from workshop.classroom.classroom import TRAINER
 from workshop.classroom.folder import ClassFolder
-from workshop.jupyterhub.accounts import run_by_root
+from workshop.command import run_by_root
 from workshop.jupyterhub.installation import Installation
 from workshop.jupyterhub.servers import ClassAuthenticator, LearnerSpawner, landing_page, limited
 

@@ -17,9 +17,10 @@ from urllib.parse import urlsplit
 
 from workshop.classroom.classroom import Classroom
 from workshop.classroom.folder import ClassFolder
+from workshop.command import run_by_root
 from workshop.errors import UsageError, translate_os_errors
 from workshop.files import make_private_folder
-from workshop.jupyterhub.accounts import UserIds, account_of, check_reachable, hand_over, open_way, run_by_root
+from workshop.jupyterhub.accounts import UserIds, account_of, check_reachable, hand_over, open_way
 from workshop.jupyterhub.installation import Installation, ensure_installed
 from workshop.sandbox import without_azure
 

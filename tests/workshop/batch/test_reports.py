@@ -17,7 +17,8 @@ from workshop.batch.reports import (
     results_table,
 )
 from workshop.batch.rows import Row
-from workshop.batch.status import BatchResult, Executed, RowStatus
+from workshop.batch.status import BatchResult, RowStatus
+from workshop.batch.task import NotebookResult
 from workshop.execution.progress import Reporter
 from workshop.notebooks.outcome import State
 
@@ -29,8 +30,8 @@ ODD = 'ValueError: <b>"&\x00\x1b[31m\ud800]]>'
 def result() -> BatchResult:
     states = [State.COMPLETED, State.FAILED, State.SKIPPED, State.CANCELLED, State.RUNNING, State.COMPLETED]
     rows = [RowStatus(Row(n, f"row {n}", [{}], "azure", str(n), ""), state) for n, state in enumerate(states, 1)]
-    rows[0].notebooks = [Executed(name, 1.5, "") for name in NAMES]
-    rows[1].notebooks = [Executed("00_a", 1, ""), Executed("01_b", 2, ODD)]
+    rows[0].notebooks = [NotebookResult(name, "", 1.5, "", "") for name in NAMES]
+    rows[1].notebooks = [NotebookResult("00_a", "", 1, "", ""), NotebookResult("01_b", "", 2, ODD, "")]
     rows[1].error, rows[1].details = ODD, f"01_b failed\n{ODD}"
     rows[4].executed = 2
     rows[5].earlier = True

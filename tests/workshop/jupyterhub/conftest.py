@@ -7,7 +7,8 @@ import subprocess
 import pytest
 
 from tests.support.needs import do_without
-from workshop.jupyterhub.accounts import FIRST_USER_ID, run_by_root
+from workshop.command import run_by_root
+from workshop.jupyterhub.accounts import FIRST_USER_ID
 from workshop.jupyterhub.installation import Installation, ensure_installed, why_not
 
 

@@ -16,6 +16,7 @@ import pytest
 from tests.workshop.classroom.lesson import class_of, learner
 from workshop.classroom.classroom import Learner
 from workshop.classroom.folder import ClassFolder
+from workshop.command import run_by_root
 from workshop.errors import WorkshopError
 from workshop.jupyterhub.accounts import (
     FIRST_USER_ID,
@@ -25,7 +26,6 @@ from workshop.jupyterhub.accounts import (
     check_reachable,
     hand_over,
     open_way,
-    run_by_root,
 )
 
 ADA, GRACE = learner(), learner(2, "grace-hopper", "Grace Hopper")
