@@ -9,14 +9,20 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
+
+import dask
+import dask.system
+import distributed
+from distributed.scheduler import KilledWorker
 
 from workshop.batch import worker
 from workshop.batch.task import RowEvent, RowLostError, RowResult, RowTask
 from workshop.errors import UsageError, WorkshopError
 from workshop.words import quantity
 
+_untyped: Any = distributed
 _LOGGERS = ("distributed", "distributed.client", "tornado.application")  # Dask gives the second a level of its own
 _CONFIGURATION: dict[str, Any] = {  # of what is started here
     "distributed.nanny.pre-spawn-environ": {},  # kernels would inherit it
@@ -69,8 +75,6 @@ class Cluster:
         Raises:
             RowLostError: Its workers died, the scheduler is gone, or running it raised something unforeseen.
         """
-        from distributed.scheduler import KilledWorker
-
         try:
             result: RowResult = future.result()
             return result
@@ -130,35 +134,22 @@ def cluster(
         UsageError: There is no such scheduler, or it has no worker that can run the notebooks.
         WorkshopError: Workers cannot be started here.
     """
-    import dask
-    import distributed
-    from dask.system import CPU_COUNT
-
-    untyped: Any = distributed
-    with _quiet(), dask.config.set(_CONFIGURATION), ExitStack() as opened:
-        if scheduler is None:
-            local = opened.enter_context(_local(min(rows, jobs or CPU_COUNT)))
-            client = opened.enter_context(untyped.Client(local))
-        else:
-            client = opened.enter_context(_connected(scheduler, note))
+    workers = _local(min(rows, jobs or dask.system.CPU_COUNT)) if scheduler is None else _connected(scheduler, note)
+    with _quiet(), dask.config.set(_CONFIGURATION), workers as client:
         yield Cluster(client, batch, jobs)
 
 
 @contextmanager
 def _local(workers: int) -> Iterator[Any]:
-    import dask
-    import distributed
-
-    untyped: Any = distributed
     own = {worker.PROCESSORS: processors_of_their_own(workers)}
-    with dask.config.set(own), ExitStack() as opened:
-        scratch = opened.enter_context(tempfile.TemporaryDirectory(prefix="batch-workers-", ignore_cleanup_errors=True))
+    folder = tempfile.TemporaryDirectory(prefix="batch-workers-", ignore_cleanup_errors=True)
+    with dask.config.set(own), folder as scratch:
         try:
-            local = untyped.LocalCluster(
+            local = _untyped.LocalCluster(
                 n_workers=workers,
                 threads_per_worker=1,
                 host="127.0.0.1",
-                security=untyped.Security.temporary(),  # or any user of this computer could have them run something
+                security=_untyped.Security.temporary(),  # or any user of this computer could have them run something
                 dashboard_address="127.0.0.1:0",
                 scheduler_kwargs={"dashboard": False},
                 memory_limit=0,  # what the kernels use is not the worker's
@@ -168,7 +159,8 @@ def _local(workers: int) -> Iterator[Any]:
             )
         except Exception as error:  # Dask wraps whatever there was
             raise WorkshopError(f"The workers cannot be started: {error}") from error
-        yield opened.enter_context(local)
+        with local, _untyped.Client(local) as client:
+            yield client
 
 
 def processors_of_their_own(workers: int) -> list[int]:
@@ -180,23 +172,17 @@ def processors_of_their_own(workers: int) -> list[int]:
 
     Where processors are shared with others, who could choose the same, there are none either.
     """
-    from dask.system import CPU_COUNT
-
     if sys.platform != "linux":
         return []
     usable = sorted(os.sched_getaffinity(0))
-    shared = len(usable) > CPU_COUNT  # with a container's share of their time
+    shared = len(usable) > dask.system.CPU_COUNT  # with a container's share of their time
     return [] if shared or workers < len(usable) else usable
 
 
 @contextmanager
 def _connected(scheduler: str, note: Callable[[str], None]) -> Iterator[Any]:
-    import distributed
-
-    untyped: Any = distributed
-
     try:
-        client = untyped.Client(scheduler, timeout=_CONNECT, set_as_default=False)
+        client = _untyped.Client(scheduler, timeout=_CONNECT, set_as_default=False)
     except Exception as error:  # OSError, TimeoutError, ValueError for an address that is none, …
         raise UsageError(f"No Dask scheduler answers at {scheduler}.") from error
     with client:
