@@ -55,8 +55,7 @@ def make_copy(folder: Path) -> list[Path]:
 
 def outdated(folder: Path) -> list[Path]:
     """Return the notebooks of a copy that were made from others than the course has now."""
-    series = [notebook.path for notebook in find_series()]
-    course = {path.name: _text_of(read_notebook(path)) for path in _with_home(series)}
+    course = {path.name: _text_of(read_notebook(path)) for path in _course()}
     return [folder / name for name, text in course.items() if _made_from(folder / name) != text]
 
 
@@ -80,17 +79,18 @@ def copy_notebooks(folder: Path, parameters: Mapping[str, str]) -> list[Path]:
         UsageError: There are no notebooks, or one does not declare these parameters.
         OSError: The folder cannot be written.
     """
-    series = [notebook.path for notebook in find_series()]
+    course = _course()
     make_private_folder(folder)
     _copy_pictures(folder)
     _lay_out(folder / LAYOUTS)
-    missing = [path for path in _with_home(series) if not (folder / path.name).exists()]
+    missing = [path for path in course if not (folder / path.name).exists()]
     for path in missing:
         write_whole(folder / path.name, learners_copy(path, parameters))
     return [folder / path.name for path in missing]
 
 
-def _with_home(series: list[Path]) -> list[Path]:
+def _course() -> list[Path]:
+    series = [notebook.path for notebook in find_series()]
     home = NOTEBOOKS / HOME
     return [*series, home] if home.exists() else series
 
