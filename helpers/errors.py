@@ -7,8 +7,11 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
 
 import requests
+import yaml
 from azure.core.exceptions import (
     AzureError,
     ClientAuthenticationError,
@@ -24,63 +27,21 @@ from helpers.tables import Shown, Table, show
 logging.getLogger("azure").addHandler(logging.NullHandler())
 
 _AADSTS = re.compile(r"AADSTS\d+")
-
-# What a service's own code asks the reader to do.
-_ADVICE: Mapping[str, str] = {
-    "AuthorizationFailed": "Whoever asks needs a role that has this action, at this scope or above it. "
-    "A new grant can take up to 10 minutes; the token need not be renewed for it.",
-    "LinkedAuthorizationFailed": "The sign-in may change the machine but not use the identity: "
-    "it needs the role Managed Identity Operator on the identity as well.",
-    "AuthenticationFailed": "Send the header 'Authorization: Bearer …' with an access token.",
-    "InvalidAuthenticationToken": "Get a new token; this one was changed, cut short or issued by somebody else.",
-    "InvalidAuthenticationTokenAudience": "A token is good for one service only. "
-    "Ask for one whose resource is https://management.azure.com/.",
-    "ExpiredAuthenticationToken": "The token's time is over. Get a new one.",
-    "ResourceGroupNotFound": "Check the group's name and the subscription; 00_prerequisites makes a missing group.",
-    "ResourceNotFound": "Check its name; run the notebook that makes it.",
-    "SubscriptionNotFound": "Check subscription_id in the parameters, and who is signed in.",
-    "FailedIdentityOperation": "The identity is not there (any more). Run 01_create_identity, then try again.",
-    "PrincipalNotFound": "The directory does not know the principal yet. "
-    "Send principalType 'ServicePrincipal' with the assignment, and pass the principal id, not the client id.",
-    "InvalidRoleAssignmentId": "The name of a role assignment is a GUID. Derive it with uuid5 as 03_grant_access does.",
-    "RoleAssignmentExists": "Nothing: this principal holds this role here already, under another name.",
-    "RoleAssignmentUpdateNotPermitted": "An assignment of this name belongs to another principal, role or scope. "
-    "Keep the principal id in the name, or delete the old assignment.",
-    "MissingSubscriptionRegistration": "Register the resource provider that the message names: az provider register.",
-    "ScopeLocked": "Somebody has locked this scope. Whoever owns it can remove the lock: az lock list, az lock delete.",
-    "RequestDisallowedByPolicy": "A policy of your organization forbids this. Ask whoever looks after it.",
-    "ReadOnlyDisabledSubscription": "The subscription is disabled. Have it enabled again, or work in another one.",
-    "AADSTS7000215": "The client secret is wrong. Mind that it is the secret's value, not its id.",
-    "AADSTS700016": "The tenant does not know this client id. Check both.",
-}
-# The metadata service's codes say little, so its sentences are known, also inside what the SDK makes of them.
-_BY_SENTENCE: Mapping[str, str] = {
-    "Identity not found": "The machine does not have this identity. Check the client id, and that 02_assign_identity "
-    "has run; an assignment can take a minute to reach the machine.",
-    "Multiple user assigned identities exist": "Say which identity is meant: add client_id to the request.",
-    "Required metadata header not specified": "Send the header 'Metadata: true'.",
-    "IMDS": "Only a virtual machine has a metadata service. On one, ask it directly, as the first half of 04_get_token "
-    "does: it says in its own words what is wrong.",
-}
-_BY_STATUS: Mapping[int | None, str] = {
-    401: "Get a new token for https://management.azure.com/ and send it as 'Authorization: Bearer …'.",
-    403: "Ask for a role that allows this, at this scope or above it.",
-    404: "Check the names, and that the notebook that makes it has run.",
-    409: "What is there already differs from what was asked for, or is being changed. Look at it first.",
-    429: "Too many requests. Wait as long as the header Retry-After says.",
-    **dict.fromkeys(range(500, 505), "Something is wrong at the service itself. Run this cell again in a minute."),
-}
 STRONGER_SIGN_IN = (
     "Azure asks for a stronger sign-in than this one, such as a person's with a second factor: az login, then run the "
     "cell with connect again, with sign_in = 'cli'."
 )
-_NO_ANSWER = (
-    "Check the network and the proxy (HTTPS_PROXY, or the system's settings), then run this cell again. The sandbox "
-    "needs neither."
-)
 # What is raised where nothing answers, or not to the end.
 _CUT_OFF = requests.exceptions.ChunkedEncodingError
 DROPPED = (requests.ConnectionError, requests.Timeout, _CUT_OFF, ServiceRequestError, ServiceResponseError)
+
+
+def read_data(package: str, name: str) -> Any:
+    """Return what a file of YAML beside the modules of a package holds."""
+    return yaml.load((files(package) / name).read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
+_KNOWN = read_data(__package__, "explanations.yaml")
 
 
 class TutorialError(RuntimeError):
@@ -145,7 +106,7 @@ def explain(error: requests.Response | Exception, *, expected: bool = False) -> 
         error = error.response
     status, code, message = _read_answer(error) if isinstance(error, requests.Response) else _read_exception(error)
     if isinstance(error, DROPPED):
-        advice = _NO_ANSWER
+        advice = about_status("no answer")["advice"]
     elif expected:
         advice = "Nothing: this was to be refused."
     else:
@@ -185,6 +146,12 @@ def _read_exception(error: Exception) -> tuple[int | None, str, str]:
 
 
 def _advice(status: int | None, code: str, message: str) -> str:
-    sentences = (advice for sentence, advice in _BY_SENTENCE.items() if sentence in message)
-    known = _ADVICE.get(code) or next(sentences, None) or _BY_STATUS.get(status)
+    sentences = (advice for sentence, advice in _KNOWN["sentences"].items() if sentence in message)
+    known = _KNOWN["codes"].get(code) or next(sentences, None) or about_status(status).get("advice")
     return known or "Read the service's message; its documentation explains the code."
+
+
+def about_status(status: object) -> Mapping[str, str]:
+    """Return what a status means, its likely cause and what to do about it, by name, as far as that is known."""
+    known: Mapping[str, Mapping[str, str]] = _KNOWN["statuses"]
+    return known.get("5xx" if re.fullmatch(r"5\d\d", str(status)) else str(status), {})

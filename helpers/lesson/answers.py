@@ -10,20 +10,8 @@ from typing import Any
 
 import requests
 
-from helpers.errors import TutorialError
+from helpers.errors import TutorialError, about_status
 
-# What an answer's status says; the error box knows it, too.
-MEANS: Mapping[str, str] = {
-    "200": "Azure knows who asks, and they may do this.",
-    "400": "Something in the request is not as it should be.",
-    "401": "Azure does not know who asks: there is no token, or none for this service.",
-    "403": "Azure knows who asks, and they may not do this.",
-    "404": "There is nothing of this name, or nothing that whoever asks may see.",
-    "409": "What is there already stands in the way.",
-    "429": "Azure was asked too often.",
-    "no answer": "Nothing answered in time.",
-    "no token": "There is no token to be had in this way, so nothing was asked.",
-}
 _GUESSES = ("200", "401", "403", "404")
 RIGHT = "Right"
 
@@ -88,9 +76,12 @@ def exercise(check: Callable[[Notebook], str]) -> Callable[[Mapping[str, Any]], 
 def compare(guess: object, answer: requests.Response) -> Reply:
     """Return how a guess, such as 403, compares with the answer's status; no guess is as good as any."""
     status, guessed = str(answer.status_code), str(guess).strip()
-    meaning = MEANS.get(status, "See the answer.")
+    meaning = about_status(status).get("means", "See the answer.")
     if guessed == status:
         return Reply(f"As you expected, it was {status}", meaning)
     if guessed in _GUESSES:
-        return Reply(f"You expected {guessed}, and it was {status}", f"{meaning} {guessed} would say: {MEANS[guessed]}")
+        return Reply(
+            f"You expected {guessed}, and it was {status}",
+            f"{meaning} {guessed} would say: {about_status(guessed)['means']}",
+        )
     return Reply(f"It was {status}", f"{meaning} (You had put no guess there, which is one of {', '.join(_GUESSES)}.)")

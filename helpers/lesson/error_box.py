@@ -22,24 +22,13 @@ from azure.core.exceptions import AzureError, ClientAuthenticationError
 from IPython.core.interactiveshell import InteractiveShell
 
 from helpers.connection import Connection
-from helpers.errors import DROPPED, STRONGER_SIGN_IN, TutorialError, explain, own_error
-from helpers.lesson.answers import MEANS
+from helpers.errors import DROPPED, STRONGER_SIGN_IN, TutorialError, about_status, explain, own_error
 from helpers.names import ParameterError
 
 _REFUSED = re.compile(
     r"object id '(?P<who>[^']+)'.* perform action '(?P<action>[^']+)' (?:over|on the linked) scope(?:\(s\))? "
     r"'(?P<scope>[^']+)'"
 )
-_CAUSES: Mapping[str, str] = {
-    "no answer": "No network, a proxy in the way, or what should answer is not running.",
-    "no token": "The identity was never assigned to this machine, or only a moment ago; or this is no VM.",
-    "400": "A name in it is not allowed, or is of something that is not there yet, or not any more.",
-    "401": "The token was cut short, is too old, or is for another service.",
-    "403": "No role that reaches this far has the action; or one was granted only minutes ago.",
-    "404": "The cell that makes it has not run, or 06_clean_up or somebody else has deleted it.",
-    "409": "It was made under another name, or is being changed right now.",
-    "429": "Several notebooks ask at the same time.",
-}
 _OTHER_COURSE = (
     "This notebook was made from an earlier version of the course, and does not fit the one that is installed. "
     "Begin again, with your copy kept beside the new one: python -m workshop lab --fresh\n"
@@ -108,12 +97,12 @@ def _refusal(error: Exception, variables: Mapping[str, Any]) -> dict[str, str]:
     if not status:
         return {}
     # That the sign-in is too weak is said below; 200 is the status, too, of an operation that has failed.
-    known = status if status != "200" and explained.advice != STRONGER_SIGN_IN else ""
+    known = about_status(status) if status != "200" and explained.advice != STRONGER_SIGN_IN else {}
     headers = getattr(getattr(error, "response", None), "headers", None) or {}
     rows = {
         type(error).__name__: f"{status} {explained.code}" if explained.status else status,
-        "What it means": "Azure had trouble of its own." if known.startswith("5") else MEANS.get(known, ""),
-        "Likely cause": _CAUSES.get(known, ""),
+        "What it means": known.get("means", ""),
+        "Likely cause": known.get("cause", ""),
         "What to do": explained.advice,
         "In its words": explained.message,
         "Reason": _decision(explained.message, variables.get("connection")),

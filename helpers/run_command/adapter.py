@@ -11,8 +11,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 
-from helpers.run_command.faults import RunCommandError, busy
-from helpers.run_command.machine import DistantMachine, distant_machine
+from helpers.run_command.machine import DistantMachine, RunCommandError, busy, distant_machine
 from helpers.run_command.messages import MachineRequest, token_address
 from helpers.transport import METADATA_SERVICE, RESOURCE_MANAGER, at_metadata_service, session_with
 

@@ -6,11 +6,12 @@ import secrets
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from azure.core.exceptions import AzureError, ResourceExistsError, ServiceResponseError
 
+from helpers.errors import BusyError, FinalError, explain, read_data
 from helpers.names import group_and_name
-from helpers.run_command.faults import RunCommandError, failed, refused
 from helpers.run_command.messages import (
     MachineAnswer,
     MachineRequest,
@@ -19,7 +20,7 @@ from helpers.run_command.messages import (
     read_answer,
     script_for,
 )
-from helpers.transport import RETRIES
+from helpers.transport import METADATA_SERVICE, RETRIES
 from helpers.wait import ProgressLine
 
 if TYPE_CHECKING:
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
 _BUSY = "execution is in progress"  # of another command; there can be one at a time
 _PAUSE = 5.0  # seconds until it is tried again
 _LONGEST = 900.0  # seconds, for other commands and this one
+_FAULTS = read_data(__package__, "faults.yaml")
+
+
+class RunCommandError(FinalError):
+    """The request did not get to the machine, or no answer back."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +63,10 @@ class DistantMachine:
                 answer = read_answer(self._run(self.script.with_request(request.literal(mark)), request.method), mark)
             except ScriptFailedError as error:
                 if not tries or error.kind != "no-answer":
-                    raise failed(error, request, self.vm_id) from error
+                    raise _failed(error, request, self.vm_id) from error
             except AzureError as error:
                 if not tries or not isinstance(error, ServiceResponseError):
-                    raise refused(error, self.vm_id) from error
+                    raise _refused(error, self.vm_id) from error
             else:
                 if not tries or answer.status not in RETRIES.status_forcelist:
                     return answer
@@ -95,7 +101,7 @@ def distant_machine(client: ComputeManagementClient, vm_id: str) -> DistantMachi
     try:
         vm: Any = client.virtual_machines.get(*group_and_name(vm_id), expand="instanceView")
     except AzureError as error:
-        raise refused(error, vm_id) from error
+        raise _refused(error, vm_id) from error
     view = vm.instance_view
     if "PowerState/running" not in [status.code for status in view.statuses or ()]:
         raise RunCommandError(f"{vm.name} is not running, so it takes no commands. Start it: az vm start --ids {vm_id}")
@@ -106,3 +112,30 @@ def distant_machine(client: ComputeManagementClient, vm_id: str) -> DistantMachi
             "has started; if that does not help, see that the Azure VM agent is installed there."
         )
     return DistantMachine(client, vm_id, script_for(vm.storage_profile.os_disk.os_type))
+
+
+def _refused(error: AzureError, vm_id: str) -> RunCommandError:
+    """Return in words why Resource Manager did not run a command, or what it came to."""
+    explained = explain(error)
+    return _fault("refusals", explained.code, vm_id, explained.message)
+
+
+def _failed(error: ScriptFailedError, request: MachineRequest, vm_id: str) -> RunCommandError:
+    """Return in words why a script has no answer to the request."""
+    address = urlsplit(request.url)
+    kind = "no-metadata" if (error.kind, address.scheme) == ("no-answer", "http") else error.kind
+    return _fault("failures", kind, vm_id, error.said, str(address.hostname))
+
+
+def _fault(what: str, kind: str, vm_id: str, said: str, host: str = "") -> RunCommandError:
+    sentence = _FAULTS[what].get(kind, _FAULTS[what]["other"])
+    return RunCommandError(sentence.format(vm=vm_id.rpartition("/")[2], id=vm_id, host=host, said=said))
+
+
+def busy(address: str, status: int, vm_id: str) -> BusyError:
+    """Return in words that the service at ``address`` does not serve now."""
+    vm = vm_id.rpartition("/")[2]
+    what = f"Resource Manager answered {status} to a request from {vm}"
+    if address == METADATA_SERVICE:
+        what = f"The metadata service of {vm} answered {status}"
+    return BusyError(f"{what}: it is busy or being updated. Run this cell again in a minute.")

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
 
 import pytest
 import requests
@@ -12,10 +16,11 @@ from azure.mgmt.msi.models import Identity
 
 from helpers import connect, explain
 from helpers.connection import Connection
-from helpers.errors import TutorialError
+from helpers.errors import TutorialError, read_data
 from tests.helpers.pointing import point_to
 from tests.support.sandbox import RunningSandbox
 
+FAULT_HAS = ("vm", "id", "host", "said")
 STRANGER = "00000000-0000-0000-0000-000000000000"
 
 
@@ -166,3 +171,15 @@ def test_signing_in_with_a_wrong_secret_says_what_to_do(
     point_to(sandbox, monkeypatch, secret="wrong")
     with pytest.raises(TutorialError, match=r"(?s)az login.*AADSTS7000215"):
         connect("sandbox")
+
+
+@pytest.mark.parametrize(
+    ("package", "name", "about"),
+    [("helpers", "explanations.yaml", {}), ("helpers.run_command", "faults.yaml", dict.fromkeys(FAULT_HAS, "…"))],
+)
+def test_files_of_words_hold_whole_sentences(package: str, name: str, about: dict[str, str]) -> None:
+    def leaves(value: Any) -> Iterator[Any]:
+        yield from chain(*map(leaves, value.values())) if isinstance(value, dict) else [value]
+
+    for sentence in leaves(read_data(package, name)):
+        assert re.fullmatch(r"\S.*[.)…]", sentence.format(**about)), sentence
