@@ -1,7 +1,7 @@
 """A machine's identity block, and what the course notes in a tag when it changes that, so that it ends as it was.
 
-The tag is removed in the end. It says that the course has added the identity, and, while 02_assign_identity runs, that
-the machine had no identity of its own: an exercise gives it one for a moment.
+The tag goes when the identity does. It says that the course has added the identity and, while 02_assign_identity runs,
+that the machine had no identity of its own: an exercise gives it one for a moment.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ HAD_NONE = "had no own identity"
 
 def assigned_entry(vm: VirtualMachine, identity: Identity) -> UserAssignedIdentitiesValue | None:
     """Return the machine's entry for the identity's id. Ids are compared without case: services differ in it."""
-    assigned = (vm.identity and vm.identity.user_assigned_identities) or {}
-    return {each.casefold(): entry for each, entry in assigned.items()}.get(str(identity.id).casefold())
+    return _assigned(vm).get(str(identity.id).casefold())
 
 
 def has_own_identity(vm: VirtualMachine) -> bool:
@@ -53,21 +52,28 @@ def noted(connection: Connection, vm: VirtualMachine, resource_group: str, ident
     return set(filter(None, (vm.tags or {}).get(connection.mark(resource_group, identity_name), "").split(", ")))
 
 
-def restore_own(
-    connection: Connection, vm: VirtualMachine, identity_name: str, *, forget: bool = False
-) -> VirtualMachine:
-    """Return the machine, without an own identity if that is noted; to ``forget`` is to remove the whole note."""
+def tags_without_note(connection: Connection, vm: VirtualMachine, identity_name: str) -> dict[str, str]:
+    """Return the machine's own tags."""
+    return _tags(vm, connection.mark(group_and_name(str(vm.id))[0], identity_name), set())
+
+
+def restore_own(connection: Connection, vm: VirtualMachine, identity_name: str) -> VirtualMachine:
+    """Return the machine, without an own identity if that is noted, and without a note if it lacks the course's."""
     group, name = group_and_name(str(vm.id))
     words = noted(connection, vm, group, identity_name)
-    left = set() if forget else words - {HAD_NONE}
+    has_it = f"{group}/{identity_name}".casefold() in ["/".join(group_and_name(each)) for each in _assigned(vm)]
+    left = words - {HAD_NONE} if has_it else set()
     if words == left:
         return vm
     change = VirtualMachineUpdate(tags=_tags(vm, connection.mark(group, identity_name), left))
     if HAD_NONE in words and has_own_identity(vm):
-        others = vm.identity is not None and vm.identity.user_assigned_identities
-        change.identity = VirtualMachineIdentity(type="UserAssigned" if others else "None")
-    machines = connection.client(ComputeManagementClient).virtual_machines
-    return machines.begin_update(group, name, change).result()
+        change.identity = VirtualMachineIdentity(type="UserAssigned" if _assigned(vm) else "None")
+    return connection.client(ComputeManagementClient).virtual_machines.begin_update(group, name, change).result()
+
+
+def _assigned(vm: VirtualMachine) -> dict[str, UserAssignedIdentitiesValue]:
+    assigned = (vm.identity and vm.identity.user_assigned_identities) or {}
+    return {each.casefold(): entry for each, entry in assigned.items()}
 
 
 def _tags(vm: VirtualMachine, tag: str, words: set[str]) -> dict[str, str]:
