@@ -14,7 +14,7 @@ from sandbox.process import background
 from sandbox.process import shell as guest_command
 from sandbox.process.environment import FORMATS, environment, running_machine
 from sandbox.process.operator_client import OperatorClient, RefusedError
-from sandbox.state.principal_names import problem_with_name
+from sandbox.state.directory import problem_with_name
 from sandbox.state.state_directory import (
     VARIABLE,
     Runtime,

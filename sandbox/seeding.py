@@ -6,14 +6,13 @@ import json
 from pathlib import Path
 
 from rbac.roles import OWNER
+from sandbox.arm.authorization.role_assignments import new_assignment
 from sandbox.arm.compute.machines import new_virtual_machine
 from sandbox.arm.resources.resource_groups import new_group
 from sandbox.cloud import Cloud
 from sandbox.core import seed_data
-from sandbox.core.clock import timestamp
 from sandbox.core.files import is_private, write_private
-from sandbox.core.resource_ids import ROLE_ASSIGNMENT
-from sandbox.state.assignments import RoleAssignment
+from sandbox.core.resource_ids import ROLE_DEFINITION
 from sandbox.state.directory import Principal, new_secret
 from sandbox.state.state_directory import StateError
 
@@ -64,26 +63,8 @@ def _add_operator(cloud: Cloud, secret: str) -> None:
         seeded.operator_object_id, seeded.operator_client_id, seed_data.OPERATOR_NAME, "Application", None
     )
     cloud.directory.add(operator, secret)
-    now = cloud.clock.now()
+    role_id = f"{seeded.subscription}/providers/{ROLE_DEFINITION}/{OWNER}"
+    given = {"roleDefinitionId": role_id, "principalId": seeded.operator_object_id, "principalType": "ServicePrincipal"}
     name = cloud.ids.guid("world", "operator is owner")
-    properties = {
-        "roleDefinitionId": f"{seeded.subscription}/providers/Microsoft.Authorization/roleDefinitions/{OWNER}",
-        "principalId": seeded.operator_object_id,
-        "principalType": "ServicePrincipal",
-        "scope": seeded.subscription,
-        "condition": None,
-        "conditionVersion": None,
-        "createdOn": timestamp(now),
-        "updatedOn": timestamp(now),
-        "createdBy": "",
-        "updatedBy": "",
-        "delegatedManagedIdentityResourceId": None,
-        "description": None,
-    }
-    body = {
-        "properties": properties,
-        "id": f"{seeded.subscription}/providers/{ROLE_ASSIGNMENT}/{name}",
-        "type": ROLE_ASSIGNMENT,
-        "name": name,
-    }
-    cloud.assignments.put(RoleAssignment(body), now)
+    made = new_assignment(cloud, name, seeded.subscription, {**given, "createdBy": "", "updatedBy": ""})
+    cloud.assignments.put(made, cloud.clock.now())

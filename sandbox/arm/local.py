@@ -14,8 +14,7 @@ from sandbox.arm.routing import GROUP, SUBSCRIPTION, Call, Operations
 from sandbox.core import errors
 from sandbox.core.http import Answer
 from sandbox.core.resource_ids import ROLE_ASSIGNMENT, RUN_COMMAND, VIRTUAL_MACHINE
-from sandbox.state.directory import Principal, new_secret
-from sandbox.state.principal_names import problem_with_name
+from sandbox.state.directory import Principal, new_secret, problem_with_name
 
 _MACHINE = f"{GROUP}/providers/{VIRTUAL_MACHINE}/{{name}}"
 _APPLICATION = "Application"

@@ -9,34 +9,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from rbac.decisions import Assignment
 from rbac.scopes import canonical
-from sandbox.state.store import Store, keys_below
+from sandbox.state.store import Resource, Store, keys_below
 
 _BELOW = "scope > ? AND scope < ?"  # with ``keys_below``
 _UNDER = f"(scope = ? OR ({_BELOW}))"
-
-
-@dataclass(frozen=True, slots=True)
-class RoleAssignment:
-    """One role assignment: ``body`` is what ARM shows of it."""
-
-    body: dict[str, Any]
-
-    @property
-    def id(self) -> str:
-        """The id of the assignment, below its scope."""
-        return str(self.body["id"])
-
-    @property
-    def properties(self) -> dict[str, Any]:
-        """The body's ``properties``."""
-        properties: dict[str, Any] = self.body["properties"]
-        return properties
 
 
 class RoleAssignments:
@@ -57,11 +37,11 @@ class RoleAssignments:
         ).fetchone()
         return math.inf if row[0] is None else float(row[0])
 
-    def get(self, assignment_id: str) -> RoleAssignment | None:
+    def get(self, assignment_id: str) -> Resource | None:
         """Return the assignment with this id, or None."""
         return next(iter(self._listed("key = ?", canonical(assignment_id))), None)
 
-    def put(self, assignment: RoleAssignment, effective_from: datetime) -> None:
+    def put(self, assignment: Resource, effective_from: datetime) -> None:
         """Keep ``assignment`` under its id; it counts from ``effective_from``."""
         properties = assignment.properties
         self.version += 1
@@ -77,7 +57,7 @@ class RoleAssignments:
             ),
         )
 
-    def update(self, assignment: RoleAssignment) -> None:
+    def update(self, assignment: Resource) -> None:
         """Keep a changed description of an assignment that is in force already."""
         self._connection.execute(
             "UPDATE role_assignments SET body = ? WHERE key = ?",
@@ -117,7 +97,7 @@ class RoleAssignments:
         key = canonical(scope)
         self._connection.execute(f"DELETE FROM role_assignments WHERE {_UNDER}", (key, *keys_below(key)))
 
-    def find_same(self, scope: str, principal_id: str, role_id: str) -> RoleAssignment | None:
+    def find_same(self, scope: str, principal_id: str, role_id: str) -> Resource | None:
         """Return the assignment of this role to this principal at just this scope, or None."""
         values = canonical(scope), principal_id.lower(), role_id.lower()
         return next(iter(self._listed("scope = ? AND principal_id = ? AND role_id = ?", *values)), None)
@@ -134,11 +114,11 @@ class RoleAssignments:
         """Return whether any assignment is of this role."""
         return bool(self._listed("role_id = ?", role_id.lower()))
 
-    def at(self, scopes: Sequence[str]) -> list[RoleAssignment]:
+    def at(self, scopes: Sequence[str]) -> list[Resource]:
         """Return what is assigned at just these scopes, highest scope first."""
         return self._listed(_one_of(scopes), *map(canonical, scopes))
 
-    def below(self, scope: str) -> list[RoleAssignment]:
+    def below(self, scope: str) -> list[Resource]:
         """Return what is assigned at scopes below this one."""
         return self._listed(_BELOW, *keys_below(canonical(scope)))
 
@@ -150,12 +130,12 @@ class RoleAssignments:
         """Return what counts now for this principal below ``scope``."""
         return self._counting(principal_id, now, _BELOW, *keys_below(canonical(scope)))
 
-    def _listed(self, condition: str, *values: str) -> list[RoleAssignment]:
+    def _listed(self, condition: str, *values: str) -> list[Resource]:
         rows = self._connection.execute(
             f"SELECT body FROM role_assignments WHERE {condition} AND effective_until IS NULL ORDER BY scope, key",
             values,
         )
-        return [RoleAssignment(json.loads(row[0])) for row in rows]
+        return [Resource(json.loads(row[0])) for row in rows]
 
     def _counting(self, principal_id: str, now: datetime, condition: str, *values: str) -> list[Assignment]:
         moment = now.timestamp()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from dataclasses import dataclass
 
 from sandbox.state.store import Store
 
+_NAME = re.compile(r"(?!\.{1,2}$)[\w .@-]{1,120}")  # parts of paths, and printed
 _COLUMNS = "object_id, client_id, name, kind, resource_id"
 
 
@@ -95,6 +97,17 @@ class Directory:
             f"SELECT {_COLUMNS} FROM principals WHERE {condition}", (value,)
         ).fetchone()
         return None if row is None else Principal(*row)
+
+
+def problem_with_name(name: str) -> str:
+    """Return what a name that cannot be used should be; empty if it can be."""
+    if _NAME.fullmatch(name):
+        return ""
+    shown = ascii(name) if not name.isprintable() else f"'{name}'"
+    return (
+        f"The principal name {shown} is not valid: it takes 1 to 120 letters, digits, spaces and the characters "
+        "- . _ @, and is not just . or .."
+    )
 
 
 def new_secret() -> str:

@@ -17,8 +17,8 @@ from sandbox.core import seed_data
 from sandbox.core.http import Answer, Request, parse_query
 from sandbox.core.timing import INSTANT, Timing
 from sandbox.entra.keys import SigningKey
-from sandbox.state.assignments import RoleAssignment
 from sandbox.state.directory import Caller
+from sandbox.state.store import Resource
 from tests.support.clocks import FrozenClock
 
 AUDIENCE = "https://management.azure.com/"
@@ -55,7 +55,7 @@ class Desk:
                 "roleDefinitionId": f"/providers/Microsoft.Authorization/roleDefinitions/{role}",
             },
         }
-        self.do(lambda: self.cloud.assignments.put(RoleAssignment(body), self.clock.now()))
+        self.do(lambda: self.cloud.assignments.put(Resource(body), self.clock.now()))
 
     def do(self, change: Callable[[], Any]) -> None:
         """Make a change behind Resource Manager's back."""

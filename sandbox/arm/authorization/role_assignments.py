@@ -12,17 +12,34 @@ from sandbox.arm.authorization import role_definitions
 from sandbox.arm.fields import Fields
 from sandbox.arm.listing import read_filter
 from sandbox.arm.routing import Call, Operations
+from sandbox.cloud import Cloud
 from sandbox.core import errors
 from sandbox.core.clock import timestamp
 from sandbox.core.http import Answer
 from sandbox.core.resource_ids import ROLE_ASSIGNMENT, ROLE_DEFINITION, parse_resource_id
-from sandbox.state.assignments import RoleAssignment
+from sandbox.state.store import Resource
 
 _COLLECTION = f"{{scope}}/providers/{ROLE_ASSIGNMENT}"
 _ASSIGNMENT = _COLLECTION + "/{name}"
 _SERVICE_PRINCIPAL = "ServicePrincipal"
 _MOST = 4000  # in a subscription
 _PRINCIPAL_TYPES = ("User", "Group", _SERVICE_PRINCIPAL, "ForeignGroup", "Device")
+_PROPERTIES = dict.fromkeys(  # in ARM's order
+    [
+        "roleDefinitionId",
+        "principalId",
+        "principalType",
+        "scope",
+        "condition",
+        "conditionVersion",
+        "createdOn",
+        "updatedOn",
+        "createdBy",
+        "updatedBy",
+        "delegatedManagedIdentityResourceId",
+        "description",
+    ]
+)
 _FILTERS = ((), ("atscope()",), ("principalid",), ("assignedto(…)",), ("atscope()", "assignedto(…)"))
 
 operations = Operations(ROLE_ASSIGNMENT)
@@ -62,18 +79,11 @@ def _put_assignment(call: Call) -> Answer:
     if call.cloud.assignments.find_same(call["scope"], properties["principalId"], role_id):
         raise errors.refusal("RoleAssignmentExists")
     _check_number(call)
-    now = call.cloud.clock.now()
-    properties |= {"createdOn": timestamp(now), "updatedOn": timestamp(now)}
-    prefix = "" if properties["scope"] == "/" else properties["scope"]
-    body = {
-        "properties": properties,
-        "id": f"{prefix}/providers/{ROLE_ASSIGNMENT}/{name}",
-        "type": ROLE_ASSIGNMENT,
-        "name": name,
-    }
-    kept = RoleAssignment({**body, "properties": {**properties, "createdBy": call.caller.object_id}})
-    call.cloud.assignments.put(kept, now + timedelta(seconds=call.cloud.timing.seconds("grant.effect")))
-    return Answer(201, body)
+    made = new_assignment(call.cloud, name, call["scope"].rstrip("/") or "/", properties)
+    shown = {**made.body, "properties": {**made.properties, "createdBy": None}}  # until it is read
+    effect = timedelta(seconds=call.cloud.timing.seconds("grant.effect"))
+    call.cloud.assignments.put(made, call.cloud.clock.now() + effect)
+    return Answer(201, shown)
 
 
 @operations.operation("DELETE", _ASSIGNMENT, action=f"{ROLE_ASSIGNMENT}/delete")
@@ -87,6 +97,19 @@ def _delete_assignment(call: Call) -> Answer:
     return Answer(200, existing.body)
 
 
+def new_assignment(cloud: Cloud, name: str, scope: str, given: dict[str, Any]) -> Resource:
+    """Return an assignment that is not kept yet; of its properties, those that are not ``given`` are null."""
+    now = timestamp(cloud.clock.now())
+    return Resource(
+        {
+            "properties": {**_PROPERTIES, "scope": scope, "createdOn": now, "updatedOn": now, **given},
+            "id": f"{scope.rstrip('/')}/providers/{ROLE_ASSIGNMENT}/{name}",
+            "type": ROLE_ASSIGNMENT,
+            "name": name,
+        }
+    )
+
+
 def _read_filter(text: str) -> dict[str, str]:
     try:
         terms = read_filter(text)
@@ -98,7 +121,6 @@ def _read_filter(text: str) -> dict[str, str]:
 
 
 def _read_properties(call: Call) -> dict[str, Any]:
-    """Return the properties of a new assignment, in ARM's order."""
     given = call.body().object("properties")
     if "condition" in given:
         raise errors.refusal("ConditionNotSupported.assignment")
@@ -108,12 +130,7 @@ def _read_properties(call: Call) -> dict[str, Any]:
         "roleDefinitionId": f"{call.cloud.seed_data.subscription}/providers/{ROLE_DEFINITION}/{role_id}",
         "principalId": principal_id,
         "principalType": _principal_type(call, given, principal_id),
-        "scope": call["scope"].rstrip("/") or "/",
-        "condition": None,
-        "conditionVersion": None,
-        "createdOn": None,
-        "updatedOn": None,
-        "createdBy": None,
+        "createdBy": call.caller.object_id,
         "updatedBy": call.caller.object_id,
         "delegatedManagedIdentityResourceId": _delegated_resource(call, given, principal_id),
         "description": given.text("description"),
@@ -170,7 +187,7 @@ def _check_scope_exists(call: Call) -> None:
     raise errors.refusal("NotFound.path", scope)
 
 
-def _update(call: Call, existing: RoleAssignment, properties: dict[str, Any]) -> Answer:
+def _update(call: Call, existing: Resource, properties: dict[str, Any]) -> Answer:
     if not all(_same(existing.properties[name], properties[name]) for name in ("roleDefinitionId", "principalId")):
         raise errors.refusal("RoleAssignmentUpdateNotPermitted")
     existing.properties.update(

@@ -17,8 +17,8 @@ from helpers import connect, ensure_granted, ensure_group, ensure_identity, ensu
 from helpers.connection import Connection
 from helpers.course.notes import with_identity
 from helpers.errors import TutorialError
-from sandbox.state.assignments import RoleAssignment as KeptAssignment
 from sandbox.state.state_directory import Settings
+from sandbox.state.store import Resource
 from tests.helpers.pointing import point_to
 from tests.support.clocks import PassingTime
 from tests.support.sandbox import RunningSandbox, running_sandbox
@@ -213,7 +213,7 @@ class TestGranting:
         kept_as = f"{sandbox.seed_data.subscription}/providers/Microsoft.Authorization/roleDefinitions"
         owner = {"principalId": sandbox.seed_data.operator_object_id, "roleDefinitionId": f"{kept_as}/{OWNER}"}
         body = {"id": "/providers/Microsoft.Authorization/roleAssignments/owner", "properties": owner | {"scope": "/"}}
-        sandbox.on_loop(lambda: sandbox.cloud.assignments.put(KeptAssignment(body), sandbox.clock.now()))
+        sandbox.on_loop(lambda: sandbox.cloud.assignments.put(Resource(body), sandbox.clock.now()))
         client = authorization(connection)
         [definition] = client.role_definitions.list("/", filter="roleName eq 'Reader'")
         there = RoleAssignmentCreateParameters(

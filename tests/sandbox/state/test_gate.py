@@ -6,7 +6,7 @@ import pytest
 
 from sandbox.core.timing import REALISTIC
 from sandbox.entra.keys import SigningKey
-from sandbox.state.assignments import RoleAssignment
+from sandbox.state.store import Resource
 from tests.support.desk import Desk
 
 READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
@@ -78,7 +78,7 @@ def test_a_change_that_is_undone_leaves_no_trace(desk: Desk) -> None:
     }
 
     def change_and_fail() -> None:
-        desk.cloud.assignments.put(RoleAssignment(body), desk.clock.now())
+        desk.cloud.assignments.put(Resource(body), desk.clock.now())
         assert may_read(desk)
         raise LookupError
 

@@ -11,8 +11,8 @@ from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreatePara
 
 from rbac.roles import OWNER
 from sandbox.core.http import Answer
-from sandbox.state.assignments import RoleAssignment
 from sandbox.state.state_directory import Settings
+from sandbox.state.store import Resource
 from tests.support.desk import Desk, code, message
 from tests.support.sandbox import RunningSandbox, running_sandbox
 
@@ -59,7 +59,7 @@ def test_a_subscription_holds_4000_assignments(desk: Desk) -> None:
                 "id": f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}",
                 "properties": {"scope": scope, "principalId": str(name), "roleDefinitionId": READER},
             }
-            desk.cloud.assignments.put(RoleAssignment(body), desk.clock.now())
+            desk.cloud.assignments.put(Resource(body), desk.clock.now())
 
     def ask(scope: str, number: int) -> Answer:
         definition = f"{desk.subscription}/providers/Microsoft.Authorization/roleDefinitions/{READER}"
