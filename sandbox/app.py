@@ -1,7 +1,5 @@
 """Which service a request is for, and what becomes of its changes: kept before the answer leaves, or not at all."""
 
-from __future__ import annotations
-
 import logging
 import re
 import sqlite3

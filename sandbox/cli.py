@@ -1,7 +1,5 @@
 """``python -m sandbox``: start, stop and query the embedded Azure."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import json

@@ -1,7 +1,5 @@
 """The services that operations work with, put together."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

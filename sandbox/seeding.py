@@ -1,7 +1,5 @@
 """Puts the seed data into an empty store."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The sandbox as a server: one TLS listener, and one for the metadata service of each running machine."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

@@ -1,7 +1,5 @@
 """Azure Resource Manager: one module for each kind of resource, and the envelope around them."""
 
-from __future__ import annotations
-
 from sandbox.arm import local
 from sandbox.arm.authorization import role_assignments, role_definitions
 from sandbox.arm.compute import catalog, machines, power, run_command

@@ -3,8 +3,6 @@
 Answered as the public ``/metadata/endpoints`` is; the Azure CLI registers a cloud from it.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from rbac.folding import fold

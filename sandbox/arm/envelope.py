@@ -1,7 +1,5 @@
 """What surrounds every operation of Resource Manager: who asks, for what, may they; and an answer's headers."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from datetime import UTC, datetime

@@ -3,8 +3,6 @@
 The link's ``$skipToken`` is the id of the page's last element, so a list's cost does not grow with what comes before.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import re

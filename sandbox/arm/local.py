@@ -4,8 +4,6 @@ It tells where a virtual machine's metadata service listens, why a request is or
 principals, for which Azure has Microsoft Graph.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from rbac.folding import fold

@@ -1,7 +1,5 @@
 """How clients follow a long-running operation: the links in its answer, and what they lead to."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from sandbox.arm.routing import Call

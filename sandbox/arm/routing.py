@@ -8,8 +8,6 @@ A template is a path such as ``/subscriptions/{subscription}/resourceGroups/{res
 come before parameters.
 """
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -11,8 +11,6 @@ A provider writes its types down in a notation: by type, the names of its member
   something that the sandbox does not have, refused unless it is empty.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from typing import Any

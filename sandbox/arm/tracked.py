@@ -1,7 +1,5 @@
 """What the resources of all providers have in common: they are in a group, in a place, and there or not."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote

@@ -1,7 +1,5 @@
 """The api-versions each resource type answers to."""
 
-from __future__ import annotations
-
 import re
 from datetime import date
 from functools import lru_cache

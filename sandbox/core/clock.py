@@ -1,7 +1,5 @@
 """The one source of time: every timestamp, expiry and delay in the sandbox asks a ``Clock``."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import Protocol
 

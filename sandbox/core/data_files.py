@@ -1,7 +1,5 @@
 """What is data and not code, in YAML files beside the modules that read it."""
 
-from __future__ import annotations
-
 from functools import cached_property
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The refusals of Resource Manager and its providers; what they say stands in ``refusals.yaml``."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from sandbox.core.data_files import Refusals

@@ -1,7 +1,5 @@
 """A request and an answer, free of any web framework, so that operations are plain functions."""
 
-from __future__ import annotations
-
 import json
 import math
 import re

@@ -1,7 +1,5 @@
 """Ids that are invented but the same on every run: the seed and what the id is for decide it."""
 
-from __future__ import annotations
-
 import uuid
 from itertools import count
 

@@ -3,8 +3,6 @@
 They are kept in memory: a restart fills every bucket.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass

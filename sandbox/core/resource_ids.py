@@ -1,7 +1,5 @@
 """Resource ids taken apart, and the names of types and actions that more than one service knows."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
 

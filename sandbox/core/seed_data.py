@@ -1,7 +1,5 @@
 """The names and ids of what the sandbox starts with; ``seeding`` makes the things themselves."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from types import MappingProxyType
 

@@ -1,7 +1,5 @@
 """How long things take: at once, or about as long as in Azure so that waiting can be taught."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The tokens of a text in one of Azure's small languages, from left to right."""
 
-from __future__ import annotations
-
 import re
 
 END = ""

@@ -1,7 +1,5 @@
 """Entra's endpoints: which one a path is, for whose tenant, and what is published about that."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from functools import partial

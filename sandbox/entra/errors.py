@@ -1,7 +1,5 @@
 """Entra's refusals; what they say stands in ``refusals.yaml``."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from sandbox.core.data_files import Refusals

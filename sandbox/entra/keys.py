@@ -1,7 +1,5 @@
 """The key that the tenant signs its tokens with, and the public half that it publishes."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The token endpoint: an application proves itself with its secret and gets a token (RFC 6749, 4.4)."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 from collections import Counter

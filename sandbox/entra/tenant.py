@@ -1,7 +1,5 @@
 """The tenant as Entra sees it: who its principals are, what they can have tokens for, and the key that signs them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from sandbox.core.clock import Clock

@@ -4,8 +4,6 @@ The claims are described in https://learn.microsoft.com/entra/identity-platform/
 which of them are there, and their values, follow tokens of the real service.
 """
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

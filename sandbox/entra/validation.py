@@ -7,8 +7,6 @@ InvalidToken
 └── WrongAudience
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Iterable, Mapping

@@ -3,8 +3,6 @@
 Texts that are marked (*) are ours: the real one's are not recorded.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 from collections.abc import Callable

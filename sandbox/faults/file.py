@@ -15,8 +15,6 @@ seconds: 30                  # from the first one on, by the sandbox's clock
 service: entra
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn, TypeGuard

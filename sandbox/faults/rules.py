@@ -1,7 +1,5 @@
 """Which requests a fault is for."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Graph's refusals; what they say stands in ``refusals.yaml``."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 

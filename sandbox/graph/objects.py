@@ -3,8 +3,6 @@
 Properties: https://learn.microsoft.com/graph/api/resources/serviceprincipal and …/resources/application
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

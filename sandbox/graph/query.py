@@ -6,8 +6,6 @@ that clients use on principals (https://learn.microsoft.com/graph/filter-query-p
 in the directory.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import re

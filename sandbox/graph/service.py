@@ -1,7 +1,5 @@
 """The requests to ``https://graph.microsoft.com``: who asks, what for, and whether they may."""
 
-from __future__ import annotations
-
 import re
 import uuid
 from typing import Any

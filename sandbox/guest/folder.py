@@ -1,7 +1,5 @@
 """The machine's own folder: what its inside has in the place of the host's files, and keeps between shells."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """What a machine is from within: its environment, its files, its network, and the process that moves in."""
 
-from __future__ import annotations
-
 import fcntl
 import json
 import os

@@ -4,8 +4,6 @@ It carries connections, passes signals on and leaves no process behind; where th
 namespaces it says why, and what would change that.
 """
 
-from __future__ import annotations
-
 import asyncio
 import errno
 import json

@@ -1,7 +1,5 @@
 """Carries connections from inside a machine to the sandbox, as long as there is something to carry them to."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import socket

@@ -1,7 +1,5 @@
 """Runs scripts inside machines, as the agent in one does for Run Command."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json

@@ -4,8 +4,6 @@ Each raises OSError as the kernel says. Numbers are those of the kernel's header
 ``prctl.h``; they are the same on every architecture.
 """
 
-from __future__ import annotations
-
 import ctypes
 import os
 from pathlib import Path

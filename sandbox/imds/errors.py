@@ -1,7 +1,5 @@
 """The metadata service's refusals; what they say stands in ``refusals.yaml``."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from sandbox.core.data_files import Refusals

@@ -4,8 +4,6 @@ The document is the machine's resource and its network interfaces in the metadat
 api-version added what: https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service#instance-metadata
 """
 
-from __future__ import annotations
-
 import ipaddress
 from typing import Any
 

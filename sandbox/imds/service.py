@@ -1,7 +1,5 @@
 """What is asked of a machine's metadata service, and whether it may be."""
 
-from __future__ import annotations
-
 import logging
 import sqlite3
 

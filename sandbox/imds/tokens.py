@@ -1,7 +1,5 @@
 """Tokens for a machine's identities. They live for a day, and the service hands out the same one as long as it can."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta

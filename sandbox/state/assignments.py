@@ -4,8 +4,6 @@ In Azure a grant takes a while to work, and so does taking it away. An assignmen
 when it is deleted; it counts from ``effective_from`` to ``effective_until``.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Sequence

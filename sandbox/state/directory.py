@@ -1,7 +1,5 @@
 """The tenant's principals: applications with a secret, and managed identities."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import re

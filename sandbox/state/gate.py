@@ -1,7 +1,5 @@
 """The one authorization gate: every request passes it, and it can say why it opened or stayed shut."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from rbac import decisions, scopes

@@ -4,8 +4,6 @@ Nothing runs in the background. Effects that are due are carried out before the 
 server's tick), so state depends on the clock alone, and a restart in the middle loses nothing.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import uuid

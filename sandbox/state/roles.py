@@ -1,7 +1,5 @@
 """The role definitions in force: the built-in ones, those loaded from a file, and the tenant's custom ones."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from rbac.roles import Permission, RoleDefinition

@@ -1,7 +1,5 @@
 """The state directory: what lies where in it, who may look, and with what the sandbox was started."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

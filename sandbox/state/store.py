@@ -5,8 +5,6 @@ them over a ``kill -9``. The other modules keep their own tables here; this one 
 settings and counters, and the resources.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Role assignments: who may do what where."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Role definitions: the built-in ones, and custom roles of the tenant."""
 
-from __future__ import annotations
-
 import uuid
 from typing import Any
 

@@ -5,8 +5,6 @@ it takes any; those named here get the versions they had in May 2024, others 1.0
 that Azure has; each can be had in every region. Usage is counted from the machines; nobody is stopped at a limit.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from dataclasses import dataclass

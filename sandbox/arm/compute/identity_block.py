@@ -7,8 +7,6 @@ A user-assigned identity that is deleted leaves its entry behind on the machine;
 in the directory, which is how the metadata service knows not to issue tokens for it.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable

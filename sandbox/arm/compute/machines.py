@@ -1,7 +1,5 @@
 """Virtual machines: made, changed, read and deleted."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from functools import partial

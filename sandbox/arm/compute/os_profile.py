@@ -1,7 +1,5 @@
 """The OS profile of a virtual machine: names and settings, but never the secrets that come with them."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -4,8 +4,6 @@
 runs: running, stopped or deallocated, or on the way there: starting, stopping, deallocating.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from sandbox.arm.compute import provider

@@ -4,8 +4,6 @@ What is given is as ``schema.read`` returns it. ``fill`` of what ``fill`` return
 is: merge what is given, and fill.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import Any

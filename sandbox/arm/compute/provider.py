@@ -1,7 +1,5 @@
 """What all of Microsoft.Compute's operations share: quotas, etags, and what goes on after the answer."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

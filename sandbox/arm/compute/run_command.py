@@ -4,8 +4,6 @@ The operation of a script that runs is kept beside its machine, so that there is
 process is gone, for whatever reason, ends as a failed operation and not as one that never ends.
 """
 
-from __future__ import annotations
-
 import shutil
 from typing import Any
 

@@ -3,8 +3,6 @@
 What a machine refers to by an id, but for its interfaces, is of a kind that the sandbox has none of: it is not found.
 """
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any, NoReturn
 

@@ -1,7 +1,5 @@
 """Federated credentials: whose tokens, from elsewhere, stand for a user-assigned identity."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 from urllib.parse import urlsplit

@@ -3,8 +3,6 @@
 This provider writes ``/resourcegroups/`` in lower case in its ids, unlike all others.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

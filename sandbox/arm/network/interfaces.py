@@ -1,7 +1,5 @@
 """Network interfaces: what connects a virtual machine to a subnet, with an address out of the subnet's range."""
 
-from __future__ import annotations
-
 import ipaddress
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What all of Microsoft.Network's resources share: their form, their answers and their operations to poll."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Public IP addresses: out of ranges for documentation, and nothing passes through them."""
 
-from __future__ import annotations
-
 import ipaddress
 from itertools import islice
 from typing import Any

@@ -1,7 +1,5 @@
 """Network security groups and their rules: they are kept and shown, and no packet is looked at."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from rbac.scopes import canonical

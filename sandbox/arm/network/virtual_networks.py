@@ -1,7 +1,5 @@
 """Virtual networks and their subnets: a subnet is kept as a resource of its own, and shown within its network too."""
 
-from __future__ import annotations
-
 import ipaddress
 from typing import Any
 

@@ -4,8 +4,6 @@ Nothing is kept of a deployment of which one resource is refused: what Azure fin
 found out here by trying.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable

@@ -3,8 +3,6 @@
 A deployment is done when its resources are: it has no duration of its own.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

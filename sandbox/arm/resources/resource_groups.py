@@ -1,7 +1,5 @@
 """Resource groups, and what is in them."""
 
-from __future__ import annotations
-
 import base64
 import json
 import re

@@ -1,7 +1,5 @@
 """Subscriptions, tenants, locations and providers with their registration: what a caller finds when signing in."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from rbac.folding import fold

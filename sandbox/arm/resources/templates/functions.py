@@ -3,8 +3,6 @@
 Reference: https://learn.microsoft.com/azure/azure-resource-manager/templates/template-functions
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

@@ -5,8 +5,6 @@ of that: JSON5, which comes closest, has no strings over several lines.
 Format: https://learn.microsoft.com/azure/azure-resource-manager/templates/syntax#comments-and-metadata
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from typing import Any

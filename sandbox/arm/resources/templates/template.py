@@ -1,7 +1,5 @@
 """A whole template with its parameters and variables."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
