@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from sandbox.core.timing import TIMINGS
 from sandbox.process import background
@@ -22,6 +23,8 @@ from sandbox.state.state_directory import (
     read_runtime,
     state_directory,
 )
+
+Run = Callable[[StateDirectory, argparse.Namespace], int]
 
 
 class _Failure(Exception):
@@ -47,60 +50,45 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_data(parser, None)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    start = commands.add_parser("start", help="start the sandbox in the background, unless it is running")
-    _add_settings(start)
-    start.set_defaults(run=_start)
-
-    serve = commands.add_parser("serve", help="run the sandbox in the foreground, until interrupted")
-    _add_settings(serve)
-    serve.set_defaults(run=_serve)
-
-    temporary = commands.add_parser("temporary", help="be a sandbox in a folder of its own, until standard input ends")
-    _add_faults(temporary)
-    temporary.set_defaults(run=_temporary)
-
-    stop = commands.add_parser("stop", help="stop the sandbox; its state stays")
-    stop.set_defaults(run=_stop)
-
-    status = commands.add_parser("status", help="print whether it runs and where (exit status 3 if it does not)")
+    _add_settings(_add(commands, "start", _start, "start the sandbox in the background, unless it is running"))
+    _add_settings(_add(commands, "serve", _serve, "run the sandbox in the foreground, until interrupted"))
+    temporary = "be a sandbox in a folder of its own, until standard input ends"
+    _add_faults(_add(commands, "temporary", _temporary, temporary))
+    _add(commands, "stop", _stop, "stop the sandbox; its state stays")
+    status = _add(commands, "status", _status, "print whether it runs and where (exit status 3 if it does not)")
     status.add_argument("--json", action="store_true", help="as JSON")
-    status.set_defaults(run=_status)
-
-    reset = commands.add_parser(
-        "reset", help="delete everything but the seed data; addresses and the operator's secret stay"
-    )
-    reset.set_defaults(run=_reset)
-
-    env = commands.add_parser("env", help="print the environment variables that point Azure's clients here")
+    reset = "delete everything but the seed data; addresses and the operator's secret stay"
+    _add(commands, "reset", _reset, reset)
+    env = _add(commands, "env", _env, "print the environment variables that point Azure's clients here")
     env.add_argument("--vm", metavar="NAME", help="the machine whose metadata service to use (name or id)")
     env.add_argument("--az", action="store_true", help="also for the Azure CLI, in a folder of its own; then: az login")
     env.add_argument("--format", choices=sorted(FORMATS), default="sh", help="for which shell (default: sh)")
-    env.set_defaults(run=_env)
-
-    logs = commands.add_parser("logs", help="print the last lines of the log")
+    logs = _add(commands, "logs", _logs, "print the last lines of the log")
     logs.add_argument("--lines", type=_whole_number(1), default=50, metavar="N", help="how many (default: 50)")
-    logs.set_defaults(run=_logs)
-
-    principal = commands.add_parser("principal", help="service principals of the tenant")
-    actions = principal.add_subparsers(required=True, metavar="ACTION")
-    add = actions.add_parser("add", help="add one and print its ids and its secret, once")
-    add.add_argument("name", metavar="NAME")
-    add.add_argument("--json", action="store_true", help="as JSON")
-    add.set_defaults(run=_add_principal)
-    listing = actions.add_parser("list", help="list them")
-    listing.set_defaults(run=_list_principals)
-
-    explain = commands.add_parser("explain", help="print why a principal may or may not do something")
+    _add_principals(commands)
+    explain = _add(commands, "explain", _explain, "print why a principal may or may not do something")
     explain.add_argument("principal", metavar="OBJECT_ID")
     explain.add_argument("action", metavar="ACTION", help="such as Microsoft.Compute/virtualMachines/read")
     explain.add_argument("scope", metavar="SCOPE", help="a resource id")
-    explain.set_defaults(run=_explain)
-
     guest_command.add_parser(commands)
-    for command in (*commands.choices.values(), *actions.choices.values()):
-        _add_data(command, argparse.SUPPRESS)
+    _add_data(commands.choices["shell"], argparse.SUPPRESS)
     return parser
+
+
+def _add(commands: Any, name: str, run: Run | None, what: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=what)
+    parser.set_defaults(run=run)
+    _add_data(parser, argparse.SUPPRESS)
+    return parser
+
+
+def _add_principals(commands: Any) -> None:
+    principal = _add(commands, "principal", None, "service principals of the tenant")
+    actions = principal.add_subparsers(required=True, metavar="ACTION")
+    add = _add(actions, "add", _add_principal, "add one and print its ids and its secret, once")
+    add.add_argument("name", metavar="NAME")
+    add.add_argument("--json", action="store_true", help="as JSON")
+    _add(actions, "list", _list_principals, "list them")
 
 
 def _add_data(parser: argparse.ArgumentParser, default: str | None) -> None:

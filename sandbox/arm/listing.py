@@ -3,12 +3,9 @@
 The link's ``$skipToken`` is the id of the page's last element, so a list's cost does not grow with what comes before.
 """
 
-import base64
-import binascii
 import re
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote, urlencode
 
 from rbac.folding import fold
 from sandbox.arm.routing import Call
@@ -18,6 +15,7 @@ from sandbox.core.resource_ids import parse_resource_id
 from sandbox.state.store import Resource
 
 PAGE_SIZE = 1000
+_SKIP_TOKEN = "$skipToken"
 Condition = Callable[[Resource], bool]
 _TERM = re.compile(  # ``name eq 'value'``, ``name('value')`` or ``name()``, and what joins it to the next
     r"""\s*(\w+) (?: \s+eq\s+ '((?:[^']|'')*)' | (\() \s* (?:'((?:[^']|'')*)')? \s*\) )
@@ -46,7 +44,7 @@ def list_resources(
         kept = call.cloud.gate.visible(call.caller, call.action, call.scope, kept)
     body: dict[str, Any] = {"value": [show(resource) for resource in kept]}
     if len(found) > size:
-        body["nextLink"] = _next_link(call, page[-1].id)
+        body["nextLink"] = call.request.next_link(_SKIP_TOKEN, page[-1].id)
     return Answer(200, body)
 
 
@@ -108,16 +106,7 @@ def _page_size(call: Call) -> int:
 
 
 def _skip_token(call: Call) -> str:
-    token = call.query("$skipToken")
-    if not token:
-        return ""
     try:
-        return base64.b64decode(token.encode(), altchars=b"-_", validate=True).decode()
-    except (binascii.Error, UnicodeError) as error:
+        return call.request.page_before(_SKIP_TOKEN)
+    except ValueError as error:
         raise errors.refusal("InvalidSkipToken") from error
-
-
-def _next_link(call: Call, last_id: str) -> str:
-    token = base64.urlsafe_b64encode(last_id.encode()).decode()
-    kept = [(name, value) for name, value in call.request.query if fold(name) != "$skiptoken"]
-    return f"{call.request.base_url}{quote(call.request.path)}?{urlencode([*kept, ('$skipToken', token)])}"

@@ -41,7 +41,9 @@ class Schema:
         members, result = self._types[type_], {}
         for written in given.names():
             if fold(written) not in members:
-                raise self._unknown(written, type_, f"{given.path}.{written}") if given.path else _undefined(written)
+                if not given.path:  # beside ``properties``: it is Resource Manager itself that refuses it
+                    raise errors.refusal("InvalidRequestContent.member", written)
+                raise self._unknown(written, type_, f"{given.path}.{written}")
             name, kind = members[fold(written)]
             if kind == "-" and given.value(name) not in ([], {}):
                 raise errors.refusal("InvalidParameter.notHere", name)
@@ -74,11 +76,6 @@ class Schema:
         reference = given.text("id")
         refer(reference, type_, given.path)
         return {"id": reference}
-
-
-def _undefined(member: str) -> AzureError:
-    """Return Resource Manager's own refusal, of a member beside ``properties``."""
-    return errors.refusal("InvalidRequestContent.member", member)
 
 
 def _member(noted: str) -> tuple[str, tuple[str, str]]:

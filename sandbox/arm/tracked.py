@@ -83,12 +83,7 @@ def find_or_make(
     found = find(call, resource_type)
     if found is None:
         return make(group_name(call)), True
-    _check_same_location(call, found, location)
+    name, there = found.body["name"], found.body["location"]
+    if there != location:
+        raise errors.refusal("InvalidResourceLocation", name, there, group_name(call), location)
     return found, False
-
-
-def _check_same_location(call: Call, resource: Resource, location: str) -> None:
-    if resource.body["location"] != location:
-        raise errors.refusal(
-            "InvalidResourceLocation", resource.body["name"], resource.body["location"], group_name(call), location
-        )

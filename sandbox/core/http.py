@@ -1,5 +1,6 @@
 """A request and an answer, free of any web framework, so that operations are plain functions."""
 
+import base64
 import json
 import math
 import re
@@ -7,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NoReturn
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote, urlencode
 
 COMMAND_LINE = "azure-sandbox"
 """The ``User-Agent`` of the sandbox's own commands."""
@@ -60,6 +61,17 @@ class Request:
             if folded in (key, key.casefold()):
                 return value
         return None
+
+    def next_link(self, option: str, last: str) -> str:
+        """Return the link to the page after one that ends with ``last``: this request with ``option`` telling that."""
+        token = base64.urlsafe_b64encode(last.encode()).decode()
+        kept = [(name, value) for name, value in self.query if name.casefold() != option.casefold()]
+        return f"{self.base_url}{quote(self.path)}?{urlencode([*kept, (option, token)])}"
+
+    def page_before(self, option: str) -> str:
+        """Return what the page before ended with, empty for the first; raises ValueError where ``option`` is wrong."""
+        token = (self.parameter(option) or "").encode()
+        return base64.b64decode(token, altchars=b"-_", validate=True).decode()
 
 
 def hostname_of(host: str) -> str:

@@ -6,12 +6,9 @@ that clients use on principals (https://learn.microsoft.com/graph/filter-query-p
 in the directory.
 """
 
-import base64
-import binascii
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import quote, urlencode
 
 from rbac.folding import fold
 from sandbox.core.http import Answer, Request
@@ -24,7 +21,8 @@ Condition = Callable[[Object], bool]
 
 PAGE_SIZE = 100
 MAXIMUM_PAGE_SIZE = 999
-_OFFERED = frozenset({"$filter", "$top", "$skiptoken", "$select", "$count"})
+_SKIP_TOKEN = "$skiptoken"
+_OFFERED = frozenset({"$filter", "$top", _SKIP_TOKEN, "$select", "$count"})
 _TOKEN = re.compile(r"\s*('(?:[^']|'')*'|[(),:/]|[A-Za-z_][\w.]*)")
 _DEEPEST = 20  # parentheses and negations within each other
 
@@ -41,7 +39,7 @@ def answer_collection(request: Request, kind: Kind, objects: list[dict[str, Any]
     after = _skip_token(request)
     rest = [shown for shown in found if shown["id"] > after]
     if len(rest) > size:
-        body["@odata.nextLink"] = _next_link(request, rest[size - 1]["id"])
+        body["@odata.nextLink"] = request.next_link(_SKIP_TOKEN, rest[size - 1]["id"])
     body["value"] = [selected(request, kind, shown) for shown in rest[:size]]
     return Answer(200, body)
 
@@ -76,15 +74,9 @@ def _page_size(request: Request) -> int:
 
 def _skip_token(request: Request) -> str:
     try:
-        return base64.urlsafe_b64decode(request.parameter("$skiptoken") or "").decode()
-    except (binascii.Error, UnicodeError, ValueError) as error:
+        return request.page_before(_SKIP_TOKEN)
+    except ValueError as error:
         raise errors.refusal("invalid_skip_token") from error
-
-
-def _next_link(request: Request, last_id: str) -> str:
-    token = base64.urlsafe_b64encode(last_id.encode()).decode()
-    kept = [(name, value) for name, value in request.query if fold(name) != "$skiptoken"]
-    return f"{request.base_url}{quote(request.path)}?{urlencode([*kept, ('$skiptoken', token)])}"
 
 
 # --- $filter ----------------------------------------------------------------------------------------------------------

@@ -13,7 +13,6 @@ from sandbox.imds import errors
 from sandbox.imds.errors import MetadataError
 from sandbox.imds.instance import answer_instance
 from sandbox.imds.tokens import Tokens
-from sandbox.state.store import Resource
 
 SERVER = "IMDS/150.870.65.1854"  # the real service's; Azure's clients check that it begins with IMDS
 REQUESTS_A_SECOND = 20
@@ -91,18 +90,14 @@ class MetadataService:
         if path == "/metadata/versions":
             return Answer(200, {"apiVersions": list(API_VERSIONS)})
         version = _read_version(request, FIRST_WITH_INSTANCE if is_instance else FIRST_WITH_IDENTITY)
-        machine = self._machine()
+        machine = self._cloud.store.get(self._machine_id)
+        if machine is None:  # deleted a moment ago
+            raise errors.refusal("not_found")
         if is_instance:
             return answer_instance(self._cloud, machine, request, path.removeprefix(_INSTANCE), version)
         if path == f"{_IDENTITY}/info":
             return Answer(200, {"tenantId": self._cloud.seed_data.tenant_id})
         return self._tokens.answer(machine, request)
-
-    def _machine(self) -> Resource:
-        machine = self._cloud.store.get(self._machine_id)
-        if machine is None:  # deleted a moment ago
-            raise errors.refusal("not_found")
-        return machine
 
 
 def _refuse_duplicates(request: Request) -> None:

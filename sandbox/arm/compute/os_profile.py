@@ -6,6 +6,7 @@ from typing import Any
 from sandbox.arm.compute.provider import missing
 from sandbox.arm.compute.schema import merged
 from sandbox.core import errors
+from sandbox.core.data_files import read_data
 
 _SECRETS = ("adminPassword", "customData")
 _FORBIDDEN = re.compile(r"[`~!@#$%^&*()=+_\[\]{}\\|;:.'\",<>/?\s]")
@@ -16,23 +17,7 @@ _FORBIDDEN_USERS = re.compile(
     r"|support_388945a0|sys|test[123]?|user[1-5]?|1|123",
     re.IGNORECASE,
 )
-_DEFAULTS: dict[str, dict[str, Any]] = {
-    "Windows": {
-        "windowsConfiguration": {
-            "provisionVMAgent": True,
-            "enableAutomaticUpdates": True,
-            "patchSettings": {"patchMode": "AutomaticByOS", "assessmentMode": "ImageDefault"},
-        }
-    },
-    "Linux": {
-        "linuxConfiguration": {
-            "disablePasswordAuthentication": False,
-            "provisionVMAgent": True,
-            "patchSettings": {"patchMode": "ImageDefault", "assessmentMode": "ImageDefault"},
-        }
-    },
-}
-_ALWAYS = {"secrets": [], "allowExtensionOperations": True, "requireGuestProvisionSignal": True}
+_DEFAULTS = read_data(__file__, "os_profile.yaml")
 _CLASSES = (r"[a-z]", r"[A-Z]", r"[0-9]", r"[^A-Za-z0-9]")
 _PASSWORD_CLASSES = 3  # of these four, at least
 
@@ -55,7 +40,7 @@ def fill(given: dict[str, Any], name: str, os_type: str) -> dict[str, Any]:
     if os_of(given) not in (None, os_type):
         raise errors.refusal("InvalidParameter.otherSystem", os_type)
     names = {"computerName": computer_name, "adminUsername": username}
-    filled = merged({**names, **_DEFAULTS[os_type], **_ALWAYS}, {**given, **names})
+    filled = merged({**names, **_DEFAULTS[os_type]}, {**given, **names})
     for entry in filled.get("windowsConfiguration", {}).get("additionalUnattendContent", ()):
         entry.pop("content", None)  # it may hold a password
     return {member: value for member, value in filled.items() if member not in _SECRETS}

@@ -135,7 +135,8 @@ def add_principal(cloud: Cloud, name: str, resource_id: str) -> Principal:
 
 def _new(call: Call, group: str, location: str) -> Resource:
     name = call["name"]
-    _check_name(name)
+    if not is_name(name):
+        raise errors.refusal("InvalidResourceName.identity", name, IDENTITY)
     group_id = call.cloud.seed_data.group(group).replace("/resourceGroups/", "/resourcegroups/")
     identity_id = f"{group_id}/providers/{IDENTITY}/{name}"
     principal = add_principal(call.cloud, name, identity_id)
@@ -165,11 +166,6 @@ def _action(name: str, what: str) -> dict[str, Any]:
 
 def _principal_ids(call: Call, object_id: str, client_id: str) -> dict[str, Any]:
     return {"tenantId": call.cloud.seed_data.tenant_id, "principalId": object_id, "clientId": client_id}
-
-
-def _check_name(name: str) -> None:
-    if not is_name(name):
-        raise errors.refusal("InvalidResourceName.identity", name, IDENTITY)
 
 
 def _read_isolation_scope(body: Fields) -> dict[str, str]:

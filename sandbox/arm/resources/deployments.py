@@ -62,7 +62,10 @@ def _validate_deployment(call: Call) -> Answer:
 
 @operations.operation("GET", _DEPLOYMENT, action=TYPE + "/read")
 def _get_deployment(call: Call) -> Answer:
-    return Answer(200, _shown(call, _existing(call)))
+    found = find(call, TYPE)
+    if found is None:
+        raise _not_found(call)
+    return Answer(200, _shown(call, found))
 
 
 @operations.operation("HEAD", _DEPLOYMENT, action=TYPE + "/read")
@@ -99,13 +102,6 @@ def _list_operations(call: Call) -> Answer:
         raise _not_found(call)
     made = [output["id"] for output in found.properties["outputResources"]]
     return Answer(200, {"value": [_operation(call, found, resource_id) for resource_id in made]})
-
-
-def _existing(call: Call) -> Resource:
-    found = find(call, TYPE)
-    if found is None:
-        raise _not_found(call)
-    return found
 
 
 def _not_found(call: Call) -> errors.AzureError:

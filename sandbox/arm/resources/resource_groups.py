@@ -51,11 +51,13 @@ def _put_group(call: Call) -> Answer:
     name = call["resource_group"]
     existing = call.cloud.store.get(call.scope)
     if existing is None:
-        _check_name(name)
+        if not _NAME.fullmatch(name):
+            raise errors.refusal("InvalidResourceGroupName", name)
         resource = _new(call.cloud, name, location)
     else:
         resource = existing
-        _check_same_location(resource, location)
+        if resource.body["location"] != location:
+            raise errors.refusal("InvalidResourceGroupLocation", location, resource.body["location"])
     _set_tags(resource, body)
     managed_by = body.text("managedBy")
     if managed_by is not None:
@@ -159,16 +161,6 @@ def _new(cloud: Cloud, name: str, location: str) -> Resource:
 def new_group(cloud: Cloud, name: str, location: str) -> None:
     """Put a group into an empty state."""
     cloud.store.put(_new(cloud, name, location))
-
-
-def _check_name(name: str) -> None:
-    if not _NAME.fullmatch(name):
-        raise errors.refusal("InvalidResourceGroupName", name)
-
-
-def _check_same_location(resource: Resource, location: str) -> None:
-    if resource.body["location"] != location:
-        raise errors.refusal("InvalidResourceGroupLocation", location, resource.body["location"])
 
 
 def _set_tags(resource: Resource, body: Fields) -> None:
