@@ -73,8 +73,8 @@ def _entra_error(status: int) -> EntraError:
     if status == 429:
         return entra_errors.refusal("throttled")
     if status >= 500:
-        return EntraError(status, "temporarily_unavailable", 90033, _PASSING)
-    return EntraError(status, "invalid_request", 9002313, "Invalid request. Request is malformed or invalid.")
+        return EntraError(status, "temporarily_unavailable 90033", _PASSING)
+    return EntraError(status, "invalid_request 9002313", "Invalid request. Request is malformed or invalid.")
 
 
 def _metadata_error(status: int, reason: str) -> MetadataError:
@@ -84,9 +84,9 @@ def _metadata_error(status: int, reason: str) -> MetadataError:
         case 429:
             return metadata_errors.refusal("too_many_requests")
         case 410:
-            return MetadataError(status, "gone", "The service is being updated", {})  # (*)
+            return MetadataError(status, "gone", "The service is being updated")  # (*)
         case _:
-            return MetadataError(status, "unknown" if status >= 500 else "invalid_request", reason, {})  # (*)
+            return MetadataError(status, "unknown" if status >= 500 else "invalid_request", reason)  # (*)
 
 
 # --- by name ----------------------------------------------------------------------------------------------------------

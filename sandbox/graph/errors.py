@@ -3,20 +3,12 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from sandbox.core.data_files import Refusals
 from sandbox.core.http import Answer
+from sandbox.core.refusals import Refusal, Refusals
 
-_REFUSALS = Refusals(__file__)
 
-
-class GraphError(Exception):
-    """A refusal: HTTP ``status``, Graph's ``code`` and ``message``."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(f"{code}: {message}")
-        self.status = status
-        self.code = code
-        self.message = message
+class GraphError(Refusal):
+    """A refusal of Graph's."""
 
     def answer(self, now: datetime, ids: Mapping[str, str]) -> Answer:
         """Return the refusal as Graph answers it at ``now``; ``ids`` are those of the request."""
@@ -24,7 +16,4 @@ class GraphError(Exception):
         return Answer(self.status, {"error": {"code": self.code, "message": self.message, "innerError": inner}})
 
 
-def refusal(name: str, *about: object) -> GraphError:
-    """Return the refusal ``name``."""
-    (status, code), message, _ = _REFUSALS.fill(name, *about)
-    return GraphError(int(status), code, message)
+refusal = Refusals(__file__, GraphError)

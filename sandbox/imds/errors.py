@@ -1,31 +1,16 @@
 """The metadata service's refusals; what they say stands in ``refusals.yaml``."""
 
-from collections.abc import Mapping
-
-from sandbox.core.data_files import Refusals
 from sandbox.core.http import Answer
+from sandbox.core.refusals import Refusal, Refusals
 
-_REFUSALS = Refusals(__file__)
 
-
-class MetadataError(Exception):
-    """A refusal: HTTP ``status``, the ``code`` that the identity endpoints name it by, and a ``message``."""
-
-    def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str], **more: object) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self._headers = headers
-        self._more = more
+class MetadataError(Refusal):
+    """A refusal of the metadata service's."""
 
     def answer(self, *, identity: bool) -> Answer:
         """Return the refusal in the shape of the ``identity`` endpoints: a code and a description; else a sentence."""
-        described = {"error": self.code, "error_description": str(self)}
-        body = described if identity else {"error": str(self), **self._more}
-        return Answer(self.status, body, dict(self._headers))
+        described = {"error": self.code, "error_description": self.message}
+        return Answer(self.status, described if identity else {"error": self.message, **self.more}, dict(self.headers))
 
 
-def refusal(name: str, *about: object, **more: object) -> MetadataError:
-    """Return the refusal ``name``; ``more`` are the members that it has besides."""
-    (status, code), message, headers = _REFUSALS.fill(name, *about)
-    return MetadataError(int(status), code, message, headers, **more)
+refusal = Refusals(__file__, MetadataError)

@@ -178,7 +178,7 @@ class Evaluator:
         return value
 
 
-def size_of(value: Any, largest: int = LARGEST) -> int:
+def size_of(value: Any) -> int:
     """Return how many values there are in a value, itself included; raises TemplateError if it is too large."""
     waiting, size = [value], 0
     while waiting:
@@ -194,7 +194,7 @@ def size_of(value: Any, largest: int = LARGEST) -> int:
                 raise too_large()
         elif isinstance(found, int) and abs(found) >= 2**63:
             raise too_large()
-        if size + len(waiting) > largest:
+        if size + len(waiting) > LARGEST:
             raise too_large()
     return size
 
