@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from rbac.folding import fold
-from sandbox.arm.resources.templates.expressions import TemplateError
+from sandbox.arm.resources.templates.errors import TemplateError
 from sandbox.arm.resources.templates.jsonc import read_jsonc
 from sandbox.arm.resources.templates.plan import DeploymentScope, Planned
 from sandbox.arm.resources.templates.template import Template

@@ -13,14 +13,15 @@ import yaml
 import sandbox
 
 ROOT = Path(sandbox.__file__).parent
-SERVICES = ("core", "entra", "graph", "imds")
+SERVICES = ("core", "entra", "graph", "imds", "arm/resources/templates")
 ELSEWHERE = {"entra_errors": "entra", "metadata_errors": "imds"}  # what other services' errors are imported as
 
 
 def refusals_of(service: str) -> Iterator[tuple[str, int | None]]:
     """Yield the name and the number of values of each refusal in the code; None for an unknown number."""
     for path in ROOT.rglob("*.py"):
-        own = path.parent.name if path.parent.name in SERVICES else "core"
+        folder = path.parent.relative_to(ROOT).as_posix()
+        own = folder if folder in SERVICES else "core"
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             number: int | None
             match node:

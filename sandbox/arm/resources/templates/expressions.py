@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from rbac.folding import fold
+from sandbox.arm.resources.templates import errors
 from sandbox.core.tokenizer import END, Tokenizer, UnknownCharacterError
 
 Function = Callable[..., Any]
@@ -36,30 +37,6 @@ _NOT_HERE = frozenset(
         """,
     )
 )  # functions of Azure's
-
-
-class TemplateError(Exception):
-    """A template that cannot be deployed; the message says why in Resource Manager's words."""
-
-
-def validation_failed(what: str, see: str = "arm-syntax") -> TemplateError:
-    """Return the refusal of a template that cannot be read; ``see`` names Microsoft's page about it."""
-    return TemplateError(
-        f"Deployment template validation failed: '{what}. Please see https://aka.ms/{see} for usage details.'."
-    )
-
-
-def evaluation_failed(what: str) -> TemplateError:
-    """Return the refusal of an expression that has no value."""
-    return TemplateError(
-        f"Deployment template language expression evaluation failed: '{what}. "
-        "Please see https://aka.ms/arm-functions for usage details.'."
-    )
-
-
-def too_large() -> TemplateError:
-    """Return the refusal of what has grown out of all proportion, as a value can that is made of itself twice."""
-    return evaluation_failed("The value of a template language expression is too large")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +75,7 @@ class Budget:
         """Take ``amount`` from what is left; raises TemplateError where that is less."""
         self.left -= amount
         if self.left < 0:
-            raise evaluation_failed("The template's expressions come to more than the sandbox evaluates")
+            raise errors.refusal("budget")
 
 
 @dataclass(slots=True)
@@ -118,7 +95,7 @@ class Evaluator:
     def evaluate(self, value: Any, depth: int = 0) -> Any:
         """Return a JSON value with every expression in it, at any depth, replaced by its value."""
         if depth > _DEEPEST:
-            raise validation_failed(f"The template is nested more than {_DEEPEST} levels deep")
+            raise errors.refusal("template_depth", _DEEPEST)
         self._spend_on_reading(value)
         if isinstance(value, dict):
             return {name: self.evaluate(member, depth + 1) for name, member in value.items()}
@@ -158,7 +135,7 @@ class Evaluator:
         if expression.name == "if":
             condition, *branches = expression.arguments
             if len(branches) != 2:
-                raise evaluation_failed("The template language function 'if' expects three parameters")
+                raise errors.refusal("if")
             return self.value_of(branches[0 if self.value_of(condition) is True else 1])
         return self._call(expression)
 
@@ -166,14 +143,12 @@ class Evaluator:
         function = self.functions.get(call.name)
         if function is None:
             what = "not in the sandbox" if call.name in _NOT_HERE else "not valid"
-            raise validation_failed(f"The template function '{call.name}' is {what}", "arm-functions")
+            raise errors.refusal("function", call.name, what)
         arguments = [self.value_of(argument) for argument in call.arguments]
         try:
             value = function(*arguments)
         except (TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
-            raise evaluation_failed(
-                f"Unable to evaluate the template language function '{call.name}': the arguments are not valid"
-            ) from error
+            raise errors.refusal("arguments", call.name) from error
         self.budget.spend(1 + size_of(value))
         return value
 
@@ -191,11 +166,11 @@ def size_of(value: Any) -> int:
         elif isinstance(found, str):
             size += len(found) // _CHARACTERS_PER_VALUE
             if len(found) > LONGEST:
-                raise too_large()
+                raise errors.refusal("too_large")
         elif isinstance(found, int) and abs(found) >= 2**63:
-            raise too_large()
+            raise errors.refusal("too_large")
         if size + len(waiting) > LARGEST:
-            raise too_large()
+            raise errors.refusal("too_large")
     return size
 
 
@@ -218,10 +193,8 @@ def _member(target: Any, key: Any) -> Any:
             if fold(name) == fold(key):
                 return value
         known = ", ".join(target)
-        raise evaluation_failed(
-            f"The language expression property '{key}' doesn't exist, available properties are '{known}'"
-        )
-    raise evaluation_failed(f"The language expression property '{key}' can't be evaluated")
+        raise errors.refusal("no_property", key, known)
+    raise errors.refusal("property", key)
 
 
 @lru_cache(maxsize=128)  # the longest ones take half a megabyte
@@ -230,7 +203,7 @@ def parse(text: str) -> Expression | None:
     if not text.startswith("[") or not text.endswith("]") or text.startswith("[["):
         return None
     if len(text) > _LONGEST_EXPRESSION:
-        raise validation_failed(f"A template language expression has more than {_LONGEST_EXPRESSION} characters")
+        raise errors.refusal("expression_length", _LONGEST_EXPRESSION)
     parser = _Parser(text[1:-1])
     expression = parser.expression(0)
     parser.expect(END)
@@ -288,5 +261,5 @@ class _Parser:
         if self._tokens.next() != token:
             raise self._unreadable()
 
-    def _unreadable(self) -> TemplateError:
-        return validation_failed(f"Unable to parse language expression '{self._text}'", "arm-syntax")
+    def _unreadable(self) -> errors.TemplateError:
+        return errors.refusal("unreadable", self._text)

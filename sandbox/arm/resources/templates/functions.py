@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rbac.folding import fold
-from sandbox.arm.resources.templates.expressions import LARGEST, LONGEST, Function, evaluation_failed, too_large
+from sandbox.arm.resources.templates import errors
+from sandbox.arm.resources.templates.expressions import LARGEST, LONGEST, Function
 from sandbox.core.http import read_json
 
 _PLACEHOLDER = re.compile(r"\{(\d{1,5})\}|\{\{|\}\}")
@@ -27,14 +28,14 @@ def _joined(parts: Iterable[str], delimiter: str = "") -> str:
         kept.append(part)
         length += len(part) + len(delimiter)
         if length > LONGEST + len(delimiter):
-            raise too_large()
+            raise errors.refusal("too_large")
     return delimiter.join(kept)
 
 
 def _concat(*parts: Any) -> Any:
     if all(isinstance(part, list) for part in parts):
         if sum(map(len, parts)) > LARGEST:
-            raise too_large()
+            raise errors.refusal("too_large")
         return [member for part in parts for member in part]
     return _joined(map(_string, parts))
 
@@ -59,7 +60,7 @@ def _filled(pattern: str, texts: list[str]) -> Iterator[str]:
 
 def _replace(text: str, old: str, new: str) -> str:
     if len(text) + text.count(old) * (len(new) - len(old)) > LONGEST:
-        raise too_large()
+        raise errors.refusal("too_large")
     return text.replace(old, new)
 
 
@@ -112,9 +113,7 @@ def _create_object(*parts: Any) -> dict[str, Any]:
 
 def _segments(*names: Any) -> list[str]:
     if not all(isinstance(name, str) and name for name in names):
-        raise evaluation_failed(
-            "Unable to evaluate template language function 'resourceId': its parameters are strings"
-        )
+        raise errors.refusal("resource_id")
     return [str(name) for name in names]
 
 
@@ -123,10 +122,7 @@ def relative_id(*names: Any) -> str:
     type_, *values = _segments(*names)
     namespace, *kinds = type_.split("/")
     if not kinds or len(kinds) != len(values):
-        raise evaluation_failed(
-            f"Unable to evaluate template language function 'resourceId': the type '{type_}' requires "
-            f"'{len(kinds)}' resource name argument(s)"
-        )
+        raise errors.refusal("resource_id_names", type_, len(kinds))
     return f"/providers/{namespace}" + "".join(f"/{kind}/{name}" for kind, name in zip(kinds, values, strict=True))
 
 

@@ -10,13 +10,11 @@ from itertools import islice
 from typing import Any
 
 from rbac.folding import fold
+from sandbox.arm.resources.templates import errors
 from sandbox.arm.resources.templates.expressions import (
     Evaluator,
     Function,
     FunctionCall,
-    TemplateError,
-    evaluation_failed,
-    validation_failed,
 )
 from sandbox.arm.resources.templates.functions import PURE, relative_id
 from sandbox.arm.resources.templates.jsonc import named
@@ -82,7 +80,7 @@ def plan_resources(resources: Any, target: DeploymentScope, evaluator: Evaluator
     """Return the resources in an order in which they can be made."""
     planned = list(islice(_read_all(resources, target, evaluator, None), _MOST + 1))
     if len(planned) > _MOST:
-        raise validation_failed(f"The template has more than {_MOST} resources")
+        raise errors.refusal("most_resources", _MOST)
     _find_dependencies(planned)
     return [resource for resource in _ordered(planned) if resource.wanted]
 
@@ -91,10 +89,10 @@ def _read_all(
     resources: Any, target: DeploymentScope, evaluator: Evaluator, parent: Planned | None
 ) -> Iterator[Planned]:
     if not isinstance(resources, list):
-        raise validation_failed("The template's 'resources' is not a valid list of resources")
+        raise errors.refusal("no_resources")
     for written in resources:
         if not isinstance(written, dict):
-            raise validation_failed("A resource of the template is not an object")
+            raise errors.refusal("no_resource")
         declared = named(written, _OF_THE_TEMPLATE)
         references = list(evaluator.calls_in(_body(declared), "reference"))
         for index, loop in _copies(declared, evaluator):
@@ -116,9 +114,7 @@ def _copies(declared: dict[str, Any], evaluator: Evaluator) -> Iterator[tuple[in
     copy = named(copy, ("name", "count")) if isinstance(copy, dict) else {}
     count = evaluator.evaluate(copy.get("count"))
     if not isinstance(count, int) or isinstance(count, bool) or not 0 <= count <= _MOST:
-        raise validation_failed(
-            f"The copy count of a resource must be a number from 0 to {_MOST}", "arm-resource-loops"
-        )
+        raise errors.refusal("copy_count", _MOST)
     for index in range(count):
         yield index, str(copy.get("name"))
 
@@ -128,7 +124,7 @@ def _copy_index(index: int, loop: str | None) -> Callable[..., int]:
         """Take the loop's name, an offset, or both."""
         names = [argument for argument in arguments if isinstance(argument, str)]
         if names and list(map(fold, names)) != [fold(loop or "")]:
-            raise evaluation_failed(f"The copy loop '{names[0]}' is not defined in this resource")
+            raise errors.refusal("copy_loop", names[0])
         return index + sum(argument for argument in arguments if isinstance(argument, int))
 
     return copy_index
@@ -144,21 +140,18 @@ def _read(
 ) -> Planned:
     type_, name, version = (_text(declared, key, evaluator) for key in ("type", "name", "apiVersion"))
     if fold(type_) == "microsoft.resources/deployments":
-        raise validation_failed("A deployment within a template is not supported by the sandbox")
+        raise errors.refusal("nested_deployment")
     if parent is not None:
         type_, name = f"{parent.type}/{type_}", f"{parent.name}/{name}"
     scope = evaluator.evaluate(declared.get("scope")) or target.group["id"]
     names = name.split("/")
     try:
         below = relative_id(type_, *names)
-    except TemplateError as error:
-        raise validation_failed(
-            f"The template resource '{name}' of type '{type_}' has an invalid name: a name has as many segments as the "
-            "type has after its namespace"
-        ) from error
+    except errors.TemplateError as error:
+        raise errors.refusal("resource_name", name, type_) from error
     depends_on = declared.get("dependsOn", [])
     if not isinstance(depends_on, list):
-        raise validation_failed(f"The 'dependsOn' of the template resource '{name}' is not a list")
+        raise errors.refusal("depends_on", name)
     return Planned(
         id=str(scope).rstrip("/") + below,
         type=type_,
@@ -176,7 +169,7 @@ def _read(
 def _text(declared: dict[str, Any], key: str, evaluator: Evaluator) -> str:
     value = evaluator.evaluate(declared.get(key))
     if not isinstance(value, str) or not value:
-        raise validation_failed(f"A resource of the template has no valid '{key}'")
+        raise errors.refusal("resource_member", key)
     return value
 
 
@@ -187,7 +180,7 @@ class _Index:
         self._by_id = {fold(resource.id): resource for resource in planned}
         for resource in planned:
             if self._by_id[fold(resource.id)] is not resource:
-                raise validation_failed(f"The resource '{resource.id}' is defined multiple times in a template")
+                raise errors.refusal("resource_twice", resource.id)
         self._by_name: dict[str, list[Planned]] = defaultdict(list)
         self._by_type_or_loop: dict[str, list[Planned]] = defaultdict(list)
         for resource in planned:
@@ -202,7 +195,7 @@ class _Index:
         for name in dict.fromkeys(fold(each) for each in resource.depends_on):
             others = [*self._named(name), *self._by_type_or_loop.get(name.removeprefix("/providers/"), [])]
             if not others:
-                raise validation_failed(f"The resource '{name}' is not defined in the template")
+                raise errors.refusal("unknown_resource", name)
             found |= {other.id: other for other in others}
         called = (resource.evaluator.value_of(call.arguments[0]) for call in resource.references if call.arguments)
         for name in dict.fromkeys(fold(str(value)) for value in called):
@@ -219,7 +212,7 @@ def _find_dependencies(planned: list[Planned]) -> None:
         resource.after = index.before(resource)
         total += len(resource.after)
         if total > _MOST_DEPENDENCIES:
-            raise validation_failed(f"The template has more than {_MOST_DEPENDENCIES} dependencies")
+            raise errors.refusal("most_dependencies", _MOST_DEPENDENCIES)
 
 
 def _ordered(planned: list[Planned]) -> Iterator[Planned]:
@@ -231,9 +224,7 @@ def _ordered(planned: list[Planned]) -> Iterator[Planned]:
     try:
         sorter.prepare()
     except CycleError as error:
-        raise validation_failed(
-            f"Circular dependency detected on resource: '{planned[min(error.args[1])].id}'", "arm-syntax-resources"
-        ) from error
+        raise errors.refusal("cycle", planned[min(error.args[1])].id) from error
     while sorter.is_active():
         ready = sorted(sorter.get_ready())
         yield from (planned[number] for number in ready)

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from rbac.folding import fold
-from sandbox.arm.resources.templates.expressions import Evaluator, evaluation_failed, size_of, validation_failed
+from sandbox.arm.resources.templates import errors
+from sandbox.arm.resources.templates.expressions import Evaluator, size_of
 from sandbox.arm.resources.templates.jsonc import named
 from sandbox.arm.resources.templates.plan import DeploymentScope, Planned, plan_resources
 
@@ -55,22 +56,22 @@ class Template:
         for name, written in self._outputs.items():
             output = named(written, ("type", "value", "condition")) if isinstance(written, dict) else {}
             if not isinstance(output.get("type"), str):
-                raise validation_failed(f"The template output '{name}' is not valid", "arm-syntax-outputs")
+                raise errors.refusal("output", name)
             if evaluator.evaluate(output.get("condition", True)) is True:
                 shown[name] = _shown(fold(output["type"]), evaluator.evaluate(output.get("value")))
         return shown
 
     def _parameter(self, name: str) -> Any:
         if fold(name) not in self._values:
-            raise validation_failed(f"The template parameter '{name}' is not found", "arm-syntax-parameters")
+            raise errors.refusal("unknown_parameter", name)
         return self._values[fold(name)]
 
     def _variable(self, name: str) -> Any:
         folded = fold(name)
         if folded in self._evaluating:
-            raise evaluation_failed(f"The template variable '{name}' refers to itself")
+            raise errors.refusal("variable_cycle", name)
         if folded not in self._variables:
-            raise validation_failed(f"The template variable '{name}' is not found", "arm-syntax-variables")
+            raise errors.refusal("unknown_variable", name)
         if folded not in self._evaluated:
             self._evaluating.add(folded)
             self._evaluated[folded] = self._evaluator.evaluate(self._variables[folded])
@@ -80,18 +81,15 @@ class Template:
 
 def _check_sections(template: dict[str, Any]) -> None:
     for name in template.keys() - _SECTIONS.keys() - set(_DISREGARDED):
-        raise validation_failed(f"Could not find member '{name}' on object of type 'Template'")
+        raise errors.refusal("member", name)
     for section, type_ in _SECTIONS.items():
         if not isinstance(template.get(section, type_()), type_):
-            raise validation_failed(f"The template's '{section}' is not valid")
+            raise errors.refusal("section", section)
     for section, limit in _LIMITS.items():
         if len(template.get(section, ())) > limit:
-            raise validation_failed(
-                f"The number of template {section} limit exceeded. Limit: '{limit}' and actual: "
-                f"'{len(template[section])}'"
-            )
+            raise errors.refusal("most_of_section", section, limit, len(template[section]))
     if template.get("functions"):
-        raise validation_failed("Functions that a template defines itself are not supported by the sandbox")
+        raise errors.refusal("own_functions")
 
 
 def _read_parameters(declared: dict[str, Any], given: dict[str, Any], evaluator: Evaluator) -> dict[str, Any]:
@@ -99,11 +97,7 @@ def _read_parameters(declared: dict[str, Any], given: dict[str, Any], evaluator:
     known = {fold(name) for name in declared}
     surplus = [name for name in given if fold(name) not in known]
     if surplus:
-        raise validation_failed(
-            f"The following parameters were supplied, but do not correspond to any parameters defined in the template: "
-            f"'{', '.join(surplus)}'. The parameters defined in the template are: '{', '.join(declared)}'",
-            "arm-pass-parameter-values",
-        )
+        raise errors.refusal("surplus_parameters", ", ".join(surplus), ", ".join(declared))
     values = {fold(name): _given(name, entry) for name, entry in given.items()}
     return {fold(name): _value(name, declaration, values, evaluator) for name, declaration in declared.items()}
 
@@ -111,9 +105,7 @@ def _read_parameters(declared: dict[str, Any], given: dict[str, Any], evaluator:
 def _given(name: str, written: Any) -> Any:
     entry = named(written, ("value",)) if isinstance(written, dict) else {}
     if "value" not in entry:
-        raise validation_failed(
-            f"The value for the template parameter '{name}' is not valid: an object with a 'value' is expected"
-        )
+        raise errors.refusal("parameter_without_value", name)
     return entry["value"]
 
 
@@ -124,18 +116,13 @@ def _value(name: str, declaration: dict[str, Any], given: dict[str, Any], evalua
     elif "defaultValue" in declaration:
         value = evaluator.evaluate(declaration["defaultValue"])
     else:
-        raise validation_failed(
-            f"The value for the template parameter '{name}' is not provided", "arm-create-parameter-file"
-        )
+        raise errors.refusal("missing_parameter", name)
     if not isinstance(value, _TYPES[type_]) or (isinstance(value, bool) and type_ != "bool"):
-        raise validation_failed(f"Template parameter JToken type is not valid. Expected '{_shown_type(type_)}'")
+        raise errors.refusal("parameter_type", _shown_type(type_))
     size_of(value)
     allowed = declaration.get("allowedValues")
     if isinstance(allowed, list) and value not in allowed:
-        raise validation_failed(
-            f"The provided value for the template parameter '{name}' is not valid. The value '{value}' is not part of "
-            f"the allowed value(s): '{','.join(map(str, allowed))}'"
-        )
+        raise errors.refusal("not_allowed", name, value, ",".join(map(str, allowed)))
     _check_bounds(name, declaration, value)
     return value
 
@@ -145,17 +132,14 @@ def _check_bounds(name: str, declaration: dict[str, Any], value: Any) -> None:
     low, high = (declaration.get(f"{bound}{what}") for bound in ("min", "max"))
     size = value if what == "Value" else len(value) if isinstance(value, str | list) else 0
     if (isinstance(low, int) and size < low) or (isinstance(high, int) and size > high):
-        raise validation_failed(
-            f"The provided value for the template parameter '{name}' is not valid. Its {what.lower()} '{size}' is not "
-            f"between '{low}' and '{high}'"
-        )
+        raise errors.refusal("out_of_bounds", name, what.lower(), size, low, high)
 
 
 def _declaration(written: Any) -> dict[str, Any]:
     declaration = named(written, _OF_A_PARAMETER) if isinstance(written, dict) else {}
     type_ = declaration.get("type")
     if not isinstance(type_, str) or fold(type_) not in _TYPES:
-        raise validation_failed(f"The template parameter type '{type_}' is not valid")
+        raise errors.refusal("unknown_type", type_)
     return {**declaration, "type": fold(type_)}
 
 

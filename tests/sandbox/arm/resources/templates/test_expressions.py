@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.arm.resources.templates.expressions import Evaluator, TemplateError, parse
+from sandbox.arm.resources.templates.errors import TemplateError
+from sandbox.arm.resources.templates.expressions import Evaluator, parse
 from sandbox.arm.resources.templates.functions import PURE
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {

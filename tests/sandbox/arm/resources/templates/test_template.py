@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.arm.resources.templates.expressions import TemplateError
+from sandbox.arm.resources.templates.errors import TemplateError
 from sandbox.arm.resources.templates.plan import DeploymentScope
 from sandbox.arm.resources.templates.template import Template
 
