@@ -40,10 +40,7 @@ def _get_metadata_service(call: Call) -> Answer:
 
 
 @operations.operation(
-    "GET",
-    f"{SUBSCRIPTION}/providers/Sandbox.Local/metadataServices",
-    action=RUN_COMMAND,
-    filtered=True,
+    "GET", f"{SUBSCRIPTION}/providers/Sandbox.Local/metadataServices", action=RUN_COMMAND, filtered=True
 )
 def _list_metadata_services(call: Call) -> Answer:
     """Answer the metadata services of the running machines that the caller may enter, and have them serve the user."""

@@ -93,16 +93,10 @@ def _poll_delete(call: Call) -> Answer:
 
 
 @operations.operation(
-    "GET",
-    f"{SUBSCRIPTION}/resources",
-    action="Microsoft.Resources/subscriptions/resources/read",
-    filtered=True,
+    "GET", f"{SUBSCRIPTION}/resources", action="Microsoft.Resources/subscriptions/resources/read", filtered=True
 )
 @operations.operation(
-    "GET",
-    f"{GROUP}/resources",
-    action="Microsoft.Resources/subscriptions/resourceGroups/resources/read",
-    filtered=True,
+    "GET", f"{GROUP}/resources", action="Microsoft.Resources/subscriptions/resourceGroups/resources/read", filtered=True
 )
 def _list_all(call: Call) -> Answer:
     condition = resource_condition(call, ("resourcetype", "name", "location", "resourcegroup", "tagname", "tagvalue"))

@@ -41,10 +41,7 @@ def _get_subscription(call: Call) -> Answer:
 
 
 @_on_subscriptions.operation(
-    "GET",
-    f"{SUBSCRIPTION}/locations",
-    action="Microsoft.Resources/subscriptions/locations/read",
-    filtered=True,
+    "GET", f"{SUBSCRIPTION}/locations", action="Microsoft.Resources/subscriptions/locations/read", filtered=True
 )
 def _list_locations(call: Call) -> Answer:
     return Answer(200, {"value": [_location(call.scope, name, shown) for name, shown in seed_data.LOCATIONS.items()]})
@@ -104,10 +101,7 @@ _on_providers = Operations("Microsoft.Resources/providers")
 
 
 @_on_providers.operation(
-    "GET",
-    f"{SUBSCRIPTION}/providers",
-    action="Microsoft.Resources/subscriptions/providers/read",
-    filtered=True,
+    "GET", f"{SUBSCRIPTION}/providers", action="Microsoft.Resources/subscriptions/providers/read", filtered=True
 )
 def _list_providers(call: Call) -> Answer:
     return Answer(200, {"value": [_provider(call.cloud, namespace) for namespace in _TYPES]})

@@ -11,11 +11,7 @@ from typing import Any
 
 from rbac.folding import fold
 from sandbox.arm.resources.templates import errors
-from sandbox.arm.resources.templates.expressions import (
-    Evaluator,
-    Function,
-    FunctionCall,
-)
+from sandbox.arm.resources.templates.expressions import Evaluator, Function, FunctionCall
 from sandbox.arm.resources.templates.functions import PURE, relative_id
 from sandbox.arm.resources.templates.jsonc import named
 
