@@ -7,15 +7,7 @@ from typing import Any
 
 from rbac.folding import fold
 from rbac.scopes import canonical
-from sandbox.arm.compute import os_profile, properties, provider, schema
-from sandbox.arm.compute.identity_block import (
-    IdentityRequest,
-    apply_identity,
-    check_encryption_identity,
-    forget_system_identity,
-    read_identity,
-    shown_when_new,
-)
+from sandbox.arm.compute import identity_block, os_profile, properties, provider, schema
 from sandbox.arm.compute.power import instance_view, set_power, succeed
 from sandbox.arm.compute.provider import LOCATION, MACHINE, MACHINES, check_allowed, compute_time
 from sandbox.arm.compute.run_command import preempt_script
@@ -49,7 +41,7 @@ class _Asked:
     """What a request asks of a machine; ``replace`` says that it is all the machine has afterwards, as in a PUT."""
 
     tags: dict[str, str] | None
-    identity: IdentityRequest | None
+    identity: identity_block.IdentityRequest | None
     body: dict[str, Any]
     replace: bool
 
@@ -152,7 +144,7 @@ def declare_effects(cloud: Cloud) -> None:
 
     def removed(machine: Resource) -> None:
         preempt_script(cloud, machine)
-        forget_system_identity(cloud, machine)
+        identity_block.forget_system_identity(cloud, machine)
         cloud.machines_changed = True
 
     cloud.on_removal[VIRTUAL_MACHINE] = removed
@@ -189,7 +181,7 @@ def new_virtual_machine(cloud: Cloud, group: str, name: str, location: str) -> R
 
 
 def _read(body: Fields, *, replace: bool) -> _Asked:
-    identity = read_identity(body.value("identity")) if "identity" in body else None
+    identity = identity_block.read_identity(body.value("identity")) if "identity" in body else None
     return _Asked(body.tags(), identity, schema.read(body), replace)
 
 
@@ -255,8 +247,8 @@ def _accept(call: Call, machine: Resource, asked: _Asked, what: str, status: int
         machine.body["tags"] = asked.tags
     if "userData" in asked.properties:
         machine.internal["user_data"] = asked.properties["userData"]
-    new = apply_identity(call, machine, asked.identity, replace=asked.replace) if asked.identity else []
-    check_encryption_identity(machine, asked.properties)
+    new = identity_block.apply_identity(call, machine, asked.identity, replace=asked.replace) if asked.identity else []
+    identity_block.check_encryption_identity(machine, asked.properties)
     machine.body = {name: machine.body[name] for name in _ORDER if name in machine.body}
     goes_on = not asked.replace or machine != call.cloud.store.get(machine.id)
     if goes_on and what == "vm.update":
@@ -266,7 +258,7 @@ def _accept(call: Call, machine: Resource, asked: _Asked, what: str, status: int
         return Answer(status, machine.body, etag)
     links = provider.follow(call, machine, provider.begin(call, machine, what))
     del links["location"]
-    body = shown_when_new(machine.body, new)
+    body = identity_block.shown_when_new(machine.body, new)
     return Answer(status, _without_disk(body) if status == 201 else body, {**links, **etag})
 
 

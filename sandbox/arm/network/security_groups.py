@@ -3,17 +3,8 @@
 from typing import Any
 
 from rbac.scopes import canonical
-from sandbox.arm.network.provider import (
-    INTERFACE,
-    SECURITY_GROUP,
-    SUBNET,
-    Kind,
-    declare_children,
-    declare_operations,
-    replace_children,
-    set_properties,
-    show_with_children,
-)
+from sandbox.arm.network import provider
+from sandbox.arm.network.provider import SECURITY_GROUP, Kind
 from sandbox.arm.routing import Call
 from sandbox.cloud import Cloud
 from sandbox.core import errors
@@ -21,7 +12,7 @@ from sandbox.state.store import Resource
 
 
 def _fill_rule(_: Call, rule: Resource, body: dict[str, Any]) -> None:
-    set_properties(rule, body.get("properties", {}), {})
+    provider.set_properties(rule, body.get("properties", {}), {})
 
 
 def _check_rules(cloud: Cloud, group: Resource) -> None:
@@ -39,8 +30,8 @@ _RULES = Kind(SECURITY_GROUP + "/securityRules", "SecurityRule", fill=_fill_rule
 
 def _fill(call: Call, group: Resource, body: dict[str, Any]) -> None:
     given = body.get("properties", {})
-    set_properties(group, {name: member for name, member in given.items() if name != _RULES.collection}, {})
-    replace_children(call, _RULES, group, given.get(_RULES.collection, []))
+    provider.set_properties(group, {name: member for name, member in given.items() if name != _RULES.collection}, {})
+    provider.replace_children(call, _RULES, group, given.get(_RULES.collection, []))
     _check_rules(call.cloud, group)
 
 
@@ -48,7 +39,7 @@ def _check_unused(cloud: Cloud, found: Resource) -> None:
     key = canonical(found.id)
     users = [
         user.id
-        for type_ in (INTERFACE, SUBNET)
+        for type_ in (provider.INTERFACE, provider.SUBNET)
         for user in cloud.store.list(cloud.seed_data.subscription, type_)
         if canonical(user.properties.get("networkSecurityGroup", {}).get("id", "")) == key
     ]
@@ -61,6 +52,6 @@ _GROUPS = Kind(
     "NetworkSecurityGroup",
     fill=_fill,
     check_unused=_check_unused,
-    show=lambda cloud, group: show_with_children(cloud, _RULES, group),
+    show=lambda cloud, group: provider.show_with_children(cloud, _RULES, group),
 )
-operations = (*declare_operations(_GROUPS), *declare_children(SECURITY_GROUP, _RULES, _check_rules))
+operations = (*provider.declare_operations(_GROUPS), *provider.declare_children(SECURITY_GROUP, _RULES, _check_rules))
