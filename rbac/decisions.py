@@ -98,13 +98,8 @@ def decide(
 ) -> Decision:
     """Decide whether a principal may perform an action at a scope, and keep the reasons.
 
-    Args:
-        principal_id: The object id of whoever asks; assignments of others are passed over.
-        action: For example `Microsoft.Compute/virtualMachines/read`.
-        scope: The id of the resource, group or subscription acted on.
-        assignments: Role assignments, at any scope and of any principal.
-        roles: Role definitions by GUID in lower case.
-        data: True for a data action, which only a role's dataActions can allow.
+    `assignments` may be at any scope and of any principal; `roles` are known by GUID in lower case. `data` says that
+    it is a data action, which only a role's dataActions can allow.
     """
     considered = tuple(_considerations(principal_id, action, scope, assignments, roles, data))
     return Decision(any(entry.grants for entry in considered), principal_id, action, scope, considered, data)

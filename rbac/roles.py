@@ -64,13 +64,9 @@ def builtin_roles() -> Mapping[str, RoleDefinition]:
 
 
 def load_roles(path: str | Path) -> Mapping[str, RoleDefinition]:
-    """Read role definitions from a file that holds the JSON output of `az role definition list`.
+    """Return the role definitions in a file that holds the JSON output of `az role definition list`.
 
-    Returns:
-        The definitions by GUID in lower case, read-only.
-
-    Raises:
-        ValueError: The file cannot be read or is not such a list; the message names the file, role and key.
+    They are known by GUID in lower case. Raises ValueError, which names file, role and key, at one that is not such.
     """
     try:
         entries = json.loads(Path(path).read_bytes())
