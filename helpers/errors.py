@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
+from string import Template
 from typing import Any
 
 import requests
@@ -26,6 +27,7 @@ from helpers.tables import Shown, Table, show
 # A notebook shows a refusal where it is explained; the same as a warning beside it would only be noise.
 logging.getLogger("azure").addHandler(logging.NullHandler())
 
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the first is there, and ten times as fast, with libyaml
 _AADSTS = re.compile(r"AADSTS\d+")
 STRONGER_SIGN_IN = (
     "Azure asks for a stronger sign-in than this one, such as a person's with a second factor: az login, then run the "
@@ -36,9 +38,10 @@ _CUT_OFF = requests.exceptions.ChunkedEncodingError
 DROPPED = (requests.ConnectionError, requests.Timeout, _CUT_OFF, ServiceRequestError, ServiceResponseError)
 
 
-def read_data(package: str, name: str) -> Any:
-    """Return what a file of YAML beside the modules of a package holds."""
-    return yaml.load((files(package) / name).read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+def read_data(package: str, name: str, **values: str) -> Any:
+    """Return what a file of YAML beside the modules of a package holds, with ``values`` where it names them."""
+    text = (files(package) / name).read_text("utf-8")
+    return yaml.load(Template(text).substitute(values) if values else text, _Loader)
 
 
 _KNOWN = read_data(__package__, "explanations.yaml")

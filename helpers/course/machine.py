@@ -10,13 +10,7 @@ from azure.mgmt.resource.resources import ResourceManagementClient
 from azure.mgmt.resource.resources.models import GenericResource, Sku
 
 from helpers.connection import Connection
-
-_IMAGES = {
-    "Windows": ("MicrosoftWindowsServer", "WindowsServer", "2022-datacenter-azure-edition"),
-    "Linux": ("Canonical", "ubuntu-24_04-lts", "server"),
-}
-_NETWORK_VERSION = "2024-05-01"
-_COMPUTE_VERSION = "2024-11-01"
+from helpers.errors import read_data
 
 
 def make_vm(connection: Connection, resource_group: str, vm_name: str, location: str, vm_os: str) -> None:
@@ -40,39 +34,21 @@ def parts_of(
 
     It gets a public ``address`` if that is wanted.
     """
-    providers = f"/subscriptions/{connection.subscription_id}/resourceGroups/{resource_group}/providers"
-    network = f"{providers}/Microsoft.Network/virtualNetworks/{vm_name}VNET"
-    public = f"{providers}/Microsoft.Network/publicIPAddresses/{vm_name}PublicIP"
-    interface = f"{providers}/Microsoft.Network/networkInterfaces/{vm_name}VMNic"
-    machine = f"{providers}/Microsoft.Compute/virtualMachines/{vm_name}"
-    subnet = {"name": "default", "properties": {"addressPrefix": "10.0.0.0/24"}}
-    configuration = {"privateIPAllocationMethod": "Dynamic", "subnet": {"id": f"{network}/subnets/default"}}
-    if address:
-        configuration["publicIPAddress"] = {"id": public}
-    inside = {"ipConfigurations": [{"name": "ipconfig1", "properties": configuration}]}
-    return [
-        *([(public, _NETWORK_VERSION, {"publicIPAllocationMethod": "Static"})] if address else []),
-        (network, _NETWORK_VERSION, {"addressSpace": {"addressPrefixes": ["10.0.0.0/16"]}, "subnets": [subnet]}),
-        (interface, _NETWORK_VERSION, inside),
-        (machine, _COMPUTE_VERSION, _machine(vm_name, interface, vm_os)),
-    ]
-
-
-def _machine(vm_name: str, interface: str, vm_os: str) -> dict[str, Any]:
-    publisher, offer, sku = _IMAGES[vm_os]
-    return {
-        "hardwareProfile": {"vmSize": "Standard_B2s"},
-        "storageProfile": {
-            "imageReference": {"publisher": publisher, "offer": offer, "sku": sku, "version": "latest"},
-            "osDisk": {"createOption": "FromImage", "osType": vm_os, "deleteOption": "Delete"},
-        },
-        "osProfile": {
-            "computerName": _computer_name(vm_name),
-            "adminUsername": "azureuser",
-            "adminPassword": f"{secrets.token_urlsafe(24)}aA1-",
-        },
-        "networkProfile": {"networkInterfaces": [{"id": interface}]},
-    }
+    described = read_data(
+        __package__,
+        "machine.yaml",
+        providers=f"/subscriptions/{connection.subscription_id}/resourceGroups/{resource_group}/providers",
+        vm=vm_name,
+        vm_os=vm_os,
+        computer=_computer_name(vm_name),
+        password=f"{secrets.token_urlsafe(24)}aA1-",
+    )
+    public, network, interface, machine = described["parts"]
+    machine["properties"]["storageProfile"]["imageReference"] = described["images"][vm_os]
+    if not address:
+        del interface["properties"]["ipConfigurations"][0]["properties"]["publicIPAddress"]
+    parts = [*([public] if address else []), network, interface, machine]
+    return [(each["id"], each["version"], each["properties"]) for each in parts]
 
 
 def _computer_name(vm_name: str) -> str:

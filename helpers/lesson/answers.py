@@ -10,10 +10,11 @@ from typing import Any
 
 import requests
 
-from helpers.errors import TutorialError, about_status
+from helpers.errors import TutorialError, about_status, read_data
 
 _GUESSES = ("200", "401", "403", "404")
 RIGHT = "Right"
+_HINTS = read_data(__package__, "hints.yaml")
 
 
 class HintError(TutorialError):
@@ -39,6 +40,7 @@ class Notebook:
     """A notebook's variables. What earlier cells have set is an attribute; if one has not run, a hint says so."""
 
     variables: Mapping[str, Any]
+    hints: Mapping[str, str]  # of the exercise, by what they are for
 
     def __getattr__(self, name: str) -> Any:
         if self.variables.get(name) is None:
@@ -54,21 +56,28 @@ class Notebook:
             raise HintError(f"{name} should be {what}, but is of the type {type(found).__name__}.")
         return found
 
+    def hint_if(self, wrong: object, hint: str, *about: object) -> None:
+        """Give the hint of this name if something is wrong."""
+        if wrong:
+            raise HintError(self.hints[hint].format(*about))
 
-def exercise(check: Callable[[Notebook], str]) -> Callable[[Mapping[str, Any]], Reply]:
-    """Make a check, for a notebook's ``globals()``, of what returns why an answer is right, or raises a hint.
 
-    If ``learner`` is true there, a hint is returned, so that one may try again; else what is not solved fails the run.
+def exercise(check: Callable[[Notebook], str | None]) -> Callable[[Mapping[str, Any]], Reply]:
+    """Make a check, for a notebook's ``globals()``, of what gives a hint unless the answer is right.
+
+    For a ``learner``, the hint is returned, so that one may try again; else what is not solved fails the run.
     """
 
     @wraps(check)
     def answered(variables: Mapping[str, Any]) -> Reply:
+        hints = _HINTS[check.__name__]
         try:
-            return Reply(RIGHT, check(Notebook(variables)))
+            more = check(Notebook(variables, hints))
         except HintError as hint:
             if variables.get("learner"):
                 return Reply("Not yet", str(hint))
             raise TutorialError(f"The exercise is not solved: {hint}") from None
+        return Reply(RIGHT, hints["right"] + (more or ""))
 
     return answered
 

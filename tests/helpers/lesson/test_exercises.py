@@ -5,12 +5,15 @@ The wrong answers follow each other on one sandbox, so each has to be mended bef
 
 from __future__ import annotations
 
+import ast
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from helpers.errors import TutorialError
+from helpers.errors import TutorialError, read_data
+from helpers.lesson import checks
 from helpers.lesson.answers import Reply
 from tests.notebooks.course import NAMES, book, run
 from tests.support.sandbox import RunningSandbox
@@ -228,3 +231,15 @@ def test_a_verdict_reads_well_as_text_and_as_html() -> None:
     verdict = Reply("Not yet", "ID1 is <not> there.")
     assert repr(verdict) == "Not yet: ID1 is <not> there."
     assert "&lt;not&gt;" in verdict._repr_html_()
+
+
+def test_each_hint_has_its_words_and_all_words_are_of_a_hint() -> None:
+    given: dict[str, set[str]] = {}
+    for check in ast.parse(Path(checks.__file__).read_text("utf-8")).body:
+        if isinstance(check, ast.FunctionDef):
+            calls = [each for each in ast.walk(check) if isinstance(each, ast.Call)]
+            hints = [
+                each.args[1] for each in calls if isinstance(each.func, ast.Attribute) and each.func.attr == "hint_if"
+            ]
+            given[check.name] = {"right", *(ast.literal_eval(each) for each in hints)}
+    assert given == {name: set(hints) for name, hints in read_data("helpers.lesson", "hints.yaml").items()}
