@@ -110,8 +110,7 @@ def apply_identity(call: Call, machine: Resource, request: IdentityRequest, *, r
                 new.append(identity_id)
             entry = fresh
         wanted[identity_id] = entry
-    _set_system(call.cloud, machine, wanted=request.system)
-    _set_block(call.cloud, machine, wanted)
+    _set_block(call.cloud, machine, _system_principal(call.cloud, machine, wanted=request.system), wanted)
     if new or (request.system and "principalId" not in block):
         seconds = call.cloud.timing.seconds("identity.reaches.vm")
         machine.internal["identity_effective_at"] = call.cloud.clock.now().timestamp() + seconds
@@ -137,9 +136,9 @@ def shown_when_new(body: dict[str, Any], new: list[str]) -> dict[str, Any]:
 
 def forget_system_identity(cloud: Cloud, machine: Resource) -> None:
     """Take a machine's own principal out of the directory."""
-    identity = machine.internal.pop("system_identity", None)
-    if identity is not None:
-        cloud.directory.remove(identity["principal_id"])
+    principal_id = machine.body.get("identity", {}).get("principalId")
+    if principal_id is not None:
+        cloud.directory.remove(principal_id)
 
 
 def _requested_type(request: IdentityRequest) -> str:
@@ -184,26 +183,22 @@ def _check_assignable(call: Call, machine: Resource, identity_id: str, found: Re
         )
 
 
-def _set_system(cloud: Cloud, machine: Resource, *, wanted: bool) -> None:
+def _system_principal(cloud: Cloud, machine: Resource, *, wanted: bool) -> str | None:
     if not wanted:
         forget_system_identity(cloud, machine)
-    elif "system_identity" not in machine.internal:
-        principal = add_principal(cloud, machine.body["name"], machine.id)
-        machine.internal["system_identity"] = {
-            "principal_id": principal.object_id,
-            "client_id": principal.client_id,
-        }
+        return None
+    current: str | None = machine.body.get("identity", {}).get("principalId")
+    return current or add_principal(cloud, machine.body["name"], machine.id).object_id
 
 
-def _set_block(cloud: Cloud, machine: Resource, entries: dict[str, Any]) -> None:
-    system = machine.internal.get("system_identity")
+def _set_block(cloud: Cloud, machine: Resource, system: str | None, entries: dict[str, Any]) -> None:
     kind = show_type(system is not None, entries)
     if kind is None:
         machine.body.pop("identity", None)
         return
     block: dict[str, Any] = {"type": kind}
     if system is not None:
-        block |= {"principalId": system["principal_id"], "tenantId": cloud.seed_data.tenant_id}
+        block |= {"principalId": system, "tenantId": cloud.seed_data.tenant_id}
     if entries:
         block["userAssignedIdentities"] = entries
     machine.body["identity"] = block

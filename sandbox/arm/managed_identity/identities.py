@@ -93,8 +93,9 @@ def declare_effects(cloud: Cloud) -> None:
 @operations.operation("GET", f"{{scope}}/providers/{_SYSTEM_ASSIGNED}/default", action=_SYSTEM_ASSIGNED + "/read")
 def _get_system_identity(call: Call) -> Answer:
     owner = call.cloud.store.get(call["scope"])
-    identity = None if owner is None else owner.internal.get("system_identity")
-    if owner is None or identity is None:
+    block = owner.body.get("identity", {}) if owner else {}
+    principal = call.cloud.directory.by_object_id(block.get("principalId", ""))
+    if owner is None or principal is None:
         raise errors.refusal("ResourceNotFound.systemIdentity", call["scope"])
     return Answer(
         200,
@@ -104,7 +105,7 @@ def _get_system_identity(call: Call) -> Answer:
             "type": _SYSTEM_ASSIGNED,
             "location": owner.body["location"],
             "tags": owner.body.get("tags", {}),
-            "properties": _principal_ids(call, identity["principal_id"], identity["client_id"]),
+            "properties": _principal_ids(call, principal.object_id, principal.client_id),
         },
     )
 

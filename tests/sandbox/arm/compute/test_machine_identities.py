@@ -160,15 +160,14 @@ def test_the_system_assigned_identity_is_a_principal_named_as_the_machine(machin
     found = directory.by_object_id(shown["principalId"])
     assert found is not None
     assert (found.name, found.kind, found.resource_id) == ("myVM", "ManagedIdentity", machines.path())
-    assert machines.stored().internal["system_identity"] == {
-        "principal_id": found.object_id,
-        "client_id": found.client_id,
-    }
+    default = f"{machines.path()}/providers/Microsoft.ManagedIdentity/identities/default"
+    own = machines.desk.ask("GET", default, version="2023-01-31").body["properties"]
+    assert (own["principalId"], own["clientId"]) == (found.object_id, found.client_id)
     machines.patch(block("SystemAssigned"))
     assert machines.get()["identity"]["principalId"] == found.object_id
     machines.patch(block("None"))
     assert directory.by_object_id(found.object_id) is None
-    assert "system_identity" not in machines.stored().internal
+    assert machines.desk.ask("GET", default, version="2023-01-31").status == 404
     machines.patch(block("SystemAssigned"))
     assert machines.get()["identity"]["principalId"] != found.object_id
 
