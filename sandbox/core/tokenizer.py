@@ -40,3 +40,9 @@ class Tokenizer:
         token = self.peek()
         self._at += 1
         return token
+
+    def accept(self, token: str) -> bool:
+        """Consume the next token if it is ``token``; return whether it was."""
+        accepted = self.peek() == token
+        self._at += accepted
+        return accepted

@@ -106,27 +106,27 @@ class _Parser:
 
     def alternatives(self, depth: int) -> Condition:
         choices = [self._conjunction(depth)]
-        while self._accept("or"):
+        while self._tokens.accept("or"):
             choices.append(self._conjunction(depth))
         return lambda found: any(choice(found) for choice in choices)
 
     def _conjunction(self, depth: int) -> Condition:
         parts = [self._term(depth)]
-        while self._accept("and"):
+        while self._tokens.accept("and"):
             parts.append(self._term(depth))
         return lambda found: all(part(found) for part in parts)
 
     def _term(self, depth: int) -> Condition:
         if depth > _DEEPEST:
             raise errors.refusal("invalid_filter", "the expression is nested too deep")
-        if self._accept("not"):
+        if self._tokens.accept("not"):
             negated = self._term(depth + 1)
             return lambda found: not negated(found)
-        if self._accept("("):
+        if self._tokens.accept("("):
             inner = self.alternatives(depth + 1)
             self.expect(")")
             return inner
-        if self._accept("startswith"):
+        if self._tokens.accept("startswith"):
             return self._prefix()
         return self._comparison()
 
@@ -140,9 +140,9 @@ class _Parser:
 
     def _comparison(self) -> Condition:
         token = self._tokens.next()
-        if self._accept("/"):
+        if self._tokens.accept("/"):
             return self._any(self._known(token, list))
-        if self._accept("in"):
+        if self._tokens.accept("in"):
             name, choices = self._known(token, str), self._texts()
             return lambda found: _fold(found.get(name)) in choices
         self.expect("eq")
@@ -174,7 +174,7 @@ class _Parser:
     def _texts(self) -> set[str]:
         self.expect("(")
         texts = {self._text()}
-        while self._accept(","):
+        while self._tokens.accept(","):
             texts.add(self._text())
         self.expect(")")
         return texts
@@ -189,12 +189,6 @@ class _Parser:
         found = self._tokens.next()
         if found != token:
             raise errors.refusal("invalid_filter", f"'{found}' stands where '{token or 'the end'}' is expected")
-
-    def _accept(self, token: str) -> bool:
-        if self._tokens.peek() != token:
-            return False
-        self._tokens.next()
-        return True
 
 
 def _fold(value: object) -> str:

@@ -236,12 +236,11 @@ class _Parser:
 
     def _call(self, name: str, depth: int) -> FunctionCall:
         self.expect("(")
-        arguments: list[Expression] = []
-        if self._tokens.peek() != ")":
+        if self._tokens.accept(")"):
+            return FunctionCall(fold(name), ())
+        arguments = [self.expression(depth + 1)]
+        while self._tokens.accept(","):
             arguments.append(self.expression(depth + 1))
-            while self._tokens.peek() == ",":
-                self._tokens.next()
-                arguments.append(self.expression(depth + 1))
         self.expect(")")
         return FunctionCall(fold(name), tuple(arguments))
 
