@@ -3,7 +3,6 @@
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from rbac.scopes import canonical
@@ -25,30 +24,15 @@ _BUNDLES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class MachineFolder:
-    """The folder of one machine below the state directory, in whose place its inside sees it.
-
-    So the operator's secret and the sandbox's database cannot be opened by path from in there.
-    """
-
-    state: StateDirectory
-    path: Path
-
-    @property
-    def place(self) -> Path:
-        """Where the inside sees it."""
-        return self.state.path
-
-    def replacements(self) -> Iterator[tuple[str, Path]]:
-        """Yield what is shown in the place of which of the system's files: the name in this folder, and the file."""
-        yield "hosts", _HOSTS
-        if _NAME_SERVICES.exists():
-            yield "nsswitch.conf", _NAME_SERVICES
-        if _NAME_CACHE.is_dir():
-            yield "nscd", _NAME_CACHE
-        for file in dict.fromkeys(bundle.resolve() for bundle in _BUNDLES if bundle.exists()):
-            yield "ca-bundle.pem", file
+def replacements() -> Iterator[tuple[str, Path]]:
+    """Yield what is shown in the place of which of the system's files: the name in a machine's folder, and the file."""
+    yield "hosts", _HOSTS
+    if _NAME_SERVICES.exists():
+        yield "nsswitch.conf", _NAME_SERVICES
+    if _NAME_CACHE.is_dir():
+        yield "nscd", _NAME_CACHE
+    for file in dict.fromkeys(bundle.resolve() for bundle in _BUNDLES if bundle.exists()):
+        yield "ca-bundle.pem", file
 
 
 def folder_path(state: StateDirectory, machine_id: str) -> Path:
@@ -57,7 +41,7 @@ def folder_path(state: StateDirectory, machine_id: str) -> Path:
     return state.machines / f"{key.rpartition('/')[2]}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
 
 
-def machine_folder(state: StateDirectory, machine_id: str) -> MachineFolder:
+def machine_folder(state: StateDirectory, machine_id: str) -> Path:
     """Return the machine's folder, made or brought up to date."""
     name = machine_id.rpartition("/")[2]
     folder = folder_path(state, machine_id)
@@ -70,7 +54,7 @@ def machine_folder(state: StateDirectory, machine_id: str) -> MachineFolder:
     write_private(folder / "hosts", _hosts(name).encode())
     if _NAME_SERVICES.exists():
         write_private(folder / "nsswitch.conf", _name_services(_NAME_SERVICES.read_text("utf-8")).encode())
-    return MachineFolder(state, folder)
+    return folder
 
 
 def _hosts(name: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from sandbox.guest import syscalls
-from sandbox.guest.folder import AZURE_ADDRESS, METADATA_ADDRESS, MachineFolder
+from sandbox.guest.folder import AZURE_ADDRESS, METADATA_ADDRESS, replacements
 
 READY = b"ready"
 _NOT_FOUND = 127  # exit statuses as a shell gives them
@@ -42,10 +42,15 @@ _IFF_UP = 1
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """What the process becomes: ``command`` with ``environment``, in a system that calls itself ``name``."""
+    """What the process becomes: ``command`` with ``environment``, in a system that calls itself ``name``.
+
+    The machine's ``folder`` is shown in the ``place`` of the state directory, so that the operator's secret and the
+    sandbox's database cannot be opened by path from in there.
+    """
 
     name: str
-    folder: MachineFolder
+    folder: Path
+    place: Path
     command: Sequence[str]
     environment: Mapping[str, str]
 
@@ -98,7 +103,7 @@ def _enter(inside: Inside, outside: socket.socket) -> tuple[socket.socket, socke
         step = "name the machine"
         socket.sethostname(inside.name)
         step = "show the machine's own files"
-        _replace_files(inside.folder)
+        _replace_files(inside)
         step = "make its network"
         return _listen()
     except OSError as error:
@@ -118,12 +123,12 @@ def _keep_user(user: int, group: int) -> None:
     (own / "gid_map").write_text(f"{group} {group} 1")
 
 
-def _replace_files(folder: MachineFolder) -> None:
-    replacements = list(folder.replacements())
+def _replace_files(inside: Inside) -> None:
+    files = list(replacements())
     syscalls.keep_mounts_private()
-    syscalls.bind(folder.path, folder.place)
-    for name, file in replacements:
-        syscalls.bind(folder.place / name, file)
+    syscalls.bind(inside.folder, inside.place)
+    for name, file in files:
+        syscalls.bind(inside.place / name, file)
 
 
 def _execute(inside: Inside) -> NoReturn:

@@ -100,7 +100,7 @@ def _shell(state: StateDirectory, options: argparse.Namespace) -> int:
             print(f"You are inside {name}. 'exit' leaves it.", file=sys.stderr)
     try:
         return run_inside(
-            Inside(name, folder, command, inside_environment(os.environ, folder.place, name)),
+            Inside(name, folder, state.path, command, inside_environment(os.environ, state.path, name)),
             _locator(state, machine_id),
             insist=options.end_with_parent,
         )
