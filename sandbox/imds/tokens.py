@@ -1,7 +1,6 @@
 """Tokens for a machine's identities. They live for a day, and the service hands out the same one as long as it can."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 
 from cachetools import LRUCache
@@ -22,17 +21,7 @@ NEARLY_EXPIRED = 300  # seconds; a token with less than this left is not handed 
 _KEPT = 256  # tokens of one machine
 
 
-@dataclass(frozen=True, slots=True)
-class Identities:
-    """The principals of a machine: its own, if it has one, and those it shares."""
-
-    system: Principal | None
-    users: tuple[Principal, ...]
-
-
-Matches = Callable[[Principal, str], bool]
-
-_SELECTORS: dict[str, Matches] = {
+_SELECTORS: dict[str, Callable[[Principal, str], bool]] = {
     "client_id": lambda principal, value: principal.client_id == value.lower(),
     "object_id": lambda principal, value: principal.object_id == value.lower(),
     "msi_res_id": lambda principal, value: canonical(principal.resource_id or "") == canonical(value),
@@ -40,44 +29,33 @@ _SELECTORS: dict[str, Matches] = {
 }
 
 
-def _identities_of(cloud: Cloud, machine: Resource) -> Identities:
-    """Return the identities that ``machine`` has now.
+def _identities_of(cloud: Cloud, machine: Resource) -> list[Principal]:
+    """Return the principals that ``machine`` has now, its own first.
 
     An entry whose principal is gone, since the identity was deleted, leads nowhere; one that was just attached takes
     its time to arrive.
     """
     wait = machine.internal.get("identity_effective_at", 0.0) - cloud.clock.now().timestamp()
     if 0 < wait <= cloud.timing.seconds("identity.reaches.vm"):  # more is left if the clock was set back meanwhile
-        return Identities(None, ())
+        return []
     block = machine.body.get("identity", {})
-    entries = block.get("userAssignedIdentities", {}).values()
-    users = (cloud.directory.by_object_id(entry["principalId"]) for entry in entries)
-    system = cloud.directory.by_object_id(block["principalId"]) if "principalId" in block else None
-    return Identities(system, tuple(user for user in users if user is not None))
+    entries = [block, *block.get("userAssignedIdentities", {}).values()]
+    found = (cloud.directory.by_object_id(entry.get("principalId", "")) for entry in entries)
+    return [principal for principal in found if principal is not None]
 
 
-def _selected(identities: Identities, request: Request) -> Principal:
+def _selected(cloud: Cloud, machine: Resource, request: Request) -> Principal:
     """Return the identity that ``request`` names or, if it names none, the only one it can mean."""
     given = {name: value for name in _SELECTORS if (value := request.parameter(name)) is not None}
     if len(given) > 1:
         raise errors.refusal("several_selectors", ", ".join(given))
-    for name, value in given.items():
-        return _named(identities, _SELECTORS[name], value)
-    if identities.system is not None:
-        return identities.system
-    if len(identities.users) > 1:
-        raise errors.refusal("several_identities")
-    if not identities.users:
+    identities = _identities_of(cloud, machine)
+    named = [each for each in identities if all(_SELECTORS[name](each, value) for name, value in given.items())]
+    if not named:
         raise errors.refusal("identity_not_found")
-    return identities.users[0]
-
-
-def _named(identities: Identities, matches: Matches, value: str) -> Principal:
-    everyone = identities.users if identities.system is None else (identities.system, *identities.users)
-    for principal in everyone:
-        if matches(principal, value):
-            return principal
-    raise errors.refusal("identity_not_found")
+    if not given and len(named) > 1 and named[0].resource_id != machine.id:
+        raise errors.refusal("several_identities")
+    return named[0]
 
 
 class Tokens:
@@ -92,7 +70,7 @@ class Tokens:
         resource = request.parameter("resource")
         if not resource:
             raise errors.refusal("no_resource")
-        identity = _selected(_identities_of(self._cloud, machine), request)
+        identity = _selected(self._cloud, machine, request)
         token = self._token(identity, resource, machine, fresh=_bypasses_cache(request))
         now = int(self._cloud.clock.now().timestamp())
         return Answer(
