@@ -4,12 +4,11 @@ import hashlib
 import hmac
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 
 from sandbox.state.store import Store
 
 _NAME = re.compile(r"(?!\.{1,2}$)[\w .@-]{1,120}")  # parts of paths, and printed
-_COLUMNS = "object_id, client_id, name, kind, resource_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +34,9 @@ class Principal:
     resource_id: str | None
 
 
+_COLUMNS = ", ".join(field.name for field in fields(Principal))
+
+
 class Directory:
     """Looks principals up, adds them and takes them out."""
 
@@ -45,14 +47,7 @@ class Directory:
         """Add ``principal``; an application signs in with ``secret``, of which a hash is kept."""
         self._store.connection.execute(
             f"INSERT INTO principals ({_COLUMNS}, secret_hash) VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                principal.object_id,
-                principal.client_id,
-                principal.name,
-                principal.kind,
-                principal.resource_id,
-                _hashed(secret) if secret else None,
-            ),
+            (*astuple(principal), _hashed(secret) if secret else None),
         )
 
     def remove(self, object_id: str) -> None:
@@ -61,21 +56,19 @@ class Directory:
 
     def by_object_id(self, object_id: str) -> Principal | None:
         """Return the principal with this object id, or None."""
-        return self._one("object_id = ?", object_id.lower())
+        return next(iter(self._found("object_id = ?", object_id.lower())), None)
 
     def by_client_id(self, client_id: str) -> Principal | None:
         """Return the principal with this client (application) id, or None."""
-        return self._one("client_id = ?", client_id.lower())
+        return next(iter(self._found("client_id = ?", client_id.lower())), None)
 
     def by_name(self, name: str) -> list[Principal]:
         """Return the principals with this display name."""
-        rows = self._store.connection.execute(f"SELECT {_COLUMNS} FROM principals WHERE name = ?", (name,))
-        return [Principal(*row) for row in rows]
+        return self._found("name = ?", name)
 
     def all(self) -> list[Principal]:
         """Return every principal, ordered by name."""
-        rows = self._store.connection.execute(f"SELECT {_COLUMNS} FROM principals ORDER BY name, object_id")
-        return [Principal(*row) for row in rows]
+        return self._found("true")
 
     def verify_secret(self, client_id: str, secret: str) -> bool:
         """Return whether ``secret`` is that of the application ``client_id``."""
@@ -90,11 +83,11 @@ class Directory:
             "UPDATE principals SET secret_hash = ? WHERE client_id = ?", (_hashed(secret), client_id.lower())
         )
 
-    def _one(self, condition: str, value: str) -> Principal | None:
-        row = self._store.connection.execute(
-            f"SELECT {_COLUMNS} FROM principals WHERE {condition}", (value,)
-        ).fetchone()
-        return None if row is None else Principal(*row)
+    def _found(self, condition: str, *values: str) -> list[Principal]:
+        rows = self._store.connection.execute(
+            f"SELECT {_COLUMNS} FROM principals WHERE {condition} ORDER BY name, object_id", values
+        )
+        return [Principal(*row) for row in rows]
 
 
 def problem_with_name(name: str) -> str:
