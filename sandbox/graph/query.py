@@ -132,7 +132,7 @@ class _Parser:
 
     def _prefix(self) -> Condition:
         self.expect("(")
-        name = self._property(str)
+        name = self._known(self._tokens.next(), str)
         self.expect(",")
         prefix = self._text()
         self.expect(")")
@@ -161,9 +161,6 @@ class _Parser:
         text = self._text()
         self.expect(")")
         return lambda found: text in map(_fold, found.get(name, ()))
-
-    def _property(self, type_: type) -> str:
-        return self._known(self._tokens.next(), type_)
 
     def _known(self, token: str, type_: type) -> str:
         name, actual = self._properties.get(fold(token), (token, None))

@@ -2,6 +2,7 @@
 
 import logging
 import sqlite3
+from functools import partial
 
 from rbac.scopes import canonical
 from sandbox.cloud import Cloud
@@ -66,7 +67,8 @@ class MetadataService:
         if request.hostname not in _HOSTS:
             raise errors.refusal("wrong_host", request.hostname)
         endpoint = self._cloud.metadata_endpoints.get(canonical(self._machine_id))
-        if endpoint is not None and not endpoint.admits(request.user_id, self._may_run_commands):
+        may_run_commands = partial(self._cloud.gate.allows, action=RUN_COMMAND, scope=self._machine_id)
+        if endpoint is not None and not endpoint.admits(request.user_id, may_run_commands):
             raise errors.refusal("another_user")
         if "X-Forwarded-For" in request.headers:
             raise errors.refusal("forwarded")
@@ -76,9 +78,6 @@ class MetadataService:
             _, wait = self._buckets.take(self._machine_id, _LIMIT, self._cloud.clock.now())
             if wait:
                 raise errors.refusal("too_many_requests")
-
-    def _may_run_commands(self, object_id: str) -> bool:
-        return self._cloud.gate.allows(object_id, RUN_COMMAND, self._machine_id)
 
     def _answer(self, request: Request, path: str) -> Answer:
         is_instance = f"{path}/".startswith(f"{_INSTANCE}/")

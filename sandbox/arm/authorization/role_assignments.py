@@ -122,7 +122,9 @@ def _read_properties(call: Call) -> dict[str, Any]:
     given = call.body().object("properties")
     if "condition" in given:
         raise errors.refusal("ConditionNotSupported.assignment")
-    role_id = _known_role(call, given.required_text("roleDefinitionId"))
+    role_id = role_guid(given.required_text("roleDefinitionId"))
+    if role_id not in call.cloud.roles.by_id:
+        raise role_definitions.not_found(role_id)
     principal_id = role_definitions.read_guid(given.required_text("principalId"), "Principal")
     return {
         "roleDefinitionId": f"{call.cloud.seed_data.subscription}/providers/{ROLE_DEFINITION}/{role_id}",
@@ -133,13 +135,6 @@ def _read_properties(call: Call) -> dict[str, Any]:
         "delegatedManagedIdentityResourceId": _delegated_resource(call, given, principal_id),
         "description": given.text("description"),
     }
-
-
-def _known_role(call: Call, role_definition_id: str) -> str:
-    role = call.cloud.roles.by_id.get(role_guid(role_definition_id))
-    if role is None:
-        raise role_definitions.not_found(role_guid(role_definition_id))
-    return role.id
 
 
 def _principal_type(call: Call, given: Fields, principal_id: str) -> str:

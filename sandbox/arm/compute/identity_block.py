@@ -104,7 +104,7 @@ def apply_identity(call: Call, machine: Resource, request: IdentityRequest, *, r
         entry = entries.get(key)
         if key in named:
             found = call.cloud.store.get(identity_id)
-            fresh = None if found is None else _entry(found)
+            fresh = {name: found.properties[name] for name in ("principalId", "clientId")} if found else None
             if entry is None or entry != fresh:
                 _check_assignable(call, machine, identity_id, found)
                 new.append(identity_id)
@@ -166,10 +166,6 @@ def _check_ids(identity_ids: Iterable[str]) -> None:
         if key in seen:
             raise errors.refusal("DuplicateIdentityIds", identity_id)
         seen.add(key)
-
-
-def _entry(identity: Resource) -> dict[str, str]:
-    return {name: identity.properties[name] for name in ("principalId", "clientId")}
 
 
 def _check_assignable(call: Call, machine: Resource, identity_id: str, found: Resource | None) -> None:
