@@ -207,6 +207,29 @@ def test_no_token_and_no_secret_is_recorded(exchanges: list[Exchange]) -> None:
     assert '"access_token": "left out"' in recorded
 
 
+def test_of_exchanges_that_differ_in_their_ids_alone_one_is_recorded(tmp_path: Path, keys: Path) -> None:
+    folder = tmp_path / "traffic"
+    folder.mkdir()
+    end = traffic.record(folder)
+    try:
+        with running_sandbox(tmp_path / "sandbox", keys_from=keys) as sandbox:
+            group = sandbox.seed_data.group("myResourceGroupVM")
+            for version in ("2022-09-01", "2022-09-01", "2024-07-01"):
+                sandbox.arm("GET", group, version=version)
+            for tags in ({"a": "1"}, {"a": "1"}, {"a": "2"}):
+                sandbox.arm("PATCH", group, {"tags": tags}, version="2024-07-01")
+            sandbox.arm("GET", group, version="2022-09-01")
+    finally:
+        end()
+    assert [(each.method, each.api_version, each.body.get("tags")) for each in traffic.read(folder)] == [
+        ("GET", "2022-09-01", None),
+        ("GET", "2024-07-01", None),
+        ("PATCH", "2024-07-01", {"a": "1"}),
+        ("PATCH", "2024-07-01", {"a": "2"}),
+        ("GET", "2022-09-01", {"a": "2"}),
+    ]
+
+
 @pytest.fixture
 def background_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[dict[str, Any], Path]]:
     """A sandbox in a process of its own that is told to record; where it listens, and the folder."""

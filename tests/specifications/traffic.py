@@ -11,11 +11,13 @@ import contextlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
+
+from aiohttp.web import Response
 
 from sandbox.app import App
 from sandbox.arm.resources.templates.jsonc import read_jsonc
@@ -30,6 +32,7 @@ _RECORDER = Path(__file__).with_name("recorder")
 _ELSEWHERE = re.compile(r"/([^/]+/(oauth2|discovery|v2\.0|\.well-known)|v1\.0)(/|$)", re.IGNORECASE)  # Entra and Graph
 _SECRET = re.compile(r"access_token|secret|password|customData", re.IGNORECASE)
 _LEFT_OUT = "left out"
+_FREE = re.compile(r"host|user-agent|authorization|x-ms-([a-z]+-)?request-id|x-ms-ratelimit-.*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,10 @@ class Exchange:
 
 
 def record(folder: Path) -> Callable[[], None]:
-    """Record what this process answers into ``folder`` from now on; returns what ends that."""
+    """Record what this process answers into ``folder`` from now on; returns what ends that.
+
+    Of exchanges that differ in nothing that could be checked, such as a request's id, the first is recorded.
+    """
     file = folder / f"{os.getpid()}.jsonl"
     services: dict[Any, str] = {App: "https://management.azure.com", MetadataService: "http://169.254.169.254"}
     originals = {service: service.handle for service in services}
@@ -93,19 +99,32 @@ def read(folder: Path) -> Iterator[Exchange]:
 
 
 def _recording(handle: Callable[[Any, Request], Answer], file: Path, service: str) -> Callable[[Any, Request], Answer]:
+    known = set()
+
     def recorded(self: Any, request: Request) -> Answer:
         answer = handle(self, request)
         if answer.status and not _ELSEWHERE.match(request.path):  # 0: no answer, by a fault that was ordered
-            line = json.dumps(asdict(_exchange(service, request, answer)))
-            with file.open("a", encoding="utf-8") as lines:
-                lines.write(line + "\n")
+            response = to_response(answer, "recorded")
+            essence = _essence(request, response)
+            if essence not in known:
+                known.add(essence)
+                exchange = _exchange(service, request, response)
+                line = json.dumps({name: getattr(exchange, name) for name in Exchange.__slots__})
+                with file.open("a", encoding="utf-8") as lines:
+                    lines.write(line + "\n")
         return answer
 
     return recorded
 
 
-def _exchange(service: str, request: Request, answer: Answer) -> Exchange:
-    response = to_response(answer, "recorded")
+def _essence(request: Request, response: Response) -> Hashable:
+    """Return all of an exchange but the values that may be anything."""
+    both = [*request.headers.items(), None, *response.headers.items()]
+    headers = tuple(header for header in both if header is None or not _FREE.fullmatch(header[0]))
+    return request.method, request.path, request.query, headers, request.body, response.status, response.body
+
+
+def _exchange(service: str, request: Request, response: Response) -> Exchange:
     read = {name.casefold(): (name, value) for name, value in reversed(request.query)}  # of one name, the first
     query = f"?{urlencode([*read.values()], errors='replace')}" if read else ""
     path = re.sub("/+", "/", request.path)  # as it is routed
