@@ -32,11 +32,13 @@ tutorial: install ## run the whole tutorial and save the notebooks under output/
 lab: install ## open your copy of the course in JupyterLab, with the sandbox running
 	@$(VENV) -m workshop lab
 
-# Every stage runs, whatever the one before it found; one that fails fails the whole.
+# Every stage runs, whatever another found; one that fails fails the whole. What lint prints, which has time to run while
+# the notebooks wait for their kernels, comes in one piece after them.
 test: install ## lint, all tests, and the notebooks against their saved outputs
-	@status=0; \
-	$(LINT) \
+	@status=0; printed=$$(mktemp); \
+	{ $(LINT) exit $$status; } >"$$printed" 2>&1 & lint=$$!; \
 	$(VENV) -m pytest -p tests.fresh_sandbox -p tests.specifications.plugin --nbval notebooks || status=1; \
+	wait $$lint || status=1; cat "$$printed"; rm "$$printed"; \
 	$(VENV) -m pytest -p tests.specifications.plugin -n auto --dist worksteal -m "$(MARKED)" tests || status=1; \
 	exit $$status
 

@@ -3,6 +3,8 @@
 import re
 import subprocess
 
+import pytest
+
 from tests.packaging.checkout import ROOT
 
 MAKEFILE = (ROOT / "Makefile").read_text()
@@ -38,3 +40,12 @@ def test_a_failing_stage_hides_no_other_and_fails_the_whole() -> None:
         run = subprocess.run(["make", target, *failing], cwd=ROOT, capture_output=True, text=True, check=False)
         assert run.stdout.count("stage") == stages
         assert run.returncode != 0
+
+
+@pytest.mark.parametrize("one", ["ruff check", "ruff format", "mypy", "importlinter", "--nbval", "worksteal"])
+def test_any_stage_that_fails_alone_fails_the_whole(one: str) -> None:
+    failing = f'sh -c \'echo stage; case "$$*" in *"{one}"*) exit 1;; esac\' python'
+    command = ["make", "test", "PYTHON=true", f"VENV={failing}"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.stdout.count("stage") == 6
+    assert run.returncode != 0
