@@ -33,6 +33,7 @@ _GRAPH_PATH = re.compile(r"/(v1\.0|beta)(/|$)", re.IGNORECASE)
 _REGION = seed_data.LOCATION.upper()
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _REMEMBERED = 1024  # hosts with paths
+_ROUTER = Router(OPERATIONS)
 
 
 class Service(StrEnum):
@@ -48,7 +49,7 @@ class App:
 
     def __init__(self, cloud: Cloud, faults: Faults | None = None) -> None:
         self._cloud = cloud
-        self._resource_manager = ResourceManager(cloud, Router(OPERATIONS))
+        self._resource_manager = ResourceManager(cloud, _ROUTER)
         self._handlers: dict[Service, Handle] = {
             Service.ENTRA: Entra(cloud.tenant).handle,
             Service.GRAPH: Graph(cloud).handle,
