@@ -4,8 +4,6 @@ The CLI keeps all it knows in one folder, named by the variable AZURE_CONFIG_DIR
 the user's own sign-in and settings are neither seen nor touched.
 """
 
-from __future__ import annotations
-
 import configparser
 import hashlib
 import io

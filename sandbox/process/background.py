@@ -1,7 +1,5 @@
 """The sandbox as a background process: started once for a state directory, stopped by its own process id."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

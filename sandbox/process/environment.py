@@ -1,7 +1,5 @@
 """The environment variables that point Azure's own clients at the sandbox."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """The log in the state directory: what goes wrong, and a line for each request."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

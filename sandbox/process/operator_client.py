@@ -1,7 +1,5 @@
 """The command line's own requests: made as the operator, over the same TLS and through the same gate as all others."""
 
-from __future__ import annotations
-
 import json
 import ssl
 from collections.abc import Mapping

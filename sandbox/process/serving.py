@@ -1,7 +1,5 @@
 """Being the sandbox, in the process that the command ``serve`` runs in."""
 
-from __future__ import annotations
-
 import asyncio
 import errno
 import gc

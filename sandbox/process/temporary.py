@@ -5,8 +5,6 @@ standard input ends, it stops the sandbox and removes the folder. The system clo
 ends, so not even one that is killed leaves a sandbox behind.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

@@ -1,7 +1,5 @@
 """Whose process opened a connection: Linux knows the user of each socket on this computer."""
 
-from __future__ import annotations
-
 import socket
 import struct
 import sys

@@ -5,8 +5,6 @@ well as localhost. Whoever trusts its authority must not thereby trust anything 
 to those names by a critical name constraint, and its private key exists in memory only, for two signatures.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import ssl
 from dataclasses import dataclass
