@@ -44,11 +44,6 @@ def _string(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def _format(pattern: str, *arguments: Any) -> str:
-    texts = [_string(argument) for argument in arguments]
-    return _joined(_filled(pattern, texts))
-
-
 def _filled(pattern: str, texts: list[str]) -> Iterator[str]:
     at = 0
     for found in _PLACEHOLDER.finditer(pattern):
@@ -64,18 +59,10 @@ def _replace(text: str, old: str, new: str) -> str:
     return text.replace(old, new)
 
 
-def _guid(*parts: Any) -> str:
-    return str(uuid.uuid5(_GUIDS, _joined(map(_string, parts), "-")))
-
-
 def _unique_string(*parts: Any) -> str:
     """Return 13 lowercase letters and digits that depend on the parts: Azure's are others, and as long."""
     digest = hashlib.sha256(_joined(map(_string, parts), "-").encode()).digest()
     return base64.b32encode(digest)[:13].decode().lower()
-
-
-def _equals(one: Any, other: Any) -> bool:
-    return type(one) is type(other) and bool(one == other)
 
 
 def _union(*parts: Any) -> Any:
@@ -95,22 +82,6 @@ def _contains(container: Any, item: Any) -> bool:
     return item in container
 
 
-def _coalesce(*values: Any) -> Any:
-    return next((value for value in values if value is not None), None)
-
-
-def _all_true(*values: Any) -> bool:
-    return all(value is True for value in values)
-
-
-def _any_true(*values: Any) -> bool:
-    return any(value is True for value in values)
-
-
-def _create_object(*parts: Any) -> dict[str, Any]:
-    return {str(name): value for name, value in zip(parts[::2], parts[1::2], strict=True)}
-
-
 def _segments(*names: Any) -> list[str]:
     if not all(isinstance(name, str) and name for name in names):
         raise errors.refusal("resource_id")
@@ -128,20 +99,20 @@ def relative_id(*names: Any) -> str:
 
 PURE: Mapping[str, Function] = {
     "add": lambda one, other: int(one) + int(other),
-    "and": _all_true,
+    "and": lambda *values: all(value is True for value in values),
     "bool": lambda value: fold(str(value)) in ("true", "1"),
-    "coalesce": _coalesce,
+    "coalesce": lambda *values: next((value for value in values if value is not None), None),
     "concat": _concat,
     "contains": _contains,
     "createarray": lambda *values: list(values),
-    "createobject": _create_object,
+    "createobject": lambda *parts: {str(name): value for name, value in zip(parts[::2], parts[1::2], strict=True)},
     "empty": lambda value: value is None or len(value) == 0,
-    "equals": _equals,
+    "equals": lambda one, other: type(one) is type(other) and bool(one == other),
     "extensionresourceid": lambda scope, *names: f"{scope.rstrip('/')}{relative_id(*names)}",
     "false": lambda: False,
     "first": lambda value: value[0],
-    "format": _format,
-    "guid": _guid,
+    "format": lambda pattern, *values: _joined(_filled(pattern, list(map(_string, values)))),
+    "guid": lambda *parts: str(uuid.uuid5(_GUIDS, _joined(map(_string, parts), "-"))),
     "int": int,
     "join": lambda values, delimiter: _joined(map(_string, values), delimiter),
     "json": lambda text: read_json(text.encode()),
@@ -150,7 +121,7 @@ PURE: Mapping[str, Function] = {
     "mul": lambda one, other: int(one) * int(other),
     "not": lambda value: value is not True,
     "null": lambda: None,
-    "or": _any_true,
+    "or": lambda *values: any(value is True for value in values),
     "range": lambda start, count: list(range(start, start + min(count, LARGEST + 1))),
     "replace": _replace,
     "split": lambda text, delimiter: text.split(delimiter),
