@@ -15,6 +15,7 @@ from sandbox.arm.compute.catalog import Image, find_image
 from sandbox.arm.compute.provider import missing
 from sandbox.arm.compute.schema import merged, refuse_reference
 from sandbox.core import errors
+from sandbox.core.data_files import read_data
 from sandbox.core.ids import Ids
 
 _SIZE = re.compile(r"(Standard|Basic)_[A-Za-z][A-Za-z0-9_-]*")
@@ -22,39 +23,7 @@ _INTERFACE_ID = re.compile(
     r"/subscriptions/[\w-]+/resourceGroups/[\w.()-]+/providers/Microsoft\.Network/networkInterfaces/[\w.-]+",
     re.IGNORECASE,
 )
-_KEPT = (
-    "additionalCapabilities",
-    "applicationProfile",
-    "billingProfile",
-    "diagnosticsProfile",
-    "resiliencyProfile",
-    "scheduledEventsPolicy",
-    "scheduledEventsProfile",
-    "securityProfile",
-    "evictionPolicy",
-    "extensionsTimeBudget",
-    "licenseType",
-    "priority",
-)
-# What cannot change once a machine is there, with the name that Compute's refusal calls it by.
-_FIXED = {
-    ("storageProfile", "imageReference", "publisher"): "imageReference",
-    ("storageProfile", "imageReference", "offer"): "imageReference",
-    ("storageProfile", "imageReference", "sku"): "imageReference",
-    ("storageProfile", "imageReference", "version"): "imageReference",
-    ("storageProfile", "osDisk", "osType"): "osDisk.osType",
-    ("storageProfile", "osDisk", "name"): "osDisk.name",
-    ("storageProfile", "osDisk", "createOption"): "osDisk.createOption",
-    ("storageProfile", "osDisk", "managedDisk", "id"): "osDisk.managedDisk.id",
-    ("osProfile", "computerName"): "osProfile.computerName",
-    ("osProfile", "adminUsername"): "osProfile.adminUsername",
-    ("osProfile", "requireGuestProvisionSignal"): "osProfile.requireGuestProvisionSignal",
-    ("osProfile", "linuxConfiguration", "disablePasswordAuthentication"): (
-        "linuxConfiguration.disablePasswordAuthentication"
-    ),
-    ("osProfile", "linuxConfiguration", "ssh", "publicKeys"): "linuxConfiguration.ssh.publicKeys",
-    ("osProfile", "windowsConfiguration", "provisionVMAgent"): "windowsConfiguration.provisionVMAgent",
-}
+_DATA = read_data(__file__, "properties.yaml")
 
 
 def fill(ids: Ids, machine_id: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -73,12 +42,12 @@ def fill(ids: Ids, machine_id: str, given: dict[str, Any]) -> dict[str, Any]:
         "osProfile": os_profile.fill(_required(given, "osProfile"), name, storage["osDisk"]["osType"]),
         "networkProfile": _network(_required(given, "networkProfile"), name),
     }
-    return filled | {member: given[member] for member in _KEPT if member in given}
+    return filled | {member: given[member] for member in _DATA["kept"] if member in given}
 
 
 def change(ids: Ids, machine_id: str, current: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     """Return the ``current`` properties, as ``fill`` made them, changed by those given."""
-    for path, shown in _FIXED.items():
+    for path, shown in _DATA["fixed"].items():
         value = _dig(given, path)
         if value is not None and not _same(value, _dig(current, path)):
             raise errors.refusal("PropertyChangeNotAllowed", shown)
@@ -204,8 +173,8 @@ def _network(profile: dict[str, Any], name: str) -> dict[str, Any]:
     return {**profile, "networkInterfaces": shown}
 
 
-def _dig(value: Any, path: tuple[str, ...]) -> Any:
-    for name in path:
+def _dig(value: Any, path: str) -> Any:
+    for name in path.split("."):
         value = value.get(name) if isinstance(value, dict) else None
     return value
 

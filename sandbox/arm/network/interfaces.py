@@ -15,15 +15,6 @@ from sandbox.core import errors
 from sandbox.state.store import Resource
 
 _ATTACHED = ("virtualMachine", "macAddress", "primary")  # what an interface has as long as a machine has it
-_DEFAULTS = {
-    "ipConfigurations": [],
-    "dnsSettings": {},
-    "enableAcceleratedNetworking": False,
-    "enableIPForwarding": False,
-    "hostedWorkloads": [],
-    "tapConfigurations": [],
-    "nicType": "Standard",
-}
 _RESERVED = 4  # addresses at the start of each subnet that Azure keeps for itself; the last one as well
 
 
@@ -104,7 +95,7 @@ def _fill_interface(cloud: Cloud, found: Resource, given: dict[str, Any]) -> Non
     if not entries:
         raise errors.refusal("NetworkInterfaceMustHaveIPConfig", found.id)
     dns = {"dnsServers": [], **given.get("dnsSettings", {}), "appliedDnsServers": []}
-    provider.set_properties(found, {**given, "ipConfigurations": [], "dnsSettings": dns, **attached}, _DEFAULTS)
+    provider.set_properties(found, {**given, "ipConfigurations": [], "dnsSettings": dns, **attached})
     for number, entry in enumerate(entries):
         name = entry.get("name", f"ipconfig{number + 1}")
         provider.check_name(name)

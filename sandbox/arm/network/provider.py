@@ -26,6 +26,7 @@ INTERFACE = NAMESPACE + "/networkInterfaces"
 PUBLIC_ADDRESS = NAMESPACE + "/publicIPAddresses"
 SECURITY_GROUP = NAMESPACE + "/networkSecurityGroups"
 
+_DEFAULTS: dict[str, dict[str, Any]] = read_data(__file__, "defaults.yaml")
 _SCHEMA = Schema(read_data(__file__, "schema.yaml"), partial(errors.refusal, "InvalidRequestFormat.member"))
 _LOCATION = f"{SUBSCRIPTION}/providers/{NAMESPACE}/locations/{{location}}"
 _NAME = re.compile(r"[A-Za-z0-9]([\w.-]{0,78}\w)?", re.ASCII)
@@ -200,10 +201,10 @@ def read_body(call: Call, resource: Resource, body: Fields, model: str) -> dict[
     return _SCHEMA.read(body, model, refer)
 
 
-def set_properties(resource: Resource, given: dict[str, Any], defaults: dict[str, Any]) -> None:
+def set_properties(resource: Resource, given: dict[str, Any]) -> None:
     """Give a resource the properties that a request says, and those that it has without being told."""
     own = {name: resource.properties[name] for name in _OWN if name in resource.properties}
-    resource.body["properties"] = {**own, **defaults, **given}
+    resource.body["properties"] = {**own, **_DEFAULTS.get(resource.type, {}), **given}
 
 
 def new_resource(cloud: Cloud, type_: str, group: str, name: str, location: str) -> Resource:

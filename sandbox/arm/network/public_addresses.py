@@ -14,12 +14,6 @@ _RANGES = {  # TEST-NET-3 of RFC 5737, and of RFC 3849: they lead nowhere
     "IPv4": ipaddress.ip_network("203.0.113.0/24"),
     "IPv6": ipaddress.ip_network("2001:db8::/112"),
 }
-_DEFAULTS = {
-    "publicIPAddressVersion": "IPv4",
-    "publicIPAllocationMethod": "Static",
-    "idleTimeoutInMinutes": 4,
-    "ipTags": [],
-}
 _MOST = 254  # addresses of a version
 
 
@@ -33,7 +27,7 @@ def _fill(call: Call, found: Resource, body: dict[str, Any]) -> None:
     found.body["sku"] = {"name": sku.get("name", "Standard"), "tier": sku.get("tier", "Regional")}
     dns = _dns_settings(given["dnsSettings"], found.body["location"]) if "dnsSettings" in given else {}
     address = before.get("ipAddress") or _free_address(call.cloud, version)
-    set_properties(found, {**given, "ipAddress": address, **dns}, _DEFAULTS)
+    set_properties(found, {**given, "ipAddress": address, **dns})
 
 
 def _set_zones(found: Resource, body: dict[str, Any]) -> None:

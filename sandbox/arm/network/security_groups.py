@@ -12,7 +12,7 @@ from sandbox.state.store import Resource
 
 
 def _fill_rule(_: Call, rule: Resource, body: dict[str, Any]) -> None:
-    provider.set_properties(rule, body.get("properties", {}), {})
+    provider.set_properties(rule, body.get("properties", {}))
 
 
 def _check_rules(cloud: Cloud, group: Resource) -> None:
@@ -30,7 +30,7 @@ _RULES = Kind(SECURITY_GROUP + "/securityRules", "SecurityRule", fill=_fill_rule
 
 def _fill(call: Call, group: Resource, body: dict[str, Any]) -> None:
     given = body.get("properties", {})
-    provider.set_properties(group, {name: member for name, member in given.items() if name != _RULES.collection}, {})
+    provider.set_properties(group, {name: member for name, member in given.items() if name != _RULES.collection})
     provider.replace_children(call, _RULES, group, given.get(_RULES.collection, []))
     _check_rules(call.cloud, group)
 

@@ -11,12 +11,6 @@ from sandbox.core import errors
 from sandbox.state.store import Resource
 
 Range = ipaddress.IPv4Network | ipaddress.IPv6Network
-_NETWORK_DEFAULTS = {"addressSpace": {}, "virtualNetworkPeerings": [], "enableDdosProtection": False}
-_SUBNET_DEFAULTS = {
-    "delegations": [],
-    "privateEndpointNetworkPolicies": "Disabled",
-    "privateLinkServiceNetworkPolicies": "Enabled",
-}
 
 
 def new_virtual_network(cloud: Cloud, group: str, name: str, location: str) -> Resource:
@@ -71,7 +65,7 @@ def _fill_network(found: Resource, given: dict[str, Any]) -> None:
     kept = {name: member for name, member in given.items() if name != "subnets"}
     if "dhcpOptions" in kept:
         kept["dhcpOptions"] = {"dnsServers": kept["dhcpOptions"].get("dnsServers", [])}
-    provider.set_properties(found, {**kept, "addressSpace": space}, _NETWORK_DEFAULTS)
+    provider.set_properties(found, {**kept, "addressSpace": space})
 
 
 def _fill_subnet(call: Call, subnet: Resource, body: dict[str, Any]) -> None:
@@ -95,7 +89,7 @@ def _set_subnet(subnet: Resource, given: dict[str, Any]) -> None:
             for endpoint in kept["serviceEndpoints"]
         ]
     addresses: dict[str, Any] = {"addressPrefix": prefixes[0]} if len(prefixes) == 1 else {"addressPrefixes": prefixes}
-    provider.set_properties(subnet, {**kept, **addresses}, _SUBNET_DEFAULTS)
+    provider.set_properties(subnet, {**kept, **addresses})
 
 
 def _check_ranges(cloud: Cloud, parent: Resource) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from rbac.folding import fold
 from sandbox.arm.resources.templates import errors
+from sandbox.core.data_files import read_data
 from sandbox.core.tokenizer import END, Tokenizer, UnknownCharacterError
 
 Function = Callable[..., Any]
@@ -24,19 +25,7 @@ _CHARACTERS_PER_VALUE = 64  # a longer string counts as several values
 _CHARACTERS_PER_TOKEN = 8
 _BUDGET = 1_000_000  # values that a template may come to, all its expressions and copies together
 
-_NOT_HERE = frozenset(
-    re.findall(
-        r"\w+",
-        """
-        array base64 base64tojson base64tostring cidrhost cidrsubnet datauri datauritostring datetimeadd
-        datetimefromepoch datetimetoepoch deployer div endswith environment filter flatten float greater
-        greaterorequals groupby indexof intersection items lambda lambdavariables lastindexof less lessorequals list
-        listaccountsas listkeys listsecrets managementgroup managementgroupresourceid map mapvalues max min mod newguid
-        objectkeys padleft parsecidr pickzones providers reduce references shallowmerge skip sort startswith take tenant
-        toobject tryget uri uricomponent uricomponenttostring utcnow
-        """,
-    )
-)  # functions of Azure's
+_NOT_HERE = frozenset(read_data(__file__, "functions.yaml")["missing"].split())  # functions of Azure's
 
 
 @dataclass(frozen=True, slots=True)
