@@ -115,7 +115,7 @@ def write_whole(path: Path, text: str) -> None:
 
 def write_private(path: Path, text: str) -> None:
     """Write a file whole, as `write_whole` does, for its owner only from its first moment."""
-    _put_in_place(_write_beside(path, text, 0o600), path)
+    _put_in_place(stage(path, text, private=True), path)
 
 
 def make_private_folder(path: Path) -> None:
@@ -126,30 +126,20 @@ def make_private_folder(path: Path) -> None:
             each.mkdir(mode=0o700, exist_ok=True)
 
 
-def stage(path: Path, text: str) -> Path:
+def stage(path: Path, text: str, *, private: bool = False) -> Path:
     """Write what is to become ``path`` beside it, with the rights it has or would normally get; return that file.
 
-    If it raises an OSError, nothing is left behind.
+    If ``private``, it is its owner's only. If this raises an OSError, nothing is left behind.
     """
-    staged = _write_beside(path, text, 0o666)
-    try:
-        if path.exists():
-            staged.chmod(path.stat().st_mode & 0o777)
-    except BaseException:
-        staged.unlink(missing_ok=True)
-        raise
-    return staged
-
-
-def _write_beside(path: Path, text: str, mode: int) -> Path:
-    """Write a new file with this mode, less what the process's umask takes away; return its path."""
     staged = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:
-        descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666)
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
+        if path.exists() and not private:
+            staged.chmod(path.stat().st_mode & 0o777)
     except BaseException:
         staged.unlink(missing_ok=True)
         raise

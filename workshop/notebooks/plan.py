@@ -49,11 +49,6 @@ def make_plan(notebooks: Sequence[Notebook], given: Mapping[str, object]) -> Pla
 
 def _target(declarations: Sequence[Mapping[str, Parameter]], parameters: Sequence[Mapping[str, Value]]) -> Value:
     """The target that was given, or else the notebooks' default; notebooks without any have the sandbox."""
-    for values in parameters:
-        if _TARGET in values:
-            return values[_TARGET]
-    for declares in declarations:
-        if _TARGET in declares:
-            target: Value = declares[_TARGET].value
-            return target
-    return SANDBOX
+    given: list[Value] = [values[_TARGET] for values in parameters if _TARGET in values]
+    defaults: list[Value] = [declares[_TARGET].value for declares in declarations if _TARGET in declares]
+    return [*given, *defaults, SANDBOX][0]
