@@ -102,9 +102,9 @@ def check_all(clients: Clients, classroom: Classroom, inventory: Inventory, size
 def check(clients: Clients, classroom: Classroom, inventory: Inventory) -> list[Finding]:
     """Check everything but machines: rights, providers, names, limits."""
     return [
-        _rights(clients),
-        _providers(clients),
-        _names(classroom, inventory),
+        Finding("your rights", *_rights(clients)),
+        Finding("resource providers", *_providers(clients)),
+        Finding(NAMES, *_names(classroom, inventory)),
         *_limits(classroom, inventory),
     ]
 
@@ -183,22 +183,18 @@ def _cores_of(sku: _Json) -> int:
     return next((int(each["value"]) for each in sku.get("capabilities", ()) if each["name"] == "vCPUs"), 1)
 
 
-def _rights(clients: Clients) -> Finding:
-    about = "your rights"
+def _rights(clients: Clients) -> tuple[Verdict, str]:
     try:
         # Not by the SDK, which leaves the conditions out.
         listed = clients.listed("providers/Microsoft.Authorization/permissions", _AUTHORIZATION_VERSION)
     except RefusedError as error:
-        return Finding(about, Verdict.UNKNOWN, f"Azure does not say what you may do: {error}")
-    missing = _not_allowed(listed)
-    if missing:
-        text = f"In the subscription you may not {'; '.join(missing)}. Ask for the role Owner there."
-        return Finding(about, Verdict.PROBLEM, text)
-    conditional = _not_allowed([each for each in listed if not each.get("condition")])
-    if conditional:
+        return Verdict.UNKNOWN, f"Azure does not say what you may do: {error}"
+    if missing := _not_allowed(listed):
+        return Verdict.PROBLEM, f"In the subscription you may not {'; '.join(missing)}. Ask for the role Owner there."
+    if conditional := _not_allowed([each for each in listed if not each.get("condition")]):
         text = f"Only under a condition, which may not be met here, you may {'; '.join(conditional)}."
-        return Finding(about, Verdict.UNKNOWN, text)
-    return Finding(about, Verdict.FINE, "You may do in the subscription whatever it takes.")
+        return Verdict.UNKNOWN, text
+    return Verdict.FINE, "You may do in the subscription whatever it takes."
 
 
 def _not_allowed(listed: Iterable[_Json]) -> list[str]:
@@ -206,22 +202,21 @@ def _not_allowed(listed: Iterable[_Json]) -> list[str]:
     return [f"{why} ({action})" for action, why in _NEEDED.items() if not allows(permissions, action)]
 
 
-def _providers(clients: Clients) -> Finding:
-    about = "resource providers"
+def _providers(clients: Clients) -> tuple[Verdict, str]:
     unregistered = []
     for namespace in _PROVIDERS:
         answer = clients.arm("GET", f"{clients.subscription}/providers/{namespace}", _PROVIDERS_VERSION)
         if not answer.ok:
-            return Finding(about, Verdict.UNKNOWN, f"Azure does not say what is registered: {explain(answer).message}")
+            return Verdict.UNKNOWN, f"Azure does not say what is registered: {explain(answer).message}"
         if answer.json()["registrationState"] != "Registered":
             unregistered.append(namespace)
     if unregistered:
         commands = "; ".join(f"az provider register --namespace {namespace}" for namespace in unregistered)
-        return Finding(about, Verdict.PROBLEM, f"Not registered yet: {', '.join(unregistered)}. {commands}")
-    return Finding(about, Verdict.FINE, "All that the course uses are registered.")
+        return Verdict.PROBLEM, f"Not registered yet: {', '.join(unregistered)}. {commands}"
+    return Verdict.FINE, "All that the course uses are registered."
 
 
-def _names(classroom: Classroom, inventory: Inventory) -> Finding:
+def _names(classroom: Classroom, inventory: Inventory) -> tuple[Verdict, str]:
     taken = []
     for learner in classroom.learners:
         group = inventory.group_of(learner)
@@ -230,9 +225,8 @@ def _names(classroom: Classroom, inventory: Inventory) -> Finding:
     if taken:
         shown = ", ".join(taken[:10]) + (" and others" if len(taken) > 10 else "")
         there = f"{quantity(len(taken), 'resource group')} {'is' if len(taken) == 1 else 'are'} there already"
-        text = f"{there}, and not this class's: {shown}. Choose another --name."
-        return Finding(NAMES, Verdict.PROBLEM, text)
-    return Finding(NAMES, Verdict.FINE, "None is taken.")
+        return Verdict.PROBLEM, f"{there}, and not this class's: {shown}. Choose another --name."
+    return Verdict.FINE, "None is taken."
 
 
 def _limits(classroom: Classroom, inventory: Inventory) -> Iterator[Finding]:
