@@ -29,10 +29,6 @@ logging.getLogger("azure").addHandler(logging.NullHandler())
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the first is there, and ten times as fast, with libyaml
 _AADSTS = re.compile(r"AADSTS\d+")
-STRONGER_SIGN_IN = (
-    "Azure asks for a stronger sign-in than this one, such as a person's with a second factor: az login, then run the "
-    "cell with connect again, with sign_in = 'cli'."
-)
 # What is raised where nothing answers, or not to the end.
 _CUT_OFF = requests.exceptions.ChunkedEncodingError
 DROPPED = (requests.ConnectionError, requests.Timeout, _CUT_OFF, ServiceRequestError, ServiceResponseError)
@@ -45,6 +41,7 @@ def read_data(package: str, name: str, **values: str) -> Any:
 
 
 _KNOWN = read_data(__package__, "explanations.yaml")
+STRONGER_SIGN_IN = _KNOWN["statuses"]["stronger sign-in"]["advice"]
 
 
 class TutorialError(RuntimeError):
@@ -96,12 +93,9 @@ def explain(error: requests.Response | Exception, *, expected: bool = False) -> 
     """Return what ``error`` means.
 
     Args:
-        error: An answer of ``requests`` with a status of 400 or more, or an exception of the Azure SDK.
+        error: An answer of ``requests`` with a status of 400 or more, or an exception of the Azure SDK. If the course
+            has a sentence of its own for what is behind it, that is raised.
         expected: Whether it was refused on purpose, so that nothing is to be done about it.
-
-    Raises:
-        ValueError: The answer is no refusal, so there is nothing to explain.
-        TutorialError: Nothing was answered for a reason that is known, which a client of the SDK may have hidden.
     """
     if isinstance(error, Exception) and (own := own_error(error)):
         raise own
@@ -112,8 +106,10 @@ def explain(error: requests.Response | Exception, *, expected: bool = False) -> 
         advice = about_status("no answer")["advice"]
     elif expected:
         advice = "Nothing: this was to be refused."
+    elif _wants_claims(error):
+        advice = STRONGER_SIGN_IN
     else:
-        advice = STRONGER_SIGN_IN if _wants_claims(error) else _advice(status, code, message)
+        advice = _advice(status, code, message)
     return Explanation(status, code, message.strip(), advice)
 
 

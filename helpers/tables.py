@@ -90,9 +90,6 @@ def show(what: Any, *fields: str, result: str = "", empty: str = Table.empty) ->
         fields: Which fields, in which order; ``"identity.type"`` looks into a field. All, if none is named.
         result: A name under which programs find the fields of one object in the saved notebook.
         empty: What it means if there is none of several.
-
-    Raises:
-        AttributeError: An object has no such field.
     """
     if isinstance(what, Mapping) or not isinstance(what, Iterable):
         fields_of_it = _fields(what, fields)

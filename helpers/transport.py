@@ -9,7 +9,6 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 import requests
-from azure.core.pipeline.policies import RetryPolicy
 from azure.core.pipeline.transport import RequestsTransport
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import NewConnectionError, ProtocolError, ReadTimeoutError
@@ -37,7 +36,7 @@ class _Retry(Retry):
 
 
 # What only reads is asked again, and once where the connection broke. So is a PATCH: to Resource Manager it says how a
-# thing is to be in the end. Clients of the SDK have a policy of their own besides.
+# thing is to be in the end. Clients of the SDK have a policy of their own besides, in which a PATCH is not sent again.
 RETRIES = _Retry(
     status=3,
     connect=0,
@@ -49,18 +48,6 @@ RETRIES = _Retry(
     retry_after_max=60,  # seconds
     raise_on_status=False,
 )
-
-
-class SdkRetries(RetryPolicy[Any, Any]):
-    """Sends a PATCH again, too, where no answer came: to Resource Manager it says how a thing is to be in the end."""
-
-    def __init__(self) -> None:
-        super().__init__(retry_connect=0)
-
-    def configure_retries(self, options: dict[str, Any]) -> dict[str, Any]:
-        """Return the settings for one request."""
-        options.setdefault("retry_on_methods", ("HEAD", "GET", "PUT", "PATCH", "DELETE"))
-        return super().configure_retries(options)
 
 
 # With one of these, azure-identity asks something else than the metadata service for a managed identity's token.

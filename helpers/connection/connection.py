@@ -71,8 +71,8 @@ class Connection(Shown):
     @cached_property
     def client_options(self) -> Mapping[str, Any]:
         """What a management client needs besides, so that its requests leave as those of a session do."""
-        retries = {"polling_interval": _POLLING_INTERVALS[self.target], "retry_policy": transport.SdkRetries()}
-        return {"transport": transport.sdk_transport(self.session()), **retries}
+        waits = {"polling_interval": _POLLING_INTERVALS[self.target], "retry_connect": 0}
+        return {"transport": transport.sdk_transport(self.session()), **waits}
 
     def client(self, kind: Callable[..., Client]) -> Client:
         """Return a management client of this kind."""

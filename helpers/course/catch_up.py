@@ -109,11 +109,9 @@ def _ensure_assigned(connection: Connection, vm: VirtualMachine, identity: Ident
     entry = assigned_entry(vm, identity)
     if entry is not None and entry.principal_id in (None, identity.principal_id):
         return vm
-    machines, change = (
-        connection.client(ComputeManagementClient).virtual_machines,
-        with_identity(connection, vm, identity),
-    )
-    changed = machines.begin_update(*group_and_name(str(vm.id)), change).result()
+    machines = connection.client(ComputeManagementClient).virtual_machines
+    where, change = group_and_name(str(vm.id)), with_identity(connection, vm, identity)
+    changed = machines.begin_update(*where, change).result()
     if entry is None:
         print(f"{vm.name} did not have {identity.name} yet: assigned it, as 02_assign_identity does.")
     else:
