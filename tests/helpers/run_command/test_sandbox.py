@@ -94,6 +94,7 @@ def test_a_token_and_what_it_opens(lab: Lab, connection: Connection, vm: str) ->
 
 
 def test_the_machines_own_identity_works_too(lab: Lab, connection: Connection) -> None:
+    lab.attach("web", lab.identity("beside-its-own"))
     made = lab.arm("PATCH", lab.machine("web"), {"identity": {"type": "SystemAssigned, UserAssigned"}})
     oid = made["identity"]["principalId"]
     on_vm = connection.on_vm(lab.machine("web"))
