@@ -3,8 +3,6 @@
 That is with an exit status, and in a sentence if they could not do what they should.
 """
 
-from __future__ import annotations
-
 import argparse
 import errno
 import os

@@ -1,7 +1,5 @@
 """CSV as spreadsheets write it, read strictly; and written so that they compute nothing in it."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re

@@ -7,8 +7,6 @@ WorkshopError            exit status 1
 └── SandboxError         the embedded sandbox did not start, stop or answer
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

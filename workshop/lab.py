@@ -1,7 +1,5 @@
 """Opens a learner's copy of the notebooks in JupyterLab, with the user's sandbox running."""
 
-from __future__ import annotations
-
 import os
 import shlex
 import signal

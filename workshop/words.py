@@ -1,7 +1,5 @@
 """Words of messages."""
 
-from __future__ import annotations
-
 
 def quantity(number: float, noun: str) -> str:
     """Return how much there is of something: ``1 row``, ``2 rows``, ``0.5 seconds``."""

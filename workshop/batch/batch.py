@@ -1,7 +1,5 @@
 """A batch from its checked rows to its reports."""
 
-from __future__ import annotations
-
 import hashlib
 import platform
 import signal

@@ -1,7 +1,5 @@
 """The Dask workers of a batch: processes of this computer's, or those of a cluster that is there already."""
 
-from __future__ import annotations
-
 import logging
 import os
 import sys

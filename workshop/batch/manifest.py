@@ -4,8 +4,6 @@ The first lines of each run say which rows there are. Whoever reads it takes the
 that was not written to its end, because the runner was killed or the disk was full, does not count.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,5 @@
 """Where the executed notebooks of a batch are saved: in a folder, or at any address that papermill writes to."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Sequence
 from pathlib import Path

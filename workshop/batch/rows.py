@@ -1,7 +1,5 @@
 """The rows of a batch, checked against what the notebooks take and what Azure allows."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

@@ -1,7 +1,5 @@
 """What has become of each row of a batch, and of all of them in figures."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Reads the rows of a batch from a CSV, YAML or JSON file, and collects all that is wrong with the file."""
 
-from __future__ import annotations
-
 import codecs
 import re
 from collections import Counter

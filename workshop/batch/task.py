@@ -1,7 +1,5 @@
 """What the runner sends to a worker, and what comes back."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypedDict

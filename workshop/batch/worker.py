@@ -1,7 +1,5 @@
 """What happens on a worker: one row at a time for each of its threads, in kernels of the worker's machine."""
 
-from __future__ import annotations
-
 import contextlib
 import gc
 import os

@@ -1,7 +1,5 @@
 """What the commands for a class do, and the tables that they print; without colours where it is no terminal."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import os

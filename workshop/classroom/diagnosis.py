@@ -3,8 +3,6 @@
 Whether a call would be let through is worked out from role assignments, by the rules in `rbac`.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

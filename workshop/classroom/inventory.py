@@ -1,7 +1,5 @@
 """What Azure has of a class: read with a handful of lists however many learners there are, and known by its marks."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """The names of a class, and of what each learner gets: made by patterns, checked by Azure's rules."""
 
-from __future__ import annotations
-
 import itertools
 import re
 import string

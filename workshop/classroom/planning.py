@@ -4,8 +4,6 @@ Checked are rights, providers, names that are taken, limits, and which size of m
 region, not barred, and with enough cores left.
 """
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

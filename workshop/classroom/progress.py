@@ -4,8 +4,6 @@ Azure keeps what was made, assigned and granted. It keeps no record of a token t
 was read, so whether a learner has done that is not known, and is said not to be.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum

@@ -4,8 +4,6 @@ Several learners at a time, where one's failure is nobody else's. In the sandbox
 principal that is made for them; on Azure they are in Entra already.
 """
 
-from __future__ import annotations
-
 import os
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence

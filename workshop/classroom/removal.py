@@ -3,8 +3,6 @@
 One learner is put back to the beginning by deleting their group with all that is in it, and making it anew.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace

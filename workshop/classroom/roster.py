@@ -4,8 +4,6 @@ Its columns, in any order: ``name``, and if need be ``handle`` (what names in Az
 of the name), ``object_id`` and ``principal_type`` (who the learner is in Entra; needed on Azure only).
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence

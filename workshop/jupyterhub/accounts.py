@@ -5,8 +5,6 @@ that owns the learner's notebooks and processes. Nobody can then read another's 
 two classes on a computer share one. If anybody else runs the hub, all servers run as that user.
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 import os

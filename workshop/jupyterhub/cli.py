@@ -1,7 +1,5 @@
 """The command ``hub``."""
 
-from __future__ import annotations
-
 import argparse
 import math
 import re

@@ -3,8 +3,6 @@
 It is made once, in a folder of its own, so that the course's environment stays as it is locked.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import shutil

@@ -1,7 +1,5 @@
 """``python -m workshop hub``: JupyterHub for the class, until Ctrl-C."""
 
-from __future__ import annotations
-
 import math
 import os
 import signal

@@ -3,8 +3,6 @@
 A server runs in the learner's own folder, with their own credential, as their own user.
 """
 
-from __future__ import annotations
-
 import hmac
 from collections.abc import Mapping, Sequence
 from pathlib import Path

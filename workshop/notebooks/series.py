@@ -1,7 +1,5 @@
 """Which notebooks there are, and in what order they run."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
