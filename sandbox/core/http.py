@@ -49,11 +49,6 @@ class Request:
         """The address the caller used, for links in the answer: ``https://localhost:8443``."""
         return f"{self.scheme}://{self.host}"
 
-    def parameters(self, name: str) -> list[str]:
-        """Return all values of the query parameter ``name``; names compare without regard to case."""
-        folded = name.casefold()
-        return [value for key, value in self.query if key.casefold() == folded]
-
     def parameter(self, name: str) -> str | None:
         """Return the first value of the query parameter ``name``, or None."""
         folded = name.casefold()

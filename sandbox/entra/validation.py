@@ -1,11 +1,4 @@
-"""Whether an access token is ours, for us and for now.
-
-InvalidToken
-    Malformed, forged, or from somebody else; the caller gets one answer for all of these.
-├── ExpiredToken
-├── NotYetValid
-└── WrongAudience
-"""
+"""Whether an access token is ours, for us and for now."""
 
 import hashlib
 import re
@@ -19,6 +12,7 @@ import jwt
 from cachetools import LRUCache
 
 from sandbox.core.clock import Clock
+from sandbox.core.data_files import read_data
 from sandbox.entra.keys import SigningKey
 from sandbox.entra.tokens import ALGORITHM, issuer_of
 
@@ -30,19 +24,11 @@ MANAGEMENT_AUDIENCES = (  # in the order in which Resource Manager lists them wh
 )
 GRAPH_AUDIENCES = ("https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000")
 RESOURCES = frozenset(  # what tokens can be had for: service principals of Microsoft's that are in every tenant
-    {
+    [
         *(audience.removesuffix("/") for audience in MANAGEMENT_AUDIENCES),
         *GRAPH_AUDIENCES,
-        "https://graph.windows.net",
-        "https://vault.azure.net",
-        "https://storage.azure.com",
-        "https://database.windows.net",
-        "https://servicebus.azure.net",
-        "https://eventhubs.azure.net",
-        "https://cognitiveservices.azure.com",
-        "https://containerregistry.azure.net",
-        "https://monitor.azure.com",
-    }
+        *read_data(__file__, "published.yaml")["resources"],
+    ]
 )
 MAXIMUM_LENGTH = 16 * 1024  # characters; a real token has about 1,500
 CACHE_SIZE = 4096  # tokens
@@ -56,7 +42,7 @@ _SIGNATURE_ONLY: Any = {"verify_signature": True, **_NOT_VERIFIED}
 
 
 class InvalidToken(Exception):
-    """The token is malformed or forged, or another tenant or issuer made it."""
+    """The token is malformed or forged, or another tenant or issuer made it: the caller gets one answer for all."""
 
 
 class ExpiredToken(InvalidToken):

@@ -1,19 +1,4 @@
-"""The file of faults: a YAML list of rules, each checked with its line.
-
-- fault: PrincipalNotFound     # one of Azure's refusals, for the requests that it is about
-first: 2                     # the first two of them
-- fault: 429                   # or any status from 400 on, in the words of the service
-service: arm
-method: PUT
-path: "*/virtualMachines/*"
-nth: 1
-retry_after: 3               # seconds, in the header Retry-After
-- fault: 410
-service: metadata
-seconds: 30                  # from the first one on, by the sandbox's clock
-- fault: hang                  # or reset, or lost
-service: entra
-"""
+"""The file of faults, which ``docs/sandbox.md`` describes: a YAML list of rules, each checked with its line."""
 
 from collections.abc import Callable
 from pathlib import Path
