@@ -19,38 +19,10 @@ from rbac.folding import fold
 from rbac.scopes import canonical
 
 _CACHED = 4096  # rows
+_SCHEMA = Path(__file__).with_name("schema.sql")
 _LOCK_LIMIT = 1.0  # seconds that the file of a process that was killed may take to be free
 
 _decode = json.JSONDecoder().decode  # json.loads without its look at what it is given
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS resources (
-    key TEXT PRIMARY KEY, type TEXT NOT NULL, body TEXT NOT NULL, internal TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS resources_by_type ON resources (type, key);
-CREATE TABLE IF NOT EXISTS principals (
-    object_id TEXT PRIMARY KEY, client_id TEXT NOT NULL UNIQUE, name TEXT NOT NULL, kind TEXT NOT NULL,
-    secret_hash TEXT, resource_id TEXT
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS principals_by_name ON principals (name);
-CREATE TABLE IF NOT EXISTS role_assignments (
-    key TEXT PRIMARY KEY, scope TEXT NOT NULL, principal_id TEXT NOT NULL, role_id TEXT NOT NULL,
-    body TEXT NOT NULL, effective_from REAL NOT NULL, effective_until REAL
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS role_assignments_by_principal ON role_assignments (principal_id, scope);
-CREATE INDEX IF NOT EXISTS role_assignments_by_scope ON role_assignments (scope);
-CREATE TABLE IF NOT EXISTS long_operations (
-    id TEXT PRIMARY KEY, started REAL NOT NULL, due REAL NOT NULL, effect TEXT NOT NULL, target TEXT NOT NULL,
-    done INTEGER NOT NULL DEFAULT 0
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS long_operation_outcomes (id TEXT PRIMARY KEY, outcome TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS long_operation_followers (
-    id TEXT PRIMARY KEY, begun_by TEXT NOT NULL, action TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS long_operations_pending ON long_operations (due) WHERE done = 0;
-"""
 
 
 @dataclass(slots=True)
@@ -106,7 +78,7 @@ class Store:
             raise sqlite3.DatabaseError(f"it is damaged ({' '.join(damage.split())})")
         self.connection.execute("PRAGMA journal_mode=WAL")
         self.connection.execute("PRAGMA synchronous=NORMAL")
-        self.connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")  # all of it or nothing
+        self.connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA.read_text('utf-8')} COMMIT;")  # all of it or nothing
 
     def close(self) -> None:
         """Close the file; the store is of no use afterwards."""

@@ -26,12 +26,6 @@ _TRANSITIONS = {
     "redeploy": ("starting", "running"),
 }
 _FROM_RUNNING = ("restart", "redeploy")
-_PROVISIONING = {
-    "Succeeded": ("succeeded", "Provisioning succeeded"),
-    "Creating": ("creating", "Creating"),
-    "Updating": ("updating", "Updating"),
-    "Deleting": ("deleting", "Deleting"),
-}
 _AGENT_VERSION = {"Windows": "2.7.41491.1121", "Linux": "2.10.0.8"}
 
 operations = Operations(VIRTUAL_MACHINE)
@@ -118,10 +112,11 @@ def instance_view(machine: Resource) -> dict[str, Any]:
     """Return how ``machine`` is now, in contrast to how it was asked for."""
     power, since = machine.internal["power"], machine.internal["provisioned_at"]
     profile = machine.properties["storageProfile"]
-    code, shown = _PROVISIONING[machine.properties["provisioningState"]]
+    state = machine.properties["provisioningState"]
+    shown = "Provisioning succeeded" if state == "Succeeded" else state
     view: dict[str, Any] = {
         "statuses": [
-            _status(f"ProvisioningState/{code}", shown, since),
+            _status(f"ProvisioningState/{state.lower()}", shown, since),
             {"code": f"PowerState/{power}", "level": "Info", "displayStatus": f"VM {power}"},
         ],
         "disks": [

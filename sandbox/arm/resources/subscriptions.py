@@ -7,6 +7,7 @@ from sandbox.arm.routing import SUBSCRIPTION, Call, Operations
 from sandbox.arm.versions import versions_of
 from sandbox.cloud import Cloud
 from sandbox.core import errors, seed_data
+from sandbox.core.data_files import read_data
 from sandbox.core.http import Answer
 
 _on_subscriptions = Operations("Microsoft.Resources/subscriptions", versions_of("Microsoft.Resources"))
@@ -79,23 +80,7 @@ def _location(subscription: str, name: str, shown: str) -> dict[str, Any]:
 # --- providers ---
 
 _PROVIDER = SUBSCRIPTION + "/providers/{namespace}"
-_TYPES = {
-    "Microsoft.Authorization": ("roleAssignments", "roleDefinitions", "permissions"),
-    "Microsoft.Compute": ("virtualMachines", "locations/operations"),
-    "Microsoft.ManagedIdentity": (
-        "userAssignedIdentities",
-        "userAssignedIdentities/federatedIdentityCredentials",
-        "identities",
-    ),
-    "Microsoft.Network": (
-        "virtualNetworks",
-        "virtualNetworks/subnets",
-        "networkInterfaces",
-        "publicIPAddresses",
-        "networkSecurityGroups",
-    ),
-    "Microsoft.Resources": ("subscriptions", "resourceGroups", "deployments"),
-}
+_TYPES: dict[str, list[str]] = read_data(__file__, "providers.yaml")
 
 _on_providers = Operations("Microsoft.Resources/providers")
 
