@@ -1,8 +1,7 @@
 """What a machine can be made of: images, and sizes with how many of their cores a subscription may have.
 
 Of images, clients look up which operating system one holds, and what "latest" stands for. The sandbox boots nothing, so
-it takes any; those named here get the versions they had in May 2024, others 1.0.0. A few sizes stand for the hundreds
-that Azure has; each can be had in every region. Usage is counted from the machines; nobody is stopped at a limit.
+it takes any. Each size can be had in every region. Usage is counted from the machines; nobody is stopped at a limit.
 """
 
 import re
