@@ -43,19 +43,12 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many connections a listener has at most, and how many seconds each may take.
+    """How many connections a listener has at most, and how many seconds each may take."""
 
-    Attributes:
-        connections: each takes memory (some 600 KB with TLS) and one of the process's files, often 1,024 in all.
-        handshake: to agree on TLS.
-        request: to send a request, from its first byte to its last.
-        idle: to begin a request.
-    """
-
-    connections: int = 500
-    handshake: float = 10
-    request: float = 30
-    idle: float = 300
+    connections: int = 500  # each takes some 600 KB with TLS, and one of the process's files, often 1,024 in all
+    handshake: float = 10  # to agree on TLS
+    request: float = 30  # to send a request, from its first byte to its last
+    idle: float = 300  # to begin a request
 
 
 DEFAULT_LIMITS = Limits()

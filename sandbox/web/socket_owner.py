@@ -30,12 +30,7 @@ def user_behind(transport: BaseTransport | None) -> int | None:
 def user_at(client: Address, server: Address) -> int | None:
     """Return the id of the user whose process opened a TCP connection over IPv4.
 
-    Args:
-        client: the IP address and port that it came from.
-        server: those it was made to.
-
-    Returns:
-        None where the system does not tell: it is not Linux, does not permit to ask, or the client has gone.
+    It is None where the system does not tell: it is not Linux, does not permit to ask, or the client has gone.
     """
     if sys.platform != "linux":
         return None

@@ -39,28 +39,20 @@ CLOCK_SKEW = timedelta(days=1)  # a client whose clock is slow must not see one 
 class Certificates:
     """Where the three PEM files are.
 
-    Attributes:
-        ca_pem: The authority's certificate, for clients to trust. It is the whole trust bundle: variables
-            such as REQUESTS_CA_BUNDLE replace a client's list of authorities, and with the sandbox's settings
-            in force a client should reach nothing but the sandbox, so no public authority is added.
-        chain_pem: What the server presents: its certificate, without the authority's, as is usual for a root.
-        key_pem: The server's private key, readable by its owner only.
+    The authority's certificate is all that clients trust: variables such as REQUESTS_CA_BUNDLE replace their list, and
+    with the sandbox's settings in force a client should reach nothing but the sandbox, so no public one is added.
     """
 
-    ca_pem: Path
-    chain_pem: Path
-    key_pem: Path
+    ca_pem: Path  # the authority's certificate
+    chain_pem: Path  # what the server presents: its certificate, without the authority's, as is usual for a root
+    key_pem: Path  # the server's private key, readable by its owner only
 
 
 def ensure_certificates(folder: Path, clock: Clock) -> Certificates:
-    """Return the folder's certificates; made anew if they are missing, damaged or about to expire.
+    """Return the certificates in a folder that only its owner may enter; made anew if missing, damaged or expiring.
 
-    Args:
-        folder: An existing folder that only its owner may enter.
-        clock: It must tell the time of day, since clients compare the dates with their own clocks.
-
-    Raises:
-        OSError: The folder cannot be written.
+    The clock must tell the time of day, since clients compare the dates with their own. Raises OSError if the folder
+    cannot be written.
     """
     certificates = Certificates(folder / "ca.pem", folder / "server.pem", folder / "server-key.pem")
     now = clock.now()
