@@ -7,12 +7,8 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.resources import files
-from string import Template
-from typing import Any
 
 import requests
-import yaml
 from azure.core.exceptions import (
     AzureError,
     ClientAuthenticationError,
@@ -22,24 +18,16 @@ from azure.core.exceptions import (
 )
 from azure.identity import CredentialUnavailableError
 
+from helpers.data_files import read_data
 from helpers.tables import Shown, Table, show
 
 # A notebook shows a refusal where it is explained; the same as a warning beside it would only be noise.
 logging.getLogger("azure").addHandler(logging.NullHandler())
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the first is there, and ten times as fast, with libyaml
 _AADSTS = re.compile(r"AADSTS\d+")
 # What is raised where nothing answers, or not to the end.
 _CUT_OFF = requests.exceptions.ChunkedEncodingError
 DROPPED = (requests.ConnectionError, requests.Timeout, _CUT_OFF, ServiceRequestError, ServiceResponseError)
-
-
-def read_data(package: str, name: str, **values: str) -> Any:
-    """Return what a file of YAML beside the modules of a package holds, with ``values`` where it names them."""
-    text = (files(package) / name).read_text("utf-8")
-    return yaml.load(Template(text).substitute(values) if values else text, _Loader)
-
-
 _KNOWN = read_data(__package__, "explanations.yaml")
 STRONGER_SIGN_IN = _KNOWN["statuses"]["stronger sign-in"]["advice"]
 

@@ -10,7 +10,7 @@ from azure.mgmt.resource.resources import ResourceManagementClient
 from azure.mgmt.resource.resources.models import GenericResource, Sku
 
 from helpers.connection import Connection
-from helpers.errors import read_data
+from helpers.data_files import read_data
 
 
 def make_vm(connection: Connection, resource_group: str, vm_name: str, location: str, vm_os: str) -> None:

@@ -6,25 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from helpers.connection import Connection
+from helpers.data_files import read_data
 from helpers.errors import Explanation, explain
 from rbac.actions import allows
 from rbac.roles import Permission
 
-# What each step takes, also the last ones: who may not delete should not begin. Some are taken only where commands are
-# run, or a group or a machine has to be made.
-_NEEDED = (
-    ("", "Microsoft.ManagedIdentity/userAssignedIdentities", "read write delete assign/action"),
-    ("", "Microsoft.Compute/virtualMachines", "read write instanceView/read"),
-    ("", "Microsoft.Authorization/roleAssignments", "read write delete"),
-    ("", "Microsoft.Authorization/roleDefinitions", "read"),
-    ("", "Microsoft.Resources/subscriptions/resourceGroups", "read"),
-    ("command", "Microsoft.Compute/virtualMachines", "runCommand/action"),
-    ("group", "Microsoft.Resources/subscriptions/resourceGroups", "write delete"),
-    ("machine", "Microsoft.Compute/virtualMachines", "delete"),
-    ("machine", "Microsoft.Network/virtualNetworks", "read write delete subnets/join/action"),
-    ("machine", "Microsoft.Network/networkInterfaces", "read write delete join/action"),
-    ("machine", "Microsoft.Network/publicIPAddresses", "read write delete join/action"),
-)
+_RIGHTS: Mapping[str, Mapping[str, str]] = read_data(__package__, "rights.yaml")
 _LOCKS, _LOCKS_VERSION = "providers/Microsoft.Authorization/locks", "2016-09-01"
 _UNKNOWN = "could not be looked up"
 
@@ -130,10 +117,10 @@ class _Look:
             return
         held = answer["value"]
         rights = [Permission(tuple(each.get("actions", ())), tuple(each.get("notActions", ()))) for each in held]
-        skipped = {"command": not self._by_run_command, "group": self._group, "machine": self._vm}
-        needed = [
-            f"{kind}/{each}" for why, kind, actions in _NEEDED if not skipped.get(why) for each in actions.split()
-        ]
+        made = {"to make a group": not self._group, "to make a machine": not self._vm}
+        wanted = {"always": True, "to run commands": self._by_run_command, **made}
+        kinds = [pair for what, kinds in _RIGHTS.items() if wanted[what] for pair in kinds.items()]
+        needed = [f"{kind}/{action}" for kind, actions in kinds for action in actions.split()]
         missing = [each for each in needed if not allows(rights, each)]
         ask = f"Ask for the role Owner at {self._scope}." if missing else ""
         yield _row("Your rights", f"missing: {', '.join(missing)}" if missing else "all that are needed", ask)

@@ -10,7 +10,8 @@ from typing import Any
 
 import requests
 
-from helpers.errors import TutorialError, about_status, read_data
+from helpers.data_files import read_data
+from helpers.errors import TutorialError, about_status
 
 _GUESSES = ("200", "401", "403", "404")
 RIGHT = "Right"

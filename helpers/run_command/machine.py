@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from azure.core.exceptions import AzureError, ResourceExistsError, ServiceResponseError
 
-from helpers.errors import BusyError, FinalError, explain, read_data
+from helpers.data_files import read_data
+from helpers.errors import BusyError, FinalError, explain
 from helpers.names import group_and_name
 from helpers.run_command.messages import (
     MachineAnswer,

@@ -16,7 +16,8 @@ from azure.mgmt.msi.models import Identity
 
 from helpers import connect, explain
 from helpers.connection import Connection
-from helpers.errors import TutorialError, read_data
+from helpers.data_files import read_data
+from helpers.errors import TutorialError
 from tests.helpers.pointing import point_to
 from tests.support.sandbox import RunningSandbox
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from helpers.errors import TutorialError, read_data
+from helpers.data_files import read_data
+from helpers.errors import TutorialError
 from helpers.lesson import checks
 from helpers.lesson.answers import Reply
 from tests.notebooks.course import NAMES, book, run
