@@ -52,14 +52,28 @@ class SandboxServer:
         roles or faults that cannot be used.
         """
         self.state.make()
+        had_state = self.state.runtime.exists() and self.state.database.exists()
+        last_port = self._take_up_last_start()
+        self._open(had_state)
+        if self.settings.allow_run_command:
+            self.cloud.scripts = Scripts(self.state, self.settings.run_command_limit)
+            self.cloud.scripts.sweep()
+        await self._listen(last_port)
+        await self._reconcile()
+        self._ticker = asyncio.create_task(self._tick())
+
+    def _take_up_last_start(self) -> int:
+        """Begin with the ports of the last start, as far as they are known; return Resource Manager's, else 0."""
         last = read_runtime(self.state)
         self.runtime = Runtime(0, 0, self.settings, last.metadata if last else {})
-        had_state = self.state.runtime.exists() and self.state.database.exists()
         if last is None and self.state.runtime.exists():
             self._notice(
                 f"{self.state.runtime} was damaged, so ports and settings of the last start are forgotten. If those "
                 "were not the defaults, stop the sandbox and start it with them."
             )
+        return last.port if last else 0
+
+    def _open(self, had_state: bool) -> None:
         rules = load_faults(Path(self.settings.faults)) if self.settings.faults else []
         self.cloud = self._open_cloud()
         self._faults = Faults(rules, self.cloud.seed_data, self.clock) if rules else None
@@ -75,9 +89,8 @@ class SandboxServer:
             raise
         if was_empty and had_state:
             self._notice(f"{self.state.database} was empty, so the sandbox starts with the seed data only.")
-        if self.settings.allow_run_command:
-            self.cloud.scripts = Scripts(self.state, self.settings.run_command_limit)
-            self.cloud.scripts.sweep()
+
+    async def _listen(self, last_port: int) -> None:
         self._tls = server_context(ensure_certificates(self.state.path, SystemClock()))
         self._front = Listener(
             self._app.handle,
@@ -89,15 +102,13 @@ class SandboxServer:
         self._front.after_each = self._follow_machines
         self._machines: dict[str, Listener] = {}
         self._following = asyncio.Lock()
-        await _start_on(self._front, self.port or (last.port if last else 0), must=self.port != 0)
+        await _start_on(self._front, self.port or last_port, must=self.port != 0)
         self.runtime.port = self._front.port
-        if last and last.port and not self.port and last.port != self._front.port:
-            self._notice(f"The port of the last start, {last.port}, is taken. Programs that use it need 'env' again.")
+        if last_port and not self.port and last_port != self._front.port:
+            self._notice(f"The port of the last start, {last_port}, is taken. Programs that use it need 'env' again.")
         # Each service has a name of its own here too: a token for one is not good at another.
         self.cloud.validator.accept(f"https://localhost:{self._front.port}")
         self.cloud.graph_validator.accept(f"https://{HOST}:{self._front.port}")
-        await self._reconcile()
-        self._ticker = asyncio.create_task(self._tick())
 
     async def stop(self) -> None:
         """Close every listener, then the state."""
