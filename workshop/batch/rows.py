@@ -11,6 +11,7 @@ from workshop.batch.table import Problem, RawRow, RawTable, sentences
 from workshop.errors import UsageError
 from workshop.files import notebook_text, read_notebook
 from workshop.notebooks.parameters import Parameter, Text, Value, check, declared
+from workshop.notebooks.plan import target_of
 from workshop.notebooks.secrets import looks_like_a_secret
 from workshop.notebooks.series import Notebook
 from workshop.pages.output import pictures_in
@@ -112,7 +113,7 @@ class _Checker:
             number=raw.number,
             name=name,
             parameters=parameters,
-            target=str(self.value(raw, _TARGET)) or SANDBOX,
+            target=target_of(self._declares, parameters),
             concurrency_key=scope if "resource_group" in self.known else name,
             inputs=_digest(self._digest, parameters),
         )

@@ -44,11 +44,11 @@ def make_plan(notebooks: Sequence[Notebook], given: Mapping[str, object]) -> Pla
     declarations = [declared(node) for node in nodes]
     parameters = check(declarations, given)
     planned = [PlannedNotebook(*parts) for parts in zip(notebooks, nodes, parameters, strict=True)]
-    return Plan(planned, _target(declarations, parameters))
+    return Plan(planned, target_of(declarations, parameters))
 
 
-def _target(declarations: Sequence[Mapping[str, Parameter]], parameters: Sequence[Mapping[str, Value]]) -> Value:
-    """The target that was given, or else the notebooks' default; notebooks without any have the sandbox."""
+def target_of(declarations: Sequence[Mapping[str, Parameter]], parameters: Sequence[Mapping[str, Value]]) -> Value:
+    """Return the target that was given, or else the notebooks' default; notebooks without any have the sandbox."""
     given: list[Value] = [values[_TARGET] for values in parameters if _TARGET in values]
     defaults: list[Value] = [declares[_TARGET].value for declares in declarations if _TARGET in declares]
     return [*given, *defaults, SANDBOX][0]

@@ -49,6 +49,12 @@ def test_each_notebook_gets_what_it_declares(sources: list[Source]) -> None:
     assert (row.name, row.number, row.target) == ("row-0001", 1, "sandbox")
 
 
+def test_notebooks_that_name_no_target_have_the_sandbox(tmp_path: Path) -> None:
+    folder = write_series(tmp_path / "notebooks", {"00_a": notebook("1", parameters="count: int = 1")})
+    (row,) = check(read_sources(find_series(folder)), {"count": 2})
+    assert row.target == "sandbox"
+
+
 def test_all_problems_are_named_with_row_and_column(sources: list[Source]) -> None:
     found = problems(
         sources,
