@@ -19,10 +19,22 @@ import sys, papermill
 for path in sys.argv[2:]:
     papermill.execute_notebook(path, f"{sys.argv[1]}/{path.rpartition('/')[2]}", progress_bar=False)
 """
+_CELLS = """
+import os, sys, nbformat
+from IPython.core.interactiveshell import InteractiveShell
+os.chdir(os.path.dirname(sys.argv[1]))
+for path in sys.argv[1:]:
+    shell = InteractiveShell()
+    for cell in nbformat.read(path, 4).cells:
+        if cell.cell_type == "code":
+            shell.run_cell(cell.source).raise_error()
+"""
 
 
 def measure() -> list[Table]:
     """Run the series in each way, all ways in turn and that some times; the fastest of each counts.
+
+    That all cells run in one process, without kernels, is no way to run notebooks: it is as fast as one can be.
 
     Papermill has a sandbox that runs already, and so has this project, in one row of two; in the other it starts one of
     its own each time. It makes a page of each notebook besides.
@@ -51,6 +63,7 @@ def _ways(root: Path, on_sandbox: Mapping[str, str], data: Path) -> dict[str, Ca
             *run, "warm", "--sandbox", "running", environment=users
         ),
         "python -m workshop run": lambda: spend(*run, "warm"),
+        "all cells in one process": lambda: _cells(on_sandbox),
     }
 
 
@@ -70,6 +83,10 @@ def _commands(root: Path, environment: Mapping[str, str]) -> Spent:
 def _api(root: Path, environment: Mapping[str, str]) -> Spent:
     notebooks = [notebook.path.as_posix() for notebook in find_series()]
     return spend("-c", _LOOP, str(root), *notebooks, environment=environment)
+
+
+def _cells(environment: Mapping[str, str]) -> Spent:
+    return spend("-c", _CELLS, *(str(notebook.path.resolve()) for notebook in find_series()), environment=environment)
 
 
 if __name__ == "__main__":
