@@ -1,4 +1,7 @@
-"""What is data and not code, in YAML files beside the modules that read it."""
+"""What is data and not code, in YAML files beside the modules that read it as they are imported.
+
+So what a server knows is all of one version, even if its files are replaced as it runs.
+"""
 
 from pathlib import Path
 from typing import Any

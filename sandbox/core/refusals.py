@@ -1,7 +1,6 @@
 """What the services refuse: each has its own words for it, and its own shape of answer."""
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from sandbox.core.data_files import read_data
@@ -35,13 +34,8 @@ class Refusals(Generic[Kind]):
     """
 
     def __init__(self, module: str, kind: type[Kind]) -> None:
-        self._module = module
+        self._known: dict[str, dict[Any, str]] = read_data(module, "refusals.yaml")
         self._kind = kind
-
-    @cached_property
-    def _known(self) -> dict[str, dict[Any, str]]:
-        known: dict[str, dict[Any, str]] = read_data(self._module, "refusals.yaml")
-        return known
 
     def __call__(self, name: str, *about: object, **more: object) -> Kind:
         """Return the refusal ``name`` of what it is ``about``."""

@@ -19,7 +19,7 @@ from rbac.folding import fold
 from rbac.scopes import canonical
 
 _CACHED = 4096  # rows
-_SCHEMA = Path(__file__).with_name("schema.sql")
+_SCHEMA = Path(__file__).with_name("schema.sql").read_text("utf-8")
 _LOCK_LIMIT = 1.0  # seconds that the file of a process that was killed may take to be free
 
 _decode = json.JSONDecoder().decode  # json.loads without its look at what it is given
@@ -78,7 +78,7 @@ class Store:
             raise sqlite3.DatabaseError(f"it is damaged ({' '.join(damage.split())})")
         self.connection.execute("PRAGMA journal_mode=WAL")
         self.connection.execute("PRAGMA synchronous=NORMAL")
-        self.connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA.read_text('utf-8')} COMMIT;")  # all of it or nothing
+        self.connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")  # all of it or nothing
 
     def close(self) -> None:
         """Close the file; the store is of no use afterwards."""

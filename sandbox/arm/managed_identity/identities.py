@@ -21,6 +21,7 @@ from sandbox.state.store import Resource
 PATH = f"{GROUP}/providers/{IDENTITY}/{{name}}"
 _SYSTEM_ASSIGNED = "Microsoft.ManagedIdentity/identities"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,127}")
+_ACTIONS: dict[str, str] = read_data(__file__, "operations.yaml")
 _ISOLATION_SCOPES = ("None", "Regional")
 
 operations = Operations(IDENTITY)
@@ -29,9 +30,7 @@ declare_reads(operations, IDENTITY)
 
 @operations.operation("GET", "/providers/Microsoft.ManagedIdentity/operations", action=None)
 def _list_actions(call: Call) -> Answer:
-    return Answer(
-        200, {"value": [_action(name, what) for name, what in read_data(__file__, "operations.yaml").items()]}
-    )
+    return Answer(200, {"value": [_action(name, what) for name, what in _ACTIONS.items()]})
 
 
 @operations.operation("PUT", PATH, action=IDENTITY + "/write")
