@@ -142,7 +142,10 @@ class Match:
 
 
 class Router:
-    """Finds the operations of a path, and remembers what it found last."""
+    """Finds the operations of a path, and remembers what it found last.
+
+    Raises ValueError where two operations have one method and path.
+    """
 
     def __init__(self, operations: Iterable[Operation] = ()) -> None:
         self._namespaces: set[str] = set()

@@ -25,7 +25,7 @@ BACKDATING = 300  # seconds; Entra dates a token back so that a verifier whose c
 class IssuedToken:
     """A token and its times, in seconds since 1970.
 
-    ``expires_in`` is one less than its lifetime, as in Entra: a client that adds it to its own clock is not late.
+    ``expires_in`` is a second less than its lifetime, as in Entra: a client that adds it to its own clock is not late.
     """
 
     token: str = field(repr=False)  # a secret: never logged or shown
@@ -69,6 +69,7 @@ class TokenIssuer:
 
         ``audience`` is the resource it is for, as the caller wrote it: with or without a final slash. A managed
         identity's has its resource id in ``xms_mirid``, and in ``xms_az_rid`` that of the machine where it was got.
+        ``appidacr`` says how the application proved itself; ``roles`` are permissions on the resource, not of RBAC.
         """
         now = int(self._clock.now().timestamp())
         begin, end = now - BACKDATING, now + int(lifetime.total_seconds())

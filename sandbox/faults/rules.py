@@ -22,7 +22,8 @@ class Rule:
     """A fault, which is a status or a name, and the requests that it is for.
 
     ``methods`` that are empty stand for any, ``*`` in ``path`` for anything. ``which`` says which of the requests that
-    match: the ``nth``, the ``first`` so many, ``every`` so many, or those in so many ``seconds`` from the first on.
+    match: the ``nth``, the ``first`` so many, ``every`` so many, or those in so many ``seconds`` from the first on; and
+    ``number`` how many. ``retry_after`` is in seconds.
     """
 
     fault: int | str

@@ -84,6 +84,7 @@ def _with_own(machine: Resource) -> dict[str, Any]:
 
 
 def _filled(described: Any, source: dict[str, Any]) -> Any:
+    """Return what the file of data describes, with values out of ``source``."""
     if isinstance(described, dict):
         return {name: _filled(each, source) for name, each in described.items()}
     if isinstance(described, list):

@@ -92,8 +92,10 @@ class Deployment:
             if not gate.allows(caller.object_id, _action(resource), resource.id)
         ]
         if refused:
-            plural = "s" if len(refused) > 1 else ""
-            raise errors.refusal(f"InvalidTemplateDeployment.right{plural}", ":".join(refused))
+            raise errors.refusal(
+                "InvalidTemplateDeployment.denied" if len(refused) == 1 else "InvalidTemplateDeployment.severalDenied",
+                ":".join(refused),
+            )
 
     def _reference(self, name: str, version: str | None = None, full: str | None = None) -> Any:
         """Look up a resource by its id, or by its name if it is one of the template's."""

@@ -4,7 +4,7 @@ from sandbox.core.refusals import Refusal, Refusals
 
 
 class TemplateError(Refusal):
-    """A template that cannot be deployed: its ``code`` is what failed."""
+    """A template that cannot be deployed: its ``code`` is what failed, and its one header Microsoft's page about it."""
 
     def __str__(self) -> str:
         see = self.headers.get("see", "arm-syntax" if self.code == "validation" else "arm-functions")
