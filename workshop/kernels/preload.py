@@ -134,7 +134,7 @@ def _stamp(path: str) -> tuple[int, int]:
 
 
 def _watched() -> Iterator[str]:
-    """Files of imported modules that are neither Python's nor installed, and the folders packages go into.
+    """Files of imported modules, and of data beside them, that are not installed, and the folders packages go into.
 
     Installing, upgrading or removing a package changes its folder; so no file of a package is watched.
     """
@@ -143,7 +143,8 @@ def _watched() -> Iterator[str]:
         folders.add(site.getusersitepackages())
     yield from sorted(folders)
     known = tuple(f"{folder}{os.sep}" for folder in (*folders, sysconfig.get_path("stdlib")))
-    for module in list(sys.modules.values()):
-        path = getattr(module, "__file__", None)
-        if path and not path.startswith(known):
-            yield path
+    paths = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    ours = [path for path in paths if path and not path.startswith(known)]
+    yield from ours
+    for folder in {Path(path).parent for path in ours}:
+        yield from map(str, folder.glob("*.yaml"))

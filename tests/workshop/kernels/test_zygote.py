@@ -271,6 +271,16 @@ def test_it_is_told_what_was_skipped_and_changed(monkeypatch: pytest.MonkeyPatch
     assert (preloaded.environ["SEEN"], preloaded.environ["GOING"]) == ("yes", None)
 
 
+def test_data_beside_a_module_that_changed_makes_it_out_of_date(monkeypatch: pytest.MonkeyPatch, module: Path) -> None:
+    data = module.with_name("mine.yaml")
+    data.write_text("value: 1\n")
+    monkeypatch.syspath_prepend(module.parent)
+    preloaded = preload(["mine"])
+    assert preloaded.is_up_to_date()
+    data.write_text("value: two\n")
+    assert not preloaded.is_up_to_date()
+
+
 def test_the_variables_that_kernels_can_differ_in_are_read_by_no_import() -> None:
     """Which are read stands in the code: here is whether a new version of a package reads others."""
     few = {name: os.environ[name] for name in ("HOME", "PATH")}  # preload itself looks at all there are
