@@ -12,8 +12,7 @@ from enum import Enum
 from html import escape
 from typing import Any
 
-# As in workshop/notebooks/secrets.py, which starts without Azure's clients and so cannot import it; a test compares.
-_SECRET_NAME = re.compile(
+SECRET_NAME = re.compile(
     r"secret|passw|passphrase|token(?!iz|is)|credential|signature|private_?key|access_?key|account_?key|api_?key"
     r"|connection_?string|client_?assertion|^authorization$"
     r"|(?:^|_)(?:sas|jwt|pwd|key|pat|(?:db|ftp|ldap|mail|mysql|pg|root|smtp|ssh|user)?pass)(?:_|$)",
@@ -115,7 +114,7 @@ def _look_up(value: Any, path: str) -> Any:
 
 def _plain(value: Any, name: object = "") -> Any:
     """Return the value of a field of this name as JSON has it, and nothing of it if it is a secret."""
-    if value and _SECRET_NAME.search(str(name)) and not _ABOUT_A_SECRET.search(str(name)):
+    if value and SECRET_NAME.search(str(name)) and not _ABOUT_A_SECRET.search(str(name)):
         return _HIDDEN
     if hasattr(value, "as_dict"):
         value = value.as_dict()

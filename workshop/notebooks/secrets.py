@@ -9,6 +9,8 @@ from itertools import pairwise
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+from helpers.tables import SECRET_NAME
+
 REDACTED = "[redacted]"
 
 _PART = 12  # characters: as much of a long secret counts as a leak
@@ -26,12 +28,6 @@ _SIGN_IN = re.compile(r"(?<=://)[^/?#\s]+(?=@)")  # in an address: a name and a 
 _QUERY = re.compile(r"[?&;#]([^?&;#=\s]+)=([^&;#\s]+)")
 _NOT_ITSELF_SECRET = ("_FILE", "_PATH", "_DIR", "_ID", "_URL", "_URI", "_ENDPOINT", "_NAME", "_SOCK")
 
-_SECRET_NAME = re.compile(  # as in helpers/tables.py
-    r"secret|passw|passphrase|token(?!iz|is)|credential|signature|private_?key|access_?key|account_?key|api_?key"
-    r"|connection_?string|client_?assertion|^authorization$"
-    r"|(?:^|_)(?:sas|jwt|pwd|key|pat|(?:db|ftp|ldap|mail|mysql|pg|root|smtp|ssh|user)?pass)(?:_|$)",
-    re.IGNORECASE,
-)
 _SECRET_VALUE = re.compile(
     r"eyJ[A-Za-z0-9_-]{8,}"  # a JSON Web Token
     r"|-----BEGIN [A-Z ]*PRIVATE KEY"
@@ -46,7 +42,7 @@ Span = tuple[int, int]
 
 def named_like_a_secret(name: str) -> bool:
     """Return whether a parameter or environment variable of this name is likely to be a secret."""
-    return _SECRET_NAME.search(name) is not None
+    return SECRET_NAME.search(name) is not None
 
 
 def looks_like_a_secret(value: object) -> bool:

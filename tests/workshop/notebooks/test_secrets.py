@@ -55,13 +55,6 @@ def test_names_of_no_secrets(name: str) -> None:
     assert not named_like_a_secret(name)
 
 
-def test_tables_of_notebooks_hide_by_the_same_rule() -> None:
-    from helpers import tables
-    from workshop.notebooks import secrets
-
-    assert tables._SECRET_NAME == secrets._SECRET_NAME
-
-
 @pytest.mark.parametrize(
     "value",
     [
