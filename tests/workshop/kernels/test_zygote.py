@@ -22,6 +22,7 @@ from workshop.paths import ROOT
 def module(tmp_path: Path, own_pool: pool.Pool, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A module ``mine`` to preload, not part of any installed package."""
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.delitem(sys.modules, "mine", raising=False)  # of another test, which has preloaded it in this process
     path = tmp_path / "mine.py"
     path.write_text("value = 1\n")
     return path
