@@ -17,6 +17,7 @@ from sandbox.state.store import Resource
 PAGE_SIZE = 1000
 _SKIP_TOKEN = "$skipToken"
 Condition = Callable[[Resource], bool]
+_NUMBER = re.compile(r"[0-9]{1,9}")
 _TERM = re.compile(  # ``name eq 'value'``, ``name('value')`` or ``name()``, and what joins it to the next
     r"""\s*(\w+) (?: \s+eq\s+ '((?:[^']|'')*)' | (\() \s* (?:'((?:[^']|'')*)')? \s*\) )
     (?: \s+and\s+ (?=\S) | \s*$ )""",
@@ -100,7 +101,7 @@ def _page_size(call: Call) -> int:
     top = call.query("$top")
     if top is None:
         return PAGE_SIZE
-    if not top.isascii() or not top.isdigit() or int(top) < 1:
+    if not _NUMBER.fullmatch(top) or int(top) < 1:
         raise errors.refusal("InvalidTopParameter", top)
     return min(int(top), PAGE_SIZE)
 
