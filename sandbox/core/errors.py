@@ -7,7 +7,7 @@ from sandbox.core.refusals import Refusal, Refusals
 
 
 class AzureError(Refusal):
-    """A refusal of Resource Manager's."""
+    """A refusal of Resource Manager's; ``more`` may be ``target``, ``details`` and ``additionalInfo``."""
 
     def body(self) -> dict[str, Any]:
         """Return ARM's error shape."""

@@ -29,7 +29,10 @@ def read_jsonc(body: bytes) -> Any:
 
 
 def plain_json(body: bytes) -> bytes:
-    """Return the same value in plain JSON; raises ValueError where a string or comment has no end, or at no UTF-8."""
+    """Return the same value in plain JSON; what is wrong in other ways stays so.
+
+    Raises ValueError where a string or comment has no end, or at no UTF-8.
+    """
     text = _WRITTEN.sub(_plain, body.decode("utf-8-sig"))
     return _SURPLUS_COMMA.sub(lambda found: found[1] or "", text).encode()
 
