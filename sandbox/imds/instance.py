@@ -37,8 +37,8 @@ def _find(document: Any, path: str) -> Any:
     for segment in path.strip("/").split("/") if path.strip("/") else ():
         if isinstance(document, dict):
             document = next((value for name, value in document.items() if name.casefold() == segment), None)
-        elif isinstance(document, list) and segment.isascii() and segment.isdigit():
-            document = dict(enumerate(document)).get(int(segment))
+        elif isinstance(document, list):
+            document = next((value for number, value in enumerate(document) if str(number) == segment), None)
         else:
             document = None
         if document is None:

@@ -242,6 +242,7 @@ def test_the_case_of_names_does_not_matter(machine: Machine) -> None:
         "/network/interface/-1",
         "/network/interface/x",
         "/network/interface/²",
+        pytest.param(f"/network/interface/{'9' * 5000}", id="/network/interface/999"),
         "/compute/0",
     ],
 )
