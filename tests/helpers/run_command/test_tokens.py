@@ -66,7 +66,7 @@ def test_a_token_is_found_in_whatever_holds_it() -> None:
     one, other = str(uuid.uuid4()), str(uuid.uuid4())
     held = [hold(token_of(one, name)) for name, hold in HOLDERS.items()]
     held.append([token_of(other, "of-another-principal")])
-    gc.collect()  # which from then on does not list tuples without containers either
+    gc.collect(0)  # which from then on does not list tuples without containers either
     assert {token.rpartition(".")[2] for token in tokens_held_of(one)} == set(HOLDERS)
     del held
     assert tokens_held_of(one) == []
