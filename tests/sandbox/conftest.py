@@ -1,7 +1,6 @@
 """What the tests of single services share: a cloud in memory, and real HTTP in front of any of its services."""
 
 import asyncio
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -15,6 +14,7 @@ from sandbox.entra.keys import SigningKey, ensure_signing_key
 from sandbox.web.listeners import Listener
 from sandbox.web.tls import Certificates, server_context
 from tests.support.clocks import FrozenClock
+from tests.support.loops import loop_in_thread
 
 Handle = Callable[[Request], Answer]
 
@@ -58,15 +58,10 @@ def _served(handle: Handle, certificates: Certificates | None) -> Iterator[str]:
         await listener.start(0)
         return listener
 
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    listener = asyncio.run_coroutine_threadsafe(start(), loop).result(300)
-    yield f"http{'s' if tls else ''}://localhost:{listener.port}"
-    asyncio.run_coroutine_threadsafe(listener.stop(), loop).result(300)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
+    with loop_in_thread() as loop:
+        listener = asyncio.run_coroutine_threadsafe(start(), loop).result(300)
+        yield f"http{'s' if tls else ''}://localhost:{listener.port}"
+        asyncio.run_coroutine_threadsafe(listener.stop(), loop).result(300)
 
 
 @pytest.fixture

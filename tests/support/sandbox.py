@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from sandbox.server import SandboxServer
 from sandbox.state.directory import Principal, new_secret
 from sandbox.state.state_directory import Settings, StateDirectory
 from tests.support.clocks import ShiftedClock
+from tests.support.loops import loop_in_thread
 
 Client = TypeVar("Client")
 LOCAL_API_VERSION = seed_data.LOCAL_API_VERSION
@@ -120,16 +120,9 @@ def running_sandbox(
     clock = ShiftedClock()
     clock.advance(shift)
     server = SandboxServer(state, settings or Settings(), clock=clock)
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    try:
+    with loop_in_thread() as loop:
         asyncio.run_coroutine_threadsafe(server.start(), loop).result(300)
         try:
             yield RunningSandbox(server, loop, clock)
         finally:
             asyncio.run_coroutine_threadsafe(server.stop(), loop).result(300)
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(300)
-        loop.close()

@@ -10,7 +10,6 @@ import os
 import socket
 import ssl
 import sys
-import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from sandbox.core.http import Answer, Request
 from sandbox.process.log_file import LogFile
 from sandbox.web.listeners import Limits, Listener
 from sandbox.web.tls import ensure_certificates, server_context
+from tests.support.loops import loop_in_thread
 from tests.support.sandbox import RunningSandbox
 
 WHOLE = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -42,15 +42,10 @@ def listening(limits: Limits, tls: ssl.SSLContext | None) -> Iterator[int]:
         await listener.start(0)
         return listener
 
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    listener = asyncio.run_coroutine_threadsafe(start(), loop).result(300)
-    yield listener.port
-    asyncio.run_coroutine_threadsafe(listener.stop(), loop).result(300)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
+    with loop_in_thread() as loop:
+        listener = asyncio.run_coroutine_threadsafe(start(), loop).result(300)
+        yield listener.port
+        asyncio.run_coroutine_threadsafe(listener.stop(), loop).result(300)
 
 
 @pytest.fixture
