@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -197,7 +197,8 @@ def _address(lab: subprocess.Popen[bytes], log: Path, token: str) -> str:
     while time.monotonic() < end and lab.poll() is None:
         if found := re.search(r"http://(?:127\.0\.0\.1|localhost):\d+/", log.read_text("utf-8", "replace")):
             headers = {"Authorization": f"token {token}"}
-            if requests.get(f"{found[0]}api/status", headers=headers, timeout=PATIENCE).ok:
-                return found[0]
+            with suppress(requests.ConnectionError):  # it says so a moment before
+                if requests.get(f"{found[0]}api/status", headers=headers, timeout=PATIENCE).ok:
+                    return found[0]
         time.sleep(0.2)
     raise AssertionError(log.read_text("utf-8", "replace"))
