@@ -23,7 +23,7 @@ from workshop.sandbox import without_azure
 _SHELL = "/bin/bash"
 
 
-class ClassAuthenticator(Authenticator):  # type: ignore[misc]  # Any to mypy: JupyterHub is not installed beside it
+class ClassAuthenticator(Authenticator):  # type: ignore[misc]  # Any to mypy: JupyterHub has an environment of its own
     """Compares with the list of sign-ins, read anew each time: whoever is added can sign in at once."""
 
     sign_ins = Unicode(help="The file with everybody's password.").tag(config=True)
@@ -51,7 +51,7 @@ def landing_page(handler: Any) -> str:
     return str(handler.hub.base_url) + "admin" if user is not None and user.admin else ""
 
 
-class LearnerSpawner(LocalProcessSpawner):  # type: ignore[misc]  # Any to mypy: JupyterHub is not installed beside it
+class LearnerSpawner(LocalProcessSpawner):  # type: ignore[misc]  # as above
     """Starts the server of whoever has signed in; the trainer has none."""
 
     class_folder = Unicode(help="The class's folder.").tag(config=True)

@@ -114,7 +114,7 @@ class Zygote:
         interpreter, modules = recipe
         self.failure = ""
         self._has_answered = self._is_retired = False
-        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - read if it does not come to answer
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the process runs
         self._control, theirs = socket.socketpair()
         with theirs:
             start = [_START, _ROOT, str(theirs.fileno()), str(os.getpid()), json.dumps(modules)]

@@ -48,7 +48,7 @@ def request_of(command: Sequence[str], options: Mapping[str, Any]) -> ForkReques
     cwd = Path(options.get("cwd") or Path.cwd()).absolute()
     if not cwd.is_dir():
         raise WarmStartError("the working directory does not exist")
-    argv = [os.path.expanduser(part) for part in command]  # noqa: PTH111 - any argument, not a path
+    argv = [os.path.expanduser(part) for part in command]  # noqa: PTH111 - as Jupyter does with each word: few are paths
     env = options.get("env")
     return {
         "argv": argv,

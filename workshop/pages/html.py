@@ -106,7 +106,7 @@ def closes_its_tags(html: str) -> bool:
 def _metadata(nb: NotebookNode, resources: dict[str, Any]) -> dict[str, Any]:
     """The notebook's, under the path by which the filter of widgets looks for it."""
     where = resources["metadata"]
-    return {os.path.join(where["path"], where["name"]): nb.metadata}  # noqa: PTH118 - the filter joins them so, too
+    return {os.path.join(where["path"], where["name"]): nb.metadata}  # noqa: PTH118 - nbconvert looks for this very text
 
 
 def _lexer(nb: NotebookNode) -> str | None:
