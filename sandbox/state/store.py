@@ -22,7 +22,8 @@ _CACHED = 4096  # rows
 _SCHEMA = Path(__file__).with_name("schema.sql").read_text("utf-8")
 _LOCK_LIMIT = 1.0  # seconds that the file of a process that was killed may take to be free
 
-_decode = json.JSONDecoder().decode  # json.loads without its look at what it is given
+_RESOURCE = "'[' || body || ',' || internal || ']'"  # one text, so that one reading will do
+_decode = json.JSONDecoder().raw_decode  # json.loads without its look at what it is given, and at what surrounds it
 
 
 @dataclass(slots=True)
@@ -64,8 +65,8 @@ class Store:
         except sqlite3.Error:
             self.connection.close()
             raise
-        self._row = lru_cache(_CACHED)(self._read_row)  # cleared by every change
-        self._forget: list[Callable[[], None]] = [self._row.cache_clear]
+        self._text = lru_cache(_CACHED)(self._read_text)  # cleared by every change
+        self._forget: list[Callable[[], None]] = [self._text.cache_clear]
         self._after_commit: list[Callable[[], None]] = []
 
     def _open(self) -> None:
@@ -152,12 +153,12 @@ class Store:
 
     def get(self, resource_id: str) -> Resource | None:
         """Return the resource with this id, in whatever case, or None."""
-        row = self._row(canonical(resource_id))
-        return None if row is None else _resource(row)
+        text = self._text(canonical(resource_id))
+        return None if text is None else _resource(text)
 
     def put(self, resource: Resource) -> None:
         """Keep ``resource`` under its id, in the place of what was there."""
-        self._row.cache_clear()
+        self._text.cache_clear()
         resource.internal["changed"] = self._now().timestamp()
         resource.internal.setdefault("created", resource.internal["changed"])
         self.connection.execute(
@@ -172,7 +173,7 @@ class Store:
 
     def delete(self, resource_id: str) -> None:
         """Forget the resource with this id and everything below it."""
-        self._row.cache_clear()
+        self._text.cache_clear()
         key = canonical(resource_id)
         self.connection.execute("DELETE FROM resources WHERE key = ? OR (key > ? AND key < ?)", (key, *keys_below(key)))
 
@@ -187,18 +188,19 @@ class Store:
         low = max(low, canonical(after)) if after else low
         kind = " AND type = ?" if type_ else ""
         rows = self.connection.execute(
-            f"SELECT body, internal FROM resources WHERE key > ? AND key < ?{kind} ORDER BY key LIMIT ?",
+            f"SELECT {_RESOURCE} FROM resources WHERE key > ? AND key < ?{kind} ORDER BY key LIMIT ?",
             (low, high, *([fold(type_)] if type_ else []), -1 if limit is None else limit),
         )
-        return [_resource(row) for row in rows]
+        return [_resource(text) for (text,) in rows]
 
-    def _read_row(self, key: str) -> tuple[str, str] | None:
-        row = self.connection.execute("SELECT body, internal FROM resources WHERE key = ?", (key,)).fetchone()
-        return None if row is None else (row[0], row[1])
+    def _read_text(self, key: str) -> str | None:
+        row = self.connection.execute(f"SELECT {_RESOURCE} FROM resources WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
 
 
-def _resource(row: tuple[str, str]) -> Resource:
-    return Resource(_decode(row[0]), _decode(row[1]))
+def _resource(text: str) -> Resource:
+    (body, internal), _ = _decode(text)
+    return Resource(body, internal)
 
 
 def keys_below(key: str) -> tuple[str, str]:
