@@ -11,20 +11,26 @@ _LARGEST = 5 * 1024 * 1024  # bytes
 _DATE = "%Y-%m-%d %H:%M:%S"
 
 
-class LogFile(logging.FileHandler):
+class LogFile(logging.Handler):
     """Lines go out once a turn of the loop: for all the requests it has answered, and after their answers.
 
-    Once it is long, it is set aside as ``.log.1`` and begun anew.
+    Once the file is long, it is set aside as ``.log.1`` and begun anew.
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        super().__init__(path, encoding="utf-8")
-        self._turn_over()
+        super().__init__()
         self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", _DATE))
-        self._is_waiting = False
-        self._second = 0
-        self._date = ""
+        self._path = path
+        self._file = path.open("ab", buffering=0)
+        self._lines: list[str] = []
+        self._second, self._date = 0, ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write what a record says."""
+        try:
+            self._add(self.format(record))
+        except Exception:  # of one whose message and values do not fit together, as logging's own handlers do it
+            self.handleError(record)
 
     def write_line(self, text: str) -> None:
         """Write one line, with less ado than a record of ``logging`` makes: that costs as much as an answer."""
@@ -32,33 +38,33 @@ class LogFile(logging.FileHandler):
         if second != self._second:
             self._second, self._date = second, time.strftime(_DATE)
             self._turn_over()
-        assert self.stream is not None  # until it is closed
-        with contextlib.suppress(OSError):
-            self.stream.write(f"{self._date} INFO {text}\n")
-        self.flush()
+        self._add(f"{self._date} INFO {text}")
+
+    def _add(self, line: str) -> None:
+        self._lines.append(line)
+        if len(self._lines) > 1:
+            return  # it goes out with the first
+        try:
+            asyncio.get_running_loop().call_soon(self.flush)
+        except RuntimeError:
+            self.flush()
 
     def flush(self) -> None:
-        """Write out what has gathered: before the next turn of the loop, or at once where there is none."""
-        if self._is_waiting:
-            return
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            self._write_out()
-            return
-        self._is_waiting = True
-        loop.call_soon(self._write_out)
-
-    def _write_out(self) -> None:
-        self._is_waiting = False
+        """Write out what has gathered."""
+        lines, self._lines = self._lines, []
         with contextlib.suppress(OSError):  # on a full disk there are no more lines; all else goes on
-            super().flush()
+            self._file.write("".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace"))
+
+    def close(self) -> None:
+        """Write out what has gathered, and close the file."""
+        self.flush()
+        self._file.close()
+        super().close()
 
     def _turn_over(self) -> None:
-        if self.stream is None or os.fstat(self.stream.fileno()).st_size < _LARGEST:
+        if os.fstat(self._file.fileno()).st_size < _LARGEST:
             return
-        with contextlib.suppress(OSError):
-            self.stream.close()
+        self._file.close()
         with contextlib.suppress(OSError):  # Windows renames no file that somebody reads: then it grows on
             self._path.replace(self._path.with_suffix(".log.1"))
-        self.stream = self._open()
+        self._file = self._path.open("ab", buffering=0)
