@@ -10,11 +10,9 @@ import json
 import os
 import signal
 import socket
-import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from sandbox.guest import syscalls
@@ -58,9 +56,9 @@ def run_inside(inside: Inside, locate: Locate, *, insist: bool = False) -> int:
     there.close()
     with here:
         metadata, azure = _receive(here, child)
-        with metadata, azure, _carrying(Relay(metadata, azure, locate)):
+        with metadata, azure:
             here.send(b"\n")
-            return _look_after(child, insist=insist)
+            return asyncio.run(_accompany(child, Relay(metadata, azure, locate), insist=insist))
 
 
 def _receive(here: socket.socket, child: int) -> tuple[socket.socket, socket.socket]:
@@ -75,30 +73,13 @@ def _receive(here: socket.socket, child: int) -> tuple[socket.socket, socket.soc
     raise not_permitted(failure["errno"], failure["step"])
 
 
-@contextmanager
-def _carrying(relay: Relay) -> Iterator[None]:
-    """Run the relay in a thread of its own, since this one waits for signals."""
-    loop = asyncio.new_event_loop()
-    task = loop.create_task(relay.run())
-    thread = threading.Thread(target=_run, args=(loop, task), name="relay")
-    thread.start()
+async def _accompany(child: int, relay: Relay, *, insist: bool) -> int:
+    """Carry connections until the process ``child`` has ended; a thread waits for that, and for signals."""
+    carrying = asyncio.create_task(relay.run())
     try:
-        yield
+        return await asyncio.to_thread(_look_after, child, insist=insist)
     finally:
-        loop.call_soon_threadsafe(task.cancel)
-        thread.join()
-
-
-def _run(loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) -> None:
-    with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        try:
-            runner.run(_finish(task))
-        except asyncio.CancelledError:
-            return
-
-
-async def _finish(task: asyncio.Task[None]) -> None:
-    await task
+        carrying.cancel()
 
 
 # --- processes --------------------------------------------------------------------------------------------------------

@@ -41,13 +41,13 @@ class Relay:
         try:
             while True:
                 ports = await asyncio.to_thread(self._locate)
-                self._azure.lead_to(ports.azure)
+                await self._azure.lead_to(ports.azure)
                 if ports.metadata is None or not await self._stay_with(ports.metadata):
-                    self._metadata.lead_to(None)
+                    await self._metadata.lead_to(None)
                     await asyncio.sleep(_PAUSE)
         finally:
-            self._azure.lead_to(None)
-            self._metadata.lead_to(None)
+            self._azure.refuse()
+            self._metadata.refuse()
 
     async def _stay_with(self, port: int) -> bool:
         """Lead to the metadata service at ``port`` until it hangs up; return False if nobody answers there.
@@ -59,7 +59,7 @@ class Relay:
         except OSError:
             return False
         try:
-            self._metadata.lead_to(port)
+            await self._metadata.lead_to(port)
             with contextlib.suppress(ConnectionError):
                 await reader.read(1)
         finally:
@@ -71,48 +71,33 @@ class _Door:
     """One listening socket, and the port on the host that it leads to."""
 
     def __init__(self, listener: socket.socket) -> None:
-        listener.setblocking(False)
-        self._listener = listener
+        self._listener = listener  # the kernel takes connections; they wait until they are led somewhere
         self._port: int | None = None
-        self._accepting: asyncio.Task[None] | None = None
-        self._open = True  # the kernel takes connections; they wait until they are led somewhere
-        self._carrying: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
 
-    def lead_to(self, port: int | None) -> None:
+    async def lead_to(self, port: int | None) -> None:
         """Carry connections to ``port`` from now on; refuse them if it is None."""
         self._port = port
         if port is None:
-            self._refuse()
-        elif self._accepting is None:
-            if not self._open:
-                self._listener.listen()
-                self._open = True
-            self._accepting = asyncio.create_task(self._accept())
+            self.refuse()
+        elif self._server is None:
+            self._server = await asyncio.start_server(self._carry, sock=self._listener.dup())
 
-    def _refuse(self) -> None:
-        if self._accepting is not None:
-            self._accepting.cancel()
-            self._accepting = None
-        if self._open:
+    def refuse(self) -> None:
+        """Refuse connections, until they are led somewhere again: a socket that was shut down can listen anew."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        with contextlib.suppress(OSError):  # it does not listen
             self._listener.shutdown(socket.SHUT_RD)
-            self._open = False
 
-    async def _accept(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            client, _ = await loop.sock_accept(self._listener)
-            task = asyncio.create_task(self._carry(client))
-            self._carrying.add(task)
-            task.add_done_callback(self._carrying.discard)
-
-    async def _carry(self, client: socket.socket) -> None:
+    async def _carry(self, here_reader: asyncio.StreamReader, here: asyncio.StreamWriter) -> None:
         try:
             there_reader, there = await asyncio.open_connection(_HOST, self._port)
         except OSError:
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-            client.close()
+            here.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+            here.transport.abort()
             return
-        here_reader, here = await asyncio.open_connection(sock=client)
         try:
             await asyncio.gather(_copy(here_reader, there), _copy(there_reader, here))
         except OSError:  # one side is gone, so the other has nobody to talk to
