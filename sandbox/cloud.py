@@ -55,9 +55,8 @@ class MetadataEndpoint:
         return any(may_run_commands(object_id) for object_id in self.principals.get(user_id, ()))
 
 
-@dataclass
 class Cloud:
-    """One tenant with everything in it.
+    """One tenant with everything in it, over the SQLite file ``database``; an empty one has nothing in it yet.
 
     ``metadata_endpoints`` maps the canonical id of each running virtual machine to where its metadata service is;
     the server keeps it. ``scripts`` runs those of Run Command, and is None where that is not allowed.
@@ -66,28 +65,34 @@ class Cloud:
     removed with its group.
     """
 
-    store: Store
-    clock: Clock
-    ids: Ids
-    timing: Timing
-    seed_data: SeedData
-    directory: Directory
-    assignments: RoleAssignments
-    roles: Roles
-    gate: Gate
-    long_operations: LongOperations
-    issuer: TokenIssuer
-    validator: TokenValidator
-    graph_validator: TokenValidator
-    scripts: Scripts | None = None
-    metadata_endpoints: dict[str, MetadataEndpoint] = field(default_factory=dict)
-    machines_changed: bool = True
-    on_removal: dict[str, Callable[[Resource], None]] = field(default_factory=dict)
-
-    @property
-    def tenant(self) -> Tenant:
-        """What Entra takes of this."""
-        return Tenant(self.seed_data, self.clock, self.directory, self.issuer, self.validator, self.graph_validator)
+    def __init__(
+        self,
+        database: Path | str,
+        *,
+        seed: int,
+        clock: Clock,
+        timing: Timing,
+        key: SigningKey,
+        roles: Mapping[str, RoleDefinition],
+    ) -> None:
+        self.clock, self.timing = clock, timing
+        self.ids = Ids(seed)
+        self.seed_data = SeedData(self.ids)
+        self.store = Store(database, clock.now)
+        self.directory = Directory(self.store)
+        self.assignments = RoleAssignments(self.store)
+        self.roles = Roles(self.store, roles)
+        self.gate = Gate(self.assignments, self.roles, clock)
+        self.long_operations = LongOperations(self.store, clock)
+        tenant_id = self.seed_data.tenant_id
+        self.issuer = TokenIssuer(key, tenant_id, clock)
+        self.validator = TokenValidator(key, tenant_id, clock)
+        self.graph_validator = TokenValidator(key, tenant_id, clock, GRAPH_AUDIENCES)
+        self.tenant = Tenant(self.seed_data, clock, self.directory, self.issuer, self.validator, self.graph_validator)
+        self.scripts: Scripts | None = None
+        self.metadata_endpoints: dict[str, MetadataEndpoint] = {}
+        self.machines_changed = True
+        self.on_removal: dict[str, Callable[[Resource], None]] = {}
 
     def follow_clock(self, before: datetime | None = None) -> None:
         """Make up for a clock that was set back, which would put off what is planned; to be called in a transaction.
@@ -115,35 +120,3 @@ class Cloud:
     def close(self) -> None:
         """Close the store."""
         self.store.close()
-
-
-def build_cloud(
-    database: Path | str,
-    *,
-    seed: int,
-    clock: Clock,
-    timing: Timing,
-    key: SigningKey,
-    roles: Mapping[str, RoleDefinition],
-) -> Cloud:
-    """Put a cloud together over the SQLite file ``database``; an empty one has nothing in it yet."""
-    store = Store(database, clock.now)
-    ids = Ids(seed)
-    seed_data = SeedData(ids)
-    assignments = RoleAssignments(store)
-    known_roles = Roles(store, roles)
-    return Cloud(
-        store=store,
-        clock=clock,
-        ids=ids,
-        timing=timing,
-        seed_data=seed_data,
-        directory=Directory(store),
-        assignments=assignments,
-        roles=known_roles,
-        gate=Gate(assignments, known_roles, clock),
-        long_operations=LongOperations(store, clock),
-        issuer=TokenIssuer(key, seed_data.tenant_id, clock),
-        validator=TokenValidator(key, seed_data.tenant_id, clock),
-        graph_validator=TokenValidator(key, seed_data.tenant_id, clock, GRAPH_AUDIENCES),
-    )

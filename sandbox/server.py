@@ -14,7 +14,7 @@ from rbac.scopes import canonical
 from sandbox.app import App
 from sandbox.arm.compute.power import running_machines
 from sandbox.arm.compute.run_command import fail_lost_scripts
-from sandbox.cloud import Cloud, MetadataEndpoint, build_cloud
+from sandbox.cloud import Cloud, MetadataEndpoint
 from sandbox.core.clock import Clock, SystemClock
 from sandbox.core.timing import TIMINGS
 from sandbox.entra.keys import ensure_signing_key
@@ -132,7 +132,7 @@ class SandboxServer:
         key = ensure_signing_key(self.state.path)
         try:
             self.state.database.touch(mode=0o600)  # else SQLite makes a file that others may read
-            return build_cloud(
+            return Cloud(
                 self.state.database,
                 seed=self.settings.seed,
                 clock=self.clock,

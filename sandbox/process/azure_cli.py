@@ -33,9 +33,6 @@ def azure_cli_settings(state: StateDirectory, endpoint: str, machine_id: str | N
 
     What else the folder holds stays: the sign-in, and settings of the user's. ``machine_id`` names the machine whose
     CLI it is, if it is not the operator's: the CLI on a machine has another sign-in.
-
-    Raises:
-        OSError: The state directory cannot be written.
     """
     folder = state.azure_cli / _owner(machine_id)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -77,11 +74,7 @@ def _update(file: Path, sections: Mapping[str, Mapping[str, str]]) -> None:
         parser.read(file, "utf-8")
     except (configparser.Error, UnicodeDecodeError):
         parser = configparser.RawConfigParser()
-    for section, options in sections.items():
-        if not parser.has_section(section):
-            parser.add_section(section)
-        for name, value in options.items():
-            parser.set(section, name, value)
+    parser.read_dict(sections)
     content = io.StringIO()
     parser.write(content)
     write_private(file, content.getvalue().encode())

@@ -35,11 +35,7 @@ def running(state: StateDirectory) -> Runtime | None:
 
 
 def require_running(state: StateDirectory) -> Runtime:
-    """Return where the sandbox of this state directory listens.
-
-    Raises:
-        StartError: It does not run.
-    """
+    """Return where the sandbox of this state directory listens; raises StartError if it does not run."""
     runtime = running(state)
     if runtime is None:
         raise StartError(NOT_RUNNING)
@@ -49,9 +45,7 @@ def require_running(state: StateDirectory) -> Runtime:
 def start(state: StateDirectory, settings: Settings, port: int = 0) -> tuple[Runtime, bool]:
     """Start the sandbox unless it runs; return where it listens, and whether it was started just now.
 
-    Raises:
-        StateError: The state directory cannot be used.
-        StartError: The sandbox did not come up.
+    Raises StateError where the state directory cannot be used, and StartError where the sandbox did not come up.
     """
     state.make()
     found = running(state)
@@ -66,8 +60,7 @@ def start(state: StateDirectory, settings: Settings, port: int = 0) -> tuple[Run
 def stop(state: StateDirectory) -> bool:
     """Stop the sandbox of this state directory, also one that hangs; return False if it did not run.
 
-    Raises:
-        StartError: It did not end.
+    Raises StartError if it did not end.
     """
     found = _alive(state)
     if found is None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import partial
 
 from rbac.scopes import canonical
 from sandbox.core import seed_data
@@ -14,10 +14,8 @@ _UNPROXIED = "127.0.0.1,localhost,169.254.169.254,management.azure.com,login.mic
 def environment(client: OperatorClient, vm: str | None) -> dict[str, str]:
     """Return the variables; ``vm`` names the machine whose metadata service they point to.
 
-    Without a name it is the seeded machine's, as long as that runs.
-
-    Raises:
-        RefusedError: No such machine is running, or several have that name.
+    Without a name it is the seeded machine's, as long as that runs. Raises RefusedError where no such machine is
+    running, or several have that name.
     """
     variables = client_variables(client)
     metadata = _metadata_service(client, vm)
@@ -48,8 +46,7 @@ def client_variables(client: OperatorClient) -> dict[str, str]:
 def running_machine(client: OperatorClient, vm: str) -> tuple[str, str]:
     """Return the id of the running machine with the name or id ``vm``, and the address of its metadata service.
 
-    Raises:
-        RefusedError: No such machine is running, or several have that name.
+    Raises RefusedError where there is none, or several have that name.
     """
     services = _metadata_services(client)
     wanted = canonical(vm)
@@ -80,21 +77,13 @@ def _metadata_services(client: OperatorClient) -> dict[str, tuple[str, str]]:
     return {canonical(machine_id): (machine_id, endpoint) for machine_id, endpoint in machines}
 
 
-def _sh(variables: Mapping[str, str]) -> str:
-    return "\n".join(f"export {name}=" + _quoted(value, "'\\''") for name, value in variables.items())
+def _commands(command: str, quote: str, variables: Mapping[str, str]) -> str:
+    """Return a line for each variable; ``quote`` is how a shell writes one within quotes. shlex knows no PowerShell."""
+    return "\n".join(command.format(name, value.replace("'", quote)) for name, value in variables.items())
 
 
-def _powershell(variables: Mapping[str, str]) -> str:
-    return "\n".join(f"$env:{name} = " + _quoted(value, "''") for name, value in variables.items())
-
-
-def _quoted(value: str, quote: str) -> str:
-    """Return ``value`` in single quotes; ``quote`` is how the shell writes one inside. shlex knows no PowerShell."""
-    return "'" + value.replace("'", quote) + "'"
-
-
-def _json(variables: Mapping[str, Any]) -> str:
-    return json.dumps(variables, indent=2)
-
-
-FORMATS: Mapping[str, Callable[[Mapping[str, str]], str]] = {"sh": _sh, "powershell": _powershell, "json": _json}
+FORMATS: Mapping[str, Callable[[Mapping[str, str]], str]] = {
+    "sh": partial(_commands, "export {}='{}'", "'\\''"),
+    "powershell": partial(_commands, "$env:{} = '{}'", "''"),
+    "json": partial(json.dumps, indent=2),
+}

@@ -36,9 +36,7 @@ class OperatorClient:
     def arm(self, method: str, path: str, body: Any = None) -> Any:
         """Send a request to the provider ``Sandbox.Local`` and return its answer.
 
-        Raises:
-            RefusedError: The sandbox answered with an error.
-            OSError: It cannot be reached.
+        Raises RefusedError where that is an error, and OSError where the sandbox cannot be reached.
         """
         url = f"{quote(path)}?{urlencode({'api-version': LOCAL_API_VERSION})}"
         headers = {"Authorization": f"Bearer {self._token()}", "Content-Type": "application/json"}

@@ -7,9 +7,11 @@ to those names by a critical name constraint, and its private key exists in memo
 
 import ipaddress
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -64,8 +66,7 @@ def ensure_certificates(folder: Path, clock: Clock) -> Certificates:
 def server_context(certificates: Certificates) -> ssl.SSLContext:
     """Return the server's side of TLS: 1.2 or newer, HTTP/1.1.
 
-    Raises:
-        ssl.SSLError, OSError: The files do not hold a certificate with its key.
+    Raises ssl.SSLError or OSError where the files do not hold a certificate with its key.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -87,7 +88,7 @@ def _usable(certificates: Certificates, now: datetime) -> bool:
     return (
         private
         and server.public_key() == key.public_key()
-        and set(names) == set(_names())
+        and set(names) == set(_names(ipaddress.ip_address))
         and all(_in_time(certificate, now) for certificate in (authority, server))
     )
 
@@ -100,7 +101,7 @@ def _make(certificates: Certificates, now: datetime) -> None:
     authority_key = ec.generate_private_key(ec.SECP256R1())
     server_key = ec.generate_private_key(ec.SECP256R1())
     authority = _authority(authority_key, now)
-    server = _server(server_key.public_key(), authority, authority_key, now)
+    server = _server(server_key.public_key(), authority.subject, authority_key, now)
     private = server_key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
@@ -112,34 +113,29 @@ def _make(certificates: Certificates, now: datetime) -> None:
 
 def _authority(key: ec.EllipticCurvePrivateKey, now: datetime) -> x509.Certificate:
     name = _common_name("Azure sandbox authority (this machine only)")
-    subject_key = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     return (
         _builder(name, name, key.public_key(), now)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_key_usage(certificate_signing=True), critical=True)
-        .add_extension(subject_key, critical=False)
-        .add_extension(_issued_by(subject_key), critical=False)
-        .add_extension(x509.NameConstraints(_constraints(), excluded_subtrees=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
+        .add_extension(x509.NameConstraints(_names(ipaddress.ip_network), excluded_subtrees=None), critical=True)
         .sign(key, hashes.SHA256())
     )
 
 
 def _server(
-    key: ec.EllipticCurvePublicKey,
-    authority: x509.Certificate,
-    authority_key: ec.EllipticCurvePrivateKey,
-    now: datetime,
+    key: ec.EllipticCurvePublicKey, issuer: x509.Name, issuer_key: ec.EllipticCurvePrivateKey, now: datetime
 ) -> x509.Certificate:
-    issuer_key = authority.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     return (
-        _builder(_common_name("localhost"), authority.subject, key, now)
+        _builder(_common_name("localhost"), issuer, key, now)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(certificate_signing=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
-        .add_extension(_issued_by(issuer_key), critical=False)
-        .add_extension(x509.SubjectAlternativeName(_names()), critical=False)
-        .sign(authority_key, hashes.SHA256())
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
+        .add_extension(x509.SubjectAlternativeName(_names(ipaddress.ip_address)), critical=False)
+        .sign(issuer_key, hashes.SHA256())
     )
 
 
@@ -175,15 +171,6 @@ def _key_usage(*, certificate_signing: bool) -> x509.KeyUsage:
     )
 
 
-def _issued_by(key: x509.SubjectKeyIdentifier) -> x509.AuthorityKeyIdentifier:
-    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(key)
-
-
-def _names() -> list[x509.GeneralName]:
-    addresses = (x509.IPAddress(ipaddress.ip_address(address)) for address in ADDRESSES)
-    return [*(x509.DNSName(name) for name in HOST_NAMES), *addresses]
-
-
-def _constraints() -> list[x509.GeneralName]:
-    networks = (x509.IPAddress(ipaddress.ip_network(address)) for address in ADDRESSES)
-    return [*(x509.DNSName(name) for name in HOST_NAMES), *networks]
+def _names(address: Callable[[str], Any]) -> list[x509.GeneralName]:
+    """Return what the sandbox goes by; ``address`` reads an address as the extension has it: alone, or as a range."""
+    return [*(x509.DNSName(name) for name in HOST_NAMES), *(x509.IPAddress(address(each)) for each in ADDRESSES)]

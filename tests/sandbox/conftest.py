@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 import requests
 
-from sandbox.cloud import Cloud, build_cloud
+from sandbox.cloud import Cloud
 from sandbox.core.http import Answer, Request
 from sandbox.core.timing import INSTANT
 from sandbox.entra.keys import SigningKey, ensure_signing_key
@@ -37,7 +37,7 @@ def clock() -> FrozenClock:
 @pytest.fixture
 def cloud(key: SigningKey, clock: FrozenClock) -> Iterator[Cloud]:
     """A tenant without principals or resources."""
-    made = build_cloud(":memory:", seed=7, clock=clock, timing=INSTANT, key=key, roles={})
+    made = Cloud(":memory:", seed=7, clock=clock, timing=INSTANT, key=key, roles={})
     yield made
     made.close()
 

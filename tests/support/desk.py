@@ -13,7 +13,7 @@ from requests.structures import CaseInsensitiveDict
 from rbac.roles import OWNER, builtin_roles
 from sandbox.app import App
 from sandbox.arm.resources.resource_groups import new_group
-from sandbox.cloud import Cloud, build_cloud
+from sandbox.cloud import Cloud
 from sandbox.core import seed_data
 from sandbox.core.http import Answer, Request, parse_query
 from sandbox.core.timing import INSTANT, Timing
@@ -30,9 +30,7 @@ class Desk:
 
     def __init__(self, key: SigningKey, timing: Timing = INSTANT) -> None:
         self.clock = FrozenClock()
-        self.cloud: Cloud = build_cloud(
-            ":memory:", seed=1, clock=self.clock, timing=timing, key=key, roles=builtin_roles()
-        )
+        self.cloud = Cloud(":memory:", seed=1, clock=self.clock, timing=timing, key=key, roles=builtin_roles())
         self._app = App(self.cloud)
         self._token = cache(self._new_token)
         self.owner = self.caller("owner")
