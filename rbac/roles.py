@@ -78,12 +78,17 @@ def load_roles(path: str | Path) -> Mapping[str, RoleDefinition]:
         raise ValueError(f"{path}: must be the list of roles that `az role definition list` prints")
     roles: dict[str, RoleDefinition] = {}
     for number, entry in enumerate(entries, start=1):
-        role = _Entry(entry, f"{path}: role {number}").role()
+        role = read_role(entry, f"{path}: role {number}")
         if role.id in roles:
             other = roles[role.id].name
             raise ValueError(f"{path}: role {number} ({role.name}): name {role.id} is also that of {other}")
         roles[role.id] = role
     return MappingProxyType(roles)
+
+
+def read_role(entry: object, place: str) -> RoleDefinition:
+    """Return the role that an element of that list is; raises ValueError, which names ``place``, role and key."""
+    return _Entry(entry, place).role()
 
 
 class _Entry:

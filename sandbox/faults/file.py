@@ -1,8 +1,10 @@
 """The file of faults, which ``docs/sandbox.md`` describes: a YAML list of rules, each checked with its line."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn, TypeGuard
+from types import UnionType
+from typing import Any, NoReturn
 
 import yaml
 
@@ -11,6 +13,7 @@ from sandbox.faults.rules import Rule
 
 _METHODS = ("GET", "HEAD", "PUT", "PATCH", "POST", "DELETE")
 _WHICH = ("nth", "first", "every", "seconds")
+_LONGEST = 1e9  # seconds
 
 
 def load_faults(path: Path) -> list[Rule]:
@@ -86,35 +89,25 @@ class _Reader:
         raise ValueError(f"{self._path}:{self._lines.get(key, self._line)}: {what}")
 
 
-def _is_fault(value: object) -> bool:
-    return 400 <= value < 600 if _is_whole(value) else isinstance(value, str) and value in NAMED
+def _is_number(value: Any, low: float, high: float = math.inf, kind: type | UnionType = int) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool) and low <= value < high
 
 
-def _is_whole(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_count(value: object) -> bool:
-    return _is_whole(value) and value >= 1
-
-
-def _is_seconds(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9
-
-
-def _is_method(value: object) -> bool:
-    return all(one in _METHODS for one in value) if isinstance(value, list) else value in _METHODS
-
-
-_COUNT: tuple[str, Callable[[object], bool]] = ("a whole number from 1 on", _is_count)
-_KEYS: dict[str, tuple[str, Callable[[object], bool]]] = {
-    "fault": (f"a status from 400 to 599 or one of {', '.join(NAMED)}", _is_fault),
+_COUNT: tuple[str, Callable[[Any], bool]] = ("a whole number from 1 on", lambda value: _is_number(value, 1))
+_KEYS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "fault": (
+        f"a status from 400 to 599 or one of {', '.join(NAMED)}",
+        lambda value: value in NAMED if isinstance(value, str) else _is_number(value, 400, 600),
+    ),
     "service": (f"one of {', '.join(SERVICES)}", lambda value: value in SERVICES),
-    "method": (f"one of {', '.join(_METHODS)}, or a list of them", _is_method),
+    "method": (
+        f"one of {', '.join(_METHODS)}, or a list of them",
+        lambda value: all(one in _METHODS for one in value) if isinstance(value, list) else value in _METHODS,
+    ),
     "path": ("a pattern such as '*/virtualMachines/*'", lambda value: isinstance(value, str)),
     "nth": _COUNT,
     "first": _COUNT,
     "every": _COUNT,
-    "seconds": ("a number of seconds", _is_seconds),
-    "retry_after": ("a whole number of seconds", lambda value: _is_whole(value) and _is_seconds(value)),
+    "seconds": ("a number of seconds", lambda value: _is_number(value, 0, _LONGEST, int | float)),
+    "retry_after": ("a whole number of seconds", lambda value: _is_number(value, 0, _LONGEST)),
 }

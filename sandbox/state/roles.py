@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from rbac.roles import Permission, RoleDefinition
+from rbac.roles import RoleDefinition, read_role
 from sandbox.core.resource_ids import ROLE_DEFINITION
 from sandbox.state.store import Resource, Store
 
@@ -20,7 +20,7 @@ class Roles:
     def by_id(self) -> Mapping[str, RoleDefinition]:
         """The definitions by GUID in lowercase: the same object as long as none has changed."""
         if self._by_id is None:
-            custom = (role_from_body(resource) for resource in self._store.list("/", ROLE_DEFINITION))
+            custom = (_role(resource) for resource in self._store.list("/", ROLE_DEFINITION))
             self._by_id = {**self._built_in, **{role.id: role for role in custom}}
         return self._by_id
 
@@ -29,24 +29,7 @@ class Roles:
         self._by_id = None
 
 
-def role_from_body(resource: Resource) -> RoleDefinition:
+def _role(resource: Resource) -> RoleDefinition:
     """Return the custom role that is kept as ``resource``."""
     properties = resource.properties
-    return RoleDefinition(
-        id=str(resource.body["name"]).lower(),
-        name=properties["roleName"],
-        description=properties.get("description") or "",
-        kind="CustomRole",
-        assignable_scopes=tuple(properties["assignableScopes"]),
-        permissions=tuple(
-            Permission(
-                actions=tuple(entry.get("actions", ())),
-                not_actions=tuple(entry.get("notActions", ())),
-                data_actions=tuple(entry.get("dataActions", ())),
-                not_data_actions=tuple(entry.get("notDataActions", ())),
-            )
-            for entry in properties["permissions"]
-        ),
-        created_on=properties["createdOn"],
-        updated_on=properties["updatedOn"],
-    )
+    return read_role({**properties, "name": resource.body["name"], "roleType": properties["type"]}, resource.id)
