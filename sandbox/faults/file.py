@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from pathlib import Path
-from types import UnionType
 from typing import Any, NoReturn
 
 import yaml
@@ -89,15 +88,15 @@ class _Reader:
         raise ValueError(f"{self._path}:{self._lines.get(key, self._line)}: {what}")
 
 
-def _is_number(value: Any, low: float, high: float = math.inf, kind: type | UnionType = int) -> bool:
-    return isinstance(value, kind) and not isinstance(value, bool) and low <= value < high
+def _is_whole(value: object, low: int, high: float) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value < high
 
 
-_COUNT: tuple[str, Callable[[Any], bool]] = ("a whole number from 1 on", lambda value: _is_number(value, 1))
+_COUNT: tuple[str, Callable[[Any], bool]] = ("a whole number from 1 on", lambda value: _is_whole(value, 1, math.inf))
 _KEYS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "fault": (
         f"a status from 400 to 599 or one of {', '.join(NAMED)}",
-        lambda value: value in NAMED if isinstance(value, str) else _is_number(value, 400, 600),
+        lambda value: value in NAMED if isinstance(value, str) else _is_whole(value, 400, 600),
     ),
     "service": (f"one of {', '.join(SERVICES)}", lambda value: value in SERVICES),
     "method": (
@@ -108,6 +107,6 @@ _KEYS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "nth": _COUNT,
     "first": _COUNT,
     "every": _COUNT,
-    "seconds": ("a number of seconds", lambda value: _is_number(value, 0, _LONGEST, int | float)),
-    "retry_after": ("a whole number of seconds", lambda value: _is_number(value, 0, _LONGEST)),
+    "seconds": ("a number of seconds", lambda value: type(value) in (int, float) and 0 <= value < _LONGEST),
+    "retry_after": ("a whole number of seconds", lambda value: _is_whole(value, 0, _LONGEST)),
 }
