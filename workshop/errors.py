@@ -9,6 +9,7 @@ WorkshopError            exit status 1
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 INTERRUPTED = 130  # exit status, as shells have it for Ctrl-C
 
@@ -35,8 +36,19 @@ class SandboxError(WorkshopError):
 
 @contextmanager
 def translate_os_errors(sentence: str, kind: type[WorkshopError] = WorkshopError) -> Iterator[None]:
-    """Turn an OSError within the block into an error of this kind: the sentence, and the system's reason behind it."""
+    """Turn an OSError within the block into an error of this kind: the sentence, and the reason behind it."""
     try:
         yield
     except OSError as error:
-        raise kind(f"{sentence}: {error.strerror}.") from error
+        raise kind(f"{sentence}: {reason_of(error)}.") from error
+
+
+def reason_of(error: OSError) -> str | None:
+    """Return the system's reason; where a file was taken for a folder, or a folder for a file, what to do."""
+    path = Path(error.filename or "")
+    if isinstance(error, IsADirectoryError):
+        return f"{path} is a folder; name a file"
+    if isinstance(error, (FileExistsError, NotADirectoryError)):
+        file = next(filter(Path.is_file, (path, *path.parents)), path)
+        return f"{file} is a file; name a folder"
+    return error.strerror

@@ -15,20 +15,26 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 
+def read_text(path: Path) -> str:
+    """Read a file in UTF-8; raise UsageError if it cannot be read."""
+    try:
+        with translate_os_errors(f"{path} cannot be read", UsageError):
+            return path.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is not in UTF-8; save it as UTF-8.") from None
+
+
 def read_notebook(path: Path) -> NotebookNode:
     """Read a notebook, brought to version 4.5 of the format; raise UsageError if it is missing, unreadable or none."""
     import nbformat
 
+    text = read_text(path)
     try:
-        content = nbformat.reader.reads(path.read_text("utf-8"))
+        content = nbformat.reader.reads(text)
         notebook: NotebookNode = nbformat.convert(content, 4)
         notebook.nbformat_minor = 5
         _name_cells(notebook)
         nbformat.validate(notebook)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError:
-        raise UsageError(f"{path} is not in UTF-8.") from None
     except Exception as error:  # besides its own errors, nbformat raises what odd JSON leads to
         raise UsageError(f"{path} is not a Jupyter notebook: {str(error).splitlines()[0]}") from error
     return notebook
@@ -109,8 +115,9 @@ def _marked(values: dict[Any, Any], names: Sequence[Hashable]) -> dict[str, Any]
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file: a reader, or whoever comes after a crash, finds the old content or the new."""
-    _put_in_place(stage(path, text), path)
+    """Write a file, or raise WorkshopError; a reader, or whoever comes after a crash, finds the old text or the new."""
+    with translate_os_errors(f"{path} cannot be written"):
+        _put_in_place(stage(path, text), path)
 
 
 def write_private(path: Path, text: str) -> None:

@@ -52,6 +52,8 @@ def _require_learners(folder: Path, fresh: bool) -> None:
     found = folder.resolve()
     if found == NOTEBOOKS or (fresh and ROOT.is_relative_to(found)):
         raise UsageError(f"{folder} is where the course itself is. {ELSEWHERE}")
+    if fresh and found.is_file():
+        raise UsageError(f"{folder} is a file, and stays as it is. {ELSEWHERE}")
     if fresh and found.is_dir() and any(found.iterdir()) and not (found / HOME).exists():
         raise UsageError(f"{folder} is no copy of the course, and stays as it is. {ELSEWHERE}")
 

@@ -189,6 +189,54 @@ def test_what_cannot_be_done_is_said_in_a_sentence(
 
 
 @pytest.mark.parametrize(
+    "command",
+    [
+        "run --notebooks NOTEBOOKS --output FILE",
+        "run --notebooks NOTEBOOKS --output FILE/below/it",
+        "run --notebooks FILE",
+        "batch ROWS --notebooks NOTEBOOKS --output FILE",
+        "batch ROWS --notebooks NOTEBOOKS --output FILE/below/it",
+        "batch ROWS --notebooks NOTEBOOKS --output new --records FILE",
+        "batch ROWS --notebooks NOTEBOOKS --output FILE --records new",
+        "batch ROWS --notebooks NOTEBOOKS --output FILE/below/it --records new",
+        "copy --folder FILE",
+        "copy --folder FILE/below/it",
+        "copy --fresh --folder FILE",
+        "lab --fresh --folder FILE",
+        "plan ROSTER --offline --folder FILE",
+        "plan ROSTER --offline --folder FILE/below/it",
+        "progress --folder FILE",
+        "hub --folder FILE",
+    ],
+)
+def test_a_file_in_the_place_of_a_folder_is_said_to_be_one(
+    folder: Path, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder.parent)
+    contents_of = {"FILE": "mine", "ROWS.json": '[{"identity_name": "ID1"}]', "ROSTER": "name\nAda\n"}
+    for name, text in contents_of.items():
+        Path(name).write_text(text)
+    assert main(command.replace("ROWS", "ROWS.json").replace("NOTEBOOKS", folder.name).split()) == 2
+    said = capsys.readouterr().err
+    assert "FILE is a file" in said
+    assert "folder" in said
+    assert {path.name for path in Path().iterdir() if path.is_file()} == set(contents_of)
+    assert Path("FILE").read_text() == "mine"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there it cannot be told from a file that is not to be read")
+@pytest.mark.parametrize("command", ["run --params DIR.yaml", "batch DIR.csv", "plan DIR.csv --offline --folder new"])
+def test_a_folder_in_the_place_of_a_file_is_said_to_be_one(
+    tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = next(word for word in command.split() if word.startswith("DIR"))
+    Path(name).mkdir()
+    assert main(command.split()) == 2
+    assert f"{name} cannot be read: {name} is a folder; name a file." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("words", "wanted"),
     [
         (["provision", "--jobs", "33"], "takes a whole number, 1 to 32"),

@@ -80,10 +80,11 @@ def run_batch(
 
 def _require_own(output: Path, records: Path) -> None:
     """Save only to a folder that is empty, but for hidden files, or has a batch in it: rows make many folders."""
-    if (output / MANIFEST).exists() or not output.is_dir():
+    if (output / MANIFEST).exists():
         return
     own = {records.resolve(), *records.resolve().parents}
-    with translate_os_errors(f"The folder {output} cannot be read", UsageError):
+    with translate_os_errors(f"The folder {output} cannot be written to", UsageError):
+        output.mkdir(parents=True, exist_ok=True)
         found = [path for path in output.resolve().iterdir() if not path.name.startswith(".") and path not in own]
     if found and not {path.name for path in found} <= read_manifest(records / MANIFEST).keys():
         raise UsageError(f"{output} is not empty and has no batch in it; choose another folder as --output.")
@@ -202,5 +203,4 @@ def _write_reports(result: BatchResult, sources: Sequence[Source], settings: Bat
         RESULTS: results_table(result),
     }
     for name, text in texts.items():
-        with translate_os_errors(f"{settings.records / name} cannot be written"):
-            write_whole(settings.records / name, text)
+        write_whole(settings.records / name, text)

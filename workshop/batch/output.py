@@ -27,7 +27,7 @@ class LocalOutput:
         path = self._folder / row / f"{notebook.name}.ipynb"
         with translate_os_errors(f"{path} cannot be written"):
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, notebook.text)
+        write_whole(path, notebook.text)
         if source := self._sources.get(notebook.name):
             copy_files(source.pictures, source.notebook.path.parent, path.parent)
 

@@ -12,12 +12,13 @@ import json
 import secrets
 import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from workshop.classroom.classroom import TRAINER, Classroom, Learner
 from workshop.csv_files import csv_text
-from workshop.errors import UsageError
+from workshop.errors import UsageError, translate_os_errors
 from workshop.files import make_private_folder, write_private
 from workshop.paths import CLASS
 
@@ -60,11 +61,9 @@ class ClassFolder:
     def find(self) -> Classroom | None:
         """Return the class that was planned, or None; raise UsageError if its file is corrupt."""
         try:
-            return Classroom.from_json(json.loads(self.plan.read_text("utf-8")))
-        except FileNotFoundError:
+            with translate_os_errors(f"{self.plan} cannot be read", UsageError), suppress(FileNotFoundError):
+                return Classroom.from_json(json.loads(self.plan.read_text("utf-8")))
             return None
-        except OSError as error:
-            raise UsageError(f"{self.plan} cannot be read: {error.strerror}.") from error
         except (ValueError, KeyError, TypeError):
             raise UsageError(
                 f"{self.plan} is corrupt. Plan the class again, or name its folder with --folder."

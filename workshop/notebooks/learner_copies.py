@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workshop.errors import UsageError
+from workshop.errors import UsageError, reason_of
 from workshop.files import make_private_folder, notebook_text, read_notebook, write_whole
 from workshop.notebooks.series import find_series
 from workshop.paths import NOTEBOOKS
@@ -47,7 +47,7 @@ def make_copy(folder: Path) -> list[Path]:
     try:
         new = copy_notebooks(folder, {})
     except OSError as error:
-        raise UsageError(f"No copy of the course can be kept in {folder}: {error.strerror}. {ELSEWHERE}") from error
+        raise UsageError(f"No copy of the course can be kept in {folder}: {reason_of(error)}. {ELSEWHERE}") from error
     if not os.access(folder, os.W_OK):
         raise UsageError(f"The copy of the course in {folder} cannot be written. {ELSEWHERE}")
     return new

@@ -31,7 +31,7 @@ class Notebook:
 def find_series(folder: Path = NOTEBOOKS) -> list[Notebook]:
     """Return the numbered notebooks of ``folder`` in order; raise UsageError if there are none, or one is missing."""
     if not folder.is_dir():
-        raise UsageError(f"There is no folder {folder}.")
+        raise UsageError(f"{folder} is a file; name a folder." if folder.exists() else f"There is no folder {folder}.")
     found = sorted(Notebook(path) for path in folder.glob("*.ipynb") if _NUMBERED.match(path.stem))
     if not found:
         raise UsageError(f"{folder} has no notebooks named like 00_prerequisites.ipynb.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
@@ -11,8 +12,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote
 
-from workshop.errors import UsageError, WorkshopError
-from workshop.files import notebook_text, write_whole
+from workshop.errors import UsageError, translate_os_errors
+from workshop.files import notebook_text, stage, write_whole
 from workshop.notebooks.outcome import Outcome
 from workshop.notebooks.results import Results, flat
 from workshop.pages.index import GENERATOR, IndexEntry, index_page
@@ -44,18 +45,16 @@ class OutputFolder:
     def __init__(self, path: Path, entries: Sequence[IndexEntry]) -> None:
         self.path = path.absolute()
         self._names = [entry.name for entry in entries]
-        try:
+        with translate_os_errors(f"The folder {path} cannot be written to", UsageError):
             self.path.mkdir(parents=True, exist_ok=True)
             found = [old for old in self.path.iterdir() if _OURS.match(old.name)]
             if found and not self._is_ours():
                 raise UsageError(
                     f"{path} has notebooks or results in it that are not from a run; choose another folder."
                 )
-            write_whole(self.path / INDEX, index_page(entries))
+            stage(self.path / INDEX, index_page(entries)).replace(self.path / INDEX)
             for old in found:
                 old.unlink()
-        except OSError as error:
-            raise UsageError(f"The folder {path} cannot be written to: {error.strerror}.") from error
         self._pages: PageMaker | None = None
 
     def __enter__(self) -> Self:
@@ -73,9 +72,9 @@ class OutputFolder:
         Raises:
             WorkshopError: They cannot be written.
         """
-        self._write(f"{outcome.name}.ipynb", notebook_text(outcome.node))
+        write_whole(self.path / f"{outcome.name}.ipynb", notebook_text(outcome.node))
         copy_files(pictures_in(outcome.node, outcome.folder), outcome.folder, self.path)
-        self._write(INDEX, index_page(entries))
+        write_whole(self.path / INDEX, index_page(entries))
         self._pages = self._pages or PageMaker()
         self._pages.make(Job(self.path / f"{outcome.name}.ipynb", self._names, outcome.folder, outcome.failure))
 
@@ -90,15 +89,9 @@ class OutputFolder:
         """
         if self._pages is not None:
             self._pages.finish()
-        self._write(RESULTS, json.dumps(results, indent=2) + "\n")
-        self._write(INDEX, index_page(entries, flat(results), account))
+        write_whole(self.path / RESULTS, json.dumps(results, indent=2) + "\n")
+        write_whole(self.path / INDEX, index_page(entries, flat(results), account))
         return self.path / INDEX
-
-    def _write(self, name: str, text: str) -> None:
-        try:
-            write_whole(self.path / name, text)
-        except OSError as error:
-            raise WorkshopError(f"{self.path / name} cannot be written: {error.strerror}.") from error
 
     def _is_ours(self) -> bool:
         index = self.path / INDEX
@@ -113,13 +106,9 @@ def copy_files(names: Iterable[str], source: Path, folder: Path) -> None:
     """
     for name in names:
         copy = folder / name
-        try:
+        with translate_os_errors(f"{copy} cannot be written"), contextlib.suppress(shutil.SameFileError):
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / name, copy)
-        except shutil.SameFileError:
-            continue
-        except OSError as error:
-            raise WorkshopError(f"{copy} cannot be written: {error.strerror}.") from error
 
 
 def pictures_in(node: NotebookNode, folder: Path) -> list[str]:

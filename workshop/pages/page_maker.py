@@ -17,7 +17,7 @@ from importlib import import_module
 from itertools import islice
 from pathlib import Path
 
-from workshop.errors import UsageError, WorkshopError
+from workshop.errors import WorkshopError
 from workshop.files import read_notebook, write_whole
 from workshop.notebooks.outcome import Failure
 from workshop.sandbox import start_child
@@ -86,9 +86,7 @@ def _make(job: Job) -> str:
     page = job.notebook.with_name(f"{name}.html")
     try:
         write_whole(page, notebook_page(read_notebook(job.notebook), job.names, name, job.folder, job.failure))
-    except OSError as error:
-        return f"{page} cannot be written: {error.strerror}."
-    except UsageError as error:
+    except WorkshopError as error:
         return str(error)
     return ""
 
