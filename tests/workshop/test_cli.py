@@ -161,6 +161,8 @@ BAD = [
     (["--param", "identity_name"], "NAME=VALUE"),
     (["--param", f"identity_name={TOKEN}"], "environment variable"),
     (["--param", "client_secret=x"], "environment variable"),
+    (["--param", "identity_name=a b"], "identity_name = 'a b' is not allowed. "),
+    (["--param", "target=aws"], "The parameter 'target' takes sandbox or azure, not 'aws'."),
     (["--params", "missing.yaml"], "cannot be read"),
     (["--notebooks", "missing"], "no folder"),
     (["--output", "{notebooks}"], "choose another folder"),

@@ -10,17 +10,14 @@ from typing import Any
 from workshop.batch.table import Problem, RawRow, RawTable, sentences
 from workshop.errors import UsageError
 from workshop.files import notebook_text, read_notebook
-from workshop.notebooks.parameters import Parameter, Text, Value, check, declared
+from workshop.notebooks.parameters import TARGET, Parameter, Text, Value, check, declared
 from workshop.notebooks.plan import target_of
 from workshop.notebooks.secrets import looks_like_a_secret
 from workshop.notebooks.series import Notebook
 from workshop.pages.output import pictures_in
-from workshop.sandbox import SANDBOX
 
 NAME = "name"
-_TARGET = "target"
-_TARGETS = (SANDBOX, "azure")
-_SCOPE = (_TARGET, "subscription_id", "resource_group")
+_SCOPE = (TARGET, "subscription_id", "resource_group")
 _MADE = ("vm_name", "identity_name")
 _FOLDER_NAME = re.compile(r"(?!\.)[\w .()-]{0,99}[\w()-]")
 _NOT_ON_WINDOWS = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
@@ -91,12 +88,10 @@ class _Checker:
     def problems_in(self, raw: RawRow) -> Iterator[Problem]:
         for column, value in self.given(raw).items():
             try:
-                checked = check(self._declares, {column: value})
+                check(self._declares, {column: value})
             except UsageError as error:
-                yield from (Problem(_without_subject(text, column), raw.label, column) for text in error.problems)
-            else:
-                found = next(values[column] for values in checked if column in values)
-                yield from (Problem(text, raw.label, column) for text in _not_allowed(column, found))
+                subject = f"The parameter '{column}' "
+                yield from (Problem(text.removeprefix(subject), raw.label, column) for text in error.problems)
 
     def value(self, raw: RawRow, name: str) -> object:
         """What the notebooks will have as ``name``, as far as it can be told; None if they have no such parameter."""
@@ -147,30 +142,9 @@ def _duplicates(rows: Sequence[RawRow], checker: _Checker) -> Iterator[Problem]:
     for raw in rows:
         key = tuple(str(checker.value(raw, name)).casefold() for name in identifying)
         if key in first:
-            same = ", ".join(name for name in identifying if name not in {_TARGET, "subscription_id"})
+            same = ", ".join(name for name in identifying if name not in {TARGET, "subscription_id"})
             yield Problem(f"It has the same {same} as {first[key]}.", raw.label)
         first.setdefault(key, raw.label)
-
-
-def _not_allowed(name: str, value: Value) -> list[str]:
-    """What Azure has against a value, by the notebooks' own rules."""
-    from helpers.names import check_names
-
-    if name == _TARGET and value not in _TARGETS:
-        return [f"takes {' or '.join(_TARGETS)}, not '{value}'."]
-    if not isinstance(value, str) or (name == "subscription_id" and not value):
-        return []
-    try:
-        check_names(**{name: value})
-    except TypeError:  # there is no rule for it
-        return []
-    except ValueError as problem:
-        return [str(problem)]
-    return []
-
-
-def _without_subject(text: str, column: str) -> str:
-    return text.removeprefix(f"The parameter '{column}' ")
 
 
 def _plain(value: object) -> object:

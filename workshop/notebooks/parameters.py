@@ -7,6 +7,7 @@ papermill reads them.
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
 import math
 import re
@@ -18,13 +19,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from workshop.errors import UsageError
-from workshop.files import WithDuplicate, parse_data
+from workshop.files import WithDuplicate, parse_data, read_text
 from workshop.notebooks.secrets import looks_like_a_secret, named_like_a_secret
+from workshop.sandbox import SANDBOX
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 Value: TypeAlias = str | int | float | bool | list[Any] | dict[str, Any] | None
+TARGET = "target"  # the parameter that says where a notebook works
+_TARGETS = (SANDBOX, "azure")
 _MAGIC = re.compile(r"^[ \t]*[%!].*", re.MULTILINE)  # IPython's lines among Python's
 _COMMENT = re.compile(r"#+\s*(?:type:\s*(\S*)\s*)?(.*)")
 
@@ -190,13 +194,7 @@ def from_options(options: Sequence[str]) -> dict[str, Text]:
 
 def from_file(path: Path) -> dict[str, object]:
     """Read parameters from a YAML or JSON file; raise UsageError unless it has names and values, each there once."""
-    try:
-        text = path.read_text("utf-8")
-    except UnicodeDecodeError:
-        raise UsageError(f"{path} is not in UTF-8; save it as UTF-8.") from None
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
-    content = parse_data(path, text)
+    content = parse_data(path, read_text(path))
     if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
         raise UsageError(f"{path} should hold names and values, such as: identity_name: ID1")
     if isinstance(content, WithDuplicate):
@@ -208,18 +206,22 @@ def check(declarations: Sequence[Mapping[str, Parameter]], given: Mapping[str, o
     """Return what each notebook gets of ``given``, where a ``Text`` is read as what the parameter takes.
 
     Raises:
-        UsageError: Names that no notebook declares, values of another type, secrets: all of them.
+        UsageError: Names that no notebook declares, values of another type or that Azure does not allow, secrets: all
+            of them.
     """
     known = {name for declares in declarations for name in declares}
     problems = [problem for name, value in given.items() if (problem := _refusal(name, value, known))]
     checked: list[dict[str, Value]] = [{} for _ in declarations]
     for declares, values in zip(declarations, checked, strict=True):
         for name, value in given.items():
-            try:
-                if name in declares and not _is_secret(name, value):
+            if name in declares and not _is_secret(name, value):
+                try:
                     values[name] = _value(declares[name], value)
-            except NotOfKindError as error:
-                problems.append(f"The parameter '{name}' {error}")
+                    _check_name(name, values[name])
+                except NotOfKindError as error:
+                    problems.append(f"The parameter '{name}' {error}")
+                except ValueError as error:  # of the notebooks' own
+                    problems.append(str(error))
     if problems:
         raise UsageError(*dict.fromkeys(problems))
     return checked
@@ -238,6 +240,17 @@ def _refusal(name: str, value: object, known: Set[str]) -> str | None:
 
 def _is_secret(name: str, value: object) -> bool:
     return named_like_a_secret(name) or looks_like_a_secret(value.text if isinstance(value, Text) else value)
+
+
+def _check_name(name: str, value: Value) -> None:
+    """Check a value by the rules that the notebooks themselves have for it, if they have one."""
+    from helpers.names import check_names  # only now: it reads the rules
+
+    if name == TARGET and value not in _TARGETS:
+        raise NotOfKindError(f"takes {' or '.join(_TARGETS)}, not '{value}'.")
+    if isinstance(value, str) and (value or name != "subscription_id"):
+        with contextlib.suppress(TypeError):  # there is none
+            check_names(**{name: value})
 
 
 def _value(parameter: Parameter, given: object) -> Any:

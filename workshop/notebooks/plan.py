@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workshop.files import read_notebook
-from workshop.notebooks.parameters import Parameter, Value, check, declared
+from workshop.notebooks.parameters import TARGET, Parameter, Value, check, declared
 from workshop.notebooks.series import Notebook
 from workshop.sandbox import SANDBOX
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
-
-_TARGET = "target"
 
 
 @dataclass(frozen=True)
@@ -49,6 +47,6 @@ def make_plan(notebooks: Sequence[Notebook], given: Mapping[str, object]) -> Pla
 
 def target_of(declarations: Sequence[Mapping[str, Parameter]], parameters: Sequence[Mapping[str, Value]]) -> Value:
     """Return the target that was given, or else the notebooks' default; notebooks without any have the sandbox."""
-    given: list[Value] = [values[_TARGET] for values in parameters if _TARGET in values]
-    defaults: list[Value] = [declares[_TARGET].value for declares in declarations if _TARGET in declares]
+    given: list[Value] = [values[TARGET] for values in parameters if TARGET in values]
+    defaults: list[Value] = [declares[TARGET].value for declares in declarations if TARGET in declares]
     return [*given, *defaults, SANDBOX][0]

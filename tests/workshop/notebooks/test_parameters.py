@@ -13,7 +13,7 @@ from workshop.errors import UsageError
 from workshop.notebooks.parameters import Kind, Text, check, declared, from_file, from_options, kind_of
 
 CELL = """\
-target: str = "sandbox"  # "sandbox" or "azure"
+note: str = "sandbox"  # "sandbox" or "azure"
 retries: int = 3  # how often
 pause: float = 0.5  # seconds
 keep: bool = False
@@ -74,11 +74,11 @@ def test_a_notebook_without_parameters_declares_none() -> None:
 @pytest.mark.parametrize(
     ("option", "value"),
     [
-        ("target=azure", "azure"),
-        ("target=a=b", "a=b"),
-        ("target=", ""),
-        ("target= x ", " x "),
-        ("target=3", "3"),
+        ("note=azure", "azure"),
+        ("note=a=b", "a=b"),
+        ("note=", ""),
+        ("note= x ", " x "),
+        ("note=3", "3"),
         ("retries=12", 12),
         ("pause=2", 2.0),
         ("keep=true", True),
@@ -111,7 +111,7 @@ def test_values_on_the_command_line_are_read_by_type(option: str, value: object)
         ("tags=[]", "'tags' takes names and values"),
         ("vm=1", "no parameter 'vm'. The notebooks know: anything, groups"),
         ("client_secret=hello", "'client_secret' looks like a secret"),
-        ("target=eyJhbGciOiJSUzI1NiJ9.e30.x", "'target' looks like a secret"),
+        ("note=eyJhbGciOiJSUzI1NiJ9.e30.x", "'note' looks like a secret"),
     ],
 )
 def test_what_does_not_fit_is_refused(option: str, problem: str) -> None:
@@ -124,10 +124,10 @@ def test_what_does_not_fit_is_refused(option: str, problem: str) -> None:
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        ({"target": 123}, "takes text, not the number 123. Put it in quotes."),
-        ({"target": True}, "takes text, not the truth value true. Put it in quotes."),
-        ({"target": None}, "takes text, not nothing"),
-        ({"target": ["a"]}, "takes text, not a list"),
+        ({"note": 123}, "takes text, not the number 123. Put it in quotes."),
+        ({"note": True}, "takes text, not the truth value true. Put it in quotes."),
+        ({"note": None}, "takes text, not nothing"),
+        ({"note": ["a"]}, "takes text, not a list"),
         ({"retries": "3"}, "takes a whole number, not '3'"),
         ({"retries": True}, "takes a whole number, not the truth value true"),
         ({"pause": float("inf")}, "takes a number, not inf"),
