@@ -1,7 +1,5 @@
 """Compact tables of Azure's objects, in HTML for the browser and in plain text for everything else."""
 
-from __future__ import annotations
-
 import json
 import re
 from abc import ABC, abstractmethod
@@ -31,6 +29,7 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     headings: tuple[str, ...] = ()
     empty: str = "(nothing)"  # what is said where there are no rows
+    scrap: Mapping[str, Any] | None = None  # what is saved as data, too, where papermill's users look for it
 
     def __repr__(self) -> str:
         lines = [self.headings, *self.rows] if self.headings else list(self.rows)
@@ -52,17 +51,8 @@ class Table:
             lines.append(f'<tr><th scope="row" {_LEFT}>{escape(first)}</th>{cells}</tr>')
         return "<table>\n" + "\n".join(lines) + "\n</table>"
 
-
-@dataclass(frozen=True, repr=False)
-class Result(Table):
-    """A table whose values are saved in the notebook as data, too, where papermill's users look for them."""
-
-    name: str = ""
-    data: Any = None
-
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        scrap = {"name": self.name, "data": self.data, "encoder": "json", "version": 1}
-        return {"application/scrapbook.scrap.json+json": scrap}
+        return {"application/scrapbook.scrap.json+json": self.scrap} if self.scrap else {}
 
 
 class Shown(ABC):
@@ -93,7 +83,8 @@ def show(what: Any, *fields: str, result: str = "", empty: str = Table.empty) ->
     if isinstance(what, Mapping) or not isinstance(what, Iterable):
         fields_of_it = _fields(what, fields)
         rows = tuple((name, _text(value)) for name, value in fields_of_it.items())
-        return Result(rows, name=result, data=fields_of_it) if result else Table(rows)
+        scrap = {"name": result, "data": fields_of_it, "encoder": "json", "version": 1} if result else None
+        return Table(rows, scrap=scrap)
     records = [_fields(each, fields) for each in what]
     headings = tuple(dict.fromkeys(name for record in records for name in record))
     cells = [tuple(_text(record.get(name, "")) for name in headings) for record in records]
