@@ -1,7 +1,5 @@
 """Grants: whether the identity has its role, and by whom."""
 
-from __future__ import annotations
-
 import uuid
 
 from azure.mgmt.authorization import AuthorizationManagementClient
@@ -50,20 +48,22 @@ def ensure_granted(connection: Connection, identity: Identity, scope: str, role:
 
 def ensure_not_granted(connection: Connection, identity: Identity, scope: str) -> None:
     """Take away what an earlier run of the course granted; TutorialError if somebody else let the identity read."""
-    ours, others = _by_maker(connection, identity, scope)
-    for held in ours:
-        connection.client(AuthorizationManagementClient).role_assignments.delete_by_id(str(held.id))
+    held, mark = _held(connection, identity, scope), _mark(connection, identity)
+    for ours in [each for each in held if each.description == mark]:
+        connection.client(AuthorizationManagementClient).role_assignments.delete_by_id(str(ours.id))
         print(f"{identity.name} had a role from an earlier run: took it away, to begin without access.")
-    for held in _that_read(connection, scope, others):
+    for others in _that_read(connection, scope, [each for each in held if each.description != mark]):
         raise TutorialError(
-            f"{identity.name} can read the group already: somebody gave it a role at {held.scope}. This notebook "
+            f"{identity.name} can read the group already: somebody gave it a role at {others.scope}. This notebook "
             "shows what happens without one. Choose another identity_name, or take that role away."
         )
 
 
 def grants_of_others(connection: Connection, identity: Identity, scope: str) -> Grants:
     """Return by what the identity can read the group, besides what the course granted to it."""
-    return _that_read(connection, scope, _by_maker(connection, identity, scope)[1])
+    mark = _mark(connection, identity)
+    held = _held(connection, identity, scope)
+    return _that_read(connection, scope, [each for each in held if each.description != mark])
 
 
 def check_granted(connection: Connection, identity: Identity, scope: str) -> None:
@@ -75,24 +75,17 @@ def check_granted(connection: Connection, identity: Identity, scope: str) -> Non
         )
 
 
-def _that_read(connection: Connection, scope: str, grants: Grants) -> Grants:
-    get = connection.client(AuthorizationManagementClient).role_definitions.get
-    # Asked for at the scope, which is where the right to read the definition is sure.
-    roles = [get(scope, role_guid(str(each.role_definition_id))) for each in grants]
-    pairs = zip(grants, roles, strict=True)
-    return [each for each, role in pairs if allows(role.permissions or (), _READ_GROUP)]
-
-
-def _by_maker(connection: Connection, identity: Identity, scope: str) -> tuple[Grants, Grants]:
-    """Return what the course granted to the identity at the scope or above it, and what others did."""
-    held, mark = _held(connection, identity, scope), _mark(connection, identity)
-    return [each for each in held if each.description == mark], [each for each in held if each.description != mark]
-
-
 def _held(connection: Connection, identity: Identity, scope: str) -> Grants:
     """Return what the identity holds at the scope or above it."""
     only = f"atScope() and assignedTo('{identity.principal_id}')"
     return list(connection.client(AuthorizationManagementClient).role_assignments.list_for_scope(scope, filter=only))
+
+
+def _that_read(connection: Connection, scope: str, grants: Grants) -> Grants:
+    get = connection.client(AuthorizationManagementClient).role_definitions.get
+    # Asked for at the scope, which is where the right to read the definition is sure.
+    roles = [get(scope, role_guid(str(each.role_definition_id))) for each in grants]
+    return [each for each, role in zip(grants, roles, strict=True) if allows(role.permissions or (), _READ_GROUP)]
 
 
 def _mark(connection: Connection, identity: Identity) -> str:

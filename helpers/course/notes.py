@@ -4,8 +4,6 @@ The tag goes when the identity does. It says that the course has added the ident
 that the machine had no identity of its own: an exercise gives it one for a moment.
 """
 
-from __future__ import annotations
-
 from azure.mgmt.compute import ComputeManagementClient
 from azure.mgmt.compute.models import (
     UserAssignedIdentitiesValue,
@@ -42,30 +40,21 @@ def with_identity(connection: Connection, vm: VirtualMachine, identity: Identity
 
 def tags_with_note(connection: Connection, vm: VirtualMachine, identity: Identity, *words: str) -> dict[str, str]:
     """Return the machine's tags with the note for assigning the identity to it, and ``words`` beside what is noted."""
+    note = connection.mark(*group_and_name(str(identity.id)))
     added = {ADDED} if assigned_entry(vm, identity) is None else set()
-    group, name = group_and_name(str(identity.id))
-    return _tags(vm, connection.mark(group, name), noted(connection, vm, group, name) | added | set(words))
-
-
-def noted(connection: Connection, vm: VirtualMachine, resource_group: str, identity_name: str) -> set[str]:
-    """Return what the course has noted on the machine."""
-    return set(filter(None, (vm.tags or {}).get(connection.mark(resource_group, identity_name), "").split(", ")))
-
-
-def tags_without_note(connection: Connection, vm: VirtualMachine, identity_name: str) -> dict[str, str]:
-    """Return the machine's own tags."""
-    return _tags(vm, connection.mark(group_and_name(str(vm.id))[0], identity_name), set())
+    return _tags(vm, note, _noted(vm, note).union(added, words))
 
 
 def restore_own(connection: Connection, vm: VirtualMachine, identity_name: str) -> VirtualMachine:
     """Return the machine, without an own identity if that is noted, and without a note if it lacks the course's."""
     group, name = group_and_name(str(vm.id))
-    words = noted(connection, vm, group, identity_name)
+    note = connection.mark(group, identity_name)
+    words = _noted(vm, note)
     has_it = f"{group}/{identity_name}".casefold() in ["/".join(group_and_name(each)) for each in _assigned(vm)]
     left = words - {HAD_NONE} if has_it else set()
     if words == left:
         return vm
-    change = VirtualMachineUpdate(tags=_tags(vm, connection.mark(group, identity_name), left))
+    change = VirtualMachineUpdate(tags=_tags(vm, note, left))
     if HAD_NONE in words and has_own_identity(vm):
         change.identity = VirtualMachineIdentity(type="UserAssigned" if _assigned(vm) else "None")
     return connection.client(ComputeManagementClient).virtual_machines.begin_update(group, name, change).result()
@@ -76,6 +65,10 @@ def _assigned(vm: VirtualMachine) -> dict[str, UserAssignedIdentitiesValue]:
     return {each.casefold(): entry for each, entry in assigned.items()}
 
 
-def _tags(vm: VirtualMachine, tag: str, words: set[str]) -> dict[str, str]:
-    others = {name: value for name, value in (vm.tags or {}).items() if name != tag}
-    return {**others, tag: ", ".join(sorted(words))} if words else others
+def _noted(vm: VirtualMachine, note: str) -> set[str]:
+    return set(filter(None, (vm.tags or {}).get(note, "").split(", ")))
+
+
+def _tags(vm: VirtualMachine, note: str, words: set[str]) -> dict[str, str]:
+    others = {name: value for name, value in (vm.tags or {}).items() if name != note}
+    return {**others, note: ", ".join(sorted(words))} if words else others
