@@ -1,7 +1,5 @@
 """What is data and not code, in YAML files beside the modules that read it."""
 
-from __future__ import annotations
-
 from importlib.resources import files
 from string import Template
 from typing import Any

@@ -1,7 +1,5 @@
 """Azure's refusals in words: what it said, and what to do about it."""
 
-from __future__ import annotations
-
 import logging
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """What Azure allows as names, said in a sentence before Azure is asked."""
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections.abc import Mapping

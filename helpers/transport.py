@@ -1,7 +1,5 @@
 """Where requests leave from: a session in which Azure's literal addresses work, also for the clients of the SDK."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 from collections.abc import Mapping
@@ -136,12 +134,9 @@ def ask(session: requests.Session, method: str, path: str, **options: Any) -> re
 
 
 def at_metadata_service(adapter: HTTPAdapter) -> dict[str, HTTPAdapter]:
-    """Return the adapter by each address where clients look for the metadata service: also the environment's.
-
-    With all that led to the machine, the environment need not be changed.
-    """
-    named = os.environ.get("AZURE_POD_IDENTITY_AUTHORITY_HOST", "").rstrip("/")
-    return dict.fromkeys((METADATA_SERVICE, named) if named else (METADATA_SERVICE,), adapter)
+    """Return the adapter by each address where clients look for the metadata service: also the environment's."""
+    named = os.environ.get("AZURE_POD_IDENTITY_AUTHORITY_HOST") or METADATA_SERVICE
+    return dict.fromkeys((METADATA_SERVICE, named.rstrip("/")), adapter)
 
 
 def check_machine(session: requests.Session, vm_id: str) -> None:

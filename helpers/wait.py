@@ -1,7 +1,5 @@
 """Waiting for Azure: by asking again, never by sleeping for a guessed time."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar

@@ -1,7 +1,5 @@
 """The connection to Azure: the one in the cloud, or the sandbox on this computer."""
 
-from __future__ import annotations
-
 import os
 import uuid
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """Where the sandbox is and how to sign in to it: from the environment, or from what one's own has written down."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

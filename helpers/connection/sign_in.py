@@ -1,7 +1,5 @@
 """Signing in to Azure: as whoever this computer has signed in already, or in a way that is named."""
 
-from __future__ import annotations
-
 import base64
 import os
 import time

@@ -1,7 +1,5 @@
 """Which subscription the notebooks work in."""
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -24,9 +22,8 @@ Subscription = Mapping[str, Any]
 def choose_subscription(arm: Arm, wanted: str, preferred: str = "") -> Subscription:
     """Return the subscription ``wanted``; without one, that ``preferred`` if it is seen, or the only enabled one."""
     seen = list(_subscriptions(arm))
-    chosen = [each for each in seen if each["subscriptionId"].casefold() == (wanted or preferred).casefold()]
-    if not chosen and not wanted:
-        chosen = [each for each in seen if not _is_disabled(each)]
+    named = [each for each in seen if each["subscriptionId"].casefold() == (wanted or preferred).casefold()]
+    chosen = named if named or wanted else [each for each in seen if not _is_disabled(each)]
     if len(chosen) != 1:
         raise TutorialError(_why_none(arm, wanted, seen))
     if _is_disabled(chosen[0]):

@@ -3,8 +3,6 @@
 What is there already is not changed. What is made carries a mark, so that 06_clean_up deletes that and nothing else.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import TypeVar
 

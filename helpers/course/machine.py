@@ -1,7 +1,5 @@
 """Making a small virtual machine with its network."""
 
-from __future__ import annotations
-
 import re
 import secrets
 from typing import Any

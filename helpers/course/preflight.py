@@ -1,7 +1,5 @@
 """A look at everything that the course needs, all at once and before anything is made."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 

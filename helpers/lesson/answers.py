@@ -1,7 +1,5 @@
 """What a learner has answered or expects, and what is said to that."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps

@@ -1,7 +1,5 @@
 """The check of each exercise: looks at Azure, and at the answers that the exercise names."""
 
-from __future__ import annotations
-
 import re
 
 import requests

@@ -3,8 +3,6 @@
 An IPython extension (``workshop.kernels.error_box``) leads here. The box is the cell's error output, as a traceback is.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """How far a learner is: read from what the notebooks beside this one have saved, since 06 deletes the rest."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

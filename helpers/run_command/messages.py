@@ -1,7 +1,5 @@
 """The scripts, one for each operating system: what goes to them, and what comes back."""
 
-from __future__ import annotations
-
 import base64
 import gzip
 import json
