@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Mapping
 from contextlib import suppress
 from html import escape
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,11 @@ _REFUSED = re.compile(
     r"object id '(?P<who>[^']+)'.* perform action '(?P<action>[^']+)' (?:over|on the linked) scope(?:\(s\))? "
     r"'(?P<scope>[^']+)'"
 )
+# What is copied into a terminal. Between its words is what text is not wrapped at, until it has been wrapped.
+_COMMAND = re.compile(r"\b(?:az|python -m)(?: [a-z][a-z-]*)+(?: --[a-z-]+(?: (?!--)\S+)?)*")
+_SPACE = "\N{NO-BREAK SPACE}"
+# JupyterLab breaks lines that are too long for the page in the middle of words. So it scrolls them.
+_SCROLLING = "<style>.jp-OutputArea:has(summary) .jp-OutputArea-output pre{white-space:pre}</style>"
 _OTHER_COURSE = (
     "This notebook was made from an earlier version of the course, and does not fit the one that is installed. "
     "Begin again, with your copy kept beside the new one: python -m workshop lab --fresh\n"
@@ -49,7 +55,7 @@ def show_error(shell: InteractiveShell, etype: type[BaseException], value: BaseE
     finally:
         del vars(value)["_render_traceback_"]  # %tb shows all
     if not isinstance(value, TutorialError | ParameterError):
-        folded = f"<details><summary>Where it happened</summary><pre>{escape(frames)}</pre></details>"
+        folded = f"<details><summary>Where it happened</summary><pre>{escape(frames)}</pre></details>{_SCROLLING}"
         shell.display_pub.publish({"text/plain": frames, "text/html": folded})
 
 
@@ -63,10 +69,13 @@ def _box(rows: Mapping[str, str]) -> list[str]:
 
 
 def _wrapped(label: str, text: str) -> list[str]:
+    """Return the text's lines; what is to be copied is not broken: commands, and code, which is indented."""
     space = " " * min(len(label), 17)  # under a long one, the text begins earlier
     wrapper = textwrap.TextWrapper(88, subsequent_indent=space, break_on_hyphens=False, break_long_words=False)
-    first, *others = text.splitlines() or [""]
-    return [found for line in (label + first, *(space + other for other in others)) for found in wrapper.wrap(line)]
+    first, *others = _COMMAND.sub(lambda found: found[0].replace(" ", _SPACE), text).splitlines() or [""]
+    lines = [label + first, *(space + other for other in others)]
+    parts = [[line] if line.startswith(f"{space}  ") else wrapper.wrap(line) for line in lines]
+    return [line.replace(_SPACE, " ") for line in chain(*parts)]
 
 
 def _rows(value: BaseException, variables: Mapping[str, Any]) -> Mapping[str, str]:

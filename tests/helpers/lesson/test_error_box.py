@@ -189,6 +189,35 @@ def test_what_the_course_says_itself_has_no_frames(shell: InteractiveShell) -> N
     assert said.outputs == []
 
 
+COMMAND = "az vm create --resource-group myResourceGroupVM --name myVM --image Win2022Datacenter --size Standard_B2s"
+CHALLENGE = f'az login --claims-challenge "{"x" * 200}"'
+LONG = "from helpers import " + ", ".join(f"something_{number}" for number in range(6))  # as long as a line of a cell
+
+
+@pytest.mark.parametrize(
+    ("said", "copied"),
+    [
+        (f"There is none. In a terminal: {COMMAND}. It costs money until it is deleted.", COMMAND),
+        (f"It wants more. In a terminal: {CHALLENGE}; then run the cell again.", CHALLENGE),
+        (f"It is another one. Run\n  {LONG}\nin the cell above, or all cells above it.", LONG),
+    ],
+)
+def test_what_is_to_be_copied_is_on_one_line(shell: InteractiveShell, said: str, copied: str) -> None:
+    text = shown(shell, "from helpers.errors import TutorialError\nraise TutorialError(said)", said=said).stdout
+    [line] = [line for line in text.splitlines() if copied.split()[0] in line and copied.split()[-1] in line]
+    assert copied in line
+    assert words(text) == "┌ " + words(said.replace(". ", ". What to do ", 1)) + " └"
+
+
+def test_a_long_line_of_a_cell_is_named_as_it_is(
+    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    cells = [nbformat.v4.new_code_cell(source) for source in (LONG, "something_5")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path := tmp_path / "x.ipynb")
+    monkeypatch.setenv("JPY_SESSION_NAME", str(path))
+    assert LONG in shown(shell, "something_5").stdout
+
+
 @pytest.mark.parametrize("source", ["from helpers.lesson import check_spare", "import helpers.exercises"])
 def test_a_cell_of_an_earlier_course_says_how_to_get_todays(shell: InteractiveShell, source: str) -> None:
     text = words(shown(shell, source).stdout)
