@@ -87,7 +87,10 @@ def clean(notebook: NotebookNode, secrets: Secrets, paths: Paths) -> Findings:
     findings = Findings(leaks=redact(notebook, secrets))
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell["outputs"] = _rewritten(cell.outputs, _Noted(paths.replace, cell["id"], findings.paths))
+            outputs = _rewritten(cell.outputs, paths.replace)
+            if outputs != cell.outputs:
+                findings.paths.append(cell["id"])
+            cell["outputs"] = outputs
     return findings
 
 
@@ -100,23 +103,22 @@ def redact(notebook: dict[str, Any], secrets: Secrets) -> list[str]:
         The ids of the cells they were in; empty for what is in no cell, such as the state of widgets.
     """
     leaks: list[str] = []
-    elsewhere = _Noted(secrets.redact, "", leaks)
     for name, part in notebook.items():
         if name == "cells" and isinstance(part, list):
-            notebook[name] = [_redacted_cell(cell, secrets, leaks) for cell in part]
+            ids = [cell.get("id", "") if isinstance(cell, dict) else "" for cell in part]
+            notebook[name] = [_redacted(cell, secrets, leaks, cell_id) for cell, cell_id in zip(part, ids, strict=True)]
         else:
-            notebook[name] = _rewritten(part, elsewhere)
+            notebook[name] = _redacted(part, secrets, leaks)
     return leaks
 
 
-def _redacted_cell(cell: Any, secrets: Secrets, leaks: list[str]) -> Any:
-    if not isinstance(cell, dict):
-        return _rewritten(cell, _Noted(secrets.redact, "", leaks))
-    rewrite = _Noted(secrets.redact, cell.get("id", ""), leaks)
-    for name, part in cell.items():
-        if name != "id":
-            cell[name] = _rewritten(part, rewrite)
-    return cell
+def _redacted(part: Any, secrets: Secrets, leaks: list[str], cell_id: str = "") -> Any:
+    redacted = _rewritten(part, secrets.redact)
+    if cell_id:
+        redacted["id"] = cell_id  # which is random
+    if redacted != part:
+        leaks.append(cell_id)
+    return redacted
 
 
 def _normalize(notebook: NotebookNode) -> None:
@@ -133,21 +135,6 @@ def _normalize(notebook: NotebookNode) -> None:
             del cell.metadata["tags"]
         if _INJECTED in cell.metadata.get("tags", []):
             cell["id"] = _INJECTED
-
-
-@dataclass(frozen=True)
-class _Noted:
-    """Rewrites texts of a cell, and adds its id to ``found`` each time that changes one."""
-
-    rewrite: Callable[[str], str]
-    cell_id: str
-    found: list[str]
-
-    def __call__(self, text: str) -> str:
-        rewritten = self.rewrite(text)
-        if rewritten != text:
-            self.found.append(self.cell_id)
-        return rewritten
 
 
 def _rewritten(value: Any, rewrite: Callable[[str], str]) -> Any:
