@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,8 +29,6 @@ _PICTURES = "images"
 _PARAMETERS = "parameters"
 _SOLUTION = "solution"
 _MADE_FROM = "made_from"  # in a copy's metadata: of which text of the course
-_HERE = "The parameters go here."
-_BETWEEN_LINES = ",\n    "  # in a notebook's file: of a cell's source
 _LEARNER = "learner: bool = True  # checks answer with a hint; with False they fail"
 _WARM_KERNEL = "python3-warm"
 ELSEWHERE = "Name another folder with --folder."
@@ -124,41 +121,32 @@ def set_aside(folder: Path) -> Path | None:
 def learners_copy(path: Path, parameters: Mapping[str, str]) -> str:
     """Return the text of a notebook as a learner gets it, with these values in its cell of parameters."""
     status = path.stat()
-    return _template(path, status.st_mtime_ns, status.st_size).filled(parameters)
-
-
-@dataclass(frozen=True)
-class _Template:
-    """The text of a copy but for the values of its parameters: all that a class's copies have in common."""
-
-    source: str  # of the cell of parameters; empty if there is none
-    before: str  # the text up to that source
-    after: str  # the text behind it
-
-    def filled(self, parameters: Mapping[str, str]) -> str:
-        """Return the whole text."""
-        if not self.source:
-            return self.before
-        source = f"{with_values(self.source, parameters).rstrip()}\n{_LEARNER}"
-        lines = (json.dumps(line, ensure_ascii=False) for line in source.splitlines(keepends=True))
-        return f"{self.before}{_BETWEEN_LINES.join(lines)}{self.after}"
+    content = _for_a_class(path, status.st_mtime_ns, status.st_size)
+    cells = [_with_parameters(cell, parameters) if _has_parameters(cell) else cell for cell in content["cells"]]
+    return json.dumps({**content, "cells": cells}, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
 
 @lru_cache(maxsize=32)
-def _template(path: Path, changed: int, size: int) -> _Template:
-    """Return the template of a notebook, read once as long as its file does not change."""
+def _for_a_class(path: Path, changed: int, size: int) -> dict[str, Any]:
+    """Return what a class's copies of a notebook have in common, as its file has it; read once until that changes."""
     node = read_notebook(path)
     text = _text_of(node)
-    cells = [cell for cell in node.cells if _PARAMETERS in cell.metadata.get("tags", [])]
-    if path.name != HOME and len(cells) != 1:
-        raise UsageError(f"{path} should have one cell tagged '{_PARAMETERS}', but has {len(cells)}.")
-    source = cells[0].source if path.name != HOME else ""
-    if source:
-        cells[0].source = _HERE
+    declaring = sum(map(_has_parameters, node.cells))
+    if path.name != HOME and declaring != 1:
+        raise UsageError(f"{path} should have one cell tagged '{_PARAMETERS}', but has {declaring}.")
     node.cells = [new for cell in node.cells for new in _for_learners(cell)]
     node.metadata.update(_kernel(), **{_MADE_FROM: text})
-    before, _, after = notebook_text(node).partition(json.dumps(_HERE))
-    return _Template(source, before, after)
+    content: dict[str, Any] = json.loads(notebook_text(node))
+    return content
+
+
+def _has_parameters(cell: Mapping[str, Any]) -> bool:
+    return _PARAMETERS in cell["metadata"].get("tags", ())
+
+
+def _with_parameters(cell: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, Any]:
+    source = with_values("".join(cell["source"]), parameters).rstrip()
+    return {**cell, "source": f"{source}\n{_LEARNER}".splitlines(keepends=True)}
 
 
 def _for_learners(cell: NotebookNode) -> list[NotebookNode]:
