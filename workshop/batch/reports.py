@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from xml.etree import ElementTree
 
@@ -15,6 +14,7 @@ from workshop.execution.progress import ProgressEvent, Reporter
 from workshop.files import encodable
 from workshop.notebooks.outcome import State
 from workshop.notebooks.results import flat
+from workshop.pages.index import page
 from workshop.words import quantity
 
 if TYPE_CHECKING:
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 _UPDATE = 0.2  # seconds: a display need not move more often
-_TEMPLATES = [
-    Path(__file__).resolve().parent / "templates",
-    Path(__file__).resolve().parents[1] / "pages" / "templates",
-]
 _NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -117,20 +113,16 @@ def _pace(figures: BatchStatistics) -> str:
 
 
 def html_report(result: BatchResult, notebooks: Sequence[str], linked: bool) -> str:
-    """Return the page that shows a batch: one file, nothing fetched from anywhere.
+    """Return the page that shows a batch.
 
     Args:
         result: of the batch.
         notebooks: the names of those each row has.
         linked: whether the executed notebooks are beside the page.
     """
-    from jinja2 import Environment, FileSystemLoader
-
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
     states = result.states
-    page: str = environment.get_template("report.html.j2").render(
+    text = page(
+        "report.html.j2",
         rows=result.rows,
         counts=[(state, states[state]) for state in State if states[state]],
         notebooks=notebooks,
@@ -140,7 +132,7 @@ def html_report(result: BatchResult, notebooks: Sequence[str], linked: bool) -> 
         quantity=quantity,
         took=duration(result.seconds),
     )
-    return encodable(page)
+    return encodable(text)
 
 
 def results_table(result: BatchResult) -> str:

@@ -24,7 +24,7 @@ from nbformat import NotebookNode
 from pygments.formatters import HtmlFormatter
 
 from workshop.notebooks.outcome import Failure
-from workshop.pages.index import TEMPLATES, style_sheet, title_of
+from workshop.pages.index import TEMPLATES, title_of
 
 _SVG = "image/svg+xml"
 _SVG_IN_BASE64 = re.compile(r"data:image/svg\+xml;base64,([A-Za-z0-9+/=\s]+)")
@@ -130,8 +130,9 @@ def _exporter() -> HTMLExporter:
 def _style() -> str:
     """The style sheet with the colours of code, for light and for dark."""
     light, dark = (HtmlFormatter(style=style).get_style_defs(".highlight") for style in ("default", "github-dark"))
+    ours = (TEMPLATES / "style.css").read_text("utf-8")
     own_background = ".highlight, .highlight pre { background: none; }"
-    return f"{style_sheet()}{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n{own_background}"
+    return f"{ours}{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n{own_background}"
 
 
 def _percent_encode_svg(html: str) -> str:

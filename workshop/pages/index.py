@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from workshop.notebooks.outcome import State
 
 if TYPE_CHECKING:
-    from jinja2 import Template
+    from jinja2 import Environment
     from nbformat import NotebookNode
 
 GENERATOR = '<meta name="generator" content="python -m workshop">'
@@ -43,21 +43,16 @@ def title_of(node: NotebookNode, name: str) -> str:
 
 def index_page(entries: Sequence[IndexEntry], results: Mapping[str, str] | None = None, failure: str = "") -> str:
     """Return the page; ``results`` are what the notebooks have saved as data, ``failure`` is the account of one."""
-    from markupsafe import Markup
+    return page("index.html.j2", entries=entries, results=results, failure=failure, generator=GENERATOR)
 
-    return _template().render(
-        entries=entries, results=results, failure=failure, style=Markup(style_sheet()), generator=Markup(GENERATOR)
-    )
+
+def page(template: str, **values: object) -> str:
+    """Return a page by one of the templates: one file, nothing fetched from anywhere."""
+    return _environment().get_template(template).render(values)
 
 
 @cache
-def _template() -> Template:
+def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader
 
-    return Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True).get_template("index.html.j2")
-
-
-@cache
-def style_sheet() -> str:
-    """Return the style sheet that all pages have."""
-    return (TEMPLATES / "style.css").read_text("utf-8")
+    return Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
