@@ -30,7 +30,7 @@ Value: TypeAlias = str | int | float | bool | list[Any] | dict[str, Any] | None
 TARGET = "target"  # the parameter that says where a notebook works
 _TARGETS = (SANDBOX, "azure")
 _MAGIC = re.compile(r"^[ \t]*[%!].*", re.MULTILINE)  # IPython's lines among Python's
-_COMMENT = re.compile(r"#+\s*(?:type:\s*(\S*)\s*)?(.*)")
+_TYPE_COMMENT = re.compile(r"#+\s*type:\s*(\S+)")
 
 
 class NotOfKindError(ValueError):
@@ -128,7 +128,6 @@ class Parameter:
     name: str
     kind: Kind
     default: str  # the value it has if none is given, as Python source
-    help: str  # the comment behind it
 
     @property
     def value(self) -> Any:
@@ -158,7 +157,7 @@ def declared(node: NotebookNode) -> dict[str, Parameter]:
     except SyntaxError:
         return {}
     tokens = tokenize.generate_tokens(StringIO(source).readline)
-    comments = {token.start[0]: _COMMENT.findall(token.string)[0] for token in tokens if token.type == tokenize.COMMENT}
+    comments = {token.start[0]: token.string for token in tokens if token.type == tokenize.COMMENT}
     found = {}
     for statement in statements:
         match statement:
@@ -168,9 +167,9 @@ def declared(node: NotebookNode) -> dict[str, Parameter]:
                 annotation = ""
             case _:
                 continue
-        type_, help_ = comments.get(value.end_lineno or 0, ("", ""))
+        comment = _TYPE_COMMENT.match(comments.get(value.end_lineno or 0, ""))
         default = ast.unparse(value)
-        found[name] = Parameter(name, kind_of(annotation or type_, default), default, help_)
+        found[name] = Parameter(name, kind_of(annotation or (comment[1] if comment else ""), default), default)
     return found
 
 

@@ -32,7 +32,6 @@ def checked(given: dict[str, object]) -> dict[str, object]:
 def test_declarations_come_from_the_parameters_cell() -> None:
     assert list(DECLARED) == [line.partition(":")[0].partition(" =")[0] for line in CELL.splitlines()]
     assert DECLARED["retries"].kind == Kind("int")
-    assert DECLARED["retries"].help == "how often"
     assert DECLARED["zone"].kind == Kind("str", optional=True)
     assert DECLARED["untyped"].kind == Kind("str")
     assert DECLARED["anything"].kind == Kind("any")
@@ -56,7 +55,6 @@ def test_declarations_are_those_that_papermill_finds() -> None:
     (cell,) = notebook(parameters=f"{CELL}\n{ODD}").cells
     papermills = {each.name: each for each in PythonTranslator.inspect(cell)}
     found = declared(NotebookNode(cells=[cell]))
-    assert {name: each.help for name, each in found.items()} == {name: each.help for name, each in papermills.items()}
     kinds = {name: kind_of(each.inferred_type_name, each.default) for name, each in papermills.items()}
     assert {name: each.kind for name, each in found.items()} == kinds
 
