@@ -106,7 +106,7 @@ def reset_learner(options: argparse.Namespace) -> int:
     learner = classroom.learner(options.who)
     clients = _sign_in(folder, classroom)
     inventory = take_inventory(clients)
-    everything = plan_removal(clients, classroom)
+    everything = plan_removal(clients, classroom, inventory)
     group = learner.resource_group.casefold()
     mine = [each for each in everything.groups if str(each.name).casefold() == group]
     console.print(_removal_table(replace(everything, groups=mine, principals=(), kept=())))
@@ -125,7 +125,7 @@ def clean_up(options: argparse.Namespace) -> int:
     console, folder = _make_console(), ClassFolder(options.folder)
     classroom = folder.load()
     clients = _sign_in(folder, classroom)
-    removal = plan_removal(clients, classroom)
+    removal = plan_removal(clients, classroom, take_inventory(clients))
     if removal or removal.kept:
         console.print(_removal_table(removal))
     if not removal:

@@ -137,7 +137,7 @@ def take_inventory(clients: Clients) -> Inventory:
     """Ask for everything at once."""
     with ThreadPoolExecutor(len(_LISTS) + 1, "inventory") as pool:
         asked = {what: pool.submit(clients.listed, *where) for what, where in _LISTS.items()}
-        principals = pool.submit(applications, clients)
+        principals = pool.submit(_applications, clients)
         found = {what: answer.result() for what, answer in asked.items()}
     power = {each["id"].casefold(): _power(each) for each in found["states"]}
     return Inventory(
@@ -147,11 +147,6 @@ def take_inventory(clients: Clients) -> Inventory:
         assignments=_by_key([_assignment(each) for each in found["assignments"]], lambda each: each.scope),
         principals=principals.result(),
     )
-
-
-def list_groups(clients: Clients) -> list[Group]:
-    """Return the subscription's resource groups."""
-    return [_group(each) for each in clients.listed(*_LISTS["groups"])]
 
 
 def list_assignments(clients: Clients, principal_id: str) -> list[RoleAssignment]:
@@ -196,7 +191,7 @@ def _assignment(found: Mapping[str, Any]) -> RoleAssignment:
     return RoleAssignment(found["id"], *what, properties.get("condition") or "")
 
 
-def applications(clients: Clients) -> dict[str, ServicePrincipal]:
+def _applications(clients: Clients) -> dict[str, ServicePrincipal]:
     """Return the sandbox's service principals by name; none on Azure.
 
     Managed identities are not among them: a learner names their own, and so might name one like another learner.

@@ -12,9 +12,7 @@ from workshop.classroom.clients import Clients, translate_azure_errors
 from workshop.classroom.inventory import (
     Group,
     Inventory,
-    applications,
     group_name,
-    list_groups,
     made_for,
     principal_prefix,
     take_inventory,
@@ -46,9 +44,9 @@ class Removal:
         return ", ".join(f"{number} {kind}" for kind, number in sorted(found.items())) or "nothing in it"
 
 
-def plan_removal(clients: Clients, classroom: Classroom) -> Removal:
+def plan_removal(clients: Clients, classroom: Classroom, inventory: Inventory) -> Removal:
     """Look for what was made for the class; nothing is changed."""
-    groups = list_groups(clients)
+    groups = inventory.groups.values()
     going = [each for each in groups if made_for(each, classroom)]
     planned = {learner.resource_group.casefold() for learner in classroom.learners}
     kept = [
@@ -56,7 +54,7 @@ def plan_removal(clients: Clients, classroom: Classroom) -> Removal:
         for group in groups
         if group.name.casefold() in planned and group not in going
     ]
-    principals = [name for name in applications(clients) if name.startswith(principal_prefix(classroom))]
+    principals = [name for name in inventory.principals if name.startswith(principal_prefix(classroom))]
     return Removal(going, _contents(clients), principals, kept)
 
 
@@ -86,9 +84,6 @@ def reset(
         inventory: what there is.
         notebooks: whether they get other copies, too; the old ones are set aside.
         sign_in: whether they get another credential of the sandbox.
-
-    Raises:
-        WorkshopError: The group is not the learner's, or Azure refused to delete it.
     """
     if clash := provisioning.clash(learner, inventory):
         raise WorkshopError(clash)
