@@ -21,7 +21,6 @@ from workshop.errors import UsageError, WorkshopError
 from workshop.words import quantity
 
 _untyped: Any = distributed
-_LOGGERS = ("distributed", "distributed.client", "tornado.application")  # Dask gives the second a level of its own
 _CONFIGURATION: dict[str, Any] = {  # of what is started here
     "distributed.nanny.pre-spawn-environ": {},  # kernels would inherit it
     "distributed.scheduler.http.routes": [],  # nothing of the batch is to be had without its credentials
@@ -127,10 +126,6 @@ def cluster(
         scheduler: address of Dask's; None for new workers on this computer.
         jobs: rows at the same time; None for one for each processor here, or for each thread of the workers there.
         note: is told what is being waited for.
-
-    Raises:
-        UsageError: There is no such scheduler, or it has no worker that can run the notebooks.
-        WorkshopError: Workers cannot be started here.
     """
     workers = _local(min(rows, jobs or dask.system.CPU_COUNT)) if scheduler is None else _connected(scheduler, note)
     with _quiet(), dask.config.set(_CONFIGURATION), workers as client:
@@ -203,12 +198,8 @@ def _connected(scheduler: str, note: Callable[[str], None]) -> Iterator[Any]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep Dask's own remarks about workers and connections from the terminal: the runner says what matters."""
-    loggers = [logging.getLogger(name) for name in _LOGGERS]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
+    logging.disable(logging.CRITICAL)
     try:
         yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+        logging.disable(logging.NOTSET)
