@@ -49,6 +49,6 @@ def reason_of(error: OSError) -> str | None:
     if isinstance(error, IsADirectoryError):
         return f"{path} is a folder; name a file"
     if isinstance(error, (FileExistsError, NotADirectoryError)):
-        file = next(filter(Path.is_file, (path, *path.parents)), path)
+        file = next(filter(Path.exists, (path, *path.parents)), path)
         return f"{file} is a file; name a folder"
     return error.strerror

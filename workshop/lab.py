@@ -11,7 +11,7 @@ from pathlib import Path
 from jupyter_core.paths import jupyter_runtime_dir
 
 from workshop.command import run_by_root, signals_to
-from workshop.errors import UsageError, WorkshopError, translate_os_errors
+from workshop.errors import UsageError, WorkshopError, reason_of, translate_os_errors
 from workshop.notebooks.learner_copies import ELSEWHERE, HOME, LAYOUTS, make_copy, outdated, set_aside
 from workshop.paths import COPY, NOTEBOOKS, ROOT
 from workshop.sandbox import DIRECTORY, start_users_sandbox, users_directory
@@ -24,9 +24,6 @@ def open_copy(folder: Path, *, fresh: bool = False) -> None:
     """Make the copy of the course in ``folder``, complete it, or leave it as it is; say which.
 
     With ``fresh`` begin again; the folder that is there is kept under another name.
-
-    Raises:
-        UsageError: The copy cannot be made or written, or the folder is not one to work in or to set aside.
     """
     _require_learners(folder, fresh)
     kept = set_aside(folder) if fresh else None
@@ -68,10 +65,6 @@ def lab(folder: Path, port: int | None, arguments: Sequence[str]) -> int:
         folder: the copy.
         port: JupyterLab's; None for its own choice.
         arguments: more of them for JupyterLab.
-
-    Raises:
-        SandboxError: The sandbox does not start.
-        WorkshopError: JupyterLab cannot be started, or has nowhere to keep its files.
     """
     _require_folder()
     for address in open_already(folder):
@@ -122,8 +115,8 @@ def _require_folder() -> None:
         folder.mkdir(0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise WorkshopError(
-            f"JupyterLab keeps files in {folder}, which cannot be made: {error.strerror}. Name a home folder that can "
-            "be written to, with the environment variable HOME."
+            f"JupyterLab keeps files in {folder}, which cannot be made: {reason_of(error)}. Name a home folder that "
+            "can be written to, with the environment variable HOME."
         ) from error
 
 
