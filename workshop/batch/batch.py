@@ -55,14 +55,7 @@ class BatchSettings:
 def run_batch(
     rows: Sequence[Row], sources: Sequence[Source], settings: BatchSettings, reporter: Reporter
 ) -> BatchResult:
-    """Run rows and write the reports.
-
-    Raises:
-        UsageError: The folder or address cannot be used, is used by another runner or has in it what is no batch's; or
-            there are no such workers.
-        SandboxError: The sandbox did not start or is not running.
-        WorkshopError: The manifest or a report cannot be written.
-    """
+    """Run rows and write the reports."""
     began = time.monotonic()
     output = open_output(settings.output, sources)
     if not is_address(settings.output):

@@ -94,11 +94,7 @@ class Clients:
 
 
 def sign_in(classroom: Classroom) -> Clients:
-    """Sign in where the class is held.
-
-    Raises:
-        WorkshopError: The sandbox does not start, nobody is signed in, or the subscription is not to be seen.
-    """
+    """Sign in where the class is held."""
     try:
         return Clients(connect(classroom.target, classroom.subscription_id))
     except (TutorialError, ValueError) as error:

@@ -66,9 +66,6 @@ def planned(options: argparse.Namespace, entries: Sequence[Entry], before: Class
     """Return the class that the options of ``plan`` describe.
 
     Whoever was in the class ``before``, as the folder has it, keeps their number.
-
-    Raises:
-        UsageError: A name cannot be used, or the folder is another class's.
     """
     name = class_name(options.name, options.roster.stem)
     if before is not None and (before.name, before.target) != (name, options.target):

@@ -33,11 +33,6 @@ def run(plan: Plan, output: Path, environment_for: EnvironmentFor, kind: KernelK
     """Execute the notebooks of a plan and save them with their pages in the folder ``output``.
 
     A notebook that failed ends the run and is part of the result.
-
-    Raises:
-        UsageError: The folder cannot be used.
-        SandboxError: The sandbox did not start or is not running.
-        WorkshopError: Something could not be written.
     """
     if output.absolute() == plan.notebooks[0].notebook.path.parent.absolute():
         raise UsageError(f"{output} is where the notebooks are; choose another folder for the executed ones.")

@@ -91,12 +91,7 @@ def _try_certificate(certificate: Path, key: Path) -> None:
 
 
 def start_hub(folder: ClassFolder, address: HubAddress, limits: ServerLimits) -> int:
-    """Start the hub and return its exit status when it has ended.
-
-    Raises:
-        UsageError: No class is planned, nobody was provided for, or the address will not do.
-        WorkshopError: The hub cannot be installed or started.
-    """
+    """Start the hub and return its exit status when it has ended."""
     address.check()
     classroom = folder.load()
     if not folder.sign_ins.exists():

@@ -47,9 +47,6 @@ def select(series: Sequence[Notebook], first: str | None = None, last: str | Non
     """Return the part of ``series`` from ``first`` to ``last``, both included; None stands for either end.
 
     Each is a number (``3``, ``03``) or a name (``03_grant_access``, ``grant_access``).
-
-    Raises:
-        UsageError: No notebook is called that, or ``last`` comes before ``first``.
     """
     begin = 0 if first is None else _index(series, first)
     end = len(series) - 1 if last is None else _index(series, last)

@@ -67,11 +67,7 @@ class OutputFolder:
             self._pages.close()
 
     def save(self, outcome: Outcome, entries: Sequence[IndexEntry]) -> None:
-        """Save an executed notebook with its pictures and the list of all now, and its page soon.
-
-        Raises:
-            WorkshopError: They cannot be written.
-        """
+        """Save an executed notebook with its pictures and the list of all now, and its page soon."""
         write_whole(self.path / f"{outcome.name}.ipynb", notebook_text(outcome.node))
         copy_files(pictures_in(outcome.node, outcome.folder), outcome.folder, self.path)
         write_whole(self.path / INDEX, index_page(entries))
@@ -79,14 +75,7 @@ class OutputFolder:
         self._pages.make(Job(self.path / f"{outcome.name}.ipynb", self._names, outcome.folder, outcome.failure))
 
     def finish(self, entries: Sequence[IndexEntry], results: Results, account: str) -> Path:
-        """Wait for the pages, and write the final list of them and the results as JSON.
-
-        Returns:
-            The page that is this list.
-
-        Raises:
-            WorkshopError: Something could not be written.
-        """
+        """Wait for the pages, and write the final list of them, whose path is returned, and the results as JSON."""
         if self._pages is not None:
             self._pages.finish()
         write_whole(self.path / RESULTS, json.dumps(results, indent=2) + "\n")
@@ -99,11 +88,7 @@ class OutputFolder:
 
 
 def copy_files(names: Iterable[str], source: Path, folder: Path) -> None:
-    """Copy files of one folder to another, under the same relative names.
-
-    Raises:
-        WorkshopError: One cannot be written.
-    """
+    """Copy files of one folder to another, under the same relative names."""
     for name in names:
         copy = folder / name
         with translate_os_errors(f"{copy} cannot be written"), contextlib.suppress(shutil.SameFileError):

@@ -56,11 +56,7 @@ class PageMaker:
             print(json.dumps(asdict(job), default=str), file=self._process.stdin, flush=True)
 
     def finish(self) -> None:
-        """Wait for all pages.
-
-        Raises:
-            WorkshopError: One could not be made or written.
-        """
+        """Wait for all pages; raise WorkshopError if one could not be made or written."""
         assert self._process.stdout is not None
         answers = [json.loads(line) for line in islice(self._process.stdout, self._jobs)]
         problems = [answer for answer in answers if answer]
