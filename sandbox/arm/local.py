@@ -9,6 +9,7 @@ from typing import Any
 from rbac.folding import fold
 from rbac.scopes import canonical
 from sandbox.arm.routing import GROUP, SUBSCRIPTION, Call, Operations
+from sandbox.arm.tracked import existing
 from sandbox.core import errors
 from sandbox.core.http import Answer
 from sandbox.core.resource_ids import ROLE_ASSIGNMENT, RUN_COMMAND, VIRTUAL_MACHINE
@@ -30,9 +31,7 @@ def _get_metadata_service(call: Call) -> Answer:
     From now on it serves the user of this computer who asked. Whoever may run commands on the machine may act as it
     already, and nobody else is told.
     """
-    machine = call.cloud.store.get(call.scope)
-    if machine is None:
-        raise errors.refusal("ResourceNotFound", VIRTUAL_MACHINE, call["name"], call["resource_group"])
+    machine = existing(call, VIRTUAL_MACHINE)
     endpoint = call.cloud.metadata_endpoints.get(canonical(machine.id))
     if endpoint is None:
         raise errors.refusal("VirtualMachineNotRunning", machine.body["name"])
@@ -69,27 +68,19 @@ def _explain(call: Call) -> Answer:
     decision = call.cloud.gate.decide(
         principal_id, action, call["scope"], reader=call.caller, data=body.flag("isDataAction") is True
     )
-    return Answer(
-        200,
+    considered = [
         {
-            "allowed": decision.allowed,
-            "principalId": decision.principal_id,
-            "action": decision.action,
-            "scope": decision.scope,
-            "why": decision.why(),
-            "considered": [
-                {
-                    "roleAssignmentId": entry.assignment_id,
-                    "roleName": entry.role_name,
-                    "scope": entry.scope,
-                    "scopeApplies": entry.scope_applies,
-                    "allowedBy": entry.allowed_by,
-                    "removedBy": entry.removed_by,
-                }
-                for entry in decision.considered
-            ],
-        },
-    )
+            "roleAssignmentId": entry.assignment_id,
+            "roleName": entry.role_name,
+            "scope": entry.scope,
+            "scopeApplies": entry.scope_applies,
+            "allowedBy": entry.allowed_by,
+            "removedBy": entry.removed_by,
+        }
+        for entry in decision.considered
+    ]
+    asked = {"principalId": decision.principal_id, "action": decision.action, "scope": decision.scope}
+    return Answer(200, {"allowed": decision.allowed, **asked, "why": decision.why(), "considered": considered})
 
 
 @operations.operation("PUT", _PRINCIPAL, action=_GRANT)

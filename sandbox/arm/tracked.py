@@ -31,10 +31,13 @@ def declare_reads(
         return list_resources(call, call.scope, type_, show=lambda resource: show(call.cloud, resource))
 
 
-def group_name(call: Call) -> str:
-    """Return the name of the request's resource group in the case it was made with."""
-    group = call.cloud.store.get(call.cloud.seed_data.group(call["resource_group"]))
-    return call["resource_group"] if group is None else str(group.body["name"])
+def existing_group(call: Call) -> Resource:
+    """Return the request's resource group; raises ResourceGroupNotFound where there is none."""
+    name = call["resource_group"]
+    group = call.cloud.store.get(call.cloud.seed_data.group(name))
+    if group is None:
+        raise errors.refusal("ResourceGroupNotFound", name)
+    return group
 
 
 def find(call: Call, resource_type: str) -> Resource | None:
@@ -80,10 +83,10 @@ def find_or_make(
     call: Call, resource_type: str, location: str, make: Callable[[str], Resource]
 ) -> tuple[Resource, bool]:
     """Return the resource that a PUT is for, and whether it is new; ``make`` makes one in the group of this name."""
-    found = find(call, resource_type)
+    found, group = find(call, resource_type), existing_group(call).body["name"]
     if found is None:
-        return make(group_name(call)), True
+        return make(group), True
     name, there = found.body["name"], found.body["location"]
     if there != location:
-        raise errors.refusal("InvalidResourceLocation", name, there, group_name(call), location)
+        raise errors.refusal("InvalidResourceLocation", name, there, group, location)
     return found, False

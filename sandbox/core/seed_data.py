@@ -1,6 +1,5 @@
 """The names and ids of what the sandbox starts with; ``seeding`` makes the things themselves."""
 
-from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from sandbox.core.ids import Ids
@@ -31,24 +30,15 @@ LOCATIONS = MappingProxyType(
 )
 
 
-@dataclass(frozen=True)
 class SeedData:
     """The ids of what the sandbox starts with."""
 
-    ids: Ids
-    tenant_id: str = field(init=False)
-    subscription_id: str = field(init=False)
-    operator_object_id: str = field(init=False)
-    operator_client_id: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        for name in ("tenant_id", "subscription_id", "operator_object_id", "operator_client_id"):
-            object.__setattr__(self, name, self.ids.guid("world", name))
-
-    @property
-    def subscription(self) -> str:
-        """The subscription's resource id."""
-        return f"/subscriptions/{self.subscription_id}"
+    def __init__(self, ids: Ids) -> None:
+        self.tenant_id = ids.guid("world", "tenant_id")
+        self.subscription_id = ids.guid("world", "subscription_id")
+        self.subscription = f"/subscriptions/{self.subscription_id}"
+        self.operator_object_id = ids.guid("world", "operator_object_id")
+        self.operator_client_id = ids.guid("world", "operator_client_id")
 
     def group(self, name: str) -> str:
         """The resource id of the group ``name``."""

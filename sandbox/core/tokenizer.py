@@ -6,18 +6,14 @@ END = ""
 """What follows the last token."""
 
 
-class UnknownCharacterError(ValueError):
-    """No token begins at the character with the index ``at``."""
-
-    def __init__(self, at: int) -> None:
-        super().__init__(f"no token begins at character {at + 1}")
-        self.at = at
+class NotUnderstoodError(ValueError):
+    """A text is not in the language; the message says where."""
 
 
 class Tokenizer:
     """The tokens of ``text``: what the first group of ``pattern`` matches, again and again.
 
-    Raises UnknownCharacterError where something in between is not a token.
+    Raises NotUnderstoodError where something in between is not a token.
     """
 
     def __init__(self, text: str, pattern: re.Pattern[str]) -> None:
@@ -27,7 +23,7 @@ class Tokenizer:
         while at < end:
             found = pattern.match(text, at)
             if found is None:
-                raise UnknownCharacterError(at)
+                raise NotUnderstoodError(f"character {at + 1} of '{text}' is not understood")
             self._tokens.append(found[1])
             at = found.end()
 
@@ -46,3 +42,9 @@ class Tokenizer:
         accepted = self.peek() == token
         self._at += accepted
         return accepted
+
+    def expect(self, token: str) -> None:
+        """Consume the next token; raises NotUnderstoodError if it is not ``token``."""
+        found = self.next()
+        if found != token:
+            raise NotUnderstoodError(f"'{found}' stands where '{token or 'the end'}' is expected")

@@ -101,15 +101,12 @@ def _answer_instance(tenant: Tenant, request: Request) -> Answer:
     if authority.scheme != "https" or host not in {own, *PUBLIC_HOSTS} or not name:
         raise errors.refusal("unknown_instance")
     sandbox = {"preferred_network": own, "preferred_cache": own, "aliases": [own]}
-    return Answer(
-        200,
-        {
-            "tenant_discovery_endpoint": f"https://{host}/{name}/v2.0/.well-known/openid-configuration",
-            "api-version": request.parameter("api-version") or "1.1",
-            "metadata": [*([] if host in PUBLIC_HOSTS else [sandbox]), *_DATA["clouds"]],
-        },
-        dict(_PUBLISHED),
-    )
+    body = {
+        "tenant_discovery_endpoint": f"https://{host}/{name}/v2.0/.well-known/openid-configuration",
+        "api-version": request.parameter("api-version") or "1.1",
+        "metadata": [*([] if host in PUBLIC_HOSTS else [sandbox]), *_DATA["clouds"]],
+    }
+    return Answer(200, body, dict(_PUBLISHED))
 
 
 def _correlation_id(request: Request) -> str:

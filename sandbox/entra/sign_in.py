@@ -25,43 +25,40 @@ _ABOUT_A_USER = frozenset({"openid", "profile", "offline_access", "email"})  # m
 
 def answer_v2(tenant: Tenant, request: Request) -> Answer:
     """Answer ``/oauth2/v2.0/token``: the resource is named by ``scope``, numbers are numbers."""
-    form = _read_form(request)
-    _check_grant(form)
-    resource = _resource_in(_require(form, "scope"))
-    token = _sign_in(tenant, form, resource)
-    return Answer(
-        200,
-        {
-            "token_type": "Bearer",
-            "expires_in": token.expires_in,
-            "ext_expires_in": token.expires_in,
-            "access_token": token.token,
-        },
-    )
+    form = _read_grant(request)
+    token = _sign_in(tenant, form, _resource_in(_require(form, "scope")))
+    lifetime = {"expires_in": token.expires_in, "ext_expires_in": token.expires_in}
+    return Answer(200, {"token_type": "Bearer", **lifetime, "access_token": token.token})
 
 
 def answer_v1(tenant: Tenant, request: Request) -> Answer:
     """Answer ``/oauth2/token``: the resource is named by ``resource``, numbers are strings."""
-    form = _read_form(request)
-    _check_grant(form)
+    form = _read_grant(request)
     resource = _require(form, "resource")
     token = _sign_in(tenant, form, resource)
-    return Answer(
-        200,
-        {
-            "token_type": "Bearer",
-            "expires_in": str(token.expires_in),
-            "ext_expires_in": str(token.expires_in),
-            "expires_on": str(token.expires_on),
-            "not_before": str(token.not_before),
-            "resource": resource,
-            "access_token": token.token,
-        },
-    )
+    body = {
+        "token_type": "Bearer",
+        "expires_in": str(token.expires_in),
+        "ext_expires_in": str(token.expires_in),
+        "expires_on": str(token.expires_on),
+        "not_before": str(token.not_before),
+        "resource": resource,
+        "access_token": token.token,
+    }
+    return Answer(200, body)
+
+
+def _read_grant(request: Request) -> Mapping[str, str]:
+    """Return the body's fields that have a value; an application may prove itself in the header instead."""
+    form = _read_form(request)
+    grant = _require(form, "grant_type")
+    if grant != _GRANT:
+        raise errors.refusal("unsupported_grant", grant)
+    _require(form, "client_id")
+    return form
 
 
 def _read_form(request: Request) -> Mapping[str, str]:
-    """Return the body's fields that have a value; an application may prove itself in the header instead."""
     if len(request.body) > MAXIMUM_BODY:
         raise errors.refusal("malformed_request")
     try:
@@ -83,13 +80,6 @@ def _from_header(request: Request) -> dict[str, str]:
     except (binascii.Error, UnicodeDecodeError) as error:
         raise errors.refusal("malformed_request") from error
     return {"client_id": unquote_plus(client_id), "client_secret": unquote_plus(secret)}
-
-
-def _check_grant(form: Mapping[str, str]) -> None:
-    grant = _require(form, "grant_type")
-    if grant != _GRANT:
-        raise errors.refusal("unsupported_grant", grant)
-    _require(form, "client_id")
 
 
 def _sign_in(tenant: Tenant, form: Mapping[str, str], resource: str) -> IssuedToken:

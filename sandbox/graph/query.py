@@ -12,7 +12,7 @@ from typing import Any
 
 from rbac.folding import fold
 from sandbox.core.http import Answer, Request
-from sandbox.core.tokenizer import END, Tokenizer, UnknownCharacterError
+from sandbox.core.tokenizer import END, NotUnderstoodError, Tokenizer
 from sandbox.graph import errors
 from sandbox.graph.objects import Kind
 
@@ -87,20 +87,20 @@ def parse_filter(text: str, properties: Mapping[str, type], kind: str) -> Condit
 
     ``properties`` are the names that can be compared, with the types of their values: str, bool, or a list of strings.
     """
-    parser = _Parser(text, properties, kind)
-    condition = parser.alternatives(0)
-    parser.expect(END)
+    try:
+        tokens = Tokenizer(text, _TOKEN)
+        condition = _Parser(tokens, properties, kind).alternatives(0)
+        tokens.expect(END)
+    except NotUnderstoodError as error:
+        raise errors.refusal("invalid_filter", error) from error
     return condition
 
 
 class _Parser:
     """Reads an expression from left to right."""
 
-    def __init__(self, text: str, properties: Mapping[str, type], kind: str) -> None:
-        try:
-            self._tokens = Tokenizer(text, _TOKEN)
-        except UnknownCharacterError as error:
-            raise errors.refusal("invalid_filter", f"character {error.at + 1} of '{text}' is not understood") from error
+    def __init__(self, tokens: Tokenizer, properties: Mapping[str, type], kind: str) -> None:
+        self._tokens = tokens
         self._properties = {fold(name): (name, type_) for name, type_ in properties.items()}
         self._kind = kind
 
@@ -118,24 +118,24 @@ class _Parser:
 
     def _term(self, depth: int) -> Condition:
         if depth > _DEEPEST:
-            raise errors.refusal("invalid_filter", "the expression is nested too deep")
+            raise NotUnderstoodError("the expression is nested too deep")
         if self._tokens.accept("not"):
             negated = self._term(depth + 1)
             return lambda found: not negated(found)
         if self._tokens.accept("("):
             inner = self.alternatives(depth + 1)
-            self.expect(")")
+            self._tokens.expect(")")
             return inner
         if self._tokens.accept("startswith"):
             return self._prefix()
         return self._comparison()
 
     def _prefix(self) -> Condition:
-        self.expect("(")
+        self._tokens.expect("(")
         name = self._known(self._tokens.next(), str)
-        self.expect(",")
+        self._tokens.expect(",")
         prefix = self._text()
-        self.expect(")")
+        self._tokens.expect(")")
         return lambda found: _fold(found.get(name)).startswith(prefix)
 
     def _comparison(self) -> Condition:
@@ -145,7 +145,7 @@ class _Parser:
         if self._tokens.accept("in"):
             name, choices = self._known(token, str), self._texts()
             return lambda found: _fold(found.get(name)) in choices
-        self.expect("eq")
+        self._tokens.expect("eq")
         if self._tokens.peek() in ("true", "false"):
             flag, wanted = self._known(token, bool), self._tokens.next() == "true"
             return lambda found: found.get(flag) is wanted
@@ -153,13 +153,13 @@ class _Parser:
         return lambda found: _fold(found.get(name)) == text
 
     def _any(self, name: str) -> Condition:
-        self.expect("any")
-        self.expect("(")
+        self._tokens.expect("any")
+        self._tokens.expect("(")
         variable = self._tokens.next()
         for token in (":", variable, "eq"):
-            self.expect(token)
+            self._tokens.expect(token)
         text = self._text()
-        self.expect(")")
+        self._tokens.expect(")")
         return lambda found: text in map(_fold, found.get(name, ()))
 
     def _known(self, token: str, type_: type) -> str:
@@ -169,23 +169,18 @@ class _Parser:
         return name
 
     def _texts(self) -> set[str]:
-        self.expect("(")
+        self._tokens.expect("(")
         texts = {self._text()}
         while self._tokens.accept(","):
             texts.add(self._text())
-        self.expect(")")
+        self._tokens.expect(")")
         return texts
 
     def _text(self) -> str:
         token = self._tokens.next()
         if not token.startswith("'"):
-            raise errors.refusal("invalid_filter", f"'{token}' is not a string in quotes")
+            raise NotUnderstoodError(f"'{token}' is not a string in quotes")
         return _fold(token[1:-1].replace("''", "'"))
-
-    def expect(self, token: str) -> None:
-        found = self._tokens.next()
-        if found != token:
-            raise errors.refusal("invalid_filter", f"'{found}' stands where '{token or 'the end'}' is expected")
 
 
 def _fold(value: object) -> str:

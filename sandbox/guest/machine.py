@@ -45,7 +45,8 @@ def run_inside(inside: Inside, locate: Locate, *, insist: bool = False) -> int:
 
     The process must have no other thread yet: it forks, and its signals are held from here on.
     """
-    _hold_signals()
+    # They wait until ``_look_after`` looks at them: threads that are started from here on hold them as well.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
     syscalls.adopt_orphans()
     here, there = socket.socketpair()
     parent = os.getpid()
@@ -83,11 +84,6 @@ async def _accompany(child: int, relay: Relay, *, insist: bool) -> int:
 
 
 # --- processes --------------------------------------------------------------------------------------------------------
-
-
-def _hold_signals() -> None:
-    """Keep signals waiting until ``_look_after`` looks at them; threads that are started from here on do the same."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
 
 
 def _look_after(child: int, *, insist: bool) -> int:

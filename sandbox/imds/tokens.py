@@ -73,19 +73,17 @@ class Tokens:
         identity = _selected(self._cloud, machine, request)
         token = self._token(identity, resource, machine, fresh=_bypasses_cache(request))
         now = int(self._cloud.clock.now().timestamp())
-        return Answer(
-            200,
-            {
-                "access_token": token.token,
-                "client_id": identity.client_id,
-                "refresh_token": "",
-                "expires_in": str(token.expires_on - now - 1),
-                "expires_on": str(token.expires_on),
-                "not_before": str(token.not_before),
-                "resource": resource,
-                "token_type": "Bearer",
-            },
-        )
+        body = {
+            "access_token": token.token,
+            "client_id": identity.client_id,
+            "refresh_token": "",
+            "expires_in": str(token.expires_on - now - 1),
+            "expires_on": str(token.expires_on),
+            "not_before": str(token.not_before),
+            "resource": resource,
+            "token_type": "Bearer",
+        }
+        return Answer(200, body)
 
     def _token(self, identity: Principal, resource: str, machine: Resource, *, fresh: bool) -> IssuedToken:
         key = (identity.object_id, resource)

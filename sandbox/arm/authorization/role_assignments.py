@@ -98,14 +98,9 @@ def _delete_assignment(call: Call) -> Answer:
 def new_assignment(cloud: Cloud, name: str, scope: str, given: dict[str, Any]) -> Resource:
     """Return an assignment that is not kept yet; of its properties, those that are not ``given`` are null."""
     now = timestamp(cloud.clock.now())
-    return Resource(
-        {
-            "properties": {**_PROPERTIES, "scope": scope, "createdOn": now, "updatedOn": now, **given},
-            "id": f"{scope.rstrip('/')}/providers/{ROLE_ASSIGNMENT}/{name}",
-            "type": ROLE_ASSIGNMENT,
-            "name": name,
-        }
-    )
+    properties = {**_PROPERTIES, "scope": scope, "createdOn": now, "updatedOn": now, **given}
+    assignment_id = f"{scope.rstrip('/')}/providers/{ROLE_ASSIGNMENT}/{name}"
+    return Resource({"properties": properties, "id": assignment_id, "type": ROLE_ASSIGNMENT, "name": name})
 
 
 def _read_filter(text: str) -> dict[str, str]:

@@ -61,7 +61,7 @@ def read_identity(value: object) -> IdentityRequest:
     _check_ids(entries)
     named = tuple(identity_id for identity_id, entry in entries.items() if entry is not None)
     if named and not user:
-        raise errors.refusal("InvalidParameter.identitiesWithoutType", show_type(system, ()) or "None")
+        raise errors.refusal("InvalidParameter.identitiesWithoutType", show_type(system, False) or "None")
     removed = tuple(identity_id for identity_id, entry in entries.items() if entry is None)
     return IdentityRequest(system, user, named, removed, has_map=True)
 
@@ -82,13 +82,13 @@ def merge(current: Iterable[str], request: IdentityRequest, *, replace: bool) ->
     known = {canonical(identity_id) for identity_id in kept}
     result = (*kept, *(identity_id for identity_id in request.named if canonical(identity_id) not in known))
     if not result and not request.removed:
-        raise errors.refusal("MissingIdentityIds", _requested_type(request))
+        raise errors.refusal("MissingIdentityIds", show_type(request.system, True))
     return result
 
 
-def show_type(system: bool, identity_ids: Iterable[str]) -> str | None:
+def show_type(system: bool, user: bool) -> str | None:
     """Return the type that Compute shows for what a machine has; None for a machine without an identity."""
-    halves = ["SystemAssigned"] * system + ["UserAssigned"] * any(True for _ in identity_ids)
+    halves = ["SystemAssigned"] * system + ["UserAssigned"] * user
     return ", ".join(halves) or None
 
 
@@ -141,10 +141,6 @@ def forget_system_identity(cloud: Cloud, machine: Resource) -> None:
         cloud.directory.remove(principal_id)
 
 
-def _requested_type(request: IdentityRequest) -> str:
-    return "SystemAssigned, UserAssigned" if request.system else "UserAssigned"
-
-
 def _read_type(given: Fields) -> tuple[bool, bool]:
     value = given.value("type")
     if value is None:
@@ -188,7 +184,7 @@ def _system_principal(cloud: Cloud, machine: Resource, *, wanted: bool) -> str |
 
 
 def _set_block(cloud: Cloud, machine: Resource, system: str | None, entries: dict[str, Any]) -> None:
-    kind = show_type(system is not None, entries)
+    kind = show_type(system is not None, bool(entries))
     if kind is None:
         machine.body.pop("identity", None)
         return

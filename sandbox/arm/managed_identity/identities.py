@@ -96,17 +96,15 @@ def _get_system_identity(call: Call) -> Answer:
     principal = call.cloud.directory.by_object_id(block.get("principalId", ""))
     if owner is None or principal is None:
         raise errors.refusal("ResourceNotFound.systemIdentity", call["scope"])
-    return Answer(
-        200,
-        {
-            "id": f"{owner.id}/providers/{_SYSTEM_ASSIGNED}/default",
-            "name": "default",
-            "type": _SYSTEM_ASSIGNED,
-            "location": owner.body["location"],
-            "tags": owner.body.get("tags", {}),
-            "properties": _principal_ids(call, principal.object_id, principal.client_id),
-        },
-    )
+    body = {
+        "id": f"{owner.id}/providers/{_SYSTEM_ASSIGNED}/default",
+        "name": "default",
+        "type": _SYSTEM_ASSIGNED,
+        "location": owner.body["location"],
+        "tags": owner.body.get("tags", {}),
+        "properties": _ids(call, principal),
+    }
+    return Answer(200, body)
 
 
 def is_name(text: str) -> bool:
@@ -140,16 +138,9 @@ def _new(call: Call, group: str, location: str) -> Resource:
     group_id = call.cloud.seed_data.group(group).replace("/resourceGroups/", "/resourcegroups/")
     identity_id = f"{group_id}/providers/{IDENTITY}/{name}"
     principal = add_principal(call.cloud, name, identity_id)
-    return Resource(
-        {
-            "location": location,
-            "tags": {},
-            "id": identity_id,
-            "name": name,
-            "type": IDENTITY,
-            "properties": _principal_ids(call, principal.object_id, principal.client_id),
-        }
-    )
+    ids = _ids(call, principal)
+    own = {"location": location, "tags": {}, "id": identity_id, "name": name, "type": IDENTITY}
+    return Resource({**own, "properties": ids})
 
 
 def _action(name: str, what: str) -> dict[str, Any]:
@@ -164,8 +155,9 @@ def _action(name: str, what: str) -> dict[str, Any]:
     }
 
 
-def _principal_ids(call: Call, object_id: str, client_id: str) -> dict[str, Any]:
-    return {"tenantId": call.cloud.seed_data.tenant_id, "principalId": object_id, "clientId": client_id}
+def _ids(call: Call, principal: Principal) -> dict[str, Any]:
+    tenant_id = call.cloud.seed_data.tenant_id
+    return {"tenantId": tenant_id, "principalId": principal.object_id, "clientId": principal.client_id}
 
 
 def _read_isolation_scope(body: Fields) -> dict[str, str]:

@@ -213,16 +213,9 @@ def new_resource(cloud: Cloud, type_: str, group: str, name: str, location: str)
     resource_id = f"{cloud.seed_data.group(group)}/providers/{type_}/{name}"
     key = canonical(resource_id)
     guid = cloud.ids.guid("resourceGuid", key, cloud.store.next_number(f"generation of {key}"))
-    return Resource(
-        {
-            "name": name,
-            "id": resource_id,
-            "etag": "",
-            "type": type_,
-            "location": location,
-            "properties": {"provisioningState": "Succeeded", "resourceGuid": guid},
-        }
-    )
+    properties = {"provisioningState": "Succeeded", "resourceGuid": guid}
+    own = {"name": name, "id": resource_id, "etag": "", "type": type_, "location": location}
+    return Resource({**own, "properties": properties})
 
 
 def keep(cloud: Cloud, resource: Resource) -> None:

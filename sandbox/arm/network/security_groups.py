@@ -11,10 +11,6 @@ from sandbox.core import errors
 from sandbox.state.store import Resource
 
 
-def _fill_rule(_: Call, rule: Resource, body: dict[str, Any]) -> None:
-    provider.set_properties(rule, body.get("properties", {}))
-
-
 def _check_rules(cloud: Cloud, group: Resource) -> None:
     """Refuse two rules of one priority and direction."""
     places: dict[tuple[Any, Any], str] = {}
@@ -25,7 +21,11 @@ def _check_rules(cloud: Cloud, group: Resource) -> None:
         places[place] = name
 
 
-_RULES = Kind(SECURITY_GROUP + "/securityRules", "SecurityRule", fill=_fill_rule)
+_RULES = Kind(
+    SECURITY_GROUP + "/securityRules",
+    "SecurityRule",
+    fill=lambda _, rule, body: provider.set_properties(rule, body.get("properties", {})),
+)
 
 
 def _fill(call: Call, group: Resource, body: dict[str, Any]) -> None:

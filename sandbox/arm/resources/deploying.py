@@ -6,6 +6,7 @@ found out here by trying.
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -17,12 +18,14 @@ from sandbox.arm.resources.templates.jsonc import read_jsonc
 from sandbox.arm.resources.templates.plan import DeploymentScope, Planned
 from sandbox.arm.resources.templates.template import Template
 from sandbox.arm.routing import Call
+from sandbox.arm.tracked import existing_group
 from sandbox.core import errors, seed_data
 from sandbox.core.errors import AzureError
 from sandbox.core.resource_ids import parse_resource_id
 
 _LARGEST = 4 * 1024 * 1024  # bytes of all resources, with their copies and expressions replaced by values
 _MOST_REFERENCES = 5000  # each is a request
+_NAME = re.compile(r"[-\w._()]{1,64}")
 _TERMINAL = ("Succeeded", "Failed", "Canceled")
 
 
@@ -33,9 +36,11 @@ class _Undo(Exception):
 class Deployment:
     """A template that was read from a request, ready to be carried out."""
 
-    def __init__(self, call: Call, name: str) -> None:
+    def __init__(self, call: Call) -> None:
         self._call = call
-        self.name = name
+        self.name = call["name"]
+        if not _NAME.fullmatch(self.name):
+            raise errors.refusal("InvalidDeploymentName", self.name)
         given = call.body(read_jsonc).object("properties", required=True)
         if "templateLink" in given or "parametersLink" in given:
             raise errors.refusal("InvalidRequestContent.links")
@@ -46,7 +51,8 @@ class Deployment:
             raise errors.refusal("InvalidRequestContent.mode", given.text("mode"))
         template = given.object("template", required=True).written
         parameters = given.object("parameters").written
-        target = DeploymentScope(_subscription(call), _group(call), {"name": name, "properties": {"mode": self.mode}})
+        about = {"name": self.name, "properties": {"mode": self.mode}}
+        target = DeploymentScope(_subscription(call), existing_group(call).body, about)
         self.template_hash = hashed(json.dumps(template, sort_keys=True))
         self.template: Template = _readable(lambda: Template(template, parameters, target))
         self._by_name = {
@@ -164,10 +170,3 @@ def _subscription(call: Call) -> dict[str, Any]:
         "tenantId": seeded.tenant_id,
         "displayName": seed_data.SUBSCRIPTION_NAME,
     }
-
-
-def _group(call: Call) -> dict[str, Any]:
-    found = call.cloud.store.get(call.cloud.seed_data.group(call["resource_group"]))
-    if found is None:
-        raise errors.refusal("ResourceGroupNotFound", call["resource_group"])
-    return found.body

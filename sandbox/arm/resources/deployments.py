@@ -3,7 +3,6 @@
 A deployment is done when its resources are: it has no duration of its own.
 """
 
-import re
 from typing import Any
 
 from rbac.scopes import canonical
@@ -11,7 +10,7 @@ from sandbox.arm.listing import list_resources
 from sandbox.arm.polling import operation_url, pace
 from sandbox.arm.resources.deploying import Deployment, hashed, is_done
 from sandbox.arm.routing import GROUP, Call, Operations
-from sandbox.arm.tracked import find, group_name, named_by, remove
+from sandbox.arm.tracked import existing_group, find, named_by, remove
 from sandbox.core import errors
 from sandbox.core.clock import timestamp
 from sandbox.core.http import Answer
@@ -22,16 +21,14 @@ from sandbox.state.store import Resource
 TYPE = "Microsoft.Resources/deployments"
 _COLLECTION = f"{GROUP}/providers/{TYPE}"
 _DEPLOYMENT = _COLLECTION + "/{name}"
-_NAME = re.compile(r"[-\w._()]{1,64}")
 
 operations = Operations(TYPE)
 
 
 @operations.operation("PUT", _DEPLOYMENT, action=TYPE + "/write")
 def _put_deployment(call: Call) -> Answer:
-    _check_name(call["name"])
     before = find(call, TYPE)
-    deployment = Deployment(call, call["name"])
+    deployment = Deployment(call)
     outputs = deployment.carry_out(keep=True)
     resource = _new(call, deployment, outputs)
     call.cloud.store.put(resource)
@@ -50,8 +47,7 @@ def _put_deployment(call: Call) -> Answer:
 @operations.operation("POST", _DEPLOYMENT + "/validate", action=TYPE + "/validate/action")
 def _validate_deployment(call: Call) -> Answer:
     """Answer whether a template could be deployed: by deploying it, and undoing that."""
-    _check_name(call["name"])
-    deployment = Deployment(call, call["name"])
+    deployment = Deployment(call)
     deployment.carry_out(keep=False)
     body = _new(call, deployment, {}).body
     properties = body["properties"]
@@ -108,14 +104,9 @@ def _not_found(call: Call) -> errors.AzureError:
     return errors.refusal("DeploymentNotFound", call["name"])
 
 
-def _check_name(name: str) -> None:
-    if not _NAME.fullmatch(name):
-        raise errors.refusal("InvalidDeploymentName", name)
-
-
 def _new(call: Call, deployment: Deployment, outputs: dict[str, Any]) -> Resource:
     cloud, made = call.cloud, deployment.template.resources
-    deployment_id = f"{cloud.seed_data.group(group_name(call))}/providers/{TYPE}/{deployment.name}"
+    deployment_id = f"{existing_group(call).id}/providers/{TYPE}/{deployment.name}"
     number = cloud.store.next_number(f"deployments {canonical(deployment_id)}")
     correlation_id = cloud.ids.guid("deployment", canonical(deployment_id), number)
     properties = {

@@ -11,7 +11,7 @@ from sandbox.arm.fields import Fields
 from sandbox.arm.listing import list_resources, resource_condition
 from sandbox.arm.polling import begin_operation, follow_operation, pace
 from sandbox.arm.routing import GROUP, SUBSCRIPTION, Call, Operations
-from sandbox.arm.tracked import remove
+from sandbox.arm.tracked import existing_group, remove
 from sandbox.cloud import Cloud
 from sandbox.core import errors
 from sandbox.core.clock import timestamp
@@ -35,7 +35,7 @@ def _list_groups(call: Call) -> Answer:
 
 @operations.operation("GET", GROUP, action=_READ)
 def _get_group(call: Call) -> Answer:
-    return Answer(200, _existing(call).body)
+    return Answer(200, existing_group(call).body)
 
 
 @operations.operation("HEAD", GROUP, action=_READ)
@@ -68,7 +68,7 @@ def _put_group(call: Call) -> Answer:
 
 @operations.operation("PATCH", GROUP, action=_WRITE)
 def _patch_group(call: Call) -> Answer:
-    resource = _existing(call)
+    resource = existing_group(call)
     _set_tags(resource, call.body())
     call.cloud.store.put(resource)
     return Answer(200, resource.body)
@@ -76,7 +76,7 @@ def _patch_group(call: Call) -> Answer:
 
 @operations.operation("DELETE", GROUP, action=_DELETE)
 def _delete_group(call: Call) -> Answer:
-    resource = _existing(call)
+    resource = existing_group(call)
     resource.properties["provisioningState"] = "Deleting"
     call.cloud.store.put(resource)
     seconds = call.cloud.timing.seconds("group.delete")
@@ -133,23 +133,9 @@ def declare_effects(cloud: Cloud) -> None:
     cloud.long_operations.on("group.delete", delete)
 
 
-def _existing(call: Call) -> Resource:
-    resource = call.cloud.store.get(call.scope)
-    if resource is None:
-        raise errors.refusal("ResourceGroupNotFound", call["resource_group"])
-    return resource
-
-
 def _new(cloud: Cloud, name: str, location: str) -> Resource:
-    return Resource(
-        {
-            "id": cloud.seed_data.group(name),
-            "name": name,
-            "type": RESOURCE_GROUP,
-            "location": location,
-            "properties": {"provisioningState": "Succeeded"},
-        }
-    )
+    own = {"id": cloud.seed_data.group(name), "name": name, "type": RESOURCE_GROUP, "location": location}
+    return Resource({**own, "properties": {"provisioningState": "Succeeded"}})
 
 
 def new_group(cloud: Cloud, name: str, location: str) -> None:

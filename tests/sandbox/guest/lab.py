@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -149,7 +150,7 @@ class Lab:
         """Make the identity a Reader of the group."""
         role = f"{self.seed_data.subscription}/providers/Microsoft.Authorization/roleDefinitions/{READER}"
         principal = identity["properties"]["principalId"]
-        name = self.seed_data.ids.guid("test", principal)
+        name = uuid.uuid5(uuid.NAMESPACE_OID, principal)
         path = f"{self.group}/providers/Microsoft.Authorization/roleAssignments/{name}"
         body = {"properties": {"roleDefinitionId": role, "principalId": principal}}
         self.arm("PUT", path, body, version="2022-04-01")

@@ -11,7 +11,7 @@ from typing import Any
 from rbac.folding import fold
 from sandbox.arm.resources.templates import errors
 from sandbox.core.data_files import read_data
-from sandbox.core.tokenizer import END, Tokenizer, UnknownCharacterError
+from sandbox.core.tokenizer import END, NotUnderstoodError, Tokenizer
 
 Function = Callable[..., Any]
 
@@ -193,25 +193,23 @@ def parse(text: str) -> Expression | None:
         return None
     if len(text) > _LONGEST_EXPRESSION:
         raise errors.refusal("expression_length", _LONGEST_EXPRESSION)
-    parser = _Parser(text[1:-1])
-    expression = parser.expression(0)
-    parser.expect(END)
+    try:
+        tokens = Tokenizer(text[1:-1], _TOKEN)
+        expression = _Parser(tokens).expression(0)
+        tokens.expect(END)
+    except NotUnderstoodError as error:
+        raise errors.refusal("unreadable", text[1:-1]) from error
     return expression
 
 
 class _Parser:
     """Reads an expression from left to right."""
 
-    def __init__(self, text: str) -> None:
-        self._text = text
-        try:
-            self._tokens = Tokenizer(text, _TOKEN)
-        except UnknownCharacterError as error:
-            raise self._unreadable() from error
+    def __init__(self, tokens: Tokenizer) -> None:
+        self._tokens = tokens
 
     def expression(self, depth: int) -> Expression:
-        if depth > _DEEPEST:
-            raise self._unreadable()
+        _check_depth(depth)
         token = self._tokens.next()
         if token.startswith("'"):
             found: Expression = Literal(token[1:-1].replace("''", "'"))
@@ -220,34 +218,31 @@ class _Parser:
         elif token[:1].isalpha() or token[:1] == "_":
             found = self._call(token, depth)
         else:
-            raise self._unreadable()
+            raise NotUnderstoodError(f"'{token}' begins no expression")
         return self._members(found, depth)
 
     def _call(self, name: str, depth: int) -> FunctionCall:
-        self.expect("(")
+        self._tokens.expect("(")
         if self._tokens.accept(")"):
             return FunctionCall(fold(name), ())
         arguments = [self.expression(depth + 1)]
         while self._tokens.accept(","):
             arguments.append(self.expression(depth + 1))
-        self.expect(")")
+        self._tokens.expect(")")
         return FunctionCall(fold(name), tuple(arguments))
 
     def _members(self, target: Expression, depth: int) -> Expression:
         while self._tokens.peek() in (".", "["):
             depth += 1
-            if depth > _DEEPEST:
-                raise self._unreadable()
+            _check_depth(depth)
             if self._tokens.next() == ".":
                 target = Member(target, Literal(self._tokens.next()))
             else:
                 target = Member(target, self.expression(depth))
-                self.expect("]")
+                self._tokens.expect("]")
         return target
 
-    def expect(self, token: str) -> None:
-        if self._tokens.next() != token:
-            raise self._unreadable()
 
-    def _unreadable(self) -> errors.TemplateError:
-        return errors.refusal("unreadable", self._text)
+def _check_depth(depth: int) -> None:
+    if depth > _DEEPEST:
+        raise NotUnderstoodError("the expression is nested too deep")

@@ -98,10 +98,10 @@ def test_user_assigned_without_a_map_keeps_them(system: bool, replace: bool) -> 
 def test_removing_the_last_one_leaves_no_type() -> None:
     request = IdentityRequest(False, True, removed=(PREFIX + "A",), has_map=True)
     assert merge((PREFIX + "a",), request, replace=False) == ()
-    assert show_type(False, ()) is None
-    assert show_type(True, ()) == "SystemAssigned"
-    assert show_type(False, ("x",)) == "UserAssigned"
-    assert show_type(True, ("x",)) == "SystemAssigned, UserAssigned"
+    assert show_type(False, False) is None
+    assert show_type(True, False) == "SystemAssigned"
+    assert show_type(False, True) == "UserAssigned"
+    assert show_type(True, True) == "SystemAssigned, UserAssigned"
 
 
 @pytest.mark.parametrize(
