@@ -87,8 +87,8 @@ def wait_until(
         if elapsed >= timeout:
             raise NotInTimeError(
                 f"Waited {elapsed:.0f} seconds for {what}, and asked again all the while; {_described(said)}. Azure is "
-                "sometimes slow: run this cell again. If it goes on, go back to the step that should bring it about "
-                "and look at its result."
+                "sometimes slow: run this cell again. If that does not help, go back to the step that should bring "
+                "it about, and look at its result."
             )
         if check is not None and (elapsed >= next_check or getattr(said, "ok", False)):
             try:

@@ -27,7 +27,7 @@ _TARGETS = {"sandbox": "the sandbox on this computer", "azure": "Azure"}
 _POLLING_INTERVALS = {"sandbox": 0.5, "azure": 5}  # seconds, where the service does not say when to ask again
 _LIMITS = (transport.CONNECT_LIMIT, 60)  # seconds, for an answer
 _LOCAL_VERSION = "2024-05-28"
-_STOPPED = "The virtual machine has stopped, or the sandbox has. Run the cells from the one with connect on again."
+_STOPPED = "The virtual machine has stopped, or the sandbox has. Run the cells again, from the one with connect on."
 
 
 @dataclass(frozen=True, repr=False)

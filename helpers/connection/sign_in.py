@@ -159,8 +159,8 @@ def who_has(token: str) -> SignedIn:
     name = str(next(filter(None, names), "?"))
     if "xms_az_rid" in claims:
         raise SignInError(
-            f"Signed in is the managed identity of a machine ({claims.get('xms_mirid', name)}), as 'az login "
-            f"--identity' does it. The course needs you: {_HELP[0].lower()}{_HELP[1:]}"
+            f"You are signed in as the managed identity of a machine ({claims.get('xms_mirid', name)}), as 'az login "
+            f"--identity' does it. The course needs you. {_HELP}"
         )
     kind = "a person" if "scp" in claims or claims.get("idtyp") == "user" else "an application"
     return SignedIn(name, kind, str(claims.get("oid", "")), str(claims.get("tid", "")))

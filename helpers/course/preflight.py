@@ -90,7 +90,7 @@ class _Look:
         if self._group:
             return _row(what, f"there, in {self._group['location']}")
         if self._why_no_group and self._why_no_group.code == "AuthorizationFailed":
-            return _row(what, "not to be seen", f"Ask for the role Owner at {self._scope}/resourceGroups/{self._name}.")
+            return _row(what, "cannot be seen", f"Ask for the role Owner at {self._scope}/resourceGroups/{self._name}.")
         return _row(what, "not there yet: will be made")
 
     def at_machine(self, may_be_made: bool) -> Iterator[Row]:
@@ -123,7 +123,9 @@ class _Look:
         ask = f"Ask for the role Owner at {self._scope}." if missing else ""
         yield _row("Your rights", f"missing: {', '.join(missing)}" if missing else "all that are needed", ask)
         if any(each.get("condition") for each in held):
-            yield _row("Conditions on your roles", "there are some; whether they allow a step shows when it is done")
+            yield _row(
+                "Conditions on your roles", "there are some: whether they allow a step, you see when you take it"
+            )
 
     def at_providers(self) -> Iterator[Row]:
         for name in ("Microsoft.ManagedIdentity", "Microsoft.Compute", *([] if self._vm else ["Microsoft.Network"])):

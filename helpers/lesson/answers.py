@@ -92,4 +92,4 @@ def compare(guess: object, answer: requests.Response) -> Reply:
             f"You expected {guessed}, and it was {status}",
             f"{meaning} {guessed} would say: {about_status(guessed)['means']}",
         )
-    return Reply(f"It was {status}", f"{meaning} (You had put no guess there, which is one of {', '.join(_GUESSES)}.)")
+    return Reply(f"It was {status}", f"{meaning} (You had made no guess, which would be one of {', '.join(_GUESSES)}.)")

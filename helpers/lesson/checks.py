@@ -55,7 +55,7 @@ def check_both(nb: Notebook) -> None:
     nb.hint_if(assigned_entry(with_both, nb.identity) is None, "lost then", nb.identity)
     had, has = nb.after.identity or VirtualMachineIdentity(), now.identity or VirtualMachineIdentity()
     nb.hint_if(not has_own_identity(with_both), "no own")
-    nb.hint_if(has.principal_id and not had.principal_id, "own still there", had)
+    nb.hint_if(has.principal_id and not had.principal_id, "own still there", getattr(had.type, "value", had.type))
     nb.hint_if(has.principal_id != had.principal_id, "another own")
 
 

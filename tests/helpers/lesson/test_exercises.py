@@ -83,13 +83,16 @@ WRONG: dict[str, list[tuple[str, str]]] = {
         (update_vm('type="SystemAssigned"'), "has lost ID1"),
         (ASSIGN_AGAIN, "SystemAssigned alone drops the list"),
         (update_vm('type="UserAssigned"'), "no system-assigned identity"),
-        (update_vm('type="SystemAssigned, UserAssigned"'), "still has its system-assigned"),
+        (
+            update_vm('type="SystemAssigned, UserAssigned"'),
+            r"still has its system-assigned identity\. Put its type back to UserAssigned\.",
+        ),
         (update_vm('type="None"', "_"), "has lost ID1"),
         (ASSIGN_AGAIN + "with_both = None", "answer is missing"),
     ],
     "03_grant_access": [
         ("", "answer is missing.*answer"),
-        ("before, after = after, before", r"before with 403 and after with 200.*\(200, 403\)"),
+        ("before, after = after, before", r"in before is 403, and the one in after is 200.*\(200, 403\)"),
         ("before, after = after, before\nanswer = 409", "should be what explain returns"),
         (grant_again(name="'again'"), "not a GUID"),
         (grant_again(name="name") + "answer = made", "should be what explain returns"),
