@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from filelock import FileLock
 
@@ -43,40 +43,34 @@ class Account:
         return {"cwd": str(self.home), **own}
 
 
-@dataclass(frozen=True)
-class UserIds:
-    """The user ids of all learners on this computer, by class and number; once taken they are nobody else's."""
-
-    path: Path
-
-    @classmethod
-    def of_this_computer(cls) -> Self:
-        """Return those in the file that all classes share; ``WORKSHOP_USER_IDS`` names another."""
-        return cls(Path(os.environ.get("WORKSHOP_USER_IDS", USER_IDS)))
-
-    def take(self, classroom: Classroom, learners: Sequence[Learner]) -> dict[str, int]:
-        """Return the learners' user ids by handle; whoever has none yet gets the next that is free.
-
-        Raises:
-            WorkshopError: The file cannot be read or written: nobody gets a user id that may be another's.
-        """
-        keys = {learner.handle: f"{classroom.id}/{learner.number}" for learner in learners}
-        try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with FileLock(self.path.with_suffix(".lock")):
-                taken: dict[str, int] = json.loads(self.path.read_text("utf-8")) if self.path.exists() else {}
-                free = itertools.count(max(taken.values(), default=FIRST_USER_ID - 1) + 1)
-                if new := {key: next(free) for key in keys.values() if key not in taken}:
-                    taken |= new
-                    write_private(self.path, json.dumps(taken, indent=1) + "\n")
-        except (OSError, ValueError) as error:
-            raise WorkshopError(f"The learners' user ids in {self.path} cannot be read or written: {error}.") from error
-        return {handle: taken[key] for handle, key in keys.items()}
+def user_ids_file() -> Path:
+    """Return where the user ids of all classes on this computer are; ``WORKSHOP_USER_IDS`` names another file."""
+    return Path(os.environ.get("WORKSHOP_USER_IDS", USER_IDS))
 
 
-def account_of(learner: Learner, folder: ClassFolder, user_ids: UserIds | None) -> Account:
-    """Return whom a learner's processes belong to; without ``user_ids`` that is the user who runs the hub."""
-    own = None if user_ids is None else user_ids.take(folder.load(), [learner])[learner.handle]
+def take_user_ids(file: Path, classroom: Classroom, learners: Sequence[Learner]) -> dict[str, int]:
+    """Return the learners' user ids by handle; whoever has none yet gets the next that is free, for ever.
+
+    Raises:
+        WorkshopError: The file cannot be read or written: nobody gets a user id that may be another's.
+    """
+    keys = {learner.handle: f"{classroom.id}/{learner.number}" for learner in learners}
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with FileLock(file.with_suffix(".lock")):
+            taken: dict[str, int] = json.loads(file.read_text("utf-8")) if file.exists() else {}
+            free = itertools.count(max(taken.values(), default=FIRST_USER_ID - 1) + 1)
+            if new := {key: next(free) for key in keys.values() if key not in taken}:
+                taken |= new
+                write_private(file, json.dumps(taken, indent=1) + "\n")
+    except (OSError, ValueError) as error:
+        raise WorkshopError(f"The learners' user ids in {file} cannot be read or written: {error}.") from error
+    return {handle: taken[key] for handle, key in keys.items()}
+
+
+def account_of(learner: Learner, folder: ClassFolder, user_ids: Path | None) -> Account:
+    """Return whom a learner's processes belong to; without a file of user ids that is the user who runs the hub."""
+    own = None if user_ids is None else take_user_ids(user_ids, folder.load(), [learner])[learner.handle]
     return Account(own, folder.of(learner).notebooks)
 
 

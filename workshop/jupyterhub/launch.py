@@ -18,7 +18,7 @@ from workshop.classroom.folder import ClassFolder
 from workshop.command import run_by_root
 from workshop.errors import UsageError, translate_os_errors
 from workshop.files import make_private_folder
-from workshop.jupyterhub.accounts import UserIds, account_of, check_reachable, hand_over, open_way
+from workshop.jupyterhub.accounts import account_of, check_reachable, hand_over, open_way, take_user_ids, user_ids_file
 from workshop.jupyterhub.installation import Installation, ensure_installed
 from workshop.sandbox import without_azure
 
@@ -123,8 +123,8 @@ def start_hub(folder: ClassFolder, address: HubAddress, limits: ServerLimits) ->
 
 def _try_separate_users(folder: ClassFolder, classroom: Classroom, installation: Installation) -> None:
     """Find out before the class does whether learners, as users of their own, get at what they need."""
-    user_ids = UserIds.of_this_computer()
-    user_ids.take(classroom, classroom.learners)
+    user_ids = user_ids_file()
+    take_user_ids(user_ids, classroom, classroom.learners)
     open_way(folder)
     provided = [learner for learner in classroom.learners if folder.of(learner).notebooks.is_dir()]
     for learner in provided[:1]:

@@ -17,7 +17,7 @@ from workshop.classroom.classroom import TRAINER, Learner
 from workshop.classroom.folder import ClassFolder, read_passwords
 from workshop.errors import WorkshopError
 from workshop.files import write_private
-from workshop.jupyterhub.accounts import Account, UserIds, account_of, hand_over, open_way
+from workshop.jupyterhub.accounts import Account, account_of, hand_over, open_way, user_ids_file
 from workshop.sandbox import without_azure
 
 _SHELL = "/bin/bash"
@@ -95,7 +95,7 @@ class LearnerSpawner(LocalProcessSpawner):  # type: ignore[misc]  # as above
         return self._folder().load().learner(self.user.name)
 
     def _account(self) -> Account:
-        user_ids = UserIds.of_this_computer() if self.separate_users else None
+        user_ids = user_ids_file() if self.separate_users else None
         return account_of(self._learner(), self._folder(), user_ids)
 
     def _credential(self) -> dict[str, str]:

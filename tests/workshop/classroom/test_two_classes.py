@@ -19,7 +19,7 @@ from tests.workshop.classroom.lesson import ROSTER, Lesson
 from workshop.classroom.folder import ClassFolder
 from workshop.classroom.inventory import take_inventory
 from workshop.cli import main
-from workshop.jupyterhub.accounts import UserIds
+from workshop.jupyterhub.accounts import take_user_ids, user_ids_file
 from workshop.paths import ROOT
 
 Capture = pytest.CaptureFixture[str]
@@ -99,7 +99,7 @@ def secrets(folder: Path) -> dict[str, str]:
 
 def user_ids(*folders: Path) -> list[dict[str, int]]:
     classes = [ClassFolder(each).load() for each in folders]
-    return [UserIds.of_this_computer().take(each, each.learners) for each in classes]
+    return [take_user_ids(user_ids_file(), each, each.learners) for each in classes]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")

@@ -21,11 +21,11 @@ from workshop.errors import WorkshopError
 from workshop.jupyterhub.accounts import (
     FIRST_USER_ID,
     Account,
-    UserIds,
     account_of,
     check_reachable,
     hand_over,
     open_way,
+    take_user_ids,
 )
 
 ADA, GRACE = learner(), learner(2, "grace-hopper", "Grace Hopper")
@@ -48,9 +48,9 @@ def folder() -> Iterator[ClassFolder]:
         yield found
 
 
-def user_ids_of(folder: ClassFolder) -> UserIds:
+def user_ids_of(folder: ClassFolder) -> Path:
     """What belongs to a computer, in a test's folder."""
-    return UserIds(folder.path.parent / "user-ids" / "ids.json")
+    return folder.path.parent / "user-ids" / "ids.json"
 
 
 def tries(folder: ClassFolder, who: Learner, path: Path, verb: str = "cat") -> bool:
@@ -74,18 +74,18 @@ def test_with_root_each_learner_has_a_number(folder: ClassFolder) -> None:
 
 def test_no_two_classes_on_a_computer_share_a_number(tmp_path: Path) -> None:
     friday, other = class_of([ADA, GRACE]), replace(class_of([ADA]), id="another")
-    user_ids = UserIds(tmp_path / "state" / "ids.json")
-    assert user_ids.take(friday, friday.learners) == {"ada-lovelace": 80001, "grace-hopper": 80002}
-    assert user_ids.take(other, other.learners) == {"ada-lovelace": 80003}
+    user_ids = tmp_path / "state" / "ids.json"
+    assert take_user_ids(user_ids, friday, friday.learners) == {"ada-lovelace": 80001, "grace-hopper": 80002}
+    assert take_user_ids(user_ids, other, other.learners) == {"ada-lovelace": 80003}
     late = learner(3, "lin")
-    assert user_ids.take(friday, [late, ADA]) == {"lin": 80004, "ada-lovelace": 80001}
-    assert stat.S_IMODE(user_ids.path.stat().st_mode) == 0o600
+    assert take_user_ids(user_ids, friday, [late, ADA]) == {"lin": 80004, "ada-lovelace": 80001}
+    assert stat.S_IMODE(user_ids.stat().st_mode) == 0o600
 
 
 def test_many_who_take_one_at_the_same_time_get_different_ones(tmp_path: Path) -> None:
     classes = [replace(class_of([ADA, GRACE]), id=str(number)) for number in range(20)]
     with ThreadPoolExecutor(8) as pool:
-        taken = pool.map(lambda each: UserIds(tmp_path / "ids").take(each, each.learners), classes)
+        taken = pool.map(lambda each: take_user_ids(tmp_path / "ids", each, each.learners), classes)
         found = [user_id for each in taken for user_id in each.values()]
     assert sorted(found) == list(range(FIRST_USER_ID, FIRST_USER_ID + 40))
 
@@ -93,7 +93,7 @@ def test_many_who_take_one_at_the_same_time_get_different_ones(tmp_path: Path) -
 def test_where_they_cannot_be_read_nobody_gets_one(tmp_path: Path) -> None:
     (tmp_path / "ids").write_text("[")
     with pytest.raises(WorkshopError, match=r"user ids in .* cannot be read"):
-        UserIds(tmp_path / "ids").take(class_of([ADA]), [ADA])
+        take_user_ids(tmp_path / "ids", class_of([ADA]), [ADA])
     assert (tmp_path / "ids").read_text() == "["
 
 
@@ -120,8 +120,8 @@ def test_with_another_user_id_they_find_their_own_work(folder: ClassFolder) -> N
     home = folder.of(GRACE).notebooks
     assert home.stat().st_uid == 80001
     assert tries(folder, GRACE, home / "images" / "mine", "touch")
-    user_ids_of(folder).path.unlink()
-    assert user_ids_of(folder).take(folder.load(), [ADA, GRACE])["grace-hopper"] == 80002
+    user_ids_of(folder).unlink()
+    assert take_user_ids(user_ids_of(folder), folder.load(), [ADA, GRACE])["grace-hopper"] == 80002
     hand_over(account_of(GRACE, folder, user_ids_of(folder)))
     assert tries(folder, GRACE, home / "work.ipynb", "touch")
     assert tries(folder, GRACE, home / "images" / "mine", "touch")
