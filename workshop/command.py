@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Never
 
@@ -54,15 +54,19 @@ def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
     return read
 
 
-def seconds(text: str) -> float:
-    """Read an option's value that is a time."""
-    try:
-        found = float(text)
-    except ValueError:
-        found = 0.0
-    if not 0 < found < _LONGEST:
-        raise argparse.ArgumentTypeError(f"takes seconds, more than 0 and less than {_LONGEST}")
-    return found
+def number(wanted: str, fits: Callable[[float], bool]) -> Callable[[str], float]:
+    """Return what reads an option's value that is a number, if it fits; ``wanted`` says which do."""
+
+    def read(text: str) -> float:
+        with suppress(ValueError):
+            if fits(found := float(text)):
+                return found
+        raise argparse.ArgumentTypeError(f"takes {wanted}")
+
+    return read
+
+
+seconds = number(f"seconds, more than 0 and less than {_LONGEST}", lambda found: 0 < found < _LONGEST)
 
 
 def add_class_folder(parser: argparse.ArgumentParser) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,24 +32,21 @@ def _add(commands: Subparsers, name: str, fill: Callable[[argparse.ArgumentParse
     parser = commands.add_parser(name, help=text, description=sentence)
     add_class_folder(parser)
     fill(parser)
-    parser.set_defaults(run=_runner(name))
+    parser.set_defaults(run=partial(_run, name))
 
 
-def _runner(name: str) -> Callable[[argparse.Namespace], int]:
-    def run(options: argparse.Namespace) -> int:
-        from workshop.classroom import commands  # it imports Azure's clients, which takes a second
+def _run(name: str, options: argparse.Namespace) -> int:
+    from workshop.classroom import commands  # it imports Azure's clients, which takes a second
 
-        every = {
-            "plan": commands.plan,
-            "provision": commands.provision,
-            "progress": commands.progress,
-            "help": commands.help_learner,
-            "reset": commands.reset_learner,
-            "clean-up": commands.clean_up,
-        }
-        return every[name](options)
-
-    return run
+    every = {
+        "plan": commands.plan,
+        "provision": commands.provision,
+        "progress": commands.progress,
+        "help": commands.help_learner,
+        "reset": commands.reset_learner,
+        "clean-up": commands.clean_up,
+    }
+    return every[name](options)
 
 
 def _plan(parser: argparse.ArgumentParser) -> None:
@@ -67,10 +65,7 @@ def _plan(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--location", default="eastus", metavar="REGION", help="of all that is made (default: eastus)")
     parser.add_argument(
-        "--vm-size",
-        default=_SIZES,
-        metavar="SIZE,…",
-        help=f"of the machines; the first to be had (default: {_SIZES})",
+        "--vm-size", default=_SIZES, metavar="SIZE,…", help=f"of the machines; the first to be had (default: {_SIZES})"
     )
     pattern = "; {class}, {handle} and {number} are filled in"
     parser.add_argument(
@@ -133,9 +128,5 @@ def _add_yes(parser: argparse.ArgumentParser) -> None:
 
 def _add_jobs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--jobs",
-        type=whole_number(1, 32),
-        default=8,
-        metavar="N",
-        help="learners at a time, 1 to 32 (default: 8)",
+        "--jobs", type=whole_number(1, 32), default=8, metavar="N", help="learners at a time, 1 to 32 (default: 8)"
     )

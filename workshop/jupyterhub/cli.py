@@ -1,11 +1,10 @@
 """The command ``hub``."""
 
 import argparse
-import math
 import re
 from pathlib import Path
 
-from workshop.command import add_class_folder
+from workshop.command import add_class_folder, number
 
 _MEMORY = re.compile(r"[1-9]\d{0,5}[KMGT]", re.ASCII)
 _LONGEST_IDLE = 525_600  # minutes: a year
@@ -25,13 +24,9 @@ def add_hub(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--key", type=Path, metavar="FILE", help="the certificate's key, in PEM")
     memory = "what each process of a learner may take (default: %(default)s)"
     parser.add_argument("--memory", type=_kilobytes, default="2G", metavar="SIZE", help=memory)
-    parser.add_argument(
-        "--idle",
-        type=_minutes,
-        default=120,
-        metavar="MINUTES",
-        help="when a server that nobody uses ends, 0 for never (default: %(default)s)",
-    )
+    minutes = number(f"minutes, 0 for never, and at most {_LONGEST_IDLE}", lambda found: 0 <= found <= _LONGEST_IDLE)
+    idle = "when a server that nobody uses ends, 0 for never (default: %(default)s)"
+    parser.add_argument("--idle", type=minutes, default=120, metavar="MINUTES", help=idle)
     parser.add_argument("--install", action="store_true", help="only install JupyterHub; nothing is started")
     parser.set_defaults(run=_hub)
 
@@ -40,16 +35,6 @@ def _kilobytes(text: str) -> int:
     if not _MEMORY.fullmatch(text):
         raise argparse.ArgumentTypeError(f"takes a size such as 2G or 800M, not '{text}'")
     return int(text[:-1]) << 10 * "KMGT".index(text[-1])
-
-
-def _minutes(text: str) -> float:
-    try:
-        found = float(text)
-    except ValueError:
-        found = math.nan
-    if not 0 <= found <= _LONGEST_IDLE:
-        raise argparse.ArgumentTypeError(f"takes minutes, 0 for never, and at most {_LONGEST_IDLE}")
-    return found
 
 
 def _hub(options: argparse.Namespace) -> int:
