@@ -1,22 +1,14 @@
 """The class as it is planned: who is in it, and the names of what each learner gets."""
 
-from __future__ import annotations
-
-import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Self
 
 from workshop.errors import UsageError
 
 SANDBOX = "sandbox"
 TRAINER = "trainer"  # a sign-in of the hub's that no learner can have
 _SUGGESTED = 8  # learners, at most, who may have been meant
-
-
-def new_class_id() -> str:
-    """Return an identity that no other class has."""
-    return secrets.token_hex(6)
 
 
 @dataclass(frozen=True)
@@ -74,13 +66,9 @@ class Classroom:
         wanted = " ".join(who.split()).casefold()
         return [each for each in self.learners if wanted and wanted in f"{each.handle} {each.name.casefold()}"]
 
-    def to_json(self) -> dict[str, Any]:
-        """Return what `from_json` reads."""
-        return asdict(self)
-
     @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Classroom:
-        """Read a class; raises KeyError, TypeError or ValueError if it is not one."""
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """Read what ``asdict`` makes of a class; raises KeyError, TypeError or ValueError if it is something else."""
         people = {
             what: tuple(Learner(**each) for each in listed)
             for what, listed in (("learners", content["learners"]), ("left", content.get("left", ())))

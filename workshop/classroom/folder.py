@@ -13,6 +13,7 @@ import secrets
 import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ class ClassFolder:
         """Keep the plan."""
         make_private_folder(self.path)
         write_private(self.path / ".gitignore", "*\n")
-        write_private(self.plan, json.dumps(classroom.to_json(), indent=1, ensure_ascii=False) + "\n")
+        write_private(self.plan, json.dumps(asdict(classroom), indent=1, ensure_ascii=False) + "\n")
 
     def load(self) -> Classroom:
         """Return the class that was planned; raise UsageError if none was."""

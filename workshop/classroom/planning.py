@@ -5,6 +5,7 @@ region, not barred, and with enough cores left.
 """
 
 import argparse
+import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,7 +14,7 @@ from typing import Any, TypeAlias
 from helpers import explain
 from rbac.actions import allows
 from rbac.roles import Permission
-from workshop.classroom.classroom import Classroom, new_class_id
+from workshop.classroom.classroom import Classroom
 from workshop.classroom.clients import Clients, RefusedError
 from workshop.classroom.inventory import Inventory, made_for
 from workshop.classroom.naming import Patterns, class_name, make_learners
@@ -79,7 +80,7 @@ def planned(options: argparse.Namespace, entries: Sequence[Entry], before: Class
     learners = make_learners(name, entries, patterns, options.target, earlier)
     still = {learner.handle for learner in learners}
     left = tuple(learner for learner in earlier if learner.handle not in still)
-    identity = before.id if before else new_class_id()
+    identity = before.id if before else secrets.token_hex(6)
     where = (name, identity, options.target, options.subscription, options.location)
     return Classroom(*where, learners=tuple(learners), left=left)
 

@@ -26,18 +26,8 @@ class Deadline:
         self.seconds = seconds
         self._lock = threading.Lock()
         self._manager: KernelManager | None = None
-        self._reason = ""
-        self._cancelled = False
-
-    @property
-    def reason(self) -> str:
-        """Why the latest notebook was ended; empty if it was not."""
-        return self._reason
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether no more notebooks may run."""
-        return self._cancelled
+        self.reason = ""  # why the latest notebook was ended; empty if it was not
+        self.cancelled = False  # whether no more notebooks may run
 
     @contextmanager
     def notebook(self) -> Iterator[None]:
@@ -46,7 +36,7 @@ class Deadline:
         timer = threading.Timer(seconds, self._end, [f"It took longer than {quantity(seconds, 'second')}."])
         timer.daemon = True
         with self._lock:
-            self._reason = self._reason if self._cancelled else ""
+            self.reason = self.reason if self.cancelled else ""
         if self.seconds is not None:
             timer.start()
         try:
@@ -60,17 +50,17 @@ class Deadline:
         """Take the notebook's kernel, which has been started."""
         with self._lock:
             self._manager = manager
-            if self._reason:
+            if self.reason:
                 _kill(manager)
 
     def cancel(self, reason: str) -> None:
         """End the notebook that runs, and each that is begun later; the reason is a sentence."""
-        self._cancelled = True
+        self.cancelled = True
         self._end(reason)
 
     def _end(self, reason: str) -> None:
         with self._lock:
-            self._reason = self._reason or reason
+            self.reason = self.reason or reason
             if self._manager is not None:
                 _kill(self._manager)
 

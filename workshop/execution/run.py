@@ -1,7 +1,5 @@
 """One series: the notebooks executed in order, saved with a page of each, and what they brought about."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +20,6 @@ from workshop.sandbox import EnvironmentFor
 class Result:
     """What came of a run."""
 
-    entries: list[IndexEntry]
     results: Results  # what the notebooks have saved as data, by name
     account: str  # of what failed; empty if nothing did
     index: Path
@@ -46,12 +43,11 @@ def run(plan: Plan, output: Path, environment_for: EnvironmentFor, kind: KernelK
 
 
 def _result(plan: Plan, done: list[Outcome], folder: OutputFolder) -> Result:
-    entries = _entries(plan, done, State.SKIPPED)
     results = results_of(outcome.node for outcome in done)
     failure = done[-1].failure if done else None
     account = account_of(done[-1].name, failure) if failure else ""
-    index = folder.finish(entries, results, account)
-    return Result(entries, results, account, index, failure is not None and failure.interrupted)
+    index = folder.finish(_entries(plan, done, State.SKIPPED), results, account)
+    return Result(results, account, index, failure is not None and failure.interrupted)
 
 
 def _entries(plan: Plan, done: Sequence[Outcome], others: State) -> list[IndexEntry]:

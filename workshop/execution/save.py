@@ -3,8 +3,6 @@
 ``make notebooks`` does it, as ``python -m workshop.execution.save``, for those who change the course.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Mapping, Sequence

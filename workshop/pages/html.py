@@ -3,13 +3,10 @@
 Takes long to import, for nbconvert: the process that makes pages does it, not the runner.
 """
 
-from __future__ import annotations
-
 import base64
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from html import unescape
 from mimetypes import guess_type
@@ -36,18 +33,6 @@ _TAG = re.compile(r"<(/?)([a-zA-Z][\w:-]*)[^<>]*?(/?)>")
 _WITHOUT_END = frozenset(("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "wbr"))
 
 
-@dataclass(frozen=True)
-class Page:
-    """What surrounds a notebook on its page."""
-
-    name: str  # of the notebook, and of the page without its ending
-    title: str
-    previous: str | None
-    next: str | None
-    failure: Failure | None
-    style: str
-
-
 def notebook_page(
     node: NotebookNode, names: Sequence[str], name: str, folder: Path, failure: Failure | None = None
 ) -> str:
@@ -56,15 +41,15 @@ def notebook_page(
     The pictures that its text refers to are in the folder.
     """
     index = names.index(name)
-    page = Page(
-        name=name,
-        title=title_of(node, name),
-        previous=names[index - 1] if index > 0 else None,
-        next=names[index + 1] if index + 1 < len(names) else None,
-        failure=failure,
-        style=_style(),
-    )
-    html = page_by(_exporter(), node, {"metadata": {"name": name, "path": str(folder)}, "page": page})
+    around = {
+        "name": name,
+        "title": title_of(node, name),
+        "previous": names[index - 1] if index > 0 else None,
+        "next": names[index + 1] if index + 1 < len(names) else None,
+        "failure": failure,
+        "style": _style(),
+    }
+    html = page_by(_exporter(), node, {"metadata": {"name": name, "path": str(folder)}, "page": around})
     return _link_pages(_embed_pictures(_percent_encode_svg(html), folder), names)
 
 

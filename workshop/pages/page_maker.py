@@ -5,8 +5,6 @@ page is written: an empty text, or what went wrong. It ends with its standard in
 that ends.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

@@ -256,4 +256,4 @@ def test_a_search_asks_who_is_meant() -> None:
 
 def test_a_class_survives_being_kept() -> None:
     classroom = dataclasses.replace(class_of([learner()]), vm_size="Standard_B2s")
-    assert Classroom.from_json(json.loads(json.dumps(classroom.to_json()))) == classroom
+    assert Classroom.from_json(json.loads(json.dumps(dataclasses.asdict(classroom)))) == classroom
