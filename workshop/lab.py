@@ -60,11 +60,6 @@ def lab(folder: Path, port: int | None, arguments: Sequence[str]) -> int:
 
     The sandbox stays. Nothing points the server, its terminals or its kernels to it: notebooks find it by themselves
     if they are to work on it, and everything else is as outside.
-
-    Args:
-        folder: the copy.
-        port: JupyterLab's; None for its own choice.
-        arguments: more of them for JupyterLab.
     """
     _require_folder()
     for address in open_already(folder):

@@ -118,14 +118,9 @@ class Cluster:
 def cluster(
     batch: str, rows: int, scheduler: str | None, jobs: int | None, note: Callable[[str], None] = lambda text: None
 ) -> Iterator[Cluster]:
-    """Have workers for the time of the body.
+    """Have the workers of a Dask scheduler, or new ones on this computer, for the time of the body.
 
-    Args:
-        batch: that rows will run for.
-        rows: how many.
-        scheduler: address of Dask's; None for new workers on this computer.
-        jobs: rows at the same time; None for one for each processor here, or for each thread of the workers there.
-        note: is told what is being waited for.
+    Without ``jobs``, as many rows run at the same time as there are processors here, or threads of the workers there.
     """
     workers = _local(min(rows, jobs or dask.system.CPU_COUNT)) if scheduler is None else _connected(scheduler, note)
     with _quiet(), dask.config.set(_CONFIGURATION), workers as client:

@@ -113,13 +113,7 @@ def _pace(figures: BatchStatistics) -> str:
 
 
 def html_report(result: BatchResult, notebooks: Sequence[str], linked: bool) -> str:
-    """Return the page that shows a batch.
-
-    Args:
-        result: of the batch.
-        notebooks: the names of those each row has.
-        linked: whether the executed notebooks are beside the page.
-    """
+    """Return the page that shows a batch, whose executed notebooks are beside it if they are to be ``linked``."""
     states = result.states
     text = page(
         "report.html.j2",

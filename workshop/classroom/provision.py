@@ -52,14 +52,9 @@ def for_each(
 ) -> list[TaskOutcome[Subject]]:
     """Do ``task`` for each of ``subjects``, at most ``jobs`` at a time; return the outcomes in the same order.
 
-    A refusal of Azure's or a full disk ends the task of one subject; other exceptions end everything. After Ctrl-C
-    what has begun is finished, and nothing more begun.
-
-    Args:
-        subjects: for whom.
-        task: gets a subject, and a list to which it adds what it has done.
-        jobs: how many at a time.
-        report: is called with each outcome as it comes, how many there are now and how many there will be.
+    The task gets a subject, and a list to which it adds what it has done; ``report`` each outcome as it comes, how many
+    there are now and how many there will be. A refusal of Azure's or a full disk ends the task of one subject; other
+    exceptions end everything. After Ctrl-C what has begun is finished, and nothing more begun.
     """
     outcomes: dict[int, TaskOutcome[Subject]] = {}
     with ThreadPoolExecutor(min(jobs, max(1, len(subjects))), "class") as pool:

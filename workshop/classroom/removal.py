@@ -9,14 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from workshop.classroom.classroom import Classroom, Learner
 from workshop.classroom.clients import Clients, translate_azure_errors
-from workshop.classroom.inventory import (
-    Group,
-    Inventory,
-    group_name,
-    made_for,
-    principal_prefix,
-    take_inventory,
-)
+from workshop.classroom.inventory import Group, Inventory, group_name, made_for, principal_prefix, take_inventory
 from workshop.classroom.provision import OnOutcome, Provisioning, TaskOutcome, for_each
 from workshop.errors import WorkshopError
 from workshop.notebooks.learner_copies import set_aside
@@ -78,12 +71,8 @@ def reset(
 ) -> TaskOutcome[Learner]:
     """Delete what is the learner's, and provide it again; a machine, too, if there was one, on Azure as well.
 
-    Args:
-        provisioning: of the class.
-        learner: who it is about.
-        inventory: what there is.
-        notebooks: whether they get other copies, too; the old ones are set aside.
-        sign_in: whether they get another credential of the sandbox.
+    With ``notebooks`` they get other copies, too, and the old ones are set aside; with ``sign_in`` another credential
+    of the sandbox.
     """
     if clash := provisioning.clash(learner, inventory):
         raise WorkshopError(clash)

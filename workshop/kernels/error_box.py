@@ -1,7 +1,5 @@
 """Has kernels show the course's errors in a box, from their start: IPython loads it, by etc/ipython."""
 
-from __future__ import annotations
-
 import sys
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A freshly forked process until it is an IPython kernel like any other: the same to its clients, and its end."""
 
-from __future__ import annotations
-
 import importlib.machinery
 import os
 import sys

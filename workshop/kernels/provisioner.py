@@ -1,7 +1,5 @@
 """The Jupyter kernel provisioner that launches kernels by forking a zygote."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import signal

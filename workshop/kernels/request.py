@@ -1,7 +1,5 @@
 """What a warm kernel is to be: from a launch in Jupyter's terms to what a fork is asked for."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path

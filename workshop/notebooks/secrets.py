@@ -1,12 +1,11 @@
 """Tells access tokens and secrets, and takes them out of text."""
 
-from __future__ import annotations
-
 import base64
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
+from typing import Self
 from urllib.parse import quote, unquote
 
 from helpers.tables import SECRET_NAME
@@ -95,7 +94,7 @@ class Secrets:
         self.add(values)
 
     @classmethod
-    def of_environment(cls, environment: Mapping[str, str]) -> Secrets:
+    def of_environment(cls, environment: Mapping[str, str]) -> Self:
         """Know the values of those variables whose names say that they are secret."""
         values = [secret for name, value in environment.items() for secret in _secrets_in_variable(name, value)]
         return cls(form for value in values if len(value) >= _SHORTEST for form in _forms(value))
