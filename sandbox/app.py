@@ -7,10 +7,9 @@ from contextlib import nullcontext
 from enum import StrEnum
 from functools import lru_cache
 
-from sandbox.arm import OPERATIONS, declare_effects
+from sandbox.arm import ROUTER, declare_effects
 from sandbox.arm.cloud_metadata import answer_cloud_metadata
 from sandbox.arm.envelope import ResourceManager, add_response_headers
-from sandbox.arm.routing import Router
 from sandbox.cloud import Cloud
 from sandbox.core import errors, seed_data
 from sandbox.core.errors import AzureError
@@ -33,7 +32,6 @@ _GRAPH_PATH = re.compile(r"/(v1\.0|beta)(/|$)", re.IGNORECASE)
 _REGION = seed_data.LOCATION.upper()
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _REMEMBERED = 1024  # hosts with paths
-_ROUTER = Router(OPERATIONS)
 
 
 class Service(StrEnum):
@@ -49,7 +47,7 @@ class App:
 
     def __init__(self, cloud: Cloud, faults: Faults | None = None) -> None:
         self._cloud = cloud
-        self._resource_manager = ResourceManager(cloud, _ROUTER)
+        self._resource_manager = ResourceManager(cloud, ROUTER)
         self._handlers: dict[Service, Handle] = {
             Service.ENTRA: Entra(cloud.tenant).handle,
             Service.GRAPH: Graph(cloud).handle,

@@ -1,20 +1,27 @@
-"""Puts the seed data into an empty store."""
+"""Puts the seed data into an empty store: the operator, and then what the operator asks Resource Manager for."""
 
 import json
 from pathlib import Path
+from string import Template
+from typing import Any
 
 from rbac.roles import OWNER
+from sandbox.arm import ROUTER
 from sandbox.arm.authorization.role_assignments import new_assignment
-from sandbox.arm.compute.machines import new_virtual_machine
-from sandbox.arm.resources.resource_groups import new_group
+from sandbox.arm.envelope import ResourceManager
+from sandbox.arm.versions import versions_of
 from sandbox.cloud import Cloud
 from sandbox.core import seed_data
+from sandbox.core.data_files import read_data
 from sandbox.core.files import is_private, write_private
-from sandbox.core.resource_ids import ROLE_DEFINITION
-from sandbox.state.directory import Principal, new_secret
+from sandbox.core.http import Request
+from sandbox.core.resource_ids import RESOURCE_GROUP, ROLE_DEFINITION, parse_resource_id
+from sandbox.core.timing import INSTANT
+from sandbox.state.directory import Caller, Principal, new_secret
 from sandbox.state.state_directory import StateError
 
 _SEEDED = "seeded"
+_REQUESTS: dict[str, dict[str, Any]] = read_data(__file__, "seeding.yaml")
 
 
 def ensure_seeded(cloud: Cloud, operator_secret: str) -> bool:
@@ -24,10 +31,10 @@ def ensure_seeded(cloud: Cloud, operator_secret: str) -> bool:
     """
     is_empty = cloud.store.setting(_SEEDED) is None
     if is_empty:
-        _add_operator(cloud, operator_secret)
-        new_group(cloud, seed_data.RESOURCE_GROUP, seed_data.LOCATION)
-        new_group(cloud, seed_data.OTHER_RESOURCE_GROUP, seed_data.LOCATION)
-        new_virtual_machine(cloud, seed_data.RESOURCE_GROUP, seed_data.VM_NAME, seed_data.LOCATION)
+        operator = _add_operator(cloud, operator_secret)
+        make_group(cloud, operator, seed_data.RESOURCE_GROUP)
+        make_group(cloud, operator, seed_data.OTHER_RESOURCE_GROUP)
+        make_machine(cloud, operator, seed_data.RESOURCE_GROUP, seed_data.VM_NAME)
         cloud.store.set_setting(_SEEDED, str(cloud.ids.seed))
     seed = cloud.store.setting(_SEEDED)
     if cloud.directory.by_object_id(cloud.seed_data.operator_object_id) is None:
@@ -37,6 +44,30 @@ def ensure_seeded(cloud: Cloud, operator_secret: str) -> bool:
         )
     cloud.directory.set_secret(cloud.seed_data.operator_client_id, operator_secret)
     return is_empty
+
+
+def make_group(cloud: Cloud, owner: Caller, name: str) -> None:
+    """Make a resource group as ``owner``; to be called in a transaction."""
+    _make(cloud, owner, "group", group=name)
+
+
+def make_machine(cloud: Cloud, owner: Caller, group: str, name: str) -> None:
+    """Make a running Windows machine, with the network it is connected to, as ``owner``; in a transaction, too."""
+    _make(cloud, owner, "machine", group=group, at=cloud.seed_data.group(group), name=name, password=new_secret())
+
+
+def _make(cloud: Cloud, owner: Caller, what: str, **names: str) -> None:
+    manager = ResourceManager(cloud, ROUTER)
+    requests = json.loads(Template(json.dumps(_REQUESTS[what])).substitute(names))
+    timing, cloud.timing = cloud.timing, INSTANT  # it has been there for long
+    try:
+        for path, body in requests.items():
+            resource_id = f"{cloud.seed_data.subscription}/{path}"
+            query = (("api-version", max(versions_of(parse_resource_id(resource_id).type or RESOURCE_GROUP))),)
+            content = json.dumps(body).encode()
+            manager.perform(owner, Request("PUT", "https", "management.azure.com", resource_id, query, {}, content))
+    finally:
+        cloud.timing = timing
 
 
 def ensure_operator_secret(file: Path) -> str:
@@ -55,7 +86,7 @@ def ensure_operator_secret(file: Path) -> str:
     return str(secret)
 
 
-def _add_operator(cloud: Cloud, secret: str) -> None:
+def _add_operator(cloud: Cloud, secret: str) -> Caller:
     seeded = cloud.seed_data
     operator = Principal(
         seeded.operator_object_id, seeded.operator_client_id, seed_data.OPERATOR_NAME, "Application", None
@@ -66,3 +97,4 @@ def _add_operator(cloud: Cloud, secret: str) -> None:
     name = cloud.ids.guid("world", "operator is owner")
     made = new_assignment(cloud, name, seeded.subscription, {**given, "createdBy": "", "updatedBy": ""})
     cloud.assignments.put(made, cloud.clock.now())
+    return Caller(operator.object_id, operator.client_id)

@@ -8,7 +8,7 @@ from sandbox.arm.managed_identity import federated_credentials, identities
 from sandbox.arm.network import interfaces, public_addresses, security_groups, virtual_networks
 from sandbox.arm.network import provider as network
 from sandbox.arm.resources import deployments, resource_groups, subscriptions
-from sandbox.arm.routing import Operation
+from sandbox.arm.routing import Router
 from sandbox.cloud import Cloud
 
 _MODULES = (
@@ -31,7 +31,8 @@ _MODULES = (
     run_command,
     local,
 )
-OPERATIONS: tuple[Operation, ...] = tuple(operation for module in _MODULES for operation in module.operations)
+OPERATIONS = tuple(operation for module in _MODULES for operation in module.operations)
+ROUTER = Router(OPERATIONS)
 
 
 def declare_effects(cloud: Cloud) -> None:

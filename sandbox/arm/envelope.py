@@ -122,11 +122,12 @@ class ResourceManager:
         self._check_subscription(match)
         self._authorize(caller, operation, match.scope)
         self._check_group(operation, match)
-        perform = partial(self._perform, caller)
+        perform = partial(self.perform, caller)
         call = Call(self._cloud, caller, request, match.parameters, match.scope, operation.action, version, perform)
         return operation, call
 
-    def _perform(self, caller: Caller, request: Request) -> Answer:
+    def perform(self, caller: Caller, request: Request) -> Answer:
+        """Return the answer to a request of the sandbox's own, made as ``caller``; raises AzureError, too."""
         operation, call = self._admit(caller, request)
         self._count_for_provider(operation, call)
         return operation.handler(call)

@@ -12,12 +12,12 @@ from requests.structures import CaseInsensitiveDict
 
 from rbac.roles import OWNER, builtin_roles
 from sandbox.app import App
-from sandbox.arm.resources.resource_groups import new_group
 from sandbox.cloud import Cloud
 from sandbox.core import seed_data
 from sandbox.core.http import Answer, Request, parse_query
 from sandbox.core.timing import INSTANT, Timing
 from sandbox.entra.keys import SigningKey
+from sandbox.seeding import make_group
 from sandbox.state.directory import Caller
 from sandbox.state.store import Resource
 from tests.support.clocks import FrozenClock
@@ -35,8 +35,8 @@ class Desk:
         self._token = cache(self._new_token)
         self.owner = self.caller("owner")
         self.grant(self.owner, OWNER, self.cloud.seed_data.subscription)
-        self.do(lambda: new_group(self.cloud, seed_data.RESOURCE_GROUP, seed_data.LOCATION))
-        self.do(lambda: new_group(self.cloud, seed_data.OTHER_RESOURCE_GROUP, seed_data.LOCATION))
+        self.do(lambda: make_group(self.cloud, self.owner, seed_data.RESOURCE_GROUP))
+        self.do(lambda: make_group(self.cloud, self.owner, seed_data.OTHER_RESOURCE_GROUP))
         self.group = self.cloud.seed_data.group(seed_data.RESOURCE_GROUP)
         self.subscription = self.cloud.seed_data.subscription
 

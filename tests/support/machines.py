@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.arm.compute.machines import new_virtual_machine
 from sandbox.core.http import Answer
 from sandbox.core.seed_data import LOCATION, RESOURCE_GROUP, VM_NAME
+from sandbox.seeding import make_machine
 from sandbox.state.store import Resource
 from tests.support.desk import Desk
 
@@ -34,7 +34,7 @@ class Machines:
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
-        desk.do(lambda: new_virtual_machine(desk.cloud, RESOURCE_GROUP, VM_NAME, LOCATION))
+        desk.do(lambda: make_machine(desk.cloud, desk.owner, RESOURCE_GROUP, VM_NAME))
         self.network = f"{desk.group}/providers/Microsoft.Network"
         self.subnet = f"{self.network}/virtualNetworks/{VM_NAME}VNET/subnets/{VM_NAME}Subnet"
 

@@ -14,8 +14,6 @@ from sandbox.arm.compute.run_command import preempt_script
 from sandbox.arm.fields import Fields
 from sandbox.arm.listing import list_resources
 from sandbox.arm.network import interfaces
-from sandbox.arm.network.interfaces import new_network_interface
-from sandbox.arm.network.virtual_networks import new_subnet, new_virtual_network
 from sandbox.arm.polling import on_completion
 from sandbox.arm.routing import SUBSCRIPTION, Call, Operations
 from sandbox.arm.tracked import existing, find, find_or_make, remove
@@ -153,33 +151,6 @@ def declare_effects(cloud: Cloud) -> None:
     on_completion(cloud, "vm.delete", "Deleting", deleted)
 
 
-def new_virtual_machine(cloud: Cloud, group: str, name: str, location: str) -> Resource:
-    """Put a running Windows machine into an empty state, with the network it is connected to; return it."""
-    parent = new_virtual_network(cloud, group, f"{name}VNET", location)
-    subnet = new_subnet(cloud, parent, f"{name}Subnet", "10.0.0.0/24")
-    interface = new_network_interface(cloud, group, f"{name}VMNic", location, subnet)
-    given = {
-        "hardwareProfile": {"vmSize": "Standard_B2s"},
-        "storageProfile": {
-            "imageReference": {
-                "publisher": "MicrosoftWindowsServer",
-                "offer": "WindowsServer",
-                "sku": "2022-datacenter-azure-edition",
-                "version": "latest",
-            },
-            "osDisk": {"createOption": "FromImage"},
-        },
-        "osProfile": {"computerName": name, "adminUsername": "azureuser"},
-        "networkProfile": {"networkInterfaces": [{"id": interface.id, "properties": {"primary": True}}]},
-    }
-    machine = _machine(cloud, group, name, location, given)
-    machine.body["etag"] = '"1"'
-    _connect(cloud, machine)
-    set_power(cloud, machine, "running")
-    succeed(cloud, machine)
-    return machine
-
-
 def _read(body: Fields, *, replace: bool) -> _Asked:
     identity = identity_block.read_identity(body.value("identity")) if "identity" in body else None
     return _Asked(body.tags(), identity, schema.read(body), replace)
@@ -203,7 +174,13 @@ def _new(call: Call, group: str, location: str, asked: _Asked) -> Resource:
     if not _NAME.fullmatch(name):
         raise errors.refusal("InvalidParameter.vmName", _NAME_RULE)
     properties.check_disks(asked.properties)
-    machine = _machine(call.cloud, group, name, location, asked.properties)
+    machine_id = f"{call.cloud.seed_data.group(group)}/providers/{VIRTUAL_MACHINE}/{name}"
+    key, now = canonical(machine_id), compute_time(call.cloud.clock.now())
+    filled = properties.fill(call.cloud.ids, machine_id, asked.properties)
+    vm_id = call.cloud.ids.guid("vm", key, call.cloud.store.next_number(f"machines made as {key}"))
+    own = {"provisioningState": "Creating", "vmId": vm_id, "timeCreated": now}
+    body = {"name": name, "id": machine_id, "type": VIRTUAL_MACHINE, "location": location}
+    machine = Resource({**body, "properties": _ordered(own, filled)}, {"power": "starting", "provisioned_at": now})
     machine.body |= {member: asked.body[member] for member in _FIXED if member in asked.body}
     os_type = machine.properties["storageProfile"]["osDisk"]["osType"]
     os_profile.check_credentials(asked.properties["osProfile"], os_type)
@@ -211,16 +188,6 @@ def _new(call: Call, group: str, location: str, asked: _Asked) -> Resource:
         interfaces.check_attachable(call, interface["id"], machine)
     _connect(call.cloud, machine)
     return machine
-
-
-def _machine(cloud: Cloud, group: str, name: str, location: str, given: dict[str, Any]) -> Resource:
-    machine_id = f"{cloud.seed_data.group(group)}/providers/{VIRTUAL_MACHINE}/{name}"
-    key, now = canonical(machine_id), compute_time(cloud.clock.now())
-    filled = properties.fill(cloud.ids, machine_id, given)
-    vm_id = cloud.ids.guid("vm", key, cloud.store.next_number(f"machines made as {key}"))
-    own = {"provisioningState": "Creating", "vmId": vm_id, "timeCreated": now}
-    body = {"name": name, "id": machine_id, "type": VIRTUAL_MACHINE, "location": location}
-    return Resource({**body, "properties": _ordered(own, filled)}, {"power": "starting", "provisioned_at": now})
 
 
 def _update(call: Call, machine: Resource, asked: _Asked) -> Answer:

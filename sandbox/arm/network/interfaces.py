@@ -54,20 +54,11 @@ def release(cloud: Cloud, interface_id: str, *, delete: bool = False) -> None:
     provider.keep(cloud, interface)
 
 
-def new_network_interface(cloud: Cloud, group: str, name: str, location: str, subnet: Resource) -> Resource:
-    """Put an interface in ``subnet`` into an empty state."""
-    found = provider.new_resource(cloud, INTERFACE, group, name, location)
-    configuration = {"name": f"ipconfig{name}", "properties": {"subnet": {"id": subnet.id}}}
-    _fill_interface(cloud, found, {"ipConfigurations": [configuration]})
-    provider.keep(cloud, found)
-    return found
-
-
 def _fill(call: Call, found: Resource, body: dict[str, Any]) -> None:
     given = body.get("properties", {})
     for number, configuration in enumerate(given.get("ipConfigurations", ())):
         _check_configuration(call.cloud, found, number, configuration.get("properties", {}))
-    _fill_interface(call.cloud, found, given)
+    _set_configurations(call.cloud, found, given)
 
 
 def _check_configuration(cloud: Cloud, found: Resource, number: int, given: dict[str, Any]) -> None:
@@ -88,7 +79,7 @@ def _check_free(cloud: Cloud, found: Resource, address_id: str) -> None:
             raise errors.refusal("PublicIPAddressInUse", found.id, address_id, user)
 
 
-def _fill_interface(cloud: Cloud, found: Resource, given: dict[str, Any]) -> None:
+def _set_configurations(cloud: Cloud, found: Resource, given: dict[str, Any]) -> None:
     attached = {name: found.properties[name] for name in _ATTACHED if name in found.properties}
     before = {fold(entry["name"]): entry["properties"] for entry in found.properties.get("ipConfigurations", ())}
     entries = given.get("ipConfigurations")

@@ -13,22 +13,6 @@ from sandbox.state.store import Resource
 Range = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-def new_virtual_network(cloud: Cloud, group: str, name: str, location: str) -> Resource:
-    """Put a network into an empty state."""
-    found = provider.new_resource(cloud, VIRTUAL_NETWORK, group, name, location)
-    _fill_network(found, {"addressSpace": {"addressPrefixes": ["10.0.0.0/16"]}})
-    provider.keep(cloud, found)
-    return found
-
-
-def new_subnet(cloud: Cloud, parent: Resource, name: str, prefix: str) -> Resource:
-    """Put a subnet into an empty state."""
-    subnet = provider.new_child(_SUBNETS, parent, name)
-    _set_subnet(subnet, {"addressPrefix": prefix})
-    provider.keep(cloud, subnet)
-    return subnet
-
-
 def ranges_of(subnet: Resource) -> list[Range]:
     """Return the ranges of addresses of a subnet: one, or one of IPv4 and one of IPv6."""
     return [_read_range(prefix, subnet.id) for prefix in _prefixes(subnet.properties)]
@@ -48,13 +32,6 @@ def _prefixes(subnet: dict[str, Any]) -> list[str]:
 def _fill(call: Call, found: Resource, body: dict[str, Any]) -> None:
     """Give a network what a request says; ``subnets``, where given, are all it has afterwards."""
     given = body.get("properties", {})
-    _fill_network(found, given)
-    if "subnets" in given:
-        provider.replace_children(call, _SUBNETS, found, given["subnets"])
-    _check_ranges(call.cloud, found)
-
-
-def _fill_network(found: Resource, given: dict[str, Any]) -> None:
     space = given.get("addressSpace", {})
     if not space.get("addressPrefixes"):
         space = found.properties.get("addressSpace", {})
@@ -66,22 +43,21 @@ def _fill_network(found: Resource, given: dict[str, Any]) -> None:
     if "dhcpOptions" in kept:
         kept["dhcpOptions"] = {"dnsServers": kept["dhcpOptions"].get("dnsServers", [])}
     provider.set_properties(found, {**kept, "addressSpace": space})
+    if "subnets" in given:
+        provider.replace_children(call, _SUBNETS, found, given["subnets"])
+    _check_ranges(call.cloud, found)
 
 
 def _fill_subnet(call: Call, subnet: Resource, body: dict[str, Any]) -> None:
-    before = _prefixes(subnet.properties)
-    _set_subnet(subnet, body.get("properties", {}))
-    gone = [prefix for prefix in before if prefix not in _prefixes(subnet.properties)]
-    if gone and any(users_of(call.cloud, subnet.id, "subnet")):
-        raise errors.refusal("InUsePrefixCannotBeDeleted", gone[0], subnet.body["name"])
-
-
-def _set_subnet(subnet: Resource, given: dict[str, Any]) -> None:
-    prefixes = _prefixes(given) or _prefixes(subnet.properties)
+    given, before = body.get("properties", {}), _prefixes(subnet.properties)
+    prefixes = _prefixes(given) or before
     if not prefixes:
         raise errors.refusal("InvalidRequestFormat.addressPrefix", subnet.id)
     for prefix in prefixes:
         _read_range(prefix, subnet.id)
+    gone = [prefix for prefix in before if prefix not in prefixes]
+    if gone and any(users_of(call.cloud, subnet.id, "subnet")):
+        raise errors.refusal("InUsePrefixCannotBeDeleted", gone[0], subnet.body["name"])
     kept = {name: member for name, member in given.items() if name not in ("addressPrefix", "addressPrefixes")}
     if "serviceEndpoints" in kept:
         kept["serviceEndpoints"] = [

@@ -138,11 +138,6 @@ def _new(cloud: Cloud, name: str, location: str) -> Resource:
     return Resource({**own, "properties": {"provisioningState": "Succeeded"}})
 
 
-def new_group(cloud: Cloud, name: str, location: str) -> None:
-    """Put a group into an empty state."""
-    cloud.store.put(_new(cloud, name, location))
-
-
 def _set_tags(resource: Resource, body: Fields) -> None:
     tags = body.tags()
     if tags is not None:

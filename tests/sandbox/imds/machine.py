@@ -7,11 +7,11 @@ from typing import Any
 
 import requests
 
-from sandbox.arm.compute.machines import new_virtual_machine
 from sandbox.core import seed_data
 from sandbox.core.timing import Timing
 from sandbox.entra.keys import SigningKey
 from sandbox.imds.service import MetadataService
+from sandbox.seeding import make_machine
 from sandbox.state.directory import Principal
 from tests.support.desk import Desk
 
@@ -28,7 +28,7 @@ class Machine:
         self.desk = Desk(key, timing)
         self.cloud = self.desk.cloud
         self.clock = self.desk.clock
-        self.desk.do(lambda: new_virtual_machine(self.cloud, seed_data.RESOURCE_GROUP, "myVM", seed_data.LOCATION))
+        self.desk.do(lambda: make_machine(self.cloud, self.desk.owner, seed_data.RESOURCE_GROUP, "myVM"))
         self.id = f"{self.desk.group}/providers/Microsoft.Compute/virtualMachines/myVM"
         self.address = serve(MetadataService(self.cloud, self.id).handle)
         self._http = http

@@ -13,9 +13,9 @@ from hypothesis import Phase, settings
 from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 
 from rbac.scopes import canonical
-from sandbox.arm.compute.machines import new_virtual_machine
 from sandbox.arm.managed_identity import identities
-from sandbox.core import seed_data
+from sandbox.seeding import make_machine
+from sandbox.state.directory import Caller
 from sandbox.state.gate import Gate
 from tests.specifications.fuzz.client import Client
 from tests.specifications.fuzz.model import ASSIGNMENTS, GROUPS, IDENTITIES, MACHINES, Identity, Machine
@@ -130,7 +130,8 @@ class Stories(Story):
 
         def make() -> None:
             with self.cloud.store.transaction():
-                new_virtual_machine(self.cloud, name, "vm", seed_data.LOCATION)
+                seeded = self.cloud.seed_data
+                make_machine(self.cloud, Caller(seeded.operator_object_id, seeded.operator_client_id), name, "vm")
 
         self.sandbox.on_loop(make)
         self.model.machines[machine] = Machine()

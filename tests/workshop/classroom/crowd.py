@@ -11,10 +11,9 @@ from typing import Any
 from requests.structures import CaseInsensitiveDict
 
 from rbac.roles import OWNER
-from sandbox.arm.compute.machines import new_virtual_machine
-from sandbox.arm.resources.resource_groups import new_group
 from sandbox.core.http import Request
-from sandbox.state.directory import Principal
+from sandbox.seeding import make_group, make_machine
+from sandbox.state.directory import Caller, Principal
 from tests.support.sandbox import RunningSandbox
 from tests.workshop.classroom.lesson import class_of, learner
 from workshop.classroom.classroom import Classroom, Learner
@@ -35,9 +34,10 @@ def make_crowd(sandbox: RunningSandbox, size: int) -> Classroom:
 def _make(sandbox: RunningSandbox, asking: _Asking, each: Learner) -> None:
     principal_id = sandbox.cloud.ids.guid("crowd", each.handle)
     name = principal_name(class_of([]), each)
+    operator = Caller(sandbox.seed_data.operator_object_id, sandbox.seed_data.operator_client_id)
     with sandbox.cloud.store.transaction():
-        new_group(sandbox.cloud, each.resource_group, "eastus")
-        new_virtual_machine(sandbox.cloud, each.resource_group, each.vm_name, "eastus")
+        make_group(sandbox.cloud, operator, each.resource_group)
+        make_machine(sandbox.cloud, operator, each.resource_group, each.vm_name)
         sandbox.cloud.directory.add(Principal(principal_id, principal_id, name, "Application", None))
     group = sandbox.seed_data.group(each.resource_group)
     asking.ask("PATCH", group, {"tags": tags_for(class_of([]), each)}, "2024-11-01")
