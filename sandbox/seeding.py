@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from string import Template
 from typing import Any
 
 from rbac.roles import OWNER
@@ -12,7 +11,7 @@ from sandbox.arm.envelope import ResourceManager
 from sandbox.arm.versions import versions_of
 from sandbox.cloud import Cloud
 from sandbox.core import seed_data
-from sandbox.core.data_files import read_data
+from sandbox.core.data_files import filled, read_data
 from sandbox.core.files import is_private, write_private
 from sandbox.core.http import Request
 from sandbox.core.resource_ids import RESOURCE_GROUP, ROLE_DEFINITION, parse_resource_id
@@ -58,10 +57,9 @@ def make_machine(cloud: Cloud, owner: Caller, group: str, name: str) -> None:
 
 def _make(cloud: Cloud, owner: Caller, what: str, **names: str) -> None:
     manager = ResourceManager(cloud, ROUTER)
-    requests = json.loads(Template(json.dumps(_REQUESTS[what])).substitute(names))
     timing, cloud.timing = cloud.timing, INSTANT  # it has been there for long
     try:
-        for path, body in requests.items():
+        for path, body in filled(_REQUESTS[what], **names).items():
             resource_id = f"{cloud.seed_data.subscription}/{path}"
             query = (("api-version", max(versions_of(parse_resource_id(resource_id).type or RESOURCE_GROUP))),)
             content = json.dumps(body).encode()

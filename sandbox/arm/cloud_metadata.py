@@ -6,12 +6,14 @@ Answered as the public ``/metadata/endpoints`` is; the Azure CLI registers a clo
 from typing import Any
 
 from rbac.folding import fold
+from sandbox.core.data_files import filled, read_data
 from sandbox.core.http import Answer, Request
 
 CLOUD_NAME = "Sandbox"
 _PATH = "/metadata/endpoints"
 _LONGEST = len(_PATH) + 1  # with a slash at its end
 _PUBLIC = "management.azure.com"
+_DATA = read_data(__file__, "cloud_metadata.yaml")
 
 
 def answer_cloud_metadata(request: Request) -> Answer | None:
@@ -21,30 +23,12 @@ def answer_cloud_metadata(request: Request) -> Answer | None:
     return Answer(200, cloud_metadata(None if request.hostname == _PUBLIC else request.base_url))
 
 
-def cloud_metadata(base: str | None) -> dict[str, Any]:
+def cloud_metadata(base: str | None) -> Any:
     """Return the addresses of the cloud that is reached at ``base``, or (None) at Azure's own addresses.
 
     Clients use Graph's address as the resource of its tokens, so that it is not the address of Resource Manager.
     """
-    graph = base.replace("//localhost", "//127.0.0.1", 1) if base else "https://graph.microsoft.com"
-    return {
-        "name": CLOUD_NAME if base else "AzureCloud",
-        "portal": base or "https://portal.azure.com",
-        "authentication": {
-            "loginEndpoint": base or "https://login.microsoftonline.com",
-            "audiences": ["https://management.core.windows.net/", "https://management.azure.com/"],
-            "tenant": "common",
-            "identityProvider": "AAD",
-        },
-        "media": "https://rest.media.azure.net",
-        "graphAudience": "https://graph.windows.net/",
-        "graph": "https://graph.windows.net/",
-        "microsoftGraphResourceId": f"{graph}/",
-        "resourceManager": f"{base or 'https://management.azure.com'}/",
-        "suffixes": {
-            "storage": "core.windows.net",
-            "keyVaultDns": "vault.azure.net",
-            "sqlServerHostname": "database.windows.net",
-            "acrLoginServer": "azurecr.io",
-        },
-    }
+    if base is None:
+        return filled(_DATA["cloud"], **_DATA["public"])
+    graph = base.replace("//localhost", "//127.0.0.1", 1)
+    return filled(_DATA["cloud"], name=CLOUD_NAME, portal=base, login=base, graph=graph, manager=base)

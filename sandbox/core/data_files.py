@@ -14,3 +14,12 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the first is there, a
 def read_data(module: str, name: str) -> Any:
     """Return what the file ``name`` beside the file of a module, its ``__file__``, holds."""
     return yaml.load(Path(module).with_name(name).read_bytes(), _Loader)
+
+
+def filled(data: Any, **names: str) -> Any:
+    """Return what a file holds with each of the ``{names}``, in texts and in keys, replaced by what it stands for."""
+    if isinstance(data, str):
+        return data.format_map(names)
+    if isinstance(data, dict):
+        return {filled(key, **names): filled(value, **names) for key, value in data.items()}
+    return [filled(each, **names) for each in data] if isinstance(data, list) else data

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from rbac.roles import GUID
 from sandbox.core import seed_data
-from sandbox.core.data_files import read_data
+from sandbox.core.data_files import filled, read_data
 from sandbox.core.http import Answer, Request
 from sandbox.core.ids import new_request_id
 from sandbox.entra import errors
@@ -76,8 +76,7 @@ class Entra:
 
 def _answer_configuration(version: str, tenant: Tenant, request: Request) -> Answer:
     """Answer ``…/.well-known/openid-configuration``."""
-    about = {"base": request.base_url, "tenant": tenant.seed_data.tenant_id, "host": request.host}
-    own = {name: value.format_map(about) for name, value in _DATA[version].items()}
+    own = filled(_DATA[version], base=request.base_url, tenant=tenant.seed_data.tenant_id, host=request.host)
     return Answer(200, own | _DATA["configuration"], dict(_PUBLISHED))
 
 

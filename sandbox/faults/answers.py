@@ -11,6 +11,7 @@ from datetime import datetime
 from http.client import responses
 
 from sandbox.core import errors
+from sandbox.core.data_files import filled, read_data
 from sandbox.core.errors import AzureError
 from sandbox.core.http import Answer, Request
 from sandbox.core.ids import new_request_id
@@ -25,6 +26,7 @@ from sandbox.imds.errors import MetadataError
 SERVICES = ("arm", "entra", "graph", "metadata")
 _WRITES = ("PUT", "PATCH", "POST", "DELETE")
 _MULTI_FACTOR = {"access_token": {"acrs": {"essential": True, "values": ["p1"]}}}
+_POLICY = read_data(__file__, "policy.yaml")
 _PASSING = "A transient error has occurred. Please try again."
 
 
@@ -109,32 +111,10 @@ def _scope_locked(request: Request, seed: SeedData) -> Answer:
 
 def _disallowed_by_policy(request: Request, seed: SeedData) -> Answer:
     name = request.path.rpartition("/")[2]
-    assignment = f"{seed.subscription}/providers/Microsoft.Authorization/policyAssignments/allowed-resources"
-    definition = "/providers/Microsoft.Authorization/policyDefinitions/a08ec900-254a-4555-9bf5-e42af04b5c5c"
-    display_name = "Allowed resource types"
-    identifiers = [
-        {
-            "policyAssignment": {"name": display_name, "id": assignment},
-            "policyDefinition": {"name": display_name, "id": definition},
-        }
-    ]
-    info = {
-        "policyDefinitionDisplayName": display_name,
-        "policyDefinitionId": definition,
-        "policyDefinitionName": definition.rpartition("/")[2],
-        "policyDefinitionEffect": "deny",
-        "policyAssignmentDisplayName": display_name,
-        "policyAssignmentId": assignment,
-        "policyAssignmentName": assignment.rpartition("/")[2],
-        "policyAssignmentScope": seed.subscription,
-    }
-    return errors.refusal(
-        "RequestDisallowedByPolicy",
-        name,
-        json.dumps(identifiers, separators=(",", ":")),
-        target=name,
-        additionalInfo=[{"type": "PolicyViolation", "info": info}],
-    ).answer()
+    policy = filled(_POLICY, subscription=seed.subscription)
+    identifiers = json.dumps(policy["identifiers"], separators=(",", ":"))
+    more = {"target": name, "additionalInfo": policy["additionalInfo"]}
+    return errors.refusal("RequestDisallowedByPolicy", name, identifiers, **more).answer()
 
 
 def _subscription_disabled(request: Request, seed: SeedData) -> Answer:

@@ -6,6 +6,7 @@ from functools import partial
 
 from rbac.scopes import canonical
 from sandbox.cloud import Cloud
+from sandbox.core.data_files import read_data
 from sandbox.core.http import Answer, Request
 from sandbox.core.ids import new_request_id
 from sandbox.core.quota import Limit, TokenBuckets
@@ -19,13 +20,7 @@ SERVER = "IMDS/150.870.65.1854"  # the real service's; Azure's clients check tha
 REQUESTS_A_SECOND = 20
 _LIMIT = Limit(REQUESTS_A_SECOND, REQUESTS_A_SECOND, seconds=1)
 
-_VERSIONS = """
-2017-03-01 2017-04-02 2017-08-01 2017-10-01 2017-12-01 2018-02-01 2018-04-02 2018-10-01 2019-02-01 2019-03-11
-2019-04-30 2019-06-01 2019-06-04 2019-08-01 2019-08-15 2019-11-01 2020-06-01 2020-07-15 2020-09-01 2020-10-01
-2020-12-01 2021-01-01 2021-02-01 2021-03-01 2021-05-01 2021-08-01 2021-10-01 2021-11-01 2021-11-15 2021-12-13
-2023-07-01
-"""
-API_VERSIONS = tuple(_VERSIONS.split())
+API_VERSIONS: tuple[str, ...] = tuple(read_data(__file__, "instance.yaml")["versions"].split())
 FIRST_WITH_INSTANCE = "2017-03-01"
 FIRST_WITH_IDENTITY = "2018-02-01"
 NEWEST = list(reversed(API_VERSIONS[-3:]))  # what a request without one is told

@@ -7,25 +7,18 @@ from sandbox.arm.routing import SUBSCRIPTION, Call, Operations
 from sandbox.arm.versions import versions_of
 from sandbox.cloud import Cloud
 from sandbox.core import errors, seed_data
-from sandbox.core.data_files import read_data
+from sandbox.core.data_files import filled, read_data
 from sandbox.core.http import Answer
+
+_SHOWN = read_data(__file__, "subscriptions.yaml")
 
 _on_subscriptions = Operations("Microsoft.Resources/subscriptions", versions_of("Microsoft.Resources"))
 
 
 @_on_subscriptions.operation("GET", "/tenants", action=None)
 def _list_tenants(call: Call) -> Answer:
-    tenant_id = call.cloud.seed_data.tenant_id
-    tenant = {
-        "id": f"/tenants/{tenant_id}",
-        "tenantId": tenant_id,
-        "countryCode": "US",
-        "displayName": seed_data.TENANT_NAME,
-        "domains": [seed_data.TENANT_DOMAIN],
-        "tenantCategory": "Home",
-        "defaultDomain": seed_data.TENANT_DOMAIN,
-        "tenantType": "AAD",
-    }
+    names = {"name": seed_data.TENANT_NAME, "domain": seed_data.TENANT_DOMAIN}
+    tenant = filled(_SHOWN["tenant"], tenant_id=call.cloud.seed_data.tenant_id, **names)
     return Answer(200, {"value": [tenant]})
 
 
@@ -45,36 +38,14 @@ def _get_subscription(call: Call) -> Answer:
     "GET", f"{SUBSCRIPTION}/locations", action="Microsoft.Resources/subscriptions/locations/read", filtered=True
 )
 def _list_locations(call: Call) -> Answer:
-    return Answer(200, {"value": [_location(call.scope, name, shown) for name, shown in seed_data.LOCATIONS.items()]})
+    locations = seed_data.LOCATIONS.items()
+    value = [filled(_SHOWN["location"], subscription=call.scope, name=name, shown=shown) for name, shown in locations]
+    return Answer(200, {"value": value})
 
 
-def _subscription(call: Call) -> dict[str, Any]:
-    seeded = call.cloud.seed_data
-    return {
-        "id": seeded.subscription,
-        "authorizationSource": "RoleBased",
-        "managedByTenants": [],
-        "subscriptionId": seeded.subscription_id,
-        "tenantId": seeded.tenant_id,
-        "displayName": seed_data.SUBSCRIPTION_NAME,
-        "state": "Enabled",
-        "subscriptionPolicies": {
-            "locationPlacementId": "Public_2014-09-01",
-            "quotaId": "PayAsYouGo_2014-09-01",
-            "spendingLimit": "Off",
-        },
-    }
-
-
-def _location(subscription: str, name: str, shown: str) -> dict[str, Any]:
-    return {
-        "id": f"{subscription}/locations/{name}",
-        "name": name,
-        "type": "Region",
-        "displayName": shown,
-        "regionalDisplayName": shown,
-        "metadata": {"regionType": "Physical", "regionCategory": "Recommended"},
-    }
+def _subscription(call: Call) -> Any:
+    ids = {"subscription_id": call.cloud.seed_data.subscription_id, "tenant_id": call.cloud.seed_data.tenant_id}
+    return filled(_SHOWN["subscription"], name=seed_data.SUBSCRIPTION_NAME, **ids)
 
 
 # --- providers ---
