@@ -39,6 +39,9 @@ def test_the_course_opens_at_its_home_and_the_first_notebook_answers(learner: Le
     nothing_is_shown_before_it_is_done(learner, NAMES[0])
     said = learner.run("preflight-look")
     assert "there is no resource_group yet" in said and "Run the cell under 'Set up'" in said
+    long_lines = "pre => getComputedStyle(pre).whiteSpace"  # are scrolled and not broken, in the box and in the frames
+    shown = learner.cell("preflight-look").locator(".jp-OutputArea-output pre")
+    assert [each.evaluate(long_lines) for each in shown.all()] == ["pre", "pre"]
     for cell in book(NAMES[0]).code:
         do(learner, NAMES[0], cell)
     assert "What to do" in learner.run("group-ensure", "roles.role_assignments.get(group.id, 'none')")
