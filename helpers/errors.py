@@ -15,6 +15,7 @@ from azure.core.exceptions import (
     ServiceResponseError,
 )
 from azure.identity import CredentialUnavailableError
+from requests.exceptions import ChunkedEncodingError
 
 from helpers.data_files import read_data
 from helpers.tables import Shown, Table, show
@@ -24,8 +25,7 @@ logging.getLogger("azure").addHandler(logging.NullHandler())
 
 _AADSTS = re.compile(r"AADSTS\d+")
 # What is raised where nothing answers, or not to the end.
-_CUT_OFF = requests.exceptions.ChunkedEncodingError
-DROPPED = (requests.ConnectionError, requests.Timeout, _CUT_OFF, ServiceRequestError, ServiceResponseError)
+DROPPED = (requests.ConnectionError, requests.Timeout, ChunkedEncodingError, ServiceRequestError, ServiceResponseError)
 _KNOWN = read_data(__package__, "explanations.yaml")
 STRONGER_SIGN_IN = _KNOWN["statuses"]["stronger sign-in"]["advice"]
 
@@ -92,16 +92,16 @@ def explain(error: requests.Response | Exception, *, expected: bool = False) -> 
         advice = about_status("no answer")["advice"]
     elif expected:
         advice = "Nothing: this was to be refused."
-    elif _wants_claims(error):
-        advice = STRONGER_SIGN_IN
     else:
-        advice = _advice(status, code, message)
+        weak = "insufficient_claims" in header_of(error, "WWW-Authenticate")
+        advice = STRONGER_SIGN_IN if weak else _advice(status, code, message)
     return Explanation(status, code, message.strip(), advice)
 
 
-def _wants_claims(error: requests.Response | Exception) -> bool:
-    answer = error if isinstance(error, requests.Response) else getattr(error, "response", None)
-    return "insufficient_claims" in (getattr(answer, "headers", None) or {}).get("WWW-Authenticate", "")
+def header_of(said: object, name: str) -> str:
+    """Return a header of an answer, or of the one that an exception was made of; empty if there is none."""
+    answer = said if isinstance(said, requests.Response) else getattr(said, "response", None)
+    return str((getattr(answer, "headers", None) or {}).get(name, ""))
 
 
 def _read_answer(answer: requests.Response) -> tuple[int, str, str]:

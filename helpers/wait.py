@@ -8,7 +8,7 @@ import requests
 from azure.core.exceptions import AzureError, HttpResponseError
 from azure.identity import CredentialUnavailableError
 
-from helpers.errors import DROPPED, BusyError, TutorialError, explain, own_error
+from helpers.errors import DROPPED, BusyError, TutorialError, explain, header_of, own_error
 from helpers.transport import METADATA_SERVICE
 
 Answer = TypeVar("Answer")
@@ -140,6 +140,5 @@ def _described(said: object) -> str:
 
 def _retry_after(said: object) -> float:
     """Return for how many seconds the service asks to be left alone."""
-    response = said if isinstance(said, requests.Response) else getattr(said, "response", None)
-    named = str((getattr(response, "headers", None) or {}).get("Retry-After", ""))
+    named = header_of(said, "Retry-After")
     return float(named) if named.isdecimal() else 0

@@ -21,7 +21,7 @@ from azure.core.exceptions import AzureError, ClientAuthenticationError
 from IPython.core.interactiveshell import InteractiveShell
 
 from helpers.connection import Connection
-from helpers.errors import DROPPED, STRONGER_SIGN_IN, TutorialError, about_status, explain, own_error
+from helpers.errors import DROPPED, STRONGER_SIGN_IN, TutorialError, about_status, explain, header_of, own_error
 from helpers.names import ParameterError
 
 _REFUSED = re.compile(
@@ -105,7 +105,6 @@ def _refusal(error: Exception, variables: Mapping[str, Any]) -> dict[str, str]:
         return {}
     # That the sign-in is too weak is said below; 200 is the status, too, of an operation that has failed.
     known = about_status(status) if status != "200" and explained.advice != STRONGER_SIGN_IN else {}
-    headers = getattr(getattr(error, "response", None), "headers", None) or {}
     rows = {
         type(error).__name__: f"{status} {explained.code}" if explained.status else status,
         "What it means": known.get("means", ""),
@@ -113,7 +112,7 @@ def _refusal(error: Exception, variables: Mapping[str, Any]) -> dict[str, str]:
         "What to do": explained.advice,
         "In its words": explained.message,
         "Reason": _decision(explained.message, variables.get("connection")),
-        "Correlation id": headers.get("x-ms-correlation-request-id", ""),
+        "Correlation id": header_of(error, "x-ms-correlation-request-id"),
     }
     return {label: text for label, text in rows.items() if text}
 
@@ -143,7 +142,7 @@ def _missing_name(error: NameError, variables: Mapping[str, Any]) -> dict[str, s
         elif _sets(source, name):
             begins = source.strip().partition("\n")[0]
             return {
-                "NameError": f"there is no {name} yet",
+                "NameError": f"{name} is not there yet",
                 "What it means": f"The cell that sets {name} has not been run since this kernel started.",
                 "What to do": f"Run the cell under '{heading}' that begins with\n  {begins}\n"
                 "or choose Run > Run All Above Selected Cell; then run this one again.",

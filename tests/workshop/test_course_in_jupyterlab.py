@@ -38,7 +38,7 @@ def test_the_course_opens_at_its_home_and_the_first_notebook_answers(learner: Le
     learner.go_on_to(NAMES[0])
     nothing_is_shown_before_it_is_done(learner, NAMES[0])
     said = learner.run("preflight-look")
-    assert "there is no resource_group yet" in said and "Run the cell under 'Set up'" in said
+    assert "resource_group is not there yet" in said and "Run the cell under 'Set up'" in said
     long_lines = "pre => getComputedStyle(pre).whiteSpace"  # are scrolled and not broken, in the box and in the frames
     shown = learner.cell("preflight-look").locator(".jp-OutputArea-output pre")
     assert [each.evaluate(long_lines) for each in shown.all()] == ["pre", "pre"]
