@@ -9,7 +9,7 @@ from rbac.folding import fold
 from sandbox.core.data_files import filled, read_data
 from sandbox.core.http import Answer, Request
 
-CLOUD_NAME = "Sandbox"
+_NAME = "Sandbox"
 _PATH = "/metadata/endpoints"
 _LONGEST = len(_PATH) + 1  # with a slash at its end
 _PUBLIC = "management.azure.com"
@@ -31,4 +31,4 @@ def cloud_metadata(base: str | None) -> Any:
     if base is None:
         return filled(_DATA["cloud"], **_DATA["public"])
     graph = base.replace("//localhost", "//127.0.0.1", 1)
-    return filled(_DATA["cloud"], name=CLOUD_NAME, portal=base, login=base, graph=graph, manager=base)
+    return filled(_DATA["cloud"], name=_NAME, portal=base, login=base, graph=graph, manager=base)

@@ -9,9 +9,10 @@ from rbac.folding import fold
 from rbac.roles import GUID
 from rbac.scopes import canonical
 from sandbox.arm import versions
+from sandbox.arm.fields import LOCATIONS
 from sandbox.arm.routing import Call, Match, Operation, Router
 from sandbox.cloud import Cloud
-from sandbox.core import errors, seed_data
+from sandbox.core import errors
 from sandbox.core.clock import timestamp
 from sandbox.core.errors import AzureError
 from sandbox.core.http import Answer, Request
@@ -151,7 +152,7 @@ class ResourceManager:
             supported = ",".join(sorted(operation.versions, reverse=True))
             raise errors.refusal("InvalidApiVersionParameter", version, supported)
         namespace, _, kind = operation.type.partition("/")
-        locations = () if namespace == "Microsoft.Authorization" else seed_data.LOCATIONS  # roles are nowhere
+        locations = () if namespace == "Microsoft.Authorization" else LOCATIONS  # roles are nowhere
         supported = ", ".join(sorted(operation.versions, reverse=True))
         raise errors.refusal("NoRegisteredProviderFound", version, kind, supported, ", ".join(locations))
 

@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from rbac.folding import fold
-from sandbox.core import errors, seed_data
+from sandbox.core import errors
+from sandbox.core.data_files import read_data
 
+LOCATIONS: dict[str, str] = {name.replace(" ", "").lower(): name for name in read_data(__file__, "locations.yaml")}
 _MOST_TAGS = 50
 _LONGEST_TAG = {"Name": 512, "Value": 256}
 _RESERVED_IN_TAG_NAMES = "<>%&\\?/"
@@ -124,11 +126,17 @@ class Fields:
         return f"{self.path}.{name}" if self.path else name
 
 
+def location_name(text: str) -> str | None:
+    """Return the short name of a location given by short or display name (``"East US"``), or None."""
+    short = text.replace(" ", "").casefold()
+    return short if short in LOCATIONS else None
+
+
 def read_location(text: str, resource_type: str) -> str:
     """Return the short name of a location that is given by short or display name; refuses one that is unknown."""
-    short = seed_data.location_name(text)
+    short = location_name(text)
     if short is None:
-        regions = ",".join(seed_data.LOCATIONS)
+        regions = ",".join(LOCATIONS)
         raise errors.refusal("LocationNotAvailableForResourceType", text, resource_type, regions)
     return short
 

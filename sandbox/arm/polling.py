@@ -10,12 +10,14 @@ from sandbox.state.long_operations import LongOperation
 from sandbox.state.store import Resource
 
 
-def begin_operation(call: Call, effect: str, target: str, seconds: float, action: str = "") -> str:
+def begin_operation(call: Call, effect: str, target: str, action: str = "", seconds: float | None = None) -> str:
     """Begin an operation on the resource id ``target``; return the operation's id.
 
-    Besides the caller, whoever may do ``action`` on the target may follow it: without one, whoever may read it.
+    Besides the caller, whoever may do ``action`` on the target may follow it: without one, whoever may read it. It
+    takes as many ``seconds`` as its effect does in this sandbox, unless told otherwise.
     """
     action = action or f"{parse_resource_id(target).type}/read"
+    seconds = call.cloud.timing.seconds(effect) if seconds is None else seconds
     return call.cloud.long_operations.begin(effect, target, seconds, begun_by=call.caller.object_id, action=action)
 
 

@@ -16,7 +16,7 @@ def read_data(module: str, name: str) -> Any:
     return yaml.load(Path(module).with_name(name).read_bytes(), _Loader)
 
 
-def filled(data: Any, **names: str) -> Any:
+def filled(data: Any, **names: object) -> Any:
     """Return what a file holds with each of the ``{names}``, in texts and in keys, replaced by what it stands for."""
     if isinstance(data, str):
         return data.format_map(names)

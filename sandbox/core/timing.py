@@ -37,6 +37,7 @@ REALISTIC = Timing(
         "vm.deallocate": 30,
         "vm.redeploy": 60,
         "network.write": 3,
+        "network.delete": 3,
         "group.delete": 60,
         "grant.effect": 45,
         "revoke.effect": 45,

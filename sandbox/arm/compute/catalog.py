@@ -11,15 +11,14 @@ from typing import Any
 
 from rbac.folding import fold
 from sandbox.arm.compute.provider import LOCATION, MACHINE, NAMESPACE
-from sandbox.arm.fields import read_location
+from sandbox.arm.fields import LOCATIONS, location_name, read_location
 from sandbox.arm.listing import invalid_filter, read_filter
 from sandbox.arm.routing import SUBSCRIPTION, Call, Operations
 from sandbox.arm.tracked import existing
-from sandbox.core import errors, seed_data
-from sandbox.core.data_files import read_data
+from sandbox.core import errors
+from sandbox.core.data_files import filled, read_data
 from sandbox.core.http import Answer
 from sandbox.core.resource_ids import VIRTUAL_MACHINE
-from sandbox.core.seed_data import location_name
 
 _CATALOG = read_data(__file__, "catalog.yaml")
 _UNKNOWN = "1.0.0"
@@ -84,22 +83,11 @@ def _get_version(call: Call) -> Answer:
     return Answer(200, _shown(call, image))
 
 
-def _shown(call: Call, image: Image) -> dict[str, Any]:
+def _shown(call: Call, image: Image) -> Any:
     location = read_location(call["location"], "locations/publishers")
     at = call.request.path.partition("/versions")[0]
-    return {
-        "location": location,
-        "name": image.exact_version,
-        "id": f"{at}/versions/{image.exact_version}",
-        "properties": {
-            "architecture": "x64",
-            "hyperVGeneration": "V2",
-            "osDiskImage": {"operatingSystem": image.os_type},
-            "dataDiskImages": [],
-            "automaticOSUpgradeProperties": {"automaticOSUpgradeSupported": False},
-            "features": [{"name": "SecurityType", "value": "TrustedLaunchSupported"}],
-        },
-    }
+    version_id = f"{at}/versions/{image.exact_version}"
+    return filled(_CATALOG["image"], location=location, name=image.exact_version, id=version_id, system=image.os_type)
 
 
 # --- sizes ---
@@ -131,7 +119,7 @@ def _list_skus(call: Call) -> Answer:
     wanted = read_filter(call.query("$filter") or "")
     if not set(wanted) <= {"location"}:
         raise invalid_filter(call.query("$filter") or "")
-    regions = [location_name(wanted["location"])] if wanted else list(seed_data.LOCATIONS)
+    regions = [location_name(wanted["location"])] if wanted else list(LOCATIONS)
     return Answer(200, {"value": [_sku(size, region) for region in regions if region for size in SIZES]})
 
 

@@ -11,17 +11,16 @@ from sandbox.arm.compute import identity_block, os_profile, properties, provider
 from sandbox.arm.compute.power import instance_view, set_power, succeed
 from sandbox.arm.compute.provider import LOCATION, MACHINE, MACHINES, check_allowed, compute_time
 from sandbox.arm.compute.run_command import preempt_script
-from sandbox.arm.fields import Fields
+from sandbox.arm.fields import Fields, location_name
 from sandbox.arm.listing import list_resources
 from sandbox.arm.network import interfaces
-from sandbox.arm.polling import on_completion
+from sandbox.arm.polling import begin_operation, on_completion
 from sandbox.arm.routing import SUBSCRIPTION, Call, Operations
 from sandbox.arm.tracked import existing, find, find_or_make, remove
 from sandbox.cloud import Cloud
 from sandbox.core import errors
 from sandbox.core.http import Answer
 from sandbox.core.resource_ids import VIRTUAL_MACHINE
-from sandbox.core.seed_data import location_name
 from sandbox.state.store import Resource
 
 _READ, _WRITE = VIRTUAL_MACHINE + "/read", VIRTUAL_MACHINE + "/write"
@@ -223,7 +222,7 @@ def _accept(call: Call, machine: Resource, asked: _Asked, what: str, status: int
     etag = provider.write(call, machine)
     if not goes_on:
         return Answer(status, machine.body, etag)
-    links = provider.follow(call, machine, provider.begin(call, machine, what))
+    links = provider.follow(call, machine, begin_operation(call, what, machine.id))
     del links["location"]
     body = identity_block.shown_when_new(machine.body, new)
     return Answer(status, _without_disk(body) if status == 201 else body, {**links, **etag})

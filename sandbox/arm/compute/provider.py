@@ -68,7 +68,7 @@ def accept(call: Call, machine: Resource, what: str) -> Answer:
     ``what`` is the name of the operation's effect and of its duration: ``vm.delete``, for instance.
     """
     write(call, machine)
-    return Answer(202, headers=follow(call, machine, begin(call, machine, what)))
+    return Answer(202, headers=follow(call, machine, begin_operation(call, what, machine.id)))
 
 
 def write(call: Call, machine: Resource) -> dict[str, str]:
@@ -77,11 +77,6 @@ def write(call: Call, machine: Resource) -> dict[str, str]:
     machine.body["etag"] = f'"{number}"'
     call.cloud.store.put(machine)
     return {"etag": machine.body["etag"]}
-
-
-def begin(call: Call, machine: Resource, what: str) -> str:
-    """Begin the operation ``what`` on a machine that was kept; return the operation's id."""
-    return begin_operation(call, what, machine.id, call.cloud.timing.seconds(what))
 
 
 def follow(call: Call, machine: Resource, operation_id: str) -> dict[str, str]:

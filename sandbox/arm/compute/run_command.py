@@ -120,7 +120,7 @@ def _check_sandbox(scripts: Scripts | None, machine: Resource, script: Script) -
 
 def _begin(call: Call, scripts: Scripts, machine: Resource, script: Script) -> str:
     cloud, machine_id = call.cloud, machine.id
-    operation_id = begin_operation(call, _EFFECT, machine_id, scripts.limit, RUN_COMMAND)
+    operation_id = begin_operation(call, _EFFECT, machine_id, RUN_COMMAND, scripts.limit)
     machine.internal[_KEPT_AS] = operation_id
     cloud.store.put(machine)
 

@@ -231,7 +231,7 @@ def _accept_write(
     resource.properties["provisioningState"] = "Succeeded" if is_ready else "Updating"
     keep(call.cloud, resource)
     body = kind.show(call.cloud, resource)
-    links = _begin(call, "network.write", resource, location)
+    links = _links(call, location, begin_operation(call, "network.write", resource.id))
     del links["Location"]
     return Answer(status, body, links)
 
@@ -240,7 +240,7 @@ def _accept_delete(call: Call, kind: Kind, resource: Resource, location: str) ->
     kind.check_unused(call.cloud, resource)
     resource.properties["provisioningState"] = "Deleting"
     call.cloud.store.put(resource)
-    return Answer(202, headers=_begin(call, "network.delete", resource, location))
+    return Answer(202, headers=_links(call, location, begin_operation(call, "network.delete", resource.id)))
 
 
 def check_name(name: str) -> None:
@@ -277,11 +277,6 @@ def users_of(cloud: Cloud, resource_id: str, name: str) -> Iterator[str]:
             reference = configuration["properties"].get(name)
             if reference and canonical(reference["id"]) == key:
                 yield configuration["id"]
-
-
-def _begin(call: Call, what: str, resource: Resource, location: str) -> dict[str, str]:
-    seconds = call.cloud.timing.seconds("network.write")
-    return _links(call, location, begin_operation(call, what, resource.id, seconds))
 
 
 def _links(call: Call, location: str, operation_id: str) -> dict[str, str]:

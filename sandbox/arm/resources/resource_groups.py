@@ -79,9 +79,7 @@ def _delete_group(call: Call) -> Answer:
     resource = existing_group(call)
     resource.properties["provisioningState"] = "Deleting"
     call.cloud.store.put(resource)
-    seconds = call.cloud.timing.seconds("group.delete")
-    operation_id = begin_operation(call, "group.delete", resource.id, seconds, _READ)
-    return _accepted(call, operation_id)
+    return _accepted(call, begin_operation(call, "group.delete", resource.id, _READ))
 
 
 @operations.operation("GET", SUBSCRIPTION + "/operationresults/{job}", action=None)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from rbac.folding import fold
+from sandbox.arm.fields import LOCATIONS
 from sandbox.arm.routing import SUBSCRIPTION, Call, Operations
 from sandbox.arm.versions import versions_of
 from sandbox.cloud import Cloud
@@ -38,7 +39,7 @@ def _get_subscription(call: Call) -> Answer:
     "GET", f"{SUBSCRIPTION}/locations", action="Microsoft.Resources/subscriptions/locations/read", filtered=True
 )
 def _list_locations(call: Call) -> Answer:
-    locations = seed_data.LOCATIONS.items()
+    locations = LOCATIONS.items()
     value = [filled(_SHOWN["location"], subscription=call.scope, name=name, shown=shown) for name, shown in locations]
     return Answer(200, {"value": value})
 
@@ -105,7 +106,7 @@ def _provider(cloud: Cloud, namespace: str) -> dict[str, Any]:
         "resourceTypes": [
             {
                 "resourceType": name,
-                "locations": list(seed_data.LOCATIONS.values()),
+                "locations": list(LOCATIONS.values()),
                 "apiVersions": sorted(versions_of(f"{namespace}/{name}"), reverse=True),
                 "capabilities": "None",
             }

@@ -173,14 +173,13 @@ class _Index:
     """Finds resources of a template by what they are called in it, without regard to case."""
 
     def __init__(self, planned: list[Planned]) -> None:
-        self._by_id = {fold(resource.id): resource for resource in planned}
-        for resource in planned:
-            if self._by_id[fold(resource.id)] is not resource:
-                raise errors.refusal("resource_twice", resource.id)
-        self._by_name: dict[str, list[Planned]] = defaultdict(list)
+        self._by_id_or_name: dict[str, list[Planned]] = defaultdict(list)
         self._by_type_or_loop: dict[str, list[Planned]] = defaultdict(list)
         for resource in planned:
-            self._by_name[fold(resource.name)].append(resource)
+            if fold(resource.id) in self._by_id_or_name:
+                raise errors.refusal("resource_twice", resource.id)
+            self._by_id_or_name[fold(resource.id)].append(resource)
+            self._by_id_or_name[fold(resource.name)].append(resource)
             self._by_type_or_loop[fold(resource.id).rpartition("/providers/")[2]].append(resource)
             if resource.loop:
                 self._by_type_or_loop[fold(resource.loop)].append(resource)
@@ -189,17 +188,15 @@ class _Index:
         """Return what ``resource`` comes after: what it says it depends on, and what it reads something of."""
         found: dict[str, Planned] = {}
         for name in dict.fromkeys(fold(each) for each in resource.depends_on):
-            others = [*self._named(name), *self._by_type_or_loop.get(name.removeprefix("/providers/"), [])]
+            without_scope = name.removeprefix("/providers/")
+            others = [*self._by_id_or_name.get(name, ()), *self._by_type_or_loop.get(without_scope, ())]
             if not others:
                 raise errors.refusal("unknown_resource", name)
             found |= {other.id: other for other in others}
         called = (resource.evaluator.value_of(call.arguments[0]) for call in resource.references if call.arguments)
         for name in dict.fromkeys(fold(str(value)) for value in called):
-            found |= {other.id: other for other in self._named(name)}
+            found |= {other.id: other for other in self._by_id_or_name.get(name, ())}
         return list(found.values())
-
-    def _named(self, name: str) -> list[Planned]:
-        return [self._by_id[name]] if name in self._by_id else self._by_name.get(name, [])
 
 
 def _find_dependencies(planned: list[Planned]) -> None:
