@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Generator, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from tests.support.sandbox import RunningSandbox, running_sandbox
 settings.register_profile("any computer", deadline=None, derandomize="SANDBOX_FUZZ" not in os.environ)
 settings.load_profile("any computer")
 
+_NUMBERS = count()
 _AZURE_VARIABLES = ("AZURE_", "MSI_", "IDENTITY_", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 
 
@@ -41,13 +43,17 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 @pytest.fixture(autouse=True)
-def no_azure_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Keep the user's own sign-ins, proxies and sandbox out of every test."""
+def no_azure_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the user's own sign-ins, proxies and sandbox out of every test.
+
+    The folders in their place are the test's alone, and not made: few tests do.
+    """
     for name in list(os.environ):
         if name.startswith(_AZURE_VARIABLES):
             monkeypatch.delenv(name)
-    monkeypatch.setenv("AZURE_SANDBOX_DIR", str(tmp_path / "default-sandbox"))
-    monkeypatch.setenv("AZURE_CONFIG_DIR", str(tmp_path / "azure-config"))
+    own = tmp_path_factory.getbasetemp() / f"own-{next(_NUMBERS)}"
+    monkeypatch.setenv("AZURE_SANDBOX_DIR", str(own / "default-sandbox"))
+    monkeypatch.setenv("AZURE_CONFIG_DIR", str(own / "azure-config"))
 
 
 @pytest.fixture(scope="session")

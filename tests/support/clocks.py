@@ -42,12 +42,12 @@ class ShiftedClock:
     """The machine's own time, moved forward on demand: for clients that look at their own clock."""
 
     def __init__(self) -> None:
-        self._shift = timedelta()
+        self.shift = timedelta()
         self._stopped: datetime | None = None
 
     def now(self) -> datetime:
         """Return the machine's time and what was added to it."""
-        return (self._stopped or datetime.now(UTC)) + self._shift
+        return (self._stopped or datetime.now(UTC)) + self.shift
 
     def stop(self) -> None:
         """Stand still from now on, until told to move: for what would depend on how fast a machine is."""
@@ -55,4 +55,4 @@ class ShiftedClock:
 
     def advance(self, seconds: float) -> None:
         """Move forward by ``seconds``."""
-        self._shift += timedelta(seconds=seconds)
+        self.shift += timedelta(seconds=seconds)

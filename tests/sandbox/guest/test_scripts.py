@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import requests
 from azure.core.exceptions import HttpResponseError
@@ -239,8 +239,9 @@ def test_a_script_that_the_sandbox_did_not_see_the_end_of_has_failed(tmp_path: P
         answer = begin(lab, f"sleep {mark}")
         wait_for_process(mark)
         if killed:
-            os.kill(lab.process, signal.SIGKILL)
-            os.waitpid(lab.process, 0)
+            sandbox = psutil.Process(lab.process)
+            sandbox.kill()
+            sandbox.wait(300)
         else:
             lab.run("stop")
         wait_until(lambda: not processes_named(mark))
