@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from workshop.pages.page_maker import Job, PageMaker
+from workshop.sandbox import FreshSandbox
 
 
 class SharedPageMaker(PageMaker):
@@ -46,3 +47,10 @@ def page_maker() -> Iterator[SharedPageMaker]:
 def shared_page_maker(page_maker: SharedPageMaker, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs in the test's own process have their pages made by one process, which stays."""
     monkeypatch.setattr("workshop.pages.output.PageMaker", lambda: page_maker)
+
+
+@pytest.fixture(scope="session")
+def fresh_sandbox() -> Iterator[FreshSandbox]:
+    """One sandbox for all whose notebooks change nothing in it."""
+    with FreshSandbox() as sandbox:
+        yield sandbox

@@ -6,6 +6,9 @@ import sys
 if "serve" in sys.orig_argv and "sandbox" in sys.orig_argv and "SANDBOX_TRAFFIC" in os.environ:
     from pathlib import Path
 
-    from tests.specifications.traffic import record
+    from sandbox.process.serving import _no_authorities
+
+    with _no_authorities():
+        from tests.specifications.traffic import record
 
     record(Path(os.environ["SANDBOX_TRAFFIC"]))

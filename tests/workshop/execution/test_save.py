@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import nbformat
@@ -13,6 +14,12 @@ from workshop.execution.save import main, save
 from workshop.kernels.start import KernelKind, default_kind
 from workshop.notebooks.series import find_series
 from workshop.paths import NOTEBOOKS, ROOT
+from workshop.sandbox import FreshSandbox
+
+
+@pytest.fixture
+def one_sandbox(fresh_sandbox: FreshSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workshop.execution.save.FreshSandbox", lambda: nullcontext(fresh_sandbox))
 
 
 @pytest.fixture
@@ -34,6 +41,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+@pytest.mark.usefixtures("one_sandbox")
 def test_outputs_are_saved_in_place_and_the_same_each_time(folder: Path) -> None:
     sources = [[cell.source for cell in nbformat.read(path, 4).cells] for path in sorted(folder.iterdir())]
     assert saved(folder) == ["00_a", "01_b"]
@@ -50,6 +58,7 @@ def test_outputs_are_saved_in_place_and_the_same_each_time(folder: Path) -> None
     assert all(text.endswith(b"}\n") for text in first.values())
 
 
+@pytest.mark.usefixtures("one_sandbox")
 @pytest.mark.parametrize(
     ("cell", "problem"),
     [
@@ -66,6 +75,7 @@ def test_all_or_none_are_saved(folder: Path, cell: str, problem: str) -> None:
     assert contents(folder) == before
 
 
+@pytest.mark.usefixtures("one_sandbox")
 def test_a_folder_that_cannot_be_written_to_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = contents(folder)
     written: list[int] = []
