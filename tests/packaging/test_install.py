@@ -4,10 +4,10 @@ import ast
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import venv
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -154,32 +154,66 @@ def hide(folder: Path, *modules: str) -> Path:
     return hiding
 
 
+@dataclass(frozen=True)
+class Installed:
+    """A checkout, and what the runs printed that installed it at once, after others had been killed."""
+
+    checkout: Checkout
+    printed: list[str]
+
+
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A checkout that was installed from nothing, by a Python that has no pip: the one of the tests."""
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """A checkout that was installed from nothing, by a Python that has no pip: the one of the tests.
+
+    Where there is SIGKILL, two runs were killed at it before.
+    """
     found = Checkout(tmp_path_factory.mktemp("installed") / "a checkout")
-    found.must_install(sys.executable)
-    return found
+    if sys.platform != "win32":
+        for moment in ("Making .venv", "Installing the locked"):
+            kill_at(moment, found)
+            assert not found.installer().is_complete()
+    processes = [found.start(sys.executable), found.start(sys.executable)]
+    printed = [process.communicate(timeout=300)[0] for process in processes]
+    must_reach_index(printed[0])
+    assert [process.returncode for process in processes] == [0, 0], printed
+    return Installed(found, printed)
+
+
+def kill_at(moment: str, checkout: Checkout) -> None:
+    """Run install.py until it prints a line that begins so."""
+    process = checkout.start()
+    assert process.stdout is not None
+    until_then = ""
+    for line in process.stdout:
+        until_then += line
+        if line.startswith(moment):
+            process.kill()
+            break
+    process.stdout.close()
+    assert process.wait(timeout=300)
+    must_reach_index(until_then)
 
 
 class TestInstallation:
     """Real installations."""
 
-    def test_from_nothing_and_again(self, installed: Checkout) -> None:
+    def test_from_nothing_and_again(self, installed: Installed) -> None:
         """The second and third run need no package index: nothing to do, and the project's own file changed."""
-        assert installed.is_installed()
-        stamped = installed.installer().STAMP.stat().st_mtime_ns
-        assert "Installed already" in installed.must_install(**OFFLINE)
-        assert installed.installer().STAMP.stat().st_mtime_ns == stamped
-        pyproject = installed.folder / "pyproject.toml"
+        checkout = installed.checkout
+        assert checkout.is_installed()
+        stamped = checkout.installer().STAMP.stat().st_mtime_ns
+        assert "Installed already" in checkout.must_install(**OFFLINE)
+        assert checkout.installer().STAMP.stat().st_mtime_ns == stamped
+        pyproject = checkout.folder / "pyproject.toml"
         pyproject.write_text(pyproject.read_text().replace("warm-provisioner =", "warmer-provisioner ="))
-        assert "Installing the locked packages" not in installed.must_install(**OFFLINE)
-        assert not installed.is_installed()
-        assert "warmer-provisioner" in installed.provisioners()
+        assert "Installing the locked packages" not in checkout.must_install(**OFFLINE)
+        assert not checkout.is_installed()
+        assert "warmer-provisioner" in checkout.provisioners()
 
-    def test_lock_changes(self, checkout: Checkout, installed: Checkout) -> None:
+    def test_lock_changes(self, checkout: Checkout, installed: Installed) -> None:
         """What left the lock leaves the environment; what has another hash than the lock's does not enter it."""
-        checkout.take_environment_of(installed)
+        checkout.take_environment_of(installed.checkout)
         assert checkout.has_module("six")
         lock = checkout.folder / "requirements.txt"
         six = locked("six")
@@ -195,26 +229,9 @@ class TestInstallation:
         assert not checkout.has_module("six")
 
     @pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither SIGKILL nor flock")
-    def test_killed_at_two_moments_and_then_run_twice_at_once(self, checkout: Checkout) -> None:
-        for moment in ("Making .venv", "Installing the locked"):
-            process = checkout.start()
-            assert process.stdout is not None
-            until_then = ""
-            for line in process.stdout:
-                until_then += line
-                if line.startswith(moment):
-                    process.send_signal(signal.SIGKILL)
-                    break
-            process.stdout.close()
-            assert process.wait(timeout=300)
-            must_reach_index(until_then)
-            assert not checkout.installer().is_complete()
-        processes = [checkout.start(), checkout.start()]
-        printed = [process.communicate(timeout=300)[0] for process in processes]
-        must_reach_index(printed[0])
-        assert [process.returncode for process in processes] == [0, 0], printed
-        assert sum("Making .venv" in text for text in printed) == 1
-        assert checkout.is_installed()
+    def test_killed_at_two_moments_and_then_run_twice_at_once(self, installed: Installed) -> None:
+        """One of the two makes it, and the other waits."""
+        assert sum("Making .venv" in text for text in installed.printed) == 1
 
     def test_environment_of_the_user(self, checkout: Checkout, tmp_path: Path) -> None:
         """It is taken as it is. Without pip and ensurepip in it, the pip outside of it does; a cache can be missing."""
@@ -226,6 +243,7 @@ class TestInstallation:
         assert checkout.is_installed()
 
 
+@pytest.mark.long
 def test_pip_comes_from_debian(checkout: Checkout, tmp_path: Path) -> None:
     """The way for a Debian whose python3 has neither ensurepip nor pip, for real."""
     make_environment(checkout, "never finished")
