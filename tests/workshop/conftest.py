@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
-from workshop.pages.page_maker import Job, PageMaker
+from workshop.notebooks.outcome import Failure
+from workshop.pages.page_maker import PageMaker
 from workshop.sandbox import FreshSandbox
 
 
@@ -18,14 +20,14 @@ class SharedPageMaker(PageMaker):
 
     def __init__(self) -> None:
         super().__init__()
-        self._wanted: list[Job] = []
+        self._wanted: list[tuple[Path, Sequence[str], Path, Failure | None]] = []
 
-    def make(self, job: Job) -> None:
-        self._wanted.append(job)
+    def make(self, notebook: Path, names: Sequence[str], folder: Path, failure: Failure | None) -> None:
+        self._wanted.append((notebook, names, folder, failure))
 
     def finish(self) -> None:
         for job in self._wanted:
-            super().make(job)
+            super().make(*job)
         try:
             super().finish()
         finally:

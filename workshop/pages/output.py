@@ -16,7 +16,7 @@ from workshop.files import notebook_text, stage, write_whole
 from workshop.notebooks.outcome import Outcome
 from workshop.notebooks.results import Results, flat
 from workshop.pages.index import GENERATOR, IndexEntry, index_page
-from workshop.pages.page_maker import Job, PageMaker
+from workshop.pages.page_maker import PageMaker
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -69,7 +69,7 @@ class OutputFolder:
         copy_files(pictures_in(outcome.node, outcome.folder), outcome.folder, self.path)
         write_whole(self.path / INDEX, index_page(entries))
         self._pages = self._pages or PageMaker()
-        self._pages.make(Job(self.path / f"{outcome.name}.ipynb", self._names, outcome.folder, outcome.failure))
+        self._pages.make(self.path / f"{outcome.name}.ipynb", self._names, outcome.folder, outcome.failure)
 
     def finish(self, entries: Sequence[IndexEntry], results: Results, account: str) -> Path:
         """Wait for the pages, and write the final list of them, whose path is returned, and the results as JSON."""

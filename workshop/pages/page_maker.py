@@ -10,28 +10,18 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from workshop.errors import WorkshopError
 from workshop.files import read_notebook, write_whole
 from workshop.notebooks.outcome import Failure
 from workshop.sandbox import start_child
 
-_ENDING = ".ipynb"
 _NICE = 10  # of 19: what notebooks wait for goes first
-
-
-@dataclass(frozen=True)
-class Job:
-    """A page to make, beside the notebook it is of."""
-
-    notebook: Path
-    names: Sequence[str]  # of all notebooks that get a page, in order
-    folder: Path  # where the pictures are that its text refers to
-    failure: Failure | None  # what stopped it, if anything did
 
 
 class PageMaker:
@@ -46,12 +36,16 @@ class PageMaker:
         """The process's id."""
         return self._process.pid
 
-    def make(self, job: Job) -> None:
-        """Have a page made, soon."""
+    def make(self, notebook: Path, names: Sequence[str], folder: Path, failure: Failure | None) -> None:
+        """Have a notebook's page made beside it, soon: the pictures in its text are in ``folder``.
+
+        There are pages of all ``names``, in that order; ``failure`` is what stopped the notebook, if anything did.
+        """
+        job = {"notebook": str(notebook), "names": names, "folder": str(folder), "failure": failure and asdict(failure)}
         assert self._process.stdin is not None
         self._jobs += 1
         with contextlib.suppress(BrokenPipeError):  # it has ended: finish will say so
-            print(json.dumps(asdict(job), default=str), file=self._process.stdin, flush=True)
+            print(json.dumps(job), file=self._process.stdin, flush=True)
 
     def finish(self) -> None:
         """Wait for all pages; raise WorkshopError if one could not be made or written."""
@@ -73,22 +67,17 @@ class PageMaker:
                 pipe.close()
 
 
-def _make(job: Job) -> str:
+def _make(notebook: str, names: Sequence[str], folder: str, failure: dict[str, Any] | None) -> str:
     from workshop.pages.html import notebook_page  # and nbconvert, which the runner need not import
 
-    name = job.notebook.name.removesuffix(_ENDING)
-    page = job.notebook.with_name(f"{name}.html")
+    path = Path(notebook)
+    stopped_by = Failure(**failure) if failure else None
     try:
-        write_whole(page, notebook_page(read_notebook(job.notebook), job.names, name, job.folder, job.failure))
+        page = notebook_page(read_notebook(path), names, path.stem, Path(folder), stopped_by)
+        write_whole(path.with_suffix(".html"), page)
     except WorkshopError as error:
         return str(error)
     return ""
-
-
-def _read(line: str) -> Job:
-    given = json.loads(line)
-    failure = Failure(**given["failure"]) if given["failure"] else None
-    return Job(Path(given["notebook"]), given["names"], Path(given["folder"]), failure)
 
 
 def main() -> None:
@@ -98,7 +87,7 @@ def main() -> None:
     import_module("nbconvert")  # which takes long: now, while the first job is on its way
 
     for line in sys.stdin:
-        print(json.dumps(_make(_read(line))), flush=True)
+        print(json.dumps(_make(**json.loads(line))), flush=True)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import pytest
 
 from tests.workshop.small_notebooks import markdown, notebook, write_series
 from workshop.errors import WorkshopError
-from workshop.pages.page_maker import Job, PageMaker
+from workshop.pages.page_maker import PageMaker
 
 NAMES = ["00_a", "01_b"]
 
@@ -18,14 +18,14 @@ def folder(tmp_path: Path) -> Path:
     return write_series(tmp_path, {name: notebook(markdown(f"# Notebook {name}"), "1") for name in NAMES})
 
 
-def job(folder: Path, name: str) -> Job:
-    return Job(folder / f"{name}.ipynb", NAMES, folder, None)
+def make(maker: PageMaker, folder: Path, name: str) -> None:
+    maker.make(folder / f"{name}.ipynb", NAMES, folder, None)
 
 
 def test_pages_are_there_when_it_has_finished(folder: Path) -> None:
     maker = PageMaker()
     for name in NAMES:
-        maker.make(job(folder, name))
+        make(maker, folder, name)
     maker.finish()
     maker.close()
     for name in NAMES:
@@ -37,8 +37,8 @@ def test_one_page_that_cannot_be_made_is_told_and_costs_no_other(folder: Path) -
     (folder / "00_a.html").mkdir()
     maker = PageMaker()
     for name in ("00_a", "01_b"):
-        maker.make(job(folder, name))
-    maker.make(job(folder, "02_absent"))
+        make(maker, folder, name)
+    make(maker, folder, "02_absent")
     with pytest.raises(WorkshopError) as told:
         maker.finish()
     maker.close()
@@ -51,7 +51,7 @@ def test_one_page_that_cannot_be_made_is_told_and_costs_no_other(folder: Path) -
 def test_a_process_that_was_killed_is_told(folder: Path) -> None:
     maker = PageMaker()
     psutil.Process(maker.pid).kill()
-    maker.make(job(folder, "00_a"))
+    make(maker, folder, "00_a")
     with pytest.raises(WorkshopError, match="ended with -9" if os.name == "posix" else "ended with"):
         maker.finish()
     maker.close()
@@ -59,6 +59,6 @@ def test_a_process_that_was_killed_is_told(folder: Path) -> None:
 
 def test_it_ends_in_the_middle_if_need_be(folder: Path) -> None:
     maker = PageMaker()
-    maker.make(job(folder, "00_a"))
+    make(maker, folder, "00_a")
     maker.close()
     assert not psutil.pid_exists(maker.pid)
