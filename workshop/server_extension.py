@@ -8,14 +8,11 @@ Enabled by ``--ServerApp.jpserver_extensions="{'workshop.server_extension': True
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING, Any
 
 from tornado.web import HTTPError
 
-from workshop.kernels.pool import pool
-from workshop.kernels.preload import NOTEBOOK_MODULES
-from workshop.kernels.request import WarmStartError
+from workshop.kernels.start import KernelKind, warm_up
 from workshop.notebooks.cleaning import redact
 from workshop.notebooks.secrets import Secrets
 
@@ -35,14 +32,7 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 def _load_jupyter_server_extension(server: ServerApp) -> None:
     _save_without_secrets(server)
     if os.environ.get(_PROVISIONER) == "warm-provisioner":
-        _warm_up(server)
-
-
-def _warm_up(server: ServerApp) -> None:
-    try:
-        pool.warm_up(((sys.executable,), NOTEBOOK_MODULES), os.environ)
-    except WarmStartError as reason:
-        server.log.info("No warm kernels: %s", reason)
+        warm_up(KernelKind.WARM)
 
 
 def _save_without_secrets(server: ServerApp) -> None:
