@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -58,10 +58,9 @@ class Clients:
 
         return self.connection.client(AuthorizationManagementClient)
 
-    def local(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """Ask the sandbox's own provider; ``path`` is an id, or what follows the provider's name in one."""
-        full = path if path.startswith("/") else f"{self.subscription}/providers/Sandbox.Local/{path}"
-        return self._answer(method, full, _LOCAL_VERSION, body)
+    def local(self, method: str, path: str) -> Any:
+        """Ask the sandbox's own provider; ``path`` is what follows its name."""
+        return self._answer(method, f"{self.subscription}/providers/Sandbox.Local/{path}", _LOCAL_VERSION)
 
     def listed(self, path: str, version: str) -> list[Any]:
         """Return all items of a list, as Azure writes them; ``path`` is what follows the subscription's id.
@@ -77,18 +76,16 @@ class Clients:
             version = ""  # the link has it
         return items
 
-    def _answer(self, method: str, path: str, version: str, body: Mapping[str, Any] | None = None) -> Any:
-        answer = self.arm(method, path, version, body)
+    def _answer(self, method: str, path: str, version: str) -> Any:
+        answer = self.arm(method, path, version)
         if not answer.ok:
             raise RefusedError(explain(answer).message)
         return answer.json() if answer.content else None
 
-    def arm(
-        self, method: str, path: str, version: str = "", body: Mapping[str, Any] | None = None
-    ) -> requests.Response:
+    def arm(self, method: str, path: str, version: str) -> requests.Response:
         """Send one request to Resource Manager; refusals are answers too."""
         try:
-            return self.connection.arm(method, path, version, body)
+            return self.connection.arm(method, path, version)
         except (TutorialError, requests.RequestException) as error:
             raise RefusedError(str(error)) from error
 

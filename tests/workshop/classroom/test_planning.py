@@ -196,9 +196,9 @@ class Permitted(Clients):
         pages = {"2022-04-01": {"value": [first], "nextLink": link}, "2": {"value": [second]}}
         object.__setattr__(self, "_pages", pages)
 
-    def arm(self, method: str, path: str, version: str = "", body: Any = None) -> requests.Response:
+    def arm(self, method: str, path: str, version: str) -> requests.Response:
         if "/permissions" not in path:
-            return super().arm(method, path, version, body)
+            return super().arm(method, path, version)
         answer = requests.Response()
         answer.status_code = 200
         answer.raw = io.BytesIO(json.dumps(vars(self)["_pages"][version or path.rpartition("=")[2]]).encode())
