@@ -84,22 +84,13 @@ def _add_lab(parser: argparse.ArgumentParser) -> None:
 def _add_selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from", dest="first", metavar="NN", help="the notebook to begin with, such as 03")
     parser.add_argument("--to", dest="last", metavar="NN", help="the notebook to end with")
-    parser.add_argument(
-        "--sandbox",
-        choices=("fresh", "running"),
-        default="fresh",
-        help="a fresh sandbox that is gone afterwards, or your own that is running (default: fresh)",
-    )
+    sandbox = "a fresh sandbox that is gone afterwards, or your own that is running (default: %(default)s)"
+    parser.add_argument("--sandbox", choices=("fresh", "running"), default="fresh", help=sandbox)
     parser.add_argument(
         "--notebooks", type=Path, default=NOTEBOOKS, metavar="DIR", help="where they are (default: this project's)"
     )
-    parser.add_argument(
-        "--kernel",
-        type=KernelKind,
-        choices=list(KernelKind),
-        default=default_kind(),
-        help="warm: forked from a process that has the imports done; stock: started anew (default here: %(default)s)",
-    )
+    kernel = "warm: forked from a process that has the imports done; stock: started anew (default here: %(default)s)"
+    parser.add_argument("--kernel", type=KernelKind, choices=[*KernelKind], default=default_kind(), help=kernel)
 
 
 def _run(options: argparse.Namespace) -> int:

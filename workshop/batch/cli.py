@@ -42,35 +42,18 @@ def add_batch(parser: argparse.ArgumentParser) -> None:
     parser.description = _ABOUT
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("parameters", type=Path, metavar="PARAMETERS", help="a CSV, YAML or JSON file with the rows")
-    parser.add_argument(
-        "--output",
-        default=str(Path("output") / "batch"),
-        metavar="DIR",
-        help="where to save: a folder, or an address that papermill writes to, such as s3://… (default: output/batch)",
-    )
-    parser.add_argument(
-        "--records",
-        type=Path,
-        metavar="DIR",
-        help="the folder for the manifest and the reports (default: that of --output; for an address, output/batch)",
-    )
-    parser.add_argument(
-        "--jobs",
-        type=whole_number(1),
-        metavar="N",
-        help="rows at the same time (default: one for each processor; rows on Azure mostly wait: more are faster)",
-    )
+    output = "where to save: a folder, or an address that papermill writes to, such as s3://… (default: output/batch)"
+    parser.add_argument("--output", default=str(Path("output") / "batch"), metavar="DIR", help=output)
+    records = "the folder for the manifest and the reports (default: that of --output; for an address, output/batch)"
+    parser.add_argument("--records", type=Path, metavar="DIR", help=records)
+    jobs = "rows at the same time (default: one for each processor; rows on Azure mostly wait: more are faster)"
+    parser.add_argument("--jobs", type=whole_number(1), metavar="N", help=jobs)
     parser.add_argument(
         "--scheduler", metavar="tcp://…", help="use the workers of this Dask scheduler in place of ones started here"
     )
     parser.add_argument("--resume", action="store_true", help="run only what the batch in --output has not completed")
-    parser.add_argument(
-        "--retries",
-        type=whole_number(0),
-        default=0,
-        metavar="N",
-        help="run a row that fails so many times more (default: 0)",
-    )
+    retries = "run a row that fails so many times more (default: %(default)s)"
+    parser.add_argument("--retries", type=whole_number(0), default=0, metavar="N", help=retries)
     parser.add_argument("--fail-fast", action="store_true", help="begin no more rows after one that failed")
     parser.add_argument(
         "--timeout", type=seconds, metavar="S", help="seconds that a notebook may take before its row fails"

@@ -50,12 +50,8 @@ def _run(name: str, options: argparse.Namespace) -> int:
 
 
 def _plan(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "roster",
-        type=Path,
-        metavar="ROSTER.csv",
-        help="a line for each learner, with a heading 'name'; on Azure with 'object_id' too, who they are in Entra",
-    )
+    roster = "a line for each learner, with a heading 'name'; on Azure with 'object_id' too, who they are in Entra"
+    parser.add_argument("roster", type=Path, metavar="ROSTER.csv", help=roster)
     parser.add_argument("--name", metavar="NAME", help="of the class (default: the roster's file name)")
     parser.add_argument(
         "--target", choices=_TARGETS, default="sandbox", help="where the class is held (default: sandbox)"
@@ -78,11 +74,8 @@ def _plan(parser: argparse.ArgumentParser) -> None:
 
 def _provision(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("who", nargs="*", metavar="HANDLE", help="learners, by their sign-ins (default: all)")
-    parser.add_argument(
-        "--with-vms",
-        action="store_true",
-        help="make virtual machines on Azure, too, where they cost money until they are deleted",
-    )
+    machines = "make virtual machines on Azure, too, where they cost money until they are deleted"
+    parser.add_argument("--with-vms", action="store_true", help=machines)
     _add_yes(parser)
     _add_jobs(parser)
 
@@ -96,11 +89,8 @@ def _progress(parser: argparse.ArgumentParser) -> None:
 
 def _help(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("who", metavar="NAME", help="a learner: handle, name, or a part of it")
-    parser.add_argument(
-        "--refusal",
-        metavar="TEXT",
-        help="the message of a refusal that the learner got: says why, or what to do; - to read it from the input",
-    )
+    refusal = "the message of a refusal that the learner got: says why, or what to do; - to read it from the input"
+    parser.add_argument("--refusal", metavar="TEXT", help=refusal)
     parser.add_argument(
         "--show-sign-in", action="store_true", help="also show the learner's password and where their credential is"
     )

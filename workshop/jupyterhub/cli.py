@@ -14,12 +14,8 @@ def add_hub(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of ``python -m workshop hub``."""
     parser.description = "Run JupyterHub for the class on this computer until Ctrl-C; the first time it is installed."
     add_class_folder(parser)
-    parser.add_argument(
-        "--url",
-        default="http://127.0.0.1:8000",
-        metavar="URL",
-        help="where browsers find it (default: %(default)s); beyond this computer it has to be https",
-    )
+    url = "where browsers find it (default: %(default)s); beyond this computer it has to be https"
+    parser.add_argument("--url", default="http://127.0.0.1:8000", metavar="URL", help=url)
     parser.add_argument("--certificate", type=Path, metavar="FILE", help="the certificate for https, in PEM")
     parser.add_argument("--key", type=Path, metavar="FILE", help="the certificate's key, in PEM")
     memory = "what each process of a learner may take (default: %(default)s)"
