@@ -5,7 +5,7 @@ Whether a call would be let through is worked out from role assignments, by the 
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from http import HTTPStatus
 from typing import Any
@@ -14,7 +14,7 @@ from azure.core.exceptions import HttpResponseError, ODataV4Format
 
 import rbac.decisions
 from helpers import explain
-from rbac.decisions import Assignment, Consideration, Decision
+from rbac.decisions import Consideration, Decision
 from rbac.roles import Permission, RoleDefinition, role_guid
 from rbac.scopes import contains
 from workshop.classroom.classroom import Classroom, Learner
@@ -77,7 +77,7 @@ class AccessChecker:
             action=check.action,
             scope=check.scope,
             # Azure counts the assignments of the groups that the principal is in, and so they are the principal's here.
-            assignments=[Assignment(held.id, held.scope, check.who, held.role_definition_id)],
+            assignments=[replace(held, principal_id=check.who)],
             roles={} if role is None else {role.id: role},
         )
         return decision.considered[0]

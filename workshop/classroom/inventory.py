@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from azure.mgmt.core.tools import parse_resource_id
 
+from rbac.decisions import Assignment
 from rbac.roles import OWNER, role_guid
 from workshop.classroom.classroom import SANDBOX, Classroom, Learner
 from workshop.classroom.clients import Clients
@@ -61,13 +62,9 @@ class Identity:
 
 
 @dataclass(frozen=True)
-class RoleAssignment:
+class RoleAssignment(Assignment):
     """Who has which role where; ``condition`` is empty for no condition."""
 
-    id: str
-    scope: str
-    principal_id: str
-    role_definition_id: str
     condition: str
 
 
