@@ -88,7 +88,7 @@ def _run(task: RowTask, environment: Mapping[str, str]) -> RowResult:
     reporter = _RowReporter(task)
     reporter.send(None)
     with _own_loop(), _cancellable(task) as deadline, _folder(task.folder) as folder:
-        done = list(execute_plan(_plan(task, folder), environment, task.kind, reporter, deadline))
+        done = list(execute_plan(_plan(task, Path(folder)), environment, task.kind, reporter, deadline))
     failure = done[-1].failure
     return RowResult(
         notebooks=[_result(outcome) for outcome in done],
@@ -174,13 +174,9 @@ def _watch(worker: Any, key: str, deadline: Deadline, ended: threading.Event) ->
             return
 
 
-@contextlib.contextmanager
-def _folder(wanted: str) -> Iterator[Path]:
-    if Path(wanted).is_dir():
-        yield Path(wanted)
-    else:
-        with tempfile.TemporaryDirectory(prefix="batch-") as folder:
-            yield Path(folder)
+def _folder(wanted: str) -> contextlib.AbstractContextManager[str]:
+    is_here = Path(wanted).is_dir()
+    return contextlib.nullcontext(wanted) if is_here else tempfile.TemporaryDirectory(prefix="batch-")
 
 
 def _plan(task: RowTask, folder: Path) -> Plan:
