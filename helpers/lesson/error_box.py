@@ -110,7 +110,7 @@ def _refusal(error: Exception, variables: Mapping[str, Any]) -> dict[str, str]:
         "What it means": known.get("means", ""),
         "Likely cause": known.get("cause", ""),
         "What to do": explained.advice,
-        "In its words": explained.message,
+        "Word for word": explained.message,
         "Reason": _decision(explained.message, variables.get("connection")),
         "Correlation id": header_of(error, "x-ms-correlation-request-id"),
     }

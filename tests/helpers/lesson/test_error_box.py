@@ -68,7 +68,7 @@ def test_a_refusal_says_what_why_and_what_to_do(shell: InteractiveShell, at_sand
     assert "What it means Azure knows who asks, and they may not do this." in text
     assert "Likely cause No role that reaches this far" in text
     assert "What to do Whoever asks needs a role" in text
-    assert "In its words The client '" in text
+    assert "Word for word The client '" in text
     assert "Correlation id" in text
     action, group = "Microsoft.Resources/subscriptions/resourceGroups/read", variables["group"].id
     decided = f"Reason {variables['identity'].principal_id} may not perform the action {action} at {group}."
