@@ -19,7 +19,6 @@ from workshop.classroom.classroom import Classroom
 from workshop.errors import WorkshopError
 
 if TYPE_CHECKING:
-    from azure.mgmt.authorization import AuthorizationManagementClient
     from azure.mgmt.resource.resources import ResourceManagementClient
 
 _LOCAL_VERSION = "2024-05-28"  # of Sandbox.Local, the sandbox's own provider
@@ -51,12 +50,12 @@ class Clients:
 
         return self.connection.client(ResourceManagementClient)
 
-    @cached_property
-    def authorization(self) -> AuthorizationManagementClient:
-        """Roles and who has them."""
-        from azure.mgmt.authorization import AuthorizationManagementClient
+    def make(self, resource_id: str, version: str, **content: Any) -> None:
+        """Make a group, a resource or a role assignment, of what it holds, and wait until it is there."""
+        from azure.mgmt.resource.resources.models import GenericResource
 
-        return self.connection.client(AuthorizationManagementClient)
+        wanted = GenericResource(**content)
+        self.resources.resources.begin_create_or_update_by_id(resource_id, wanted, api_version=version).result()
 
     def local(self, method: str, path: str) -> Any:
         """Ask the sandbox's own provider; ``path`` is what follows its name."""

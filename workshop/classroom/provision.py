@@ -30,6 +30,8 @@ RIGHTS = "Owner of it"
 MACHINE = "virtual machine"
 NOTEBOOKS = "notebooks"
 _HARDWARE = "hardwareProfile"
+_GROUPS_VERSION = "2024-11-01"
+_ASSIGNMENTS_VERSION = "2022-04-01"
 _UNPROXIED = "127.0.0.1,localhost,169.254.169.254,management.azure.com,login.microsoftonline.com"
 Subject = TypeVar("Subject")
 
@@ -124,39 +126,79 @@ class Provisioning:
         folder = self.folder.of(learner)
         principal_id = inventory.principal_of(self.classroom, learner)
         if SIGN_IN in missing:
-            name, renew = principal_name(self.classroom, learner), bool(principal_id)
-            principal_id = _make_principal(self.clients, self._sandbox, name, folder, renew=renew)
+            principal_id = self._make_principal(learner, folder, renew=bool(principal_id))
             done.append(SIGN_IN)
         elif self.classroom.in_sandbox:
-            _renew_addresses(self._sandbox, folder)
+            self._write_environment(folder, folder.read_environment() or {})  # the sandbox may have been moved since
         if GROUP in missing:
-            from azure.mgmt.resource.resources.models import ResourceGroup
-
-            wanted = ResourceGroup(location=self.classroom.location, tags=tags)
-            self.clients.resources.resource_groups.create_or_update(learner.resource_group, wanted)
+            group = self.clients.group_id(learner.resource_group)
+            self.clients.make(group, _GROUPS_VERSION, location=self.classroom.location, tags=tags)
             done.append(GROUP)
         if RIGHTS in missing:
             self._make_owner(learner, principal_id)
             done.append(RIGHTS)
         if MACHINE in missing:
-            _make_machine(self.clients, self.classroom, learner, tags)
+            self._make_machine(learner, tags)
             done.append(MACHINE)
         if NOTEBOOKS in missing and copy_notebooks(folder.notebooks, parameters_of(self.classroom, learner)):
             done.append(NOTEBOOKS)
 
     def _make_owner(self, learner: Learner, principal_id: str) -> None:
-        from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters
-
         scope = self.clients.group_id(learner.resource_group)
         definition = f"{self.clients.subscription}/providers/Microsoft.Authorization/roleDefinitions/{OWNER}"
         name = uuid.uuid5(uuid.NAMESPACE_URL, f"{scope} {principal_id} {OWNER}".casefold())
-        wanted = RoleAssignmentCreateParameters(
-            role_definition_id=definition,
-            principal_id=principal_id,
-            principal_type=learner.principal_type,
-            description=grant_note(self.classroom),
-        )
-        self.clients.authorization.role_assignments.create(scope, str(name), wanted)
+        properties = {
+            "roleDefinitionId": definition,
+            "principalId": principal_id,
+            "principalType": learner.principal_type,
+            "description": grant_note(self.classroom),
+        }
+        assignment = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}"
+        self.clients.make(assignment, _ASSIGNMENTS_VERSION, properties=properties)
+
+    def _make_machine(self, learner: Learner, tags: Mapping[str, str]) -> None:
+        """Make network, interface and machine; parts that are there stay as they are.
+
+        The machine is the course's, a Windows server without a public address. Its password is drawn at random and
+        kept nowhere. The tags are the class's and not the course's, so that 06_clean_up leaves it alone.
+        """
+        from helpers.course.machine import parts_of
+
+        size, location = self.classroom.vm_size, self.classroom.location
+        parts = parts_of(self.clients.connection, learner.resource_group, learner.vm_name)
+        for resource_id, version, properties in parts:
+            if size and _HARDWARE in properties:
+                properties = {**properties, _HARDWARE: {"vmSize": size}}
+            self.clients.make(resource_id, version, location=location, tags=tags, properties=properties)
+
+    def _make_principal(self, learner: Learner, folder: LearnerFolder, *, renew: bool) -> str:
+        """Make a service principal, or renew its secret, and keep that in the folder; return its object id."""
+        path = f"principals/{principal_name(self.classroom, learner)}"
+        principal = self.clients.local("POST", f"{path}/resetSecret") if renew else self.clients.local("PUT", path)
+        credential = {
+            "AZURE_TENANT_ID": self._sandbox.tenant_id,
+            "AZURE_CLIENT_ID": principal["clientId"],
+            "AZURE_CLIENT_SECRET": principal["clientSecret"],
+            "AZURE_SUBSCRIPTION_ID": self.clients.connection.subscription_id,
+        }
+        self._write_environment(folder, credential)
+        return str(principal["objectId"])
+
+    def _write_environment(self, folder: LearnerFolder, credential: Mapping[str, str]) -> None:
+        make_private_folder(folder.path)
+        write_private(folder.authority, Path(self._sandbox.ca_file).read_text("utf-8"))
+        folder.authority.chmod(0o644)  # it is no secret, and at the hub the learner is another user than the trainer
+        authority = str(folder.authority.absolute())
+        addresses = {
+            "AZURE_AUTHORITY_HOST": self._sandbox.authority,
+            "AZURE_RESOURCE_MANAGER_ENDPOINT": self._sandbox.endpoint,
+            "REQUESTS_CA_BUNDLE": authority,
+            "SSL_CERT_FILE": authority,
+            "NODE_EXTRA_CA_CERTS": authority,
+            "NO_PROXY": _UNPROXIED,
+            "no_proxy": _UNPROXIED,
+        }
+        folder.write_environment({**credential, **addresses})
 
     @cached_property
     def _sandbox(self) -> SandboxSettings:
@@ -184,61 +226,3 @@ def counted(missing: Iterable[Sequence[str]]) -> dict[str, int]:
     """Return how often each thing is missing, the most fundamental first."""
     everything = [what for each in missing for what in each]
     return {what: everything.count(what) for what in (SIGN_IN, GROUP, RIGHTS, MACHINE, NOTEBOOKS) if what in everything}
-
-
-def _make_machine(clients: Clients, classroom: Classroom, learner: Learner, tags: Mapping[str, str]) -> None:
-    """Make network, interface and machine; wait until they are there. Parts that are there stay as they are.
-
-    The machine is the course's, a Windows server without a public address. Its password is drawn at random and kept
-    nowhere. The tags are the class's and not the course's, so that 06_clean_up leaves it alone.
-    """
-    from azure.mgmt.resource.resources.models import GenericResource
-
-    from helpers.course.machine import parts_of
-
-    for resource_id, version, properties in parts_of(clients.connection, learner.resource_group, learner.vm_name):
-        if classroom.vm_size and _HARDWARE in properties:
-            properties = {**properties, _HARDWARE: {"vmSize": classroom.vm_size}}
-        wanted = GenericResource(location=classroom.location, tags=dict(tags), properties=properties)
-        clients.resources.resources.begin_create_or_update_by_id(resource_id, wanted, api_version=version).result()
-
-
-def _make_principal(
-    clients: Clients, settings: SandboxSettings, name: str, folder: LearnerFolder, *, renew: bool
-) -> str:
-    """Make a service principal, or renew the secret of one, and keep the secret in the folder; return its object id."""
-    path = f"principals/{name}"
-    principal = clients.local("POST", f"{path}/resetSecret") if renew else clients.local("PUT", path)
-    folder.write_environment(
-        {
-            "AZURE_TENANT_ID": settings.tenant_id,
-            "AZURE_CLIENT_ID": principal["clientId"],
-            "AZURE_CLIENT_SECRET": principal["clientSecret"],
-            "AZURE_SUBSCRIPTION_ID": clients.connection.subscription_id,
-            **_addresses(settings, folder),
-        }
-    )
-    return str(principal["objectId"])
-
-
-def _renew_addresses(settings: SandboxSettings, folder: LearnerFolder) -> None:
-    """Write anew where the sandbox is: it may have been moved since. The credential stays."""
-    kept = folder.read_environment()
-    if kept is not None:
-        folder.write_environment({**kept, **_addresses(settings, folder)})
-
-
-def _addresses(settings: SandboxSettings, folder: LearnerFolder) -> dict[str, str]:
-    make_private_folder(folder.path)
-    write_private(folder.authority, Path(settings.ca_file).read_text("utf-8"))
-    folder.authority.chmod(0o644)  # it is no secret, and at the hub the learner is another user than the trainer
-    authority = str(folder.authority.absolute())
-    return {
-        "AZURE_AUTHORITY_HOST": settings.authority,
-        "AZURE_RESOURCE_MANAGER_ENDPOINT": settings.endpoint,
-        "REQUESTS_CA_BUNDLE": authority,
-        "SSL_CERT_FILE": authority,
-        "NODE_EXTRA_CA_CERTS": authority,
-        "NO_PROXY": _UNPROXIED,
-        "no_proxy": _UNPROXIED,
-    }
