@@ -37,8 +37,7 @@ _CANCELLED = "The batch was cancelled."
 _CONNECT = 5.0  # seconds to connect to the sandbox
 _LOOK = 1.0  # seconds between two looks whether a row is still wanted
 
-_lock = threading.Lock()
-_running: dict[str, set[Deadline]] = {}
+_running: dict[Deadline, str] = {}  # of each row that runs in this process: its batch
 
 
 def dask_setup(worker: Any) -> None:
@@ -117,16 +116,14 @@ def _own_loop() -> Iterator[None]:
 
 def cancel(batch: str) -> None:
     """End the rows of a batch that run in this process, by killing their kernels."""
-    with _lock:
-        deadlines = list(_running.get(batch, ()))
-    for deadline in deadlines:
-        deadline.cancel(_CANCELLED)
+    for deadline, its_batch in list(_running.items()):
+        if its_batch == batch:
+            deadline.cancel(_CANCELLED)
 
 
 def running(batch: str) -> int:
     """Return how many rows of a batch run in this process."""
-    with _lock:
-        return len(_running.get(batch, ()))
+    return list(_running.values()).count(batch)
 
 
 def can_reach(endpoint: str, ca_file: str) -> bool:
@@ -144,17 +141,13 @@ def _cancellable(task: RowTask) -> Iterator[Deadline]:
     deadline = Deadline(task.timeout)
     ended = threading.Event()
     watcher = threading.Thread(target=_watch, args=[*_task_here(), deadline, ended], name="watch", daemon=True)
-    with _lock:
-        _running.setdefault(task.batch, set()).add(deadline)
+    _running[deadline] = task.batch
     watcher.start()
     try:
         yield deadline
     finally:
         ended.set()
-        with _lock:
-            _running[task.batch].discard(deadline)
-            if not _running[task.batch]:
-                del _running[task.batch]
+        del _running[deadline]
 
 
 def _task_here() -> tuple[Any, str]:

@@ -21,6 +21,8 @@ from workshop.errors import WorkshopError
 if TYPE_CHECKING:
     from azure.mgmt.resource.resources import ResourceManagementClient
 
+AUTHORIZATION_VERSION = "2022-04-01"
+GROUPS_VERSION = "2024-11-01"
 _LOCAL_VERSION = "2024-05-28"  # of Sandbox.Local, the sandbox's own provider
 
 

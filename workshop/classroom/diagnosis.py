@@ -18,14 +18,13 @@ from rbac.decisions import Consideration, Decision
 from rbac.roles import Permission, RoleDefinition, role_guid
 from rbac.scopes import contains
 from workshop.classroom.classroom import Classroom, Learner
-from workshop.classroom.clients import Clients, RefusedError
+from workshop.classroom.clients import AUTHORIZATION_VERSION, Clients, RefusedError
 from workshop.classroom.inventory import Inventory, RoleAssignment, list_assignments
 from workshop.classroom.progress import LearnerProgress, progress_of
 
 _ROLE_ASSIGNMENTS = "Microsoft.Authorization/roleAssignments"
 _IDENTITIES = "Microsoft.ManagedIdentity/userAssignedIdentities"
 _MACHINES = "Microsoft.Compute/virtualMachines"
-_AUTHORIZATION_VERSION = "2022-04-01"
 _REFUSAL = re.compile(
     r"object id '(?P<who>[0-9a-fA-F-]{36})' does not have authorization to perform action '(?P<action>[^']+)' "
     r"over scope '(?P<scope>[^']+)'"
@@ -94,7 +93,7 @@ class AccessChecker:
 
 def _definition(clients: Clients, role_id: str) -> Mapping[str, Any] | None:
     """Return a role's definition as Azure writes it: the SDK leaves the conditions of permissions out."""
-    answer = clients.arm("GET", role_id, _AUTHORIZATION_VERSION)
+    answer = clients.arm("GET", role_id, AUTHORIZATION_VERSION)
     if answer.status_code == HTTPStatus.NOT_FOUND:
         return None
     if not answer.ok:

@@ -11,7 +11,7 @@ from azure.mgmt.core.tools import parse_resource_id
 from rbac.decisions import Assignment
 from rbac.roles import OWNER, role_guid
 from workshop.classroom.classroom import SANDBOX, Classroom, Learner
-from workshop.classroom.clients import Clients
+from workshop.classroom.clients import AUTHORIZATION_VERSION, GROUPS_VERSION, Clients
 
 _MADE_BY = "managed-identity-class"
 _APPLICATION = "Application"  # Graph's word for a service principal that is no managed identity
@@ -20,11 +20,11 @@ STOPPED = ("VM stopped", "VM deallocated", "VM stopping", "VM deallocating")
 _MACHINES = "providers/Microsoft.Compute/virtualMachines"
 _COMPUTE_VERSION = "2024-11-01"
 _LISTS = {
-    "groups": ("resourcegroups", "2024-11-01"),
+    "groups": ("resourcegroups", GROUPS_VERSION),
     "machines": (_MACHINES, _COMPUTE_VERSION),
     "states": (f"{_MACHINES}?statusOnly=true", _COMPUTE_VERSION),
     "identities": ("providers/Microsoft.ManagedIdentity/userAssignedIdentities", "2024-11-30"),
-    "assignments": ("providers/Microsoft.Authorization/roleAssignments", "2022-04-01"),
+    "assignments": ("providers/Microsoft.Authorization/roleAssignments", AUTHORIZATION_VERSION),
 }
 
 

@@ -15,7 +15,7 @@ from helpers import explain
 from rbac.actions import allows
 from rbac.roles import Permission
 from workshop.classroom.classroom import Classroom
-from workshop.classroom.clients import Clients, RefusedError
+from workshop.classroom.clients import AUTHORIZATION_VERSION, Clients, RefusedError
 from workshop.classroom.inventory import Inventory, made_for
 from workshop.classroom.naming import Patterns, class_name, make_learners
 from workshop.classroom.roster import Entry
@@ -26,7 +26,6 @@ _PROVIDERS = ("Microsoft.Authorization", "Microsoft.Compute", "Microsoft.Managed
 _PROVIDERS_VERSION = "2024-11-01"
 _SKUS_VERSION = "2021-07-01"
 _USAGES_VERSION = "2024-11-01"
-_AUTHORIZATION_VERSION = "2022-04-01"
 _NEEDED = {
     "Microsoft.Resources/subscriptions/resourceGroups/write": "make groups",
     "Microsoft.Resources/subscriptions/resourceGroups/delete": "delete groups",
@@ -182,7 +181,7 @@ def _cores_of(sku: _Json) -> int:
 def _rights(clients: Clients) -> tuple[Verdict, str]:
     try:
         # Not by the SDK, which leaves the conditions out.
-        listed = clients.listed("providers/Microsoft.Authorization/permissions", _AUTHORIZATION_VERSION)
+        listed = clients.listed("providers/Microsoft.Authorization/permissions", AUTHORIZATION_VERSION)
     except RefusedError as error:
         return Verdict.UNKNOWN, f"Azure does not say what you may do: {error}"
     if missing := _not_allowed(listed):

@@ -17,7 +17,7 @@ from helpers.connection.settings import SandboxSettings, sandbox_settings
 from helpers.errors import TutorialError
 from rbac.roles import OWNER
 from workshop.classroom.classroom import Classroom, Learner
-from workshop.classroom.clients import Clients, translate_azure_errors
+from workshop.classroom.clients import AUTHORIZATION_VERSION, GROUPS_VERSION, Clients, translate_azure_errors
 from workshop.classroom.folder import ClassFolder, LearnerFolder, parameters_of
 from workshop.classroom.inventory import Inventory, grant_note, made_for, principal_name, tags_for
 from workshop.errors import WorkshopError
@@ -30,8 +30,6 @@ RIGHTS = "Owner of it"
 MACHINE = "virtual machine"
 NOTEBOOKS = "notebooks"
 _HARDWARE = "hardwareProfile"
-_GROUPS_VERSION = "2024-11-01"
-_ASSIGNMENTS_VERSION = "2022-04-01"
 _UNPROXIED = "127.0.0.1,localhost,169.254.169.254,management.azure.com,login.microsoftonline.com"
 Subject = TypeVar("Subject")
 
@@ -132,7 +130,7 @@ class Provisioning:
             self._write_environment(folder, folder.read_environment() or {})  # the sandbox may have been moved since
         if GROUP in missing:
             group = self.clients.group_id(learner.resource_group)
-            self.clients.make(group, _GROUPS_VERSION, location=self.classroom.location, tags=tags)
+            self.clients.make(group, GROUPS_VERSION, location=self.classroom.location, tags=tags)
             done.append(GROUP)
         if RIGHTS in missing:
             self._make_owner(learner, principal_id)
@@ -154,7 +152,7 @@ class Provisioning:
             "description": grant_note(self.classroom),
         }
         assignment = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}"
-        self.clients.make(assignment, _ASSIGNMENTS_VERSION, properties=properties)
+        self.clients.make(assignment, AUTHORIZATION_VERSION, properties=properties)
 
     def _make_machine(self, learner: Learner, tags: Mapping[str, str]) -> None:
         """Make network, interface and machine; parts that are there stay as they are.

@@ -8,13 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from workshop.classroom.classroom import Classroom, Learner
-from workshop.classroom.clients import Clients, translate_azure_errors
+from workshop.classroom.clients import GROUPS_VERSION, Clients, translate_azure_errors
 from workshop.classroom.inventory import Group, Inventory, group_name, made_for, principal_prefix, take_inventory
 from workshop.classroom.provision import OnOutcome, Provisioning, TaskOutcome, for_each
 from workshop.errors import WorkshopError
 from workshop.notebooks.learner_copies import set_aside
-
-_RESOURCES_VERSION = "2024-11-01"
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,7 @@ def reset(
 
 def _contents(clients: Clients) -> dict[str, Counter[str]]:
     contents: dict[str, Counter[str]] = {}
-    for resource in clients.listed("resources", _RESOURCES_VERSION):
+    for resource in clients.listed("resources", GROUPS_VERSION):
         kind = resource["type"].rpartition("/")[2]
         contents.setdefault(group_name(resource["id"]).casefold(), Counter())[kind] += 1
     return contents

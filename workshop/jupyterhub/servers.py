@@ -65,8 +65,9 @@ class LearnerSpawner(LocalProcessSpawner):  # type: ignore[misc]  # as above
     def user_env(self, env: dict[str, str]) -> dict[str, str]:
         """Return the server's environment: the learner's home, and their credential in place of anybody else's."""
         account = self._account()
+        credential = self._folder().of(self._learner()).read_environment() or {}
         own = {"USER": self.user.name, "LOGNAME": self.user.name, "HOME": str(account.home), "SHELL": _SHELL}
-        return {**without_azure(env), **own, **self._credential()}
+        return {**without_azure(env), **own, **credential}
 
     async def start(self) -> Any:
         """Start the server; return where it listens. Who is not of the class, or was not provided for, has none."""
@@ -97,9 +98,6 @@ class LearnerSpawner(LocalProcessSpawner):  # type: ignore[misc]  # as above
     def _account(self) -> Account:
         user_ids = user_ids_file() if self.separate_users else None
         return account_of(self._learner(), self._folder(), user_ids)
-
-    def _credential(self) -> dict[str, str]:
-        return self._folder().of(self._learner()).read_environment() or {}
 
 
 def limited(command: Sequence[str], kilobytes: int) -> list[str]:
