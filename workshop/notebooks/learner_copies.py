@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from workshop.errors import UsageError, reason_of
@@ -31,6 +32,7 @@ _SOLUTION = "solution"
 _MADE_FROM = "made_from"  # in a copy's metadata: of which text of the course
 _LEARNER = "learner: bool = True  # checks answer with a hint; with False they fail"
 _WARM_KERNEL = "python3-warm"
+_parsing = Lock()  # Python 3.11 confuses what threads parse at the same time (python/cpython#106905)
 ELSEWHERE = "Name another folder with --folder."
 _LEFT = ("filebrowser", "running-sessions", "@jupyterlab/toc:plugin")
 _LAYOUT: dict[str, Any] = {  # JupyterLab's at the first start: the table of contents beside the notebook
@@ -182,9 +184,11 @@ def _kernel() -> dict[str, Any]:
 
 def with_values(source: str, values: Mapping[str, str]) -> str:
     """Return lines such as ``name: str = "default"  # comment`` with other values; the rest stays as it is."""
+    with _parsing:
+        statements = ast.parse(source).body
     found = {
         node.target.id: node.value
-        for node in ast.parse(source).body
+        for node in statements
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None
     }
     if missing := values.keys() - found.keys():

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import stat
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +65,33 @@ def test_any_value_comes_out_as_it_went_in(target: str, name: str) -> None:
     values: dict[str, object] = {}
     exec(with_values(SOURCE, {"target": target, "name": name}), values)
     assert (values["target"], values["name"], values["role"]) == (target, name, "Reader")
+
+
+class Noticed:
+    """Has the collector run Python's code, in which threads may take turns."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+    def __del__(self) -> None:
+        sum(range(50))
+
+
+def test_several_threads_can_fill_in_values_at_the_same_time(request: pytest.FixtureRequest) -> None:
+    request.addfinalizer(partial(gc.set_threshold, *gc.get_threshold()))
+    request.addfinalizer(partial(sys.setswitchinterval, sys.getswitchinterval()))
+    gc.set_threshold(20)
+    sys.setswitchinterval(1e-6)
+
+    def fill_in(name: str) -> set[str]:
+        found = set()
+        for _ in range(100):
+            Noticed()
+            found.add(with_values(4 * SOURCE, {"name": name}))
+        return found
+
+    with ThreadPoolExecutor(8) as pool:
+        assert [len(found) for found in pool.map(fill_in, "abcdefgh")] == [1] * 8
 
 
 @pytest.mark.parametrize("notebook", find_series(), ids=lambda each: each.name)
