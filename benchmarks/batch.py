@@ -197,7 +197,7 @@ def _run(number: int, jobs: int, bad_each: int) -> Run:
 def _papermill(number: int) -> Spent:
     rows = [_values(place, bad=False) for place in range(1, number + 1)]
     with tempfile.TemporaryDirectory() as folder, sandbox(Path(folder) / "sandbox") as running:
-        notebooks = [notebook.path.as_posix() for notebook in find_series()]
+        notebooks = [notebook.as_posix() for notebook in find_series()]
         environment = kernel_environment(running.environment)
         return spend("-c", _LOOP, folder, json.dumps(rows), *notebooks, environment=environment)
 

@@ -75,18 +75,18 @@ def _add(table: Table, how: str, spent: Spent, base: Spent) -> None:
 def _commands(root: Path, environment: Mapping[str, str]) -> Spent:
     each = []
     for notebook in find_series():
-        words = ["-m", "papermill", "--no-progress-bar", str(notebook.path), str(root / notebook.path.name)]
+        words = ["-m", "papermill", "--no-progress-bar", str(notebook), str(root / notebook.name)]
         each.append(spend(*words, environment=environment))
     return Spent(sum(spent.seconds for spent in each), sum(spent.processor for spent in each), "")
 
 
 def _api(root: Path, environment: Mapping[str, str]) -> Spent:
-    notebooks = [notebook.path.as_posix() for notebook in find_series()]
+    notebooks = [notebook.as_posix() for notebook in find_series()]
     return spend("-c", _LOOP, str(root), *notebooks, environment=environment)
 
 
 def _cells(environment: Mapping[str, str]) -> Spent:
-    return spend("-c", _CELLS, *(str(notebook.path.resolve()) for notebook in find_series()), environment=environment)
+    return spend("-c", _CELLS, *(str(notebook.resolve()) for notebook in find_series()), environment=environment)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from workshop.files import read_notebook
 from workshop.kernels.start import KernelKind, Kernels, default_kind
 from workshop.notebooks.learner_copies import HOME
 from workshop.notebooks.outcome import account_of
-from workshop.notebooks.series import Notebook, find_series
+from workshop.notebooks.series import find_series
 from workshop.sandbox import FreshSandbox, kernel_environment
 
 _SANDBOX = pytest.StashKey[FreshSandbox]()
@@ -88,19 +88,19 @@ def _catch_up(config: pytest.Config, path: Path) -> None:
     if path in done:
         return
     for notebook in find_series(path.parent):
-        if notebook.path == path:
+        if notebook == path:
             break
-        if notebook.path not in done:
+        if notebook not in done:
             _execute(notebook, dict(os.environ))
-            done.add(notebook.path)
+            done.add(notebook)
     done.add(path)
 
 
-def _execute(notebook: Notebook, environment: Mapping[str, str]) -> None:
+def _execute(notebook: Path, environment: Mapping[str, str]) -> None:
     with Kernels(default_kind(), environment) as kernels:
-        execution = execute(notebook, read_notebook(notebook.path), {}, kernels)
+        execution = execute(notebook, read_notebook(notebook), {}, kernels)
     if execution.failure is not None:
-        pytest.fail(account_of(notebook.name, execution.failure), False)
+        pytest.fail(account_of(notebook.stem, execution.failure), False)
 
 
 def _faster_kernels() -> dict[str, str]:

@@ -177,10 +177,10 @@ def _task(
         row=row.name,
         attempt=status.attempt,
         notebooks=[
-            NotebookTask(source.notebook.name, source.text, parameters)
+            NotebookTask(source.path.stem, source.text, parameters)
             for source, parameters in zip(sources, row.parameters, strict=True)
         ],
-        folder=str(sources[0].notebook.path.parent.absolute()),
+        folder=str(sources[0].path.parent.absolute()),
         kind=settings.kind,
         timeout=settings.timeout,
         sandbox=sandbox.environment if sandbox is not None and row.target == SANDBOX else None,
@@ -188,7 +188,7 @@ def _task(
 
 
 def _write_reports(result: BatchResult, sources: Sequence[Source], settings: BatchSettings) -> None:
-    notebooks = [source.notebook.name for source in sources]
+    notebooks = [source.path.stem for source in sources]
     linked = not is_address(settings.output) and Path(settings.output).resolve() == settings.records.resolve()
     texts = {
         REPORT: html_report(result, notebooks, linked),

@@ -20,7 +20,7 @@ class LocalOutput:
 
     def __init__(self, folder: Path, sources: Sequence[Source] = ()) -> None:
         self._folder = folder
-        self._sources = {source.notebook.name: source for source in sources}
+        self._sources = {source.path.stem: source for source in sources}
 
     def save(self, row: str, notebook: NotebookResult) -> None:
         """Write a notebook of a row, whole or not at all."""
@@ -29,7 +29,7 @@ class LocalOutput:
             path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, notebook.text)
         if source := self._sources.get(notebook.name):
-            copy_files(source.pictures, source.notebook.path.parent, path.parent)
+            copy_files(source.pictures, source.path.parent, path.parent)
 
 
 class RemoteOutput:

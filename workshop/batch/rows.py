@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from workshop.batch.table import Problem, RawRow, RawTable, sentences
@@ -13,7 +14,6 @@ from workshop.files import notebook_text, read_notebook
 from workshop.notebooks.parameters import TARGET, Parameter, Text, Value, check, declared
 from workshop.notebooks.plan import target_of
 from workshop.notebooks.secrets import looks_like_a_secret
-from workshop.notebooks.series import Notebook
 from workshop.pages.output import pictures_in
 
 NAME = "name"
@@ -27,7 +27,7 @@ _NOT_ON_WINDOWS = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 class Source:
     """A notebook of the batch: the text of its file, the parameters it declares, and the pictures in its folder."""
 
-    notebook: Notebook
+    path: Path
     text: str
     declares: Mapping[str, Parameter]
     pictures: Sequence[str] = ()
@@ -51,13 +51,12 @@ class Row:
         return {name: value for values in self.parameters for name, value in values.items()}
 
 
-def read_sources(notebooks: Sequence[Notebook]) -> list[Source]:
+def read_sources(notebooks: Sequence[Path]) -> list[Source]:
     """Read notebooks and their declarations."""
     sources = []
-    for notebook in notebooks:
-        node = read_notebook(notebook.path)
-        pictures = pictures_in(node, notebook.path.parent)
-        sources.append(Source(notebook, notebook_text(node), declared(node), pictures))
+    for path in notebooks:
+        node = read_notebook(path)
+        sources.append(Source(path, notebook_text(node), declared(node), pictures_in(node, path.parent)))
     return sources
 
 

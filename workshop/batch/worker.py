@@ -26,7 +26,6 @@ from workshop.notebooks.outcome import Outcome, account_of
 from workshop.notebooks.plan import Plan, PlannedNotebook
 from workshop.notebooks.results import results_of
 from workshop.notebooks.secrets import Secrets
-from workshop.notebooks.series import Notebook
 from workshop.sandbox import SANDBOX, kernel_environment
 from workshop.terminal import printable
 
@@ -177,7 +176,7 @@ def _plan(task: RowTask, folder: Path) -> Plan:
 
     steps = [
         PlannedNotebook(
-            Notebook(folder / f"{notebook.name}.ipynb"),
+            folder / f"{notebook.name}.ipynb",
             nbformat.v4.reads(notebook.text),
             notebook.parameters,
         )

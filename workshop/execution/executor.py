@@ -23,7 +23,6 @@ from workshop.notebooks.outcome import Failure, Outcome, State
 from workshop.notebooks.parameters import Value
 from workshop.notebooks.plan import Plan, PlannedNotebook
 from workshop.notebooks.secrets import Secrets
-from workshop.notebooks.series import Notebook
 from workshop.sandbox import DIRECTORY, IssuedTokens
 from workshop.terminal import printable
 
@@ -40,7 +39,7 @@ _LEAK = "An access token or a secret, or a part of one, is in this notebook. It 
 class Execution:
     """A notebook as it is after its cells were executed, all or up to the one that failed; ``done`` says how many."""
 
-    notebook: Notebook
+    notebook: Path
     node: NotebookNode
     failure: Failure | None
     done: int
@@ -67,7 +66,7 @@ def code_cells(node: NotebookNode) -> list[NotebookNode]:
 
 
 def execute(
-    notebook: Notebook,
+    notebook: Path,
     node: NotebookNode,
     parameters: Mapping[str, Value],
     kernels: Kernels,
@@ -151,8 +150,8 @@ def _execute_cells(client: NotebookClient, observed: _Observed, on_cell: Callabl
 
 
 @contextmanager
-def _kernel(kernels: Kernels, notebook: Notebook, deadline: Deadline) -> Iterator[Manager]:
-    manager = kernels.take(notebook.path.parent)
+def _kernel(kernels: Kernels, notebook: Path, deadline: Deadline) -> Iterator[Manager]:
+    manager = kernels.take(notebook.parent)
     try:
         deadline.watch(manager)
         yield manager
@@ -194,7 +193,7 @@ def execute_plan(
     """
     secrets = Secrets.of_environment(environment)
     issued = IssuedTokens(environment)
-    folders = {planned.notebook.path.parent.absolute(): "." for planned in plan.notebooks}
+    folders = {planned.path.parent.absolute(): "." for planned in plan.notebooks}
     paths = Paths(folders | ({Path(environment[DIRECTORY]): "<sandbox>"} if DIRECTORY in environment else {}))
     events = [_event_of(planned) for planned in plan.notebooks]
     for event in events:
@@ -204,7 +203,7 @@ def execute_plan(
         for planned, following, event in zip_longest(plan.notebooks, plan.notebooks[1:], events):
             on_cell = partial(_on_cell, reporter, event, kernels, following if ahead else None)
             reporter.report(event(State.RUNNING))
-            execution = execute(planned.notebook, planned.node, planned.parameters, kernels, on_cell, deadline)
+            execution = execute(planned.path, planned.node, planned.parameters, kernels, on_cell, deadline)
             secrets.add([*issued.new(), *tokens.all()])
             outcome = _cleaned(execution, secrets, paths)
             state = State.FAILED if outcome.failure else State.COMPLETED
@@ -224,13 +223,13 @@ def _on_cell(
     if done:
         reporter.report(event(State.RUNNING, done))
     elif following is not None:
-        kernels.prepare(following.notebook.path.parent)
+        kernels.prepare(following.path.parent)
 
 
 def _event_of(planned: PlannedNotebook) -> Callable[..., ProgressEvent]:
     """Return what makes events of a notebook, of its state and how many cells are done."""
     total = len(code_cells(planned.node)) + bool(planned.parameters)  # which papermill injects as a cell
-    return lambda state, done=0, seconds=0.0: ProgressEvent(planned.notebook.name, state, done, total, seconds)
+    return lambda state, done=0, seconds=0.0: ProgressEvent(planned.path.stem, state, done, total, seconds)
 
 
 def _cleaned(execution: Execution, secrets: Secrets, paths: Paths) -> Outcome:
@@ -241,8 +240,8 @@ def _cleaned(execution: Execution, secrets: Secrets, paths: Paths) -> Outcome:
     elif findings.leaks:
         failure = _leak(execution.node, findings.leaks)
     return Outcome(
-        name=execution.notebook.name,
-        folder=execution.notebook.path.parent,
+        name=execution.notebook.stem,
+        folder=execution.notebook.parent,
         node=execution.node,
         failure=failure and _presentable(failure, secrets, paths),
         findings=findings,

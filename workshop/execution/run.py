@@ -31,7 +31,7 @@ def run(plan: Plan, output: Path, environment_for: EnvironmentFor, kind: KernelK
 
     A notebook that failed ends the run and is part of the result.
     """
-    if output.absolute() == plan.notebooks[0].notebook.path.parent.absolute():
+    if output.absolute() == plan.notebooks[0].path.parent.absolute():
         raise UsageError(f"{output} is where the notebooks are; choose another folder for the executed ones.")
     done: list[Outcome] = []
     with OutputFolder(output, _entries(plan, done, State.PENDING)) as folder, reporter:
@@ -58,6 +58,6 @@ def _entries(plan: Plan, done: Sequence[Outcome], others: State) -> list[IndexEn
         title = title_of(outcome.node, outcome.name)
         entries.append(IndexEntry(outcome.name, title, state, outcome.cells, outcome.seconds))
     for planned in plan.notebooks[len(done) :]:
-        name = planned.notebook.name
+        name = planned.path.stem
         entries.append(IndexEntry(name, title_of(planned.node, name), others, len(code_cells(planned.node))))
     return entries

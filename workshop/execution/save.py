@@ -16,7 +16,7 @@ from workshop.files import notebook_text, stage
 from workshop.kernels.start import KernelKind, default_kind, warm_up
 from workshop.notebooks.outcome import Outcome, account_of
 from workshop.notebooks.plan import Plan, make_plan
-from workshop.notebooks.series import Notebook, find_series
+from workshop.notebooks.series import find_series
 from workshop.paths import NOTEBOOKS
 from workshop.sandbox import FreshSandbox, kernel_environment
 from workshop.terminal import open_console
@@ -42,7 +42,7 @@ def _save_folder(folder: Path) -> int:
     return 0
 
 
-def save(notebooks: Sequence[Notebook], kind: KernelKind, reporter: Reporter) -> list[str]:
+def save(notebooks: Sequence[Path], kind: KernelKind, reporter: Reporter) -> list[str]:
     """Execute the notebooks against a fresh sandbox and save all in place, or none; return the names of those changed.
 
     Raises:
@@ -50,8 +50,8 @@ def save(notebooks: Sequence[Notebook], kind: KernelKind, reporter: Reporter) ->
     """
     plan = make_plan(notebooks, {})
     texts = {outcome.name: notebook_text(outcome.node) for outcome in _executed(plan, kind, reporter)}
-    before = {notebook: notebook.path.read_text("utf-8") for notebook in notebooks}
-    changed = {book.path: texts[book.name] for book, text in before.items() if text != texts[book.name]}
+    before = {path: path.read_text("utf-8") for path in notebooks}
+    changed = {path: texts[path.stem] for path, text in before.items() if text != texts[path.stem]}
     _replace_all(changed)
     return [path.stem for path in changed]
 

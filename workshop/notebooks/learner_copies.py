@@ -89,9 +89,8 @@ def copy_notebooks(folder: Path, parameters: Mapping[str, str]) -> list[Path]:
 
 
 def _course() -> list[Path]:
-    series = [notebook.path for notebook in find_series()]
     home = NOTEBOOKS / HOME
-    return [*series, home] if home.exists() else series
+    return [*find_series(), *([home] if home.exists() else [])]
 
 
 def _copy_pictures(folder: Path) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workshop.files import read_notebook
 from workshop.notebooks.parameters import TARGET, Parameter, Value, check, declared
-from workshop.notebooks.series import Notebook
 from workshop.sandbox import SANDBOX
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class PlannedNotebook:
     """A notebook to execute: its content and the values of its parameters that are not the default."""
 
-    notebook: Notebook
+    path: Path
     node: NotebookNode
     parameters: Mapping[str, Value]
 
@@ -32,13 +32,13 @@ class Plan:
     target: Value
 
 
-def make_plan(notebooks: Sequence[Notebook], given: Mapping[str, object]) -> Plan:
+def make_plan(notebooks: Sequence[Path], given: Mapping[str, object]) -> Plan:
     """Read the notebooks and check the parameters, where a ``Text`` is read as what the parameter takes.
 
     Raises:
         UsageError: A notebook cannot be read, or parameters do not fit: all problems at once.
     """
-    nodes = [read_notebook(notebook.path) for notebook in notebooks]
+    nodes = [read_notebook(path) for path in notebooks]
     declarations = [declared(node) for node in nodes]
     parameters = check(declarations, given)
     planned = [PlannedNotebook(*parts) for parts in zip(notebooks, nodes, parameters, strict=True)]

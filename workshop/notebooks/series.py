@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from workshop.errors import UsageError
@@ -11,39 +10,23 @@ from workshop.paths import NOTEBOOKS
 _NUMBERED = re.compile(r"(\d\d)_\w+\Z", re.ASCII)
 
 
-@dataclass(frozen=True, order=True)
-class Notebook:
-    """A notebook of a series, such as ``03_grant_access``."""
-
-    path: Path
-
-    @property
-    def name(self) -> str:
-        """The file's name without its ending."""
-        return self.path.stem
-
-    @property
-    def number(self) -> int:
-        """Its place in the series, counted from 0."""
-        return int(self.name[:2])
-
-
-def find_series(folder: Path = NOTEBOOKS) -> list[Notebook]:
+def find_series(folder: Path = NOTEBOOKS) -> list[Path]:
     """Return the numbered notebooks of ``folder`` in order; raise UsageError if there are none, or one is missing."""
     if not folder.is_dir():
         raise UsageError(f"{folder} is a file; name a folder." if folder.exists() else f"There is no folder {folder}.")
-    found = sorted(Notebook(path) for path in folder.glob("*.ipynb") if _NUMBERED.match(path.stem))
+    found = sorted(path for path in folder.glob("*.ipynb") if _NUMBERED.match(path.stem))
     if not found:
         raise UsageError(f"{folder} has no notebooks named like 00_prerequisites.ipynb.")
-    for index, notebook in enumerate(found):
-        if notebook.number < index:
-            raise UsageError(f"Two notebooks have the number {notebook.number:02}: see {notebook.path.name}.")
-        if notebook.number > index:
+    for index, path in enumerate(found):
+        number = int(path.name[:2])
+        if number < index:
+            raise UsageError(f"Two notebooks have the number {number:02}: see {path.name}.")
+        if number > index:
             raise UsageError(f"The notebook with the number {index:02} is missing in {folder}.")
     return found
 
 
-def select(series: Sequence[Notebook], first: str | None = None, last: str | None = None) -> list[Notebook]:
+def select(series: Sequence[Path], first: str | None = None, last: str | None = None) -> list[Path]:
     """Return the part of ``series`` from ``first`` to ``last``, both included; None stands for either end.
 
     Each is a number (``3``, ``03``) or a name (``03_grant_access``, ``grant_access``).
@@ -51,13 +34,13 @@ def select(series: Sequence[Notebook], first: str | None = None, last: str | Non
     begin = 0 if first is None else _index(series, first)
     end = len(series) - 1 if last is None else _index(series, last)
     if end < begin:
-        raise UsageError(f"{series[end].name} comes before {series[begin].name}: nothing to run.")
+        raise UsageError(f"{series[end].stem} comes before {series[begin].stem}: nothing to run.")
     return list(series[begin : end + 1])
 
 
-def _index(series: Sequence[Notebook], wanted: str) -> int:
-    for index, notebook in enumerate(series):
-        number, _, topic = notebook.name.partition("_")
-        if wanted.removesuffix(".ipynb") in {notebook.name, topic, number, str(notebook.number)}:
+def _index(series: Sequence[Path], wanted: str) -> int:
+    for index, path in enumerate(series):
+        number, _, topic = path.stem.partition("_")
+        if wanted.removesuffix(".ipynb") in {path.stem, topic, number, str(index)}:
             return index
-    raise UsageError(f"There is no notebook '{wanted}'. There are: {', '.join(book.name for book in series)}.")
+    raise UsageError(f"There is no notebook '{wanted}'. There are: {', '.join(path.stem for path in series)}.")

@@ -46,10 +46,10 @@ def test_a_batch_saves_what_papermill_does(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     for book in find_series():
-        path = tmp_path / "stock" / book.path.name
+        path = tmp_path / "stock" / book.name
         path.parent.mkdir(exist_ok=True)
-        papermill.execute_notebook(book.path, path, ROWS[0], progress_bar=False, cwd=book.path.parent)
-        assert outputs(desk.output / "row-0001" / book.path.name) == outputs(path), book.name
+        papermill.execute_notebook(book, path, ROWS[0], progress_bar=False, cwd=book.parent)
+        assert outputs(desk.output / "row-0001" / book.name) == outputs(path), book.stem
     stock = results_of(nbformat.read(path, 4) for path in sorted((tmp_path / "stock").iterdir()))
     last = desk.lines()[-2:]
     assert {line["name"]: line["parameters"] for line in last} == {"row-0001": ROWS[0], "row-0002": ROWS[1]}

@@ -71,7 +71,7 @@ def test_the_schedule_has_every_notebook_and_adds_up() -> None:
         assert int(hours) * 60 + int(minutes) == now
         now += int(length)
     assert re.search(rf"^{now} minutes", schedule, re.MULTILINE)
-    assert set(re.findall(r"notebooks/(\w+)\.ipynb", schedule)) == {notebook.name for notebook in find_series()}
+    assert set(re.findall(r"notebooks/(\w+)\.ipynb", schedule)) == {path.stem for path in find_series()}
 
 
 def test_minutes_are_those_that_notebooks_say() -> None:

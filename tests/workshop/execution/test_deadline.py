@@ -16,7 +16,6 @@ from tests.workshop.small_notebooks import notebook
 from workshop.execution.deadline import Deadline
 from workshop.execution.executor import execute
 from workshop.kernels.start import KernelKind, Kernels, default_kind
-from workshop.notebooks.series import Notebook
 
 HANGS = """
 import pathlib, subprocess, sys, time
@@ -92,7 +91,7 @@ def test_a_notebook_that_hangs_is_ended_with_all_it_started(tmp_path: Path, kind
     threading.Thread(target=cancel_when_there, args=[deadline, tmp_path / "child"]).start()
     node = notebook("print('before')", HANGS)
     with Kernels(kind, os.environ) as kernels:
-        execution = execute(Notebook(tmp_path / "00_a.ipynb"), node, {}, kernels, deadline=deadline)
+        execution = execute(tmp_path / "00_a.ipynb", node, {}, kernels, deadline=deadline)
     assert execution.failure is not None
     assert execution.failure.error == "Called off."
     assert not execution.failure.kernel_died
@@ -113,7 +112,7 @@ def cancel_when_there(deadline: Deadline, path: Path) -> None:
 def test_a_kernel_that_ends_by_itself_is_told_from_one_that_was_ended(tmp_path: Path, kind: KernelKind) -> None:
     node = notebook("import os\nos._exit(7)")
     with Kernels(kind, os.environ) as kernels:
-        execution = execute(Notebook(tmp_path / "00_a.ipynb"), node, {}, kernels, deadline=Deadline(60))
+        execution = execute(tmp_path / "00_a.ipynb", node, {}, kernels, deadline=Deadline(60))
     assert execution.failure is not None
     assert execution.failure.kernel_died
 
@@ -121,7 +120,7 @@ def test_a_kernel_that_ends_by_itself_is_told_from_one_that_was_ended(tmp_path: 
 def test_a_kernel_that_never_comes_up_counts_as_dead(tmp_path: Path) -> None:
     (tmp_path / "ipykernel_launcher.py").write_text("raise SystemExit(3)")
     with Kernels(KernelKind.STOCK, os.environ) as kernels:
-        execution = execute(Notebook(tmp_path / "00_a.ipynb"), notebook("1"), {}, kernels)
+        execution = execute(tmp_path / "00_a.ipynb", notebook("1"), {}, kernels)
     assert execution.failure is not None
     assert execution.failure.kernel_died
     assert execution.failure.cell_id == ""

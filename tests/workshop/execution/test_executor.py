@@ -15,7 +15,6 @@ from workshop.kernels.start import KernelKind, Kernels, default_kind
 from workshop.kernels.tokens import KernelTokens
 from workshop.notebooks.outcome import account_of
 from workshop.notebooks.parameters import Value
-from workshop.notebooks.series import Notebook
 
 pytestmark = pytest.mark.parametrize("kind", [KernelKind.STOCK, KernelKind.WARM])
 
@@ -31,7 +30,7 @@ def run(
 ) -> tuple[Execution, list[int]]:
     counts: list[int] = []
     with Kernels(kind, {**os.environ, **environment}) as kernels:
-        execution = execute(Notebook(folder / "00_test.ipynb"), node, parameters or {}, kernels, counts.append)
+        execution = execute(folder / "00_test.ipynb", node, parameters or {}, kernels, counts.append)
     return execution, counts
 
 
@@ -154,7 +153,7 @@ def test_ctrl_c_while_an_output_comes_in_keeps_what_has_been_executed(
     kept = "from helpers import connection, transport\ntransport.issued.append('abc')\nprint('kept')"
     tokens = KernelTokens()
     with Kernels(kind, os.environ, tokens) as kernels:
-        execution = execute(Notebook(tmp_path / "00_test.ipynb"), notebook(kept, "print('now')"), {}, kernels)
+        execution = execute(tmp_path / "00_test.ipynb", notebook(kept, "print('now')"), {}, kernels)
     assert tokens.all() == {"abc"}
     assert execution.failure is not None
     assert execution.failure.interrupted

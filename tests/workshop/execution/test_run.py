@@ -34,7 +34,7 @@ print(os.environ["AZURE_SANDBOX_DIR"])
 def test_the_course_runs_and_says_what_came_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "--output", str(tmp_path), "--param", "identity_name=ID7"]) == 0
     said = capsys.readouterr().out
-    names = [found.name for found in find_series()]
+    names = [found.stem for found in find_series()]
     assert sorted(path.stem for path in tmp_path.glob("*.ipynb")) == names
     assert sorted(path.stem for path in tmp_path.glob("*.html")) == [*names, "index"]
     shown = dict(re.findall(r"^(\w+\.[\w.]+)  +(\S.*)$", said, re.MULTILINE))
@@ -302,4 +302,4 @@ def listens(endpoint: str) -> bool:
 
 
 def test_the_notebooks_of_this_project_are_found() -> None:
-    assert find_series()[0].path.parent == NOTEBOOKS
+    assert find_series()[0].parent == NOTEBOOKS

@@ -111,7 +111,7 @@ def test_it_is_a_program_of_those_who_change_the_course(tmp_path: Path) -> None:
 
 
 def test_the_committed_notebooks_are_as_they_are_saved() -> None:
-    executed = {notebook.path for notebook in find_series(NOTEBOOKS)}
+    executed = set(find_series(NOTEBOOKS))
     for path in sorted(NOTEBOOKS.glob("*.ipynb")):
         node = nbformat.read(path, 4)
         code = [cell for cell in node.cells if cell.cell_type == "code" and cell.source.strip()]

@@ -12,7 +12,6 @@ from tests.workshop.small_notebooks import notebook
 from workshop.execution.executor import execute
 from workshop.kernels.pool import Pool, pool
 from workshop.kernels.start import KernelKind, Kernels, default_kind, warm_up
-from workshop.notebooks.series import Notebook
 
 
 @pytest.mark.skipif(default_kind() is not KernelKind.WARM, reason="warm kernels need Linux")
@@ -23,7 +22,7 @@ def test_kernels_are_forked_from_what_was_warmed_up(tmp_path: Path) -> None:
     cell = "import os, sys\nf\"parent {os.getppid()} {'azure.identity' in sys.modules}\""
     environment = {**os.environ, "AZURE_AUTHORITY_HOST": "https://localhost:1"}
     with Kernels(KernelKind.WARM, environment) as kernels:
-        execution = execute(Notebook(tmp_path / "00_a.ipynb"), notebook(cell), {}, kernels)
+        execution = execute(tmp_path / "00_a.ipynb", notebook(cell), {}, kernels)
     assert f"parent {warmed} True" in execution.node.cells[-1].outputs[0].data["text/plain"]
     assert zygotes() == [warmed]
 
@@ -55,22 +54,22 @@ def ended(process: psutil.Process) -> bool:
 
 
 def test_the_next_kernel_is_started_while_a_notebook_runs(tmp_path: Path, kind: KernelKind) -> None:
-    first, second = (Notebook(tmp_path / name / f"{name}.ipynb") for name in ("00_a", "01_b"))
+    first, second = (tmp_path / name / f"{name}.ipynb" for name in ("00_a", "01_b"))
     for each in (first, second):
-        each.path.parent.mkdir()
+        each.parent.mkdir()
     with Kernels(kind, os.environ) as kernels:
 
         def on_cell(done: int) -> None:
             if done == 0:
-                kernels.prepare(second.path.parent)
+                kernels.prepare(second.parent)
 
         slow = notebook("import time; time.sleep(3)" if kind is KernelKind.STOCK else "import time; time.sleep(1)")
         assert execute(first, slow, {}, kernels, on_cell).failure is None
         began = time.time()
-        manager = kernels.take(second.path.parent)
+        manager = kernels.take(second.parent)
         process = process_of(manager)
         assert process.create_time() < began - 0.5
-        assert process.cwd() == str(second.path.parent)
+        assert process.cwd() == str(second.parent)
         kernels.give_back(manager)
     assert ended(process)
 

@@ -16,7 +16,6 @@ from workshop.execution.executor import execute
 from workshop.files import read_notebook
 from workshop.kernels.start import KernelKind, Kernels, default_kind
 from workshop.kernels.tokens import KernelTokens
-from workshop.notebooks.series import Notebook
 from workshop.paths import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for az is a shell script")
@@ -62,7 +61,7 @@ def test_az_is_started_once_for_a_series(
         # Where the first kernel is gone with what it had, the second signs in, and the third has it from that.
         for last in (end, *["pass"] * (started - 1), "token == azure_credential('cli').get_token(SCOPE).token"):
             node = notebook(ASK, last)
-            execution = execute(Notebook(tmp_path / "00_test.ipynb"), node, {}, kernels)
+            execution = execute(tmp_path / "00_test.ipynb", node, {}, kernels)
     assert [cell.execution_count for cell in execution.node.cells] == [1, 2, 3], "nothing is counted that is no cell"
     assert "True" in text_of(execution.node)
     assert shared.all() == {TOKEN}
@@ -75,7 +74,7 @@ def test_kernels_that_do_not_sign_in_are_left_alone(tmp_path: Path) -> None:
         node = notebook(
             "import sys", "'helpers' in sys.modules and 'helpers.connection.sign_in' in sys.modules", parameters=""
         )
-        execution = execute(Notebook(tmp_path / "00_test.ipynb"), node, {}, kernels)
+        execution = execute(tmp_path / "00_test.ipynb", node, {}, kernels)
     assert execution.failure is None
     assert shared.all() == set()
 

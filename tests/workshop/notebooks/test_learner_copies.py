@@ -94,13 +94,13 @@ def test_several_threads_can_fill_in_values_at_the_same_time(request: pytest.Fix
         assert [len(found) for found in pool.map(fill_in, "abcdefgh")] == [1] * 8
 
 
-@pytest.mark.parametrize("notebook", find_series(), ids=lambda each: each.name)
+@pytest.mark.parametrize("notebook", find_series(), ids=lambda each: each.stem)
 @pytest.mark.parametrize("parameters", [{}, PARAMETERS], ids=["alone", "in a class"])
 def test_differs_from_the_course_in_parameters_outputs_and_solutions_only(
     notebook: Any, parameters: dict[str, str]
 ) -> None:
-    before = read_notebook(notebook.path)
-    after = nbformat.reads(learners_copy(notebook.path, parameters), as_version=4)
+    before = read_notebook(notebook)
+    after = nbformat.reads(learners_copy(notebook, parameters), as_version=4)
     nbformat.validate(after)
     folded = {f"{cell.id}-folded" for cell in before.cells if "solution" in cell.metadata.get("tags", [])}
     copied = {cell.id: cell for cell in after.cells}
@@ -111,9 +111,9 @@ def test_differs_from_the_course_in_parameters_outputs_and_solutions_only(
 
 
 @pytest.mark.parametrize("name", ["ada", 'é "x"', "back\\slash", "\u2028"])
-@pytest.mark.parametrize("notebook", find_series(), ids=lambda each: each.name)
+@pytest.mark.parametrize("notebook", find_series(), ids=lambda each: each.stem)
 def test_is_written_as_jupyter_would_write_it(notebook: Any, name: str) -> None:
-    text = learners_copy(notebook.path, {"resource_group": name})
+    text = learners_copy(notebook, {"resource_group": name})
     assert notebook_text(nbformat.reads(text, as_version=4)) == text
 
 
@@ -134,11 +134,11 @@ def test_a_class_is_given_copies_of_what_is_read_once(tmp_path: Path, monkeypatc
         assert len(read) == changes
 
 
-@pytest.mark.parametrize("notebook", find_series(), ids=lambda each: each.name)
+@pytest.mark.parametrize("notebook", find_series(), ids=lambda each: each.stem)
 def test_a_solution_is_folded_text_below_an_empty_cell(notebook: Any) -> None:
-    solutions = [cell for cell in read_notebook(notebook.path).cells if "solution" in cell.metadata.get("tags", [])]
+    solutions = [cell for cell in read_notebook(notebook).cells if "solution" in cell.metadata.get("tags", [])]
     assert solutions
-    cells = nbformat.reads(learners_copy(notebook.path, {}), as_version=4).cells
+    cells = nbformat.reads(learners_copy(notebook, {}), as_version=4).cells
     for solution in solutions:
         at = [cell.id for cell in cells].index(solution.id)
         assert (cells[at].cell_type, cells[at].source, cells[at].metadata) == ("code", "", {})
@@ -150,7 +150,7 @@ def test_a_solution_is_folded_text_below_an_empty_cell(notebook: Any) -> None:
 def test_checks_are_told_that_a_learner_is_at_work(course: Path) -> None:
     for notebook in find_series(course):
         values: dict[str, object] = {}
-        (cell,) = [cell for cell in read_notebook(notebook.path).cells if cell.id == "parameters"]
+        (cell,) = [cell for cell in read_notebook(notebook).cells if cell.id == "parameters"]
         assert cell.metadata.tags == ["parameters"]  # papermill can still set them
         exec(cell.source, values)
         assert values["learner"] is True
@@ -184,7 +184,7 @@ def test_jupyterlab_finds_what_it_would_write_itself(course: Path) -> None:
 
 def test_its_home_and_the_table_of_contents_beside_it_are_what_opens_first(course: Path) -> None:
     home = read_notebook(course / HOME)
-    assert [notebook.path.name for notebook in find_series(course)] == re.findall(
+    assert [notebook.name for notebook in find_series(course)] == re.findall(
         r"^\| \d\d \| \[[^]]+\]\((\d\d_\w+\.ipynb)\)", home.cells[1].source, re.MULTILINE
     )
     (layout,) = WorkspacesManager(str(course / LAYOUTS)).list_workspaces()
@@ -237,7 +237,7 @@ def test_a_copy_of_an_earlier_course_is_told_from_what_the_learner_did(tmp_path:
 
 def test_outputs_that_are_saved_anew_make_no_copy_an_earlier_one(tmp_path: Path) -> None:
     path = tmp_path / "01_create_identity.ipynb"
-    node = read_notebook(find_series()[1].path)
+    node = read_notebook(find_series()[1])
     made = []
     for change in ("", "# more"):
         node.cells[5].source += change
@@ -246,7 +246,7 @@ def test_outputs_that_are_saved_anew_make_no_copy_an_earlier_one(tmp_path: Path)
                 cell.outputs = []
         nbformat.write(node, path)
         made.append(nbformat.reads(learners_copy(path, {}), 4).metadata.made_from)
-    committed = nbformat.reads(learners_copy(find_series()[1].path, {}), 4).metadata.made_from
+    committed = nbformat.reads(learners_copy(find_series()[1], {}), 4).metadata.made_from
     assert made[0] == committed != made[1]
 
 

@@ -16,7 +16,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_finds_the_numbered_notebooks_in_order(folder: Path) -> None:
     write_series(folder, {"scratch": notebook(), "99 mine": notebook()})
-    assert [found.name for found in find_series(folder)] == NAMES
+    assert [found.stem for found in find_series(folder)] == NAMES
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_finds_the_numbered_notebooks_in_order(folder: Path) -> None:
     ],
 )
 def test_selects_a_part(folder: Path, first: str | None, last: str | None, expected: list[str]) -> None:
-    assert [found.name for found in select(find_series(folder), first, last)] == expected
+    assert [found.stem for found in select(find_series(folder), first, last)] == expected
 
 
 @pytest.mark.parametrize("wanted", ["07", "identity", "", "01_create", "../01_create_identity"])
