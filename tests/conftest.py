@@ -14,7 +14,9 @@ from hypothesis import settings
 from sandbox.core.clock import SystemClock
 from sandbox.entra.keys import ensure_signing_key
 from sandbox.web.tls import ensure_certificates
+from tests.support.pages import SharedPageMaker
 from tests.support.sandbox import RunningSandbox, running_sandbox
+from workshop.pages.page_maker import PageMaker
 
 # That a computer is slow, or busy, is no failure; and what passes once passes again. SANDBOX_FUZZ has other examples
 # tried at each run (tests/specifications/fuzz/profile.py).
@@ -70,3 +72,16 @@ def sandbox(tmp_path: Path, keys: Path) -> Iterator[RunningSandbox]:
     """A fresh sandbox as it is seeded."""
     with running_sandbox(tmp_path / "sandbox", keys_from=keys) as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def page_maker() -> Iterator[SharedPageMaker]:
+    maker = SharedPageMaker()
+    yield maker
+    PageMaker.close(maker)
+
+
+@pytest.fixture
+def shared_page_maker(page_maker: SharedPageMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs in the test's own process have their pages made by one process, which stays."""
+    monkeypatch.setattr("workshop.pages.output.PageMaker", lambda: page_maker)

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
@@ -16,41 +17,43 @@ from tests.reliability.cases import Case
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "reliability.md"
 COMPLETES = "completes"
+Python = Callable[..., "subprocess.CompletedProcess[str]"]
 _LIMIT = 900  # seconds for one run: longer than any time limit of a notebook's own
 _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\b[0-9a-f]{32}\b")
 _COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def outcome_of(case: Case, folder: Path) -> str:
+def new_process(module: str, *words: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Do ``python -m`` with a module, as a user does."""
+    command = [sys.executable, "-m", module, *words]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=_LIMIT)
+
+
+def outcome_of(case: Case, folder: Path, python: Python = new_process) -> str:
     """Run the notebooks with the faults of ``case``; return ``COMPLETES``, or where it stopped with which sentence."""
     folder.mkdir(parents=True)
     (folder / "faults.yaml").write_text(f"- {case.rules}\n")
     environment = {**os.environ, "AZURE_SANDBOX_DIR": str(folder / "state")}
+
+    def run(output: str, first: str) -> subprocess.CompletedProcess[str]:
+        words = ["run", "--sandbox", "running", "--from", first, "--output", str(folder / output)]
+        return python("workshop", *words, environment=environment)
+
     try:
-        _python("sandbox", "start", "--faults", str(folder / "faults.yaml"), environment=environment).check_returncode()
-        done = _run(folder / "output", "00", environment)
+        python("sandbox", "start", "--faults", str(folder / "faults.yaml"), environment=environment).check_returncode()
+        done = run("output", "00")
         if done.returncode == 0:
             met = "meets the fault" in (folder / "state" / "sandbox.log").read_text()
             return COMPLETES if met else "meets no fault"
         number, sentence = _end_of(folder / "output", done.stdout + done.stderr)
-        _python("sandbox", "stop", environment=environment)
-        _python("sandbox", "start", "--no-faults", environment=environment).check_returncode()
-        goes_on = _run(folder / "again", number, environment).returncode == 0
+        python("sandbox", "stop", environment=environment)
+        python("sandbox", "start", "--no-faults", environment=environment).check_returncode()
+        goes_on = run("again", number).returncode == 0
         return f"stops in {number}: {sentence}" + ("" if goes_on else "; and does not go on")
     except subprocess.TimeoutExpired:
         return f"hangs for more than {_LIMIT} s"
     finally:
-        _python("sandbox", "stop", environment=environment)
-
-
-def _run(output: Path, first: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    words = ["run", "--sandbox", "running", "--from", first, "--output", str(output)]
-    return _python("workshop", *words, environment=environment)
-
-
-def _python(module: str, *words: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", module, *words]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=_LIMIT)
+        python("sandbox", "stop", environment=environment)
 
 
 def _end_of(output: Path, printed: str) -> tuple[str, str]:

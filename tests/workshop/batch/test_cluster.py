@@ -84,7 +84,7 @@ def test_what_goes_wrong_on_a_worker_is_told_without_its_secrets(one_worker: Clu
 
 
 @linux
-@pytest.mark.parametrize("more", [0, 1])
+@pytest.mark.parametrize("more", [pytest.param(0, marks=pytest.mark.long), 1])
 def test_each_has_a_processor_of_its_own_if_there_are_as_many(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, more: int
 ) -> None:
