@@ -295,11 +295,14 @@ def test_every_option_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
             assert option[1].strip() or option[2].startswith("    "), option
 
 
+_FIRST = ("--to", "00", "--sandbox", "running")  # which it needs not
+
+
 def test_it_works_from_any_folder(folder: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "else where"
     elsewhere.mkdir()
     done = subprocess.run(
-        [sys.executable, "-m", "workshop", "run", "--notebooks", os.path.relpath(folder, elsewhere), "--to", "00"],
+        [sys.executable, "-m", "workshop", "run", "--notebooks", os.path.relpath(folder, elsewhere), *_FIRST],
         cwd=elsewhere,
         capture_output=True,
         text=True,
@@ -311,7 +314,7 @@ def test_it_works_from_any_folder(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_terminal_that_lacks_a_letter_ends_no_command(folder: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "workshop", "run", "--notebooks", str(folder), "--to", "00", "--output", "grün"]
+    command = [sys.executable, "-m", "workshop", "run", "--notebooks", str(folder), *_FIRST, "--output", "grün"]
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, env=environment, check=False)
     assert (done.stderr, done.returncode) == (b"", 0)

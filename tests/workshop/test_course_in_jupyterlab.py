@@ -64,6 +64,7 @@ def test_a_learner_goes_through_the_course(learner: Learner) -> None:
     how_far = learner.run("how-far")
     assert how_far.split().count("all") == how_far.split().count("solved") == len(NAMES), how_far
     nothing_is_hard_to_use(learner, "index")
+    what_is_hard_to_use_is_noticed(learner)
     assert learner.errors == []
     assert learner.complaints == []
     assert learner.requests_elsewhere == []
@@ -84,16 +85,19 @@ def nothing_is_shown_before_it_is_done(learner: Learner, name: str) -> None:
 
 def only_what_is_put_there_is_noticed(learner: Learner) -> None:
     """What this file asserts the absence of is seen where it is."""
-    unclear = '<p style="color: #888">pale</p><button></button>'
-    learner.run("parameters", f"from IPython.display import HTML\nHTML({unclear!r})")
-    assert sorted(learner.hard_to_use()) == [
-        "button-name: <button></button>",
-        'color-contrast: <p style="color: #888">pale</p>',
-    ]
     learner.page.evaluate("fetch('http://127.0.0.2:9/').catch(() => console.error('not answered'))")
     learner.page.wait_for_timeout(0)  # what the browser tells is heard while it is waited for
     assert learner.requests_elsewhere == ["http://127.0.0.2:9/"]
     assert "not answered" in " ".join(learner.complaints)
+
+
+def what_is_hard_to_use_is_noticed(learner: Learner) -> None:
+    unclear = '<p style="color: #888">pale</p><button></button>'
+    learner.run("how-far", f"from IPython.display import HTML\nHTML({unclear!r})")
+    assert sorted(learner.hard_to_use()) == [
+        "button-name: <button></button>",
+        'color-contrast: <p style="color: #888">pale</p>',
+    ]
 
 
 def do(learner: Learner, name: str, cell: Cell) -> None:

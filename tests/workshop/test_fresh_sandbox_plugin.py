@@ -80,6 +80,7 @@ def test_cells_are_not_dealt_out_to_several_processes(folder: Path) -> None:
     assert "nbval takes --dist loadfile" in done.stdout + done.stderr
 
 
+@pytest.mark.long
 def test_notebooks_are_dealt_out_and_each_process_has_a_sandbox(folder: Path) -> None:
     done = nbval(folder, words=("-n", "2", "--dist", "loadfile"))
     assert done.returncode == 0, done.stdout

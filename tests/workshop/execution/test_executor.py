@@ -16,7 +16,10 @@ from workshop.kernels.tokens import KernelTokens
 from workshop.notebooks.outcome import account_of
 from workshop.notebooks.parameters import Value
 
-pytestmark = pytest.mark.parametrize("kind", [KernelKind.STOCK, KernelKind.WARM])
+_STOCK_IN_ALL = pytest.param(KernelKind.STOCK, marks=pytest.mark.long if default_kind() is KernelKind.WARM else ())
+each_kind = pytest.mark.parametrize("kind", [KernelKind.STOCK, KernelKind.WARM])
+# What the executor tells of a failure does not depend on how its kernel was started.
+each_kind_in_all = pytest.mark.parametrize("kind", [_STOCK_IN_ALL, KernelKind.WARM])
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +37,7 @@ def run(
     return execution, counts
 
 
+@each_kind
 def test_a_notebook_runs_in_its_folder_with_its_environment_and_parameters(tmp_path: Path, kind: KernelKind) -> None:
     odd = 'a "b" \\n \n {x} \' é'
     node = notebook(
@@ -51,12 +55,14 @@ def test_a_notebook_runs_in_its_folder_with_its_environment_and_parameters(tmp_p
     assert node.cells[-1].outputs == []
 
 
+@each_kind
 def test_each_notebook_has_a_kernel_of_its_own(tmp_path: Path, kind: KernelKind) -> None:
     run(notebook("left_over = 1"), tmp_path, kind)
     execution, _ = run(notebook("'left_over' in globals()"), tmp_path, kind)
     assert "False" in text_of(execution.node)
 
 
+@each_kind
 def test_a_failure_names_the_cell_and_ends_the_notebook(tmp_path: Path, kind: KernelKind) -> None:
     node = notebook("", markdown("between"), "def divide(x):\n    return 1 / x", "divide(0)", "print('never')")
     execution, counts = run(node, tmp_path, kind, {"identity_name": "ID2"})
@@ -73,6 +79,7 @@ def test_a_failure_names_the_cell_and_ends_the_notebook(tmp_path: Path, kind: Ke
     assert counts[-1] == 4
 
 
+@each_kind_in_all
 @pytest.mark.parametrize("source", ["%%no_such_magic\n1", "%no_such_magic"])
 def test_a_failure_without_an_error_in_the_outputs_is_told_as_the_kernel_tells_it(
     tmp_path: Path, kind: KernelKind, source: str
@@ -84,6 +91,7 @@ def test_a_failure_without_an_error_in_the_outputs_is_told_as_the_kernel_tells_i
     assert "not found" in account_of("00_test", execution.failure)
 
 
+@each_kind
 def test_a_dead_kernel_is_a_failure_of_the_cell_that_killed_it(tmp_path: Path, kind: KernelKind) -> None:
     execution, _ = run(notebook("1", "import os\nos._exit(7)", "2"), tmp_path, kind)
     assert execution.failure is not None
@@ -92,12 +100,14 @@ def test_a_dead_kernel_is_a_failure_of_the_cell_that_killed_it(tmp_path: Path, k
     assert execution.failure.error.startswith("DeadKernelError")
 
 
+@each_kind_in_all
 def test_an_expected_exception_that_is_tagged_still_fails_as_papermill_has_it(tmp_path: Path, kind: KernelKind) -> None:
     execution, _ = run(notebook(code("1 / 0", "raises-exception")), tmp_path, kind)
     assert execution.failure is not None
     assert execution.failure.error.startswith("ZeroDivisionError")
 
 
+@each_kind_in_all
 @pytest.mark.parametrize("source", ["import sys\nsys.exit()", "raise SystemExit(0)"])
 def test_a_cell_that_exits_with_success_is_the_last(tmp_path: Path, kind: KernelKind, source: str) -> None:
     execution, counts = run(notebook("1", source, "print('never')"), tmp_path, kind)
@@ -106,12 +116,14 @@ def test_a_cell_that_exits_with_success_is_the_last(tmp_path: Path, kind: Kernel
     assert counts[-1] == 3  # with the parameters
 
 
+@each_kind_in_all
 def test_a_cell_that_exits_with_failure_fails(tmp_path: Path, kind: KernelKind) -> None:
     execution, _ = run(notebook("raise SystemExit(3)"), tmp_path, kind)
     assert execution.failure is not None
     assert execution.failure.error == "SystemExit: 3"
 
 
+@each_kind_in_all
 def test_a_cell_that_shows_an_error_and_goes_on_has_failed(tmp_path: Path, kind: KernelKind) -> None:
     (tmp_path / "script.py").write_text("1 / 0", "utf-8")
     execution, _ = run(notebook("%run script.py", "print('never')"), tmp_path, kind)
@@ -122,6 +134,7 @@ def test_a_cell_that_shows_an_error_and_goes_on_has_failed(tmp_path: Path, kind:
     assert "never" not in text_of(execution.node)
 
 
+@each_kind_in_all
 def test_saved_outputs_of_cells_that_are_not_reached_go(tmp_path: Path, kind: KernelKind) -> None:
     node = notebook("1 / 0", "2")
     node.cells[-1].update(outputs=[new_output("stream", text="saved")], execution_count=7)
@@ -129,6 +142,7 @@ def test_saved_outputs_of_cells_that_are_not_reached_go(tmp_path: Path, kind: Ke
     assert (execution.node.cells[-1].outputs, execution.node.cells[-1].execution_count) == ([], None)
 
 
+@each_kind
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a Unix signal")
 def test_ctrl_c_keeps_what_has_been_executed(tmp_path: Path, kind: KernelKind) -> None:
     interrupt = f"import os, signal, time\nos.kill({os.getpid()}, signal.SIGINT)\ntime.sleep(60)"
@@ -139,6 +153,7 @@ def test_ctrl_c_keeps_what_has_been_executed(tmp_path: Path, kind: KernelKind) -
     assert "kept" in text_of(execution.node)
 
 
+@each_kind
 def test_ctrl_c_while_an_output_comes_in_keeps_what_has_been_executed(
     tmp_path: Path, kind: KernelKind, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -244,7 +244,9 @@ def test_no_sandbox_is_started_for_azure_itself(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends Unix signals")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGTERM, signal.SIGKILL]
+)
 def test_a_stopped_run_leaves_no_sandbox_and_no_kernel(tmp_path: Path, number: signal.Signals) -> None:
     marker = tmp_path / "marker"
     waiting = f"""\
