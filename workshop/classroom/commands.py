@@ -39,11 +39,12 @@ _NOTHING_DONE = "Nothing has been done yet. To do it, add --yes."
 def plan(options: argparse.Namespace) -> int:
     """Say who gets what and what would go wrong; keep the plan."""
     console, folder = _make_console(), ClassFolder(options.folder)
-    before, roster = folder.find(), read_roster(options.roster)
-    if roster.encoding != "utf-8-sig":
-        text = f"{options.roster} is not in UTF-8; it was read as {roster.encoding}. Look at the names."
+    before = folder.find()
+    entries, encoding = read_roster(options.roster)
+    if encoding != "utf-8-sig":
+        text = f"{options.roster} is not in UTF-8; it was read as {encoding}. Look at the names."
         console.print(text, style="yellow", soft_wrap=True)
-    classroom = planned(options, roster.entries, before)
+    classroom = planned(options, entries, before)
     console.print(_plan_table(classroom))
     for each in classroom.left:
         if before is not None and each in before.learners:

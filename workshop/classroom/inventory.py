@@ -139,8 +139,8 @@ def take_inventory(clients: Clients) -> Inventory:
     power = {each["id"].casefold(): _power(each) for each in found["states"]}
     return Inventory(
         groups={each["name"].casefold(): _group(each) for each in found["groups"]},
-        machines=_by_key([_machine(each, power) for each in found["machines"]], _group_of),
-        identities=_by_key([_identity(each) for each in found["identities"]], _group_of),
+        machines=_by_key([_machine(each, power) for each in found["machines"]], lambda each: group_name(each.id)),
+        identities=_by_key([_identity(each) for each in found["identities"]], lambda each: group_name(each.id)),
         assignments=_by_key([_assignment(each) for each in found["assignments"]], lambda each: each.scope),
         principals=principals.result(),
     )
@@ -155,10 +155,6 @@ def list_assignments(clients: Clients, principal_id: str) -> list[RoleAssignment
 
 def _group(found: Mapping[str, Any]) -> Group:
     return Group(found["name"], found.get("tags") or {})
-
-
-def _group_of(found: Machine | Identity) -> str:
-    return group_name(found.id)
 
 
 def _machine(found: Mapping[str, Any], power: Mapping[str, str]) -> Machine:

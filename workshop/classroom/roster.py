@@ -44,16 +44,8 @@ class Entry:
     principal_type: str
 
 
-@dataclass(frozen=True)
-class Roster:
-    """What was read: the learners, and how the file's bytes were taken for text."""
-
-    entries: Sequence[Entry]
-    encoding: str
-
-
-def read_roster(path: Path) -> Roster:
-    """Read the learners, or raise UsageError with all that is wrong with the file, by its lines."""
+def read_roster(path: Path) -> tuple[list[Entry], str]:
+    """Return the learners, and the encoding of the file; raise UsageError with all that is wrong, by its lines."""
     text, encoding = _text(path)
     found = read_csv(text)
     _refuse(path, found.problems)
@@ -72,7 +64,7 @@ def read_roster(path: Path) -> Roster:
         if len(cells) != len(columns)
     ]
     _refuse(path, [*problems, *_repeated(entries)])
-    return Roster(entries, encoding)
+    return entries, encoding
 
 
 def _refuse(path: Path, problems: Iterable[tuple[int, str]]) -> None:

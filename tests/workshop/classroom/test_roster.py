@@ -24,7 +24,7 @@ GUID = "11111111-2222-3333-4444-555555555555"
 def roster(tmp_path: Path, text: str, encoding: str = "utf-8") -> list[Entry]:
     path = tmp_path / "friday.csv"
     path.write_bytes(text.encode(encoding))
-    return list(read_roster(path).entries)
+    return read_roster(path)[0]
 
 
 def problems(tmp_path: Path, text: str, encoding: str = "utf-8") -> list[str]:
@@ -95,8 +95,8 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path, text: str, expected: 
 def test_other_encodings_are_read_and_named(tmp_path: Path, encoding: str, taken: str) -> None:
     path = tmp_path / "friday.csv"
     path.write_bytes("name\r\nJosé Álvarez\r\n".encode(encoding))
-    found = read_roster(path)
-    assert ([each.name for each in found.entries], found.encoding) == (["José Álvarez"], taken)
+    entries, encoding = read_roster(path)
+    assert ([each.name for each in entries], encoding) == (["José Álvarez"], taken)
 
 
 @pytest.mark.parametrize("content", ["name\nJosé\n".encode("utf-16-le"), b"\xff\xfen"])
@@ -156,7 +156,7 @@ def test_whatever_names_there_are_each_learner_has_a_handle_or_a_problem(
     csv.writer(text).writerows([["name"], *([name] for name in names)])
     path.write_text(text.getvalue(), "utf-8", newline="")
     try:
-        entries = read_roster(path).entries
+        entries, _ = read_roster(path)
     except UsageError as refused:
         assert refused.problems
         return
