@@ -69,8 +69,7 @@ class Cluster:
     def result(self, future: Any) -> RowResult:
         """Return what a row that has run came to, and let the workers forget it.
 
-        Raises:
-            RowLostError: Its workers died, the scheduler is gone, or running it raised something unforeseen.
+        If they died, the scheduler is gone, or something unforeseen was raised, it raises RowLostError.
         """
         try:
             result: RowResult = future.result()

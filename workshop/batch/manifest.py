@@ -6,7 +6,7 @@ that was not written to its end, because the runner was killed or the disk was f
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Self
@@ -55,7 +55,8 @@ class Manifest:
         self.path = path
         with translate_os_errors(f"{path} cannot be written", UsageError):
             self._file: BinaryIO = path.open("ab+", buffering=0)
-            self._end = _length_of_whole_lines(self._file)
+            self._file.seek(0)
+            self._end = self._file.read().rfind(b"\n") + 1  # of the lines that are whole
             self._file.truncate(self._end)
 
     def __enter__(self) -> Self:
@@ -82,23 +83,13 @@ class Manifest:
         self._end += len(lines)
 
 
-def _length_of_whole_lines(file: BinaryIO) -> int:
-    file.seek(0)
-    return file.read().rfind(b"\n") + 1
-
-
 def read_manifest(path: Path) -> dict[str, Record]:
     """Return the last record of each row, by the row's name; none if there is no manifest."""
     if not path.exists():
         return {}
     try:
         *lines, _unfinished = path.read_bytes().split(b"\n")
-        return {record.name: record for record in _records(lines)}
+        contents = [json.loads(line) for line in lines]
+        return {each["name"]: Record(**{**each, "state": State(each["state"])}) for each in contents}
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise WorkshopError(f"{path} is damaged or not a batch's manifest: {error!r}.") from error
-
-
-def _records(lines: Iterable[bytes]) -> Iterable[Record]:
-    for line in lines:
-        content = json.loads(line)
-        yield Record(**{**content, "state": State(content["state"])})

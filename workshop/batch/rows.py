@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from workshop.batch.table import Problem, RawRow, RawTable, sentences
 from workshop.errors import UsageError
@@ -78,7 +77,7 @@ class _Checker:
     def __init__(self, sources: Sequence[Source]) -> None:
         self._declares = [source.declares for source in sources]
         self.known = {name: parameter for declares in reversed(self._declares) for name, parameter in declares.items()}
-        self._digest = hashlib.sha256("".join(source.text for source in sources).encode()).hexdigest()
+        self._notebooks = hashlib.sha256("".join(source.text for source in sources).encode()).hexdigest()
 
     def given(self, raw: RawRow) -> dict[str, object]:
         """The values that are parameters."""
@@ -102,6 +101,7 @@ class _Checker:
 
     def row(self, raw: RawRow, name: str) -> Row:
         parameters = check(self._declares, self.given(raw))
+        inputs = f"{self._notebooks}{json.dumps(parameters, sort_keys=True)}"
         scope = " ".join(str(self.value(raw, part)) for part in _SCOPE).casefold()
         return Row(
             number=raw.number,
@@ -109,7 +109,7 @@ class _Checker:
             parameters=parameters,
             target=target_of(self._declares, parameters),
             concurrency_key=scope if "resource_group" in self.known else name,
-            inputs=_digest(self._digest, parameters),
+            inputs=hashlib.sha256(inputs.encode()).hexdigest()[:16],
         )
 
 
@@ -148,7 +148,3 @@ def _duplicates(rows: Sequence[RawRow], checker: _Checker) -> Iterator[Problem]:
 
 def _plain(value: object) -> object:
     return value.text if isinstance(value, Text) else value
-
-
-def _digest(notebooks: str, parameters: Any) -> str:
-    return hashlib.sha256(f"{notebooks}{json.dumps(parameters, sort_keys=True)}".encode()).hexdigest()[:16]
