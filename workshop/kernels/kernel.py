@@ -40,8 +40,7 @@ class WarmKernelApp(IPKernelApp):
 def become_kernel(owner: Connection, stdio: list[int], preloaded: Preloaded) -> None:
     """Be the kernel that the request in the connection describes, with these standard streams, until that has ended.
 
-    Raises:
-        SystemExit: It cannot be: the owner has been told why.
+    If it cannot be, it exits, once the owner has been told why.
     """
     os.setsid()
     _take_streams(stdio)

@@ -23,11 +23,7 @@ class ForkRequest(TypedDict):
 
 
 def interpreter_of(command: Sequence[str]) -> tuple[str, ...]:
-    """Return the interpreter and its options in an ipykernel command line.
-
-    Raises:
-        WarmStartError: The command starts something else.
-    """
+    """Return the interpreter and its options in ipykernel's command line; raise WarmStartError if it is another's."""
     at = command.index("-m") if "-m" in command else 0
     if not at or tuple(command[at : at + 2]) != _LAUNCHER:
         raise WarmStartError("not a command of the form: python -m ipykernel_launcher …")

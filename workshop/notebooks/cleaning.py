@@ -32,8 +32,7 @@ _CELL_FILE = re.compile(r"<tmp>[/\\]+ipykernel_\d+[/\\]+\d+\.py")
 class Paths:
     """Takes this machine's folders out of text: Python's, the user's home, this repository, that of temporary files.
 
-    Args:
-        more: other folders, each with what to write instead.
+    Of ``more`` folders, each comes with what to write instead.
     """
 
     def __init__(self, more: Mapping[Path, str] | None = None) -> None:
@@ -97,10 +96,8 @@ def clean(notebook: NotebookNode, secrets: Secrets, paths: Paths) -> Findings:
 def redact(notebook: dict[str, Any], secrets: Secrets) -> list[str]:
     """Take tokens and secrets out of everything in ``notebook``, in place, but pictures and the like.
 
-    It need not be a valid notebook: what has another form than it should is gone through as well.
-
-    Returns:
-        The ids of the cells they were in; empty for what is in no cell, such as the state of widgets.
+    It need not be a valid notebook: what has another form than it should is gone through as well. Returned are the ids
+    of the cells they were in; empty for what is in no cell, such as the state of widgets.
     """
     leaks: list[str] = []
     for name, part in notebook.items():

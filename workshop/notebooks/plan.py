@@ -33,11 +33,7 @@ class Plan:
 
 
 def make_plan(notebooks: Sequence[Path], given: Mapping[str, object]) -> Plan:
-    """Read the notebooks and check the parameters, where a ``Text`` is read as what the parameter takes.
-
-    Raises:
-        UsageError: A notebook cannot be read, or parameters do not fit: all problems at once.
-    """
+    """Read the notebooks and check the parameters, as `check` does."""
     nodes = [read_notebook(path) for path in notebooks]
     declarations = [declared(node) for node in nodes]
     parameters = check(declarations, given)

@@ -31,14 +31,7 @@ class OutputFolder:
     """Saves what a run brings about, as it comes. Used in a ``with``, at whose end all of it is written.
 
     Pages of notebooks are made in a process of their own, while the next notebook runs. It is started for the first of
-    them: before, it would only slow down what the first notebook waits for.
-
-    Args:
-        path: the folder; made if it is not there. What an earlier run left in it goes.
-        entries: the notebooks that will run.
-
-    Raises:
-        UsageError: The folder cannot be made or written to, or has notebooks in it that are not from a run.
+    them: before, it would only slow down what the first notebook waits for. What an earlier run left there goes.
     """
 
     def __init__(self, path: Path, entries: Sequence[IndexEntry]) -> None:
