@@ -113,7 +113,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _print_result(result: Result, console: Console) -> int:
-    from workshop.notebooks.results import flat
+    from workshop.notebooks.outcome import flat
 
     if result.account:
         _print(console, f"\n{result.account}", style="red")

@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 from tests.notebooks.course import NAMES, Book, book
-from workshop.notebooks.results import results_of
+from workshop.notebooks.outcome import results_of
 
 
 @pytest.fixture(params=NAMES)

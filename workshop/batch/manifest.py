@@ -13,9 +13,8 @@ from typing import BinaryIO, Self
 
 from workshop.batch.status import RowStatus
 from workshop.errors import UsageError, WorkshopError, translate_os_errors
-from workshop.notebooks.outcome import State
+from workshop.notebooks.outcome import Results, State
 from workshop.notebooks.parameters import Value
-from workshop.notebooks.results import Results
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,7 @@ from workshop.batch.status import BatchResult, BatchStatistics, RowStatus, durat
 from workshop.csv_files import csv_text
 from workshop.execution.progress import ProgressEvent, Reporter
 from workshop.files import encodable
-from workshop.notebooks.outcome import State
-from workshop.notebooks.results import flat
+from workshop.notebooks.outcome import State, flat
 from workshop.pages.index import page
 from workshop.words import quantity
 

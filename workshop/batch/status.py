@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from workshop.batch.rows import Row
 from workshop.batch.task import NotebookResult
 from workshop.execution.progress import ProgressEvent
-from workshop.notebooks.outcome import State
-from workshop.notebooks.results import Results
+from workshop.notebooks.outcome import Results, State
 
 
 @dataclass

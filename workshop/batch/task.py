@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import TypedDict
 
 from workshop.kernels.start import KernelKind
+from workshop.notebooks.outcome import Results
 from workshop.notebooks.parameters import Value
-from workshop.notebooks.results import Results
 
 
 @dataclass(frozen=True)

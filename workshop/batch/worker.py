@@ -22,9 +22,8 @@ from workshop.execution.progress import ProgressEvent, Reporter
 from workshop.files import encodable, notebook_text
 from workshop.kernels.start import KernelKind, default_kind, warm_up
 from workshop.notebooks.cleaning import Paths
-from workshop.notebooks.outcome import Outcome, account_of
+from workshop.notebooks.outcome import Outcome, account_of, results_of
 from workshop.notebooks.plan import Plan, PlannedNotebook
-from workshop.notebooks.results import results_of
 from workshop.notebooks.secrets import Secrets
 from workshop.sandbox import SANDBOX, kernel_environment
 from workshop.terminal import printable

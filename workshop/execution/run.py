@@ -8,9 +8,8 @@ from workshop.errors import UsageError
 from workshop.execution.executor import code_cells, execute_plan
 from workshop.execution.progress import Reporter
 from workshop.kernels.start import KernelKind
-from workshop.notebooks.outcome import Outcome, State, account_of
+from workshop.notebooks.outcome import Outcome, Results, State, account_of, results_of
 from workshop.notebooks.plan import Plan
-from workshop.notebooks.results import Results, results_of
 from workshop.pages.index import IndexEntry, title_of
 from workshop.pages.output import OutputFolder
 from workshop.sandbox import EnvironmentFor

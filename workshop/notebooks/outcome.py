@@ -1,18 +1,27 @@
-"""What came of executed notebooks: how each ended, and what a person is told of it."""
+"""What came of executed notebooks: how each ended, what a person is told of it, and what they saved as data.
+
+That is in scraps, a convention of papermill's users: outputs of a media type of their own, with a name and the data,
+which here is an object of JSON.
+"""
 
 from __future__ import annotations
 
+import json
 import textwrap
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from workshop.notebooks.cleaning import Findings
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
+Results: TypeAlias = Mapping[str, Any]  # what notebooks have saved as data, by name
+
+_SCRAP = "application/scrapbook.scrap.json+json"
 _LONGEST_SOURCE = 30  # lines
 _LONGEST_TRACEBACK = 20  # lines
 
@@ -90,3 +99,21 @@ def _last(text: str, lines: int) -> str:
 
 def _indented(text: str) -> str:
     return textwrap.indent(text, "    ")
+
+
+def results_of(nodes: Iterable[NotebookNode]) -> dict[str, Any]:
+    """Return what notebooks have saved, by name; of several under a name, the last."""
+    outputs = (output for node in nodes for cell in node.cells for output in cell.get("outputs", ()))
+    scraps = (output["data"][_SCRAP] for output in outputs if _SCRAP in output.get("data", {}))
+    return {scrap["name"]: scrap["data"] for scrap in scraps}
+
+
+def flat(results: Results) -> dict[str, str]:
+    """Return results as lines or columns: ``{"identity": {"id": "x"}}`` as ``{"identity.id": "x"}``."""
+    columns: dict[str, str] = {}
+    for name, value in results.items():
+        if isinstance(value, Mapping):
+            columns |= {f"{name}.{inner}": text for inner, text in flat(value).items()}
+        else:
+            columns[name] = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return columns

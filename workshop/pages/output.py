@@ -13,8 +13,7 @@ from urllib.parse import unquote
 
 from workshop.errors import UsageError, translate_os_errors
 from workshop.files import notebook_text, stage, write_whole
-from workshop.notebooks.outcome import Outcome
-from workshop.notebooks.results import Results, flat
+from workshop.notebooks.outcome import Outcome, Results, flat
 from workshop.pages.index import GENERATOR, IndexEntry, index_page
 from workshop.pages.page_maker import PageMaker
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.workshop.batch.conftest import BatchFolder
 from workshop.cli import main
-from workshop.notebooks.results import flat, results_of
+from workshop.notebooks.outcome import flat, results_of
 from workshop.notebooks.series import find_series
 from workshop.paths import NOTEBOOKS
 from workshop.sandbox import FreshSandbox, kernel_environment

@@ -6,7 +6,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from tests.workshop.small_notebooks import code, markdown, notebook
-from workshop.notebooks.results import flat, results_of
+from workshop.notebooks.outcome import flat, results_of
 
 SCRAP = "application/scrapbook.scrap.json+json"
 
