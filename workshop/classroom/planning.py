@@ -17,8 +17,7 @@ from rbac.roles import Permission
 from workshop.classroom.classroom import Classroom
 from workshop.classroom.clients import AUTHORIZATION_VERSION, Clients, RefusedError
 from workshop.classroom.inventory import Inventory, made_for
-from workshop.classroom.naming import Patterns, class_name, make_learners
-from workshop.classroom.roster import Entry
+from workshop.classroom.roster import Entry, Patterns, class_name, make_learners
 from workshop.errors import UsageError
 from workshop.words import quantity
 

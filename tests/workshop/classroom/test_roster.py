@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from tests.workshop.classroom.lesson import class_of, learner
 from workshop.classroom.classroom import Classroom
-from workshop.classroom.naming import Patterns, class_name, make_learners
-from workshop.classroom.roster import Entry, handle_of, read_roster
+from workshop.classroom.roster import Entry, Patterns, class_name, handle_of, make_learners, read_roster
 from workshop.errors import UsageError
 
 GUID = "11111111-2222-3333-4444-555555555555"
