@@ -12,6 +12,7 @@ from sandbox.arm.versions import versions_of
 from sandbox.cloud import Cloud
 from sandbox.core import seed_data
 from sandbox.core.data_files import filled, read_data
+from sandbox.core.errors import AzureError
 from sandbox.core.files import is_private, write_private
 from sandbox.core.http import Request
 from sandbox.core.resource_ids import RESOURCE_GROUP, ROLE_DEFINITION, parse_resource_id
@@ -52,18 +53,21 @@ def make_group(cloud: Cloud, owner: Caller, name: str) -> None:
 
 def make_machine(cloud: Cloud, owner: Caller, group: str, name: str) -> None:
     """Make a running Windows machine, with the network it is connected to, as ``owner``; in a transaction, too."""
-    _make(cloud, owner, "machine", group=group, at=cloud.seed_data.group(group), name=name, password=new_secret())
+    password = f"{new_secret()}aA1-"  # kept nowhere; by chance alone it might not have three kinds of characters
+    _make(cloud, owner, "machine", group=group, at=cloud.seed_data.group(group), name=name, password=password)
 
 
 def _make(cloud: Cloud, owner: Caller, what: str, **names: str) -> None:
     manager = ResourceManager(cloud, ROUTER)
     timing, cloud.timing = cloud.timing, INSTANT  # it has been there for long
     try:
-        for path, body in filled(_REQUESTS[what], **names).items():
+        for path, body in filled(_REQUESTS[what], location=seed_data.LOCATION, **names).items():
             resource_id = f"{cloud.seed_data.subscription}/{path}"
             query = (("api-version", max(versions_of(parse_resource_id(resource_id).type or RESOURCE_GROUP))),)
             content = json.dumps(body).encode()
             manager.perform(owner, Request("PUT", "https", "management.azure.com", resource_id, query, {}, content))
+    except AzureError as error:  # by a file of roles in which an Owner may do less
+        raise StateError(f"What a sandbox starts with cannot be made: {error.message}") from error
     finally:
         cloud.timing = timing
 

@@ -15,7 +15,9 @@ import psutil
 import pytest
 import requests
 
+from rbac.roles import OWNER
 from sandbox.cli import main
+from tests.rbac.test_roles import az_role
 from tests.support.command import sandbox_command
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -223,6 +225,14 @@ def test_a_role_file_that_is_none_is_said(run: Run, tmp_path: Path) -> None:
     broken.write_text("{}")
     done = run("start", "--roles", str(broken), check=False)
     assert done.returncode == 1 and "az role definition list" in done.stderr
+
+
+def test_a_role_file_by_which_the_operator_may_do_too_little_is_said(run: Run, tmp_path: Path) -> None:
+    roles = tmp_path / "roles.json"
+    roles.write_text(json.dumps([az_role(name=OWNER)]))
+    done = run("start", "--roles", str(roles), check=False)
+    assert done.returncode == 1
+    assert "What a sandbox starts with cannot be made: The client" in done.stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="permissions do not bind this user")
