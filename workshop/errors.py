@@ -45,10 +45,11 @@ def translate_os_errors(sentence: str, kind: type[WorkshopError] = WorkshopError
 
 def reason_of(error: OSError) -> str | None:
     """Return the system's reason; where a file was taken for a folder, or a folder for a file, what to do."""
-    path = Path(error.filename or "")
+    path = Path(error.filename2 or error.filename or "")  # the former is where something was to be moved to
     if isinstance(error, IsADirectoryError):
         return f"{path} is a folder; name a file"
     if isinstance(error, (FileExistsError, NotADirectoryError)):
-        file = next(filter(Path.exists, (path, *path.parents)), path)
-        return f"{file} is a file; name a folder"
+        for each in (path, *path.parents):
+            if each.exists() and not each.is_dir():
+                return f"{each} is a file; name a folder"
     return error.strerror

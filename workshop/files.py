@@ -117,12 +117,12 @@ def _marked(values: dict[Any, Any], names: Sequence[Hashable]) -> dict[str, Any]
 def write_whole(path: Path, text: str) -> None:
     """Write a file, or raise WorkshopError; a reader, or whoever comes after a crash, finds the old text or the new."""
     with translate_os_errors(f"{path} cannot be written"):
-        _put_in_place(stage(path, text), path)
+        put_in_place(stage(path, text), path)
 
 
 def write_private(path: Path, text: str) -> None:
     """Write a file whole, as `write_whole` does, for its owner only from its first moment."""
-    _put_in_place(stage(path, text, private=True), path)
+    put_in_place(stage(path, text, private=True), path)
 
 
 def make_private_folder(path: Path) -> None:
@@ -153,7 +153,8 @@ def stage(path: Path, text: str, *, private: bool = False) -> Path:
     return staged
 
 
-def _put_in_place(staged: Path, path: Path) -> None:
+def put_in_place(staged: Path, path: Path) -> None:
+    """Make a staged file the one that it is to become; one that cannot is removed."""
     try:
         staged.replace(path)
     except BaseException:

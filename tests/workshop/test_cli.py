@@ -238,6 +238,28 @@ def test_a_folder_in_the_place_of_a_file_is_said_to_be_one(
     assert f"{name} cannot be read: {name} is a folder; name a file." in capsys.readouterr().err
 
 
+def test_a_folder_in_the_place_of_the_index_is_said_to_be_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    index = folder.parent / "output" / "index.html"
+    index.mkdir(parents=True)
+    assert main(["run", "--notebooks", str(folder), "--output", str(index.parent)]) == 2
+    said = capsys.readouterr().err
+    assert "cannot be written to" in said
+    assert sys.platform == "win32" or f" {index} is a folder" in said
+    assert list(index.parent.iterdir()) == [index]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there not everybody may make links")
+@pytest.mark.parametrize("command", ["run --notebooks NOTEBOOKS --output link/below", "copy --folder link/below"])
+def test_a_link_to_nothing_makes_no_file_of_a_folder(
+    folder: Path, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder.parent)
+    Path("link").symlink_to("nothing")
+    assert main(command.replace("NOTEBOOKS", folder.name).split()) == 2
+    said = capsys.readouterr().err
+    assert "The folder link/below cannot be " in said and "is a file" not in said
+
+
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [

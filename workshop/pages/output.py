@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote
 
 from workshop.errors import UsageError, translate_os_errors
-from workshop.files import notebook_text, stage, write_whole
+from workshop.files import notebook_text, put_in_place, stage, write_whole
 from workshop.notebooks.outcome import Outcome, Results, flat
 from workshop.pages.index import GENERATOR, IndexEntry, index_page
 from workshop.pages.page_maker import PageMaker
@@ -43,7 +43,7 @@ class OutputFolder:
                 raise UsageError(
                     f"{path} has notebooks or results in it that are not from a run; choose another folder."
                 )
-            stage(self.path / INDEX, index_page(entries)).replace(self.path / INDEX)
+            put_in_place(stage(self.path / INDEX, index_page(entries)), self.path / INDEX)
             for old in found:
                 old.unlink()
         self._pages: PageMaker | None = None
