@@ -77,29 +77,33 @@ class BatchResult:
 
 
 class BatchStatistics:
-    """A batch in figures as it goes on, from its progress events."""
+    """A batch in figures as it goes on, from its progress events.
+
+    Kept up with each of them: they are asked for as often, and to count thousands of rows each time takes minutes.
+    """
 
     def __init__(self) -> None:
+        self.states: Counter[State] = Counter()  # how many rows are in each
+        self.notebooks = 0  # that this run has executed
         self.begun: set[str] = set()  # names of rows, by this run
         self.first_row_began = 0.0  # by time.monotonic
         self._latest: dict[str, ProgressEvent] = {}
+        self._earlier = 0
 
     def add(self, event: ProgressEvent) -> None:
         """Take an event of a row into account."""
+        before = self._latest.get(event.name)
+        if before is not None:
+            self.states[before.state] -= 1
+            self.notebooks -= before.done
         self._latest[event.name] = event
+        self.states[event.state] += 1
+        self.notebooks += event.done
         if event.state is State.RUNNING:
             self.first_row_began = self.first_row_began or time.monotonic()
             self.begun.add(event.name)
-
-    @property
-    def states(self) -> Counter[State]:
-        """How many rows are in each state."""
-        return Counter(event.state for event in self._latest.values())
-
-    @property
-    def notebooks(self) -> int:
-        """How many notebooks this run has executed."""
-        return sum(event.done for event in self._latest.values())
+        elif before is None and event.state.ended:
+            self._earlier += 1
 
     @property
     def rows(self) -> int:
@@ -109,13 +113,12 @@ class BatchStatistics:
     @property
     def ended(self) -> int:
         """How many rows have ended, those of earlier runs among them."""
-        return sum(event.state.ended for event in self._latest.values())
+        return sum(number for state, number in self.states.items() if state.ended)
 
     @property
     def rate(self) -> float:
         """Rows a second in this run, since its first one was begun."""
-        ended = sum(self._latest[name].state.ended for name in self.begun)
-        return ended / max(time.monotonic() - self.first_row_began, 1e-9)
+        return (self.ended - self._earlier) / max(time.monotonic() - self.first_row_began, 1e-9)
 
     @property
     def left(self) -> float | None:

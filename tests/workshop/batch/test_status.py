@@ -1,5 +1,8 @@
 """Batches in figures."""
 
+import sys
+from collections import Counter
+
 import pytest
 
 from workshop.batch.status import BatchStatistics, duration
@@ -26,3 +29,17 @@ def test_time_left_follows_from_the_rows_of_this_run() -> None:
     assert (figures.ended, figures.notebooks) == (2, 2)
     assert figures.rate > 0
     assert figures.left == pytest.approx(2 / figures.rate, rel=0.01)
+
+
+def test_the_figures_of_a_large_batch_take_no_longer() -> None:
+    calls: Counter[int] = Counter()
+    for rows in (5, 1000):
+        figures = BatchStatistics()
+        for number in range(rows):
+            figures.add(ProgressEvent(str(number), State.RUNNING, 0, 1))
+        sys.setprofile(lambda *_, rows=rows: calls.update([rows]))
+        figures.add(ProgressEvent("0", State.COMPLETED, 1, 1))
+        found = (figures.states[State.RUNNING], figures.notebooks, figures.ended, figures.left)
+        sys.setprofile(None)
+        assert found[:-1] == (rows - 1, 1, 1)
+    assert calls[1000] == calls[5]
