@@ -10,7 +10,7 @@ from pathlib import Path
 from workshop.batch.table import Problem, RawRow, RawTable, sentences
 from workshop.errors import UsageError
 from workshop.files import notebook_text, read_notebook
-from workshop.notebooks.parameters import TARGET, Parameter, Text, Value, check, declared
+from workshop.notebooks.parameters import TARGET, Parameter, Value, check, declared
 from workshop.notebooks.plan import target_of
 from workshop.notebooks.secrets import looks_like_a_secret
 from workshop.pages.output import pictures_in
@@ -97,7 +97,7 @@ class _Checker:
             return None
         if name not in raw.values:
             return self.known[name].value
-        return _plain(raw.values[name])
+        return raw.values[name]
 
     def row(self, raw: RawRow, name: str) -> Row:
         parameters = check(self._declares, self.given(raw))
@@ -115,7 +115,7 @@ class _Checker:
 
 def _names(rows: Sequence[RawRow]) -> list[str]:
     width = max(4, len(str(len(rows))))
-    return [str(_plain(raw.values[NAME])) if NAME in raw.values else f"row-{raw.number:0{width}}" for raw in rows]
+    return [str(raw.values[NAME]) if NAME in raw.values else f"row-{raw.number:0{width}}" for raw in rows]
 
 
 def _name_problems(rows: Sequence[RawRow], names: Sequence[str]) -> Iterator[Problem]:
@@ -144,7 +144,3 @@ def _duplicates(rows: Sequence[RawRow], checker: _Checker) -> Iterator[Problem]:
             same = ", ".join(name for name in identifying if name not in {TARGET, "subscription_id"})
             yield Problem(f"It has the same {same} as {first[key]}.", raw.label)
         first.setdefault(key, raw.label)
-
-
-def _plain(value: object) -> object:
-    return value.text if isinstance(value, Text) else value

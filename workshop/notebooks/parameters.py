@@ -107,7 +107,7 @@ def _anything(text: str) -> object:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        return text
+        return str(text)
 
 
 # By name: the type, what reads a value from a command line, and what it takes, in words.
@@ -138,11 +138,8 @@ class Parameter:
             return self.default
 
 
-@dataclass(frozen=True)
-class Text:
+class Text(str):
     """A value given on the command line: text that still is to be read as what the parameter takes."""
-
-    text: str
 
 
 def declared(node: NotebookNode) -> dict[str, Parameter]:
@@ -238,7 +235,7 @@ def _refusal(name: str, value: object, known: Set[str]) -> str | None:
 
 
 def _is_secret(name: str, value: object) -> bool:
-    return named_like_a_secret(name) or looks_like_a_secret(value.text if isinstance(value, Text) else value)
+    return named_like_a_secret(name) or looks_like_a_secret(value)
 
 
 def _check_name(name: str, value: Value) -> None:
@@ -253,4 +250,4 @@ def _check_name(name: str, value: Value) -> None:
 
 
 def _value(parameter: Parameter, given: object) -> Any:
-    return parameter.kind.read(given.text) if isinstance(given, Text) else parameter.kind.check(given)
+    return parameter.kind.read(given) if isinstance(given, Text) else parameter.kind.check(given)
