@@ -36,10 +36,10 @@ def _kilobytes(text: str) -> int:
 def _hub(options: argparse.Namespace) -> int:
     from workshop.classroom.folder import ClassFolder
     from workshop.jupyterhub.installation import ensure_installed
-    from workshop.jupyterhub.launch import HubAddress, ServerLimits, start_hub
+    from workshop.jupyterhub.launch import HubAddress, start_hub
 
     if options.install:
         print(f"JupyterHub is installed in {ensure_installed().path}.")
         return 0
     address = HubAddress(options.url, options.certificate, options.key)
-    return start_hub(ClassFolder(options.folder), address, ServerLimits(options.memory, options.idle))
+    return start_hub(ClassFolder(options.folder), address, options.memory, options.idle)

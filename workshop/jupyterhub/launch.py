@@ -72,14 +72,6 @@ class HubAddress:
             raise UsageError(f"The hub cannot listen at {self.url}: {why}. Name another --url.{root}") from error
 
 
-@dataclass(frozen=True)
-class ServerLimits:
-    """What each learner's server may take."""
-
-    memory: int  # of each of its processes, in kilobytes as the shell's ulimit counts them
-    idle_minutes: float  # after which it ends if nobody uses it; 0 for never
-
-
 def _try_certificate(certificate: Path, key: Path) -> None:
     for path in (certificate, key):
         with translate_os_errors(f"{path} cannot be read", UsageError):
@@ -90,8 +82,12 @@ def _try_certificate(certificate: Path, key: Path) -> None:
         raise UsageError(f"{certificate} is no certificate in PEM whose key is {key}, without a password.") from error
 
 
-def start_hub(folder: ClassFolder, address: HubAddress, limits: ServerLimits) -> int:
-    """Start the hub and return its exit status when it has ended."""
+def start_hub(folder: ClassFolder, address: HubAddress, memory: int, idle_minutes: float) -> int:
+    """Start the hub and return its exit status when it has ended.
+
+    Each process of a learner gets so many kilobytes of ``memory``, as the shell's ulimit counts them, and each server
+    ends if nobody uses it for ``idle_minutes``; 0 for never.
+    """
     address.check()
     classroom = folder.load()
     if not folder.sign_ins.exists():
@@ -113,7 +109,7 @@ def start_hub(folder: ClassFolder, address: HubAddress, limits: ServerLimits) ->
     command = [str(installation.python), "-m", "jupyterhub", "--config", str(CONFIGURATION)]
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the hub, which then ends itself
     try:
-        environment = hub_environment(folder, address, limits, os.environ)
+        environment = hub_environment(folder, address, memory, idle_minutes, os.environ)
         with translate_os_errors("The hub cannot be started"):
             hub = subprocess.Popen(command, cwd=folder.hub, env=environment)
         return _wait(hub, (environment["WORKSHOP_HUB_INTERNAL_URL"], address.url))
@@ -134,7 +130,7 @@ def _try_separate_users(folder: ClassFolder, classroom: Classroom, installation:
 
 
 def hub_environment(
-    folder: ClassFolder, address: HubAddress, limits: ServerLimits, base: Mapping[str, str]
+    folder: ClassFolder, address: HubAddress, memory: int, idle_minutes: float, base: Mapping[str, str]
 ) -> dict[str, str]:
     """Return the hub's environment: this process's without the trainer's sign-in, and what its configuration reads."""
     inside = {
@@ -148,8 +144,8 @@ def hub_environment(
         **inside,
         **files,
         "WORKSHOP_HUB_URL": address.url,
-        "WORKSHOP_HUB_MEMORY_KILOBYTES": str(limits.memory),
-        "WORKSHOP_HUB_IDLE_SECONDS": str(math.ceil(60 * limits.idle_minutes)),
+        "WORKSHOP_HUB_MEMORY_KILOBYTES": str(memory),
+        "WORKSHOP_HUB_IDLE_SECONDS": str(math.ceil(60 * idle_minutes)),
         "WORKSHOP_CLASS_FOLDER": str(folder.path.absolute()),
     }
 

@@ -19,7 +19,7 @@ from workshop import jupyterhub
 from workshop.classroom.folder import ClassFolder
 from workshop.cli import main
 from workshop.errors import UsageError
-from workshop.jupyterhub.launch import HubAddress, ServerLimits, answers, hub_environment
+from workshop.jupyterhub.launch import HubAddress, answers, hub_environment
 
 HERE = Path(jupyterhub.__file__).parent
 PEM = Path("some.pem")
@@ -67,8 +67,8 @@ def test_the_hub_does_not_get_the_trainers_sign_in(tmp_path: Path) -> None:
         "MSI_SECRET": "z",
         "IMDS_ENDPOINT": "a",
     }
-    address, limits = HubAddress("https://0.0.0.0:443", PEM, PEM), ServerLimits(1 << 20, 90)
-    found = hub_environment(ClassFolder(tmp_path / "class"), address, limits, base)
+    address = HubAddress("https://0.0.0.0:443", PEM, PEM)
+    found = hub_environment(ClassFolder(tmp_path / "class"), address, 1 << 20, 90, base)
     assert (found["WORKSHOP_HUB_MEMORY_KILOBYTES"], found["WORKSHOP_HUB_IDLE_SECONDS"]) == ("1048576", "5400")
     assert found["PATH"] == "/bin"
     assert not {"x", "y", "z", "a"} & set(found.values())
@@ -79,8 +79,8 @@ def test_the_hub_does_not_get_the_trainers_sign_in(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("minutes", "seconds"), [(0, "0"), (0.001, "1"), (0.025, "2"), (90, "5400")])
 def test_a_limit_of_an_instant_is_still_a_limit(tmp_path: Path, minutes: float, seconds: str) -> None:
-    address, limits = HubAddress("http://127.0.0.1:8000"), ServerLimits(1 << 20, minutes)
-    found = hub_environment(ClassFolder(tmp_path / "class"), address, limits, {})
+    address = HubAddress("http://127.0.0.1:8000")
+    found = hub_environment(ClassFolder(tmp_path / "class"), address, 1 << 20, minutes, {})
     assert found["WORKSHOP_HUB_IDLE_SECONDS"] == seconds
 
 

@@ -15,7 +15,7 @@ from tests.workshop.classroom.lesson import class_of, learner
 from workshop import jupyterhub
 from workshop.classroom.folder import ClassFolder
 from workshop.jupyterhub.installation import Installation
-from workshop.jupyterhub.launch import HubAddress, ServerLimits, hub_environment
+from workshop.jupyterhub.launch import HubAddress, hub_environment
 
 HERE = Path(jupyterhub.__file__).parent
 SERVERS = """
@@ -89,7 +89,7 @@ def test_what_learners_save_is_searched_for_tokens(
 ) -> None:
     """By the settings that the hub starts their servers with."""
     environment = hub_environment(
-        folder, HubAddress("http://127.0.0.1:8000"), ServerLimits(1 << 20, 90), os.environ | {"HOME": str(tmp_path)}
+        folder, HubAddress("http://127.0.0.1:8000"), 1 << 20, 90, os.environ | {"HOME": str(tmp_path)}
     )
     (tmp_path / "home").mkdir()
     command = [str(installation.python), "-c", SAVES, str(HERE / "jupyterhub_config.py"), str(tmp_path / "home")]
