@@ -83,7 +83,8 @@ def provision(options: argparse.Namespace) -> int:
         raise UsageError(*clashes)
     missing = {learner: lacking for learner in learners if (lacking := provisioning.missing(learner, inventory))}
     if missing:
-        console.print(_missing_table(missing))
+        rows = [(learner.name, ", ".join(lacking)) for learner, lacking in missing.items()]
+        console.print(_table(["Learner", "To be made"], rows))
         console.print(", ".join(f"{number} × {what}" for what, number in counted(missing.values()).items()))
         if not classroom.in_sandbox and any(MACHINE in each for each in missing.values()):
             console.print("Virtual machines on Azure cost money until 'clean-up' has deleted them.", style="bold")
@@ -299,10 +300,6 @@ def counts(learners: Sequence[LearnerProgress]) -> str:
             parts.append(f"{milestone.title} {found.count(Status.DONE)}")
     have = "learner has" if len(learners) == 1 else "learners have"
     return f"Of {len(learners)} {have}  {'   '.join(parts)}"
-
-
-def _missing_table(missing: Mapping[Learner, Sequence[str]]) -> Table:
-    return _table(["Learner", "To be made"], [(each.name, ", ".join(what)) for each, what in missing.items()])
 
 
 def _removal_table(removal: Removal) -> Table:

@@ -17,7 +17,7 @@ from rbac.roles import Permission
 from workshop.classroom.classroom import Classroom
 from workshop.classroom.clients import AUTHORIZATION_VERSION, Clients, RefusedError
 from workshop.classroom.inventory import Inventory, made_for
-from workshop.classroom.roster import Entry, Patterns, class_name, make_learners
+from workshop.classroom.roster import PATTERNS, Entry, class_name, make_learners
 from workshop.errors import UsageError
 from workshop.words import quantity
 
@@ -72,8 +72,8 @@ def planned(options: argparse.Namespace, entries: Sequence[Entry], before: Class
             f"{options.folder} has the class {before.name} ({before.target}). "
             "Name another folder with --folder, or clean that class up and delete its folder."
         )
-    given = {what: getattr(options, what) for what in ("resource_group", "vm_name", "identity_name")}
-    patterns = Patterns(**{what: pattern for what, pattern in given.items() if pattern is not None})
+    given = {what: getattr(options, what) for what in PATTERNS}
+    patterns = PATTERNS | {what: pattern for what, pattern in given.items() if pattern is not None}
     earlier = (*before.learners, *before.left) if before else ()
     learners = make_learners(name, entries, patterns, options.target, earlier)
     still = {learner.handle for learner in learners}

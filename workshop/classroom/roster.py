@@ -9,7 +9,7 @@ import re
 import string
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
 
@@ -28,6 +28,8 @@ PRINCIPAL_TYPES = ("User", "Group", "ServicePrincipal")
 _COLUMNS = frozenset({NAME, HANDLE, OBJECT_ID, PRINCIPAL_TYPE})
 _HANDLE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,22}[a-z0-9])?")
 _HANDLE_RULE = "1 to 24 lowercase letters, digits and hyphens, with a letter or digit first and last"
+# How names are made, unless the trainer says otherwise; each group has a name of its own in the subscription.
+PATTERNS = {"resource_group": "{class}-{handle}", "vm_name": "vm-{handle}", "identity_name": "id-{handle}"}
 _CLASS_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 _PLACEHOLDERS = frozenset({"class", "handle", "number"})
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
@@ -161,15 +163,6 @@ def _repeated(entries: Sequence[Entry]) -> Iterator[tuple[int, str]]:
             yield entry.line, f"the object_id is that of '{first.name}' on line {first.line} already."
 
 
-@dataclass(frozen=True)
-class Patterns:
-    """How names are made; each learner's group has a name of its own in the subscription."""
-
-    resource_group: str = "{class}-{handle}"
-    vm_name: str = "vm-{handle}"
-    identity_name: str = "id-{handle}"
-
-
 def class_name(given: str | None, roster_stem: str) -> str:
     """Return the name of the class, as given or made of the roster's file name; raise UsageError if it cannot be."""
     name = handle_of(roster_stem) if given is None else given
@@ -182,7 +175,7 @@ def class_name(given: str | None, roster_stem: str) -> str:
 
 
 def make_learners(
-    name: str, entries: Sequence[Entry], patterns: Patterns, target: str, before: Sequence[Learner] = ()
+    name: str, entries: Sequence[Entry], patterns: Mapping[str, str], target: str, before: Sequence[Learner] = ()
 ) -> list[Learner]:
     """Name everything; learners who have been in the class ``before`` keep their numbers, which nobody else gets.
 
@@ -212,15 +205,15 @@ def make_learners(
     return learners
 
 
-def _learner(name: str, entry: Entry, patterns: Patterns, target: str, number: int) -> Learner:
+def _learner(name: str, entry: Entry, patterns: Mapping[str, str], target: str, number: int) -> Learner:
     values = {"class": name, "handle": entry.handle, "number": f"{number:02}"}
     own = {} if target == SANDBOX else {"object_id": entry.object_id, "principal_type": entry.principal_type}
-    names = {what: pattern.format(**values) for what, pattern in asdict(patterns).items()}
+    names = {what: pattern.format(**values) for what, pattern in patterns.items()}
     return Learner(number, entry.name, entry.handle, **names, **own)
 
 
-def _pattern_problems(patterns: Patterns) -> Iterator[str]:
-    for what, pattern in asdict(patterns).items():
+def _pattern_problems(patterns: Mapping[str, str]) -> Iterator[str]:
+    for what, pattern in patterns.items():
         try:
             fields = {name for _, name, _, _ in string.Formatter().parse(pattern) if name is not None}
         except ValueError:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.workshop.classroom.lesson import class_of, learner
 from workshop.classroom.classroom import Classroom
-from workshop.classroom.roster import Entry, Patterns, class_name, handle_of, make_learners, read_roster
+from workshop.classroom.roster import PATTERNS, Entry, class_name, handle_of, make_learners, read_roster
 from workshop.errors import UsageError
 
 GUID = "11111111-2222-3333-4444-555555555555"
@@ -175,13 +175,13 @@ ENTRIES = [entry("Ada Lovelace", "ada"), entry("Grace Hopper", "grace")]
 
 
 def test_each_learner_has_a_group_a_machine_and_an_identity() -> None:
-    first, second = make_learners("friday", ENTRIES, Patterns(), "sandbox")
+    first, second = make_learners("friday", ENTRIES, PATTERNS, "sandbox")
     assert (first.resource_group, first.vm_name, first.identity_name) == ("friday-ada", "vm-ada", "id-ada")
     assert (second.number, second.principal_type, second.object_id) == (2, "ServicePrincipal", "")
 
 
 def test_patterns_make_other_names() -> None:
-    patterns = Patterns("rg-{class}-{number}", "myVM", "ID1")
+    patterns = {"resource_group": "rg-{class}-{number}", "vm_name": "myVM", "identity_name": "ID1"}
     found = make_learners("friday", ENTRIES, patterns, "sandbox")
     assert [each.resource_group for each in found] == ["rg-friday-01", "rg-friday-02"]
     assert {each.identity_name for each in found} == {"ID1"}
@@ -190,27 +190,29 @@ def test_patterns_make_other_names() -> None:
 @pytest.mark.parametrize("pattern", ["{name}", "{handle.upper}", "{handle[0]}", "{0}", "{", "{}"])
 def test_a_pattern_that_cannot_be_used_is_refused(pattern: str) -> None:
     with pytest.raises(UsageError, match=r"--vm-name .* cannot be used"):
-        make_learners("friday", ENTRIES, Patterns(vm_name=pattern), "sandbox")
+        make_learners("friday", ENTRIES, PATTERNS | {"vm_name": pattern}, "sandbox")
 
 
 def test_groups_have_to_differ_and_names_to_be_azures() -> None:
     with pytest.raises(UsageError, match="a group of their own"):
-        make_learners("friday", ENTRIES, Patterns(resource_group="{class}"), "sandbox")
+        make_learners("friday", ENTRIES, PATTERNS | {"resource_group": "{class}"}, "sandbox")
     with pytest.raises(UsageError) as refused:
-        make_learners("friday", ENTRIES, Patterns(resource_group="{handle}.", identity_name="?{handle}"), "sandbox")
+        make_learners(
+            "friday", ENTRIES, PATTERNS | {"resource_group": "{handle}.", "identity_name": "?{handle}"}, "sandbox"
+        )
     assert len(refused.value.problems) == 4
 
 
 def test_on_azure_learners_are_who_the_roster_says() -> None:
     with pytest.raises(UsageError, match="Grace Hopper has no object_id"):
-        make_learners("friday", [entry("Ada", "ada", GUID), ENTRIES[1]], Patterns(), "azure")
-    (ada,) = make_learners("friday", [entry("Ada", "ada", GUID)], Patterns(), "azure")
+        make_learners("friday", [entry("Ada", "ada", GUID), ENTRIES[1]], PATTERNS, "azure")
+    (ada,) = make_learners("friday", [entry("Ada", "ada", GUID)], PATTERNS, "azure")
     assert (ada.object_id, ada.principal_type) == (GUID, "User")
 
 
 def test_numbers_stay_when_others_come_and_go() -> None:
-    before = make_learners("friday", ENTRIES, Patterns(), "sandbox")
-    now = make_learners("friday", [entry("Lin", "lin"), ENTRIES[1]], Patterns(), "sandbox", before)
+    before = make_learners("friday", ENTRIES, PATTERNS, "sandbox")
+    now = make_learners("friday", [entry("Lin", "lin"), ENTRIES[1]], PATTERNS, "sandbox", before)
     assert [(each.handle, each.number) for each in now] == [("lin", 3), ("grace", 2)]
 
 
