@@ -47,20 +47,11 @@ def dask_setup(worker: Any) -> None:
     import dask
 
     processors: list[int] = dask.config.get(PROCESSORS)
-    if worker.name < len(processors):
-        _keep_to(processors[worker.name])
+    if sys.platform == "linux" and worker.name < len(processors):
+        with contextlib.suppress(OSError):  # where that is not permitted, it is slower
+            os.sched_setaffinity(0, {processors[worker.name]})  # and so is what this thread starts
     signal.signal(signal.SIGINT, lambda number, frame: None)
     threading.Thread(target=get_ready, name="get-ready", daemon=True).start()
-
-
-def _keep_to(processor: int) -> None:
-    """Run on this processor alone: this thread, and what it will start.
-
-    Where that is not permitted, nothing changes: it is only for speed.
-    """
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            os.sched_setaffinity(0, {processor})
 
 
 def get_ready(kind: KernelKind | None = None) -> None:

@@ -33,8 +33,7 @@ def interpreter_of(command: Sequence[str]) -> tuple[str, ...]:
 def request_of(command: Sequence[str], options: Mapping[str, Any]) -> ForkRequest:
     """Return what to ask for, by the command line and what ``jupyter_client.launcher.launch_kernel`` takes besides.
 
-    Raises:
-        WarmStartError: An option has no equivalent in a fork, or the folder is missing.
+    If an option has no equivalent in a fork, or the folder is missing, it raises WarmStartError.
     """
     others = sorted(name for name, value in options.items() if name not in _HONOURED and value)
     if others:
