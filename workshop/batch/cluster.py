@@ -21,6 +21,7 @@ from workshop.errors import UsageError, WorkshopError
 from workshop.words import quantity
 
 _untyped: Any = distributed
+_LOGGERS = ("distributed", "distributed.client", "tornado.application")  # Dask gives the second a level of its own
 _CONFIGURATION: dict[str, Any] = {  # of what is started here
     "distributed.nanny.pre-spawn-environ": {},  # kernels would inherit it
     "distributed.scheduler.http.routes": [],  # nothing of the batch is to be had without its credentials
@@ -192,8 +193,12 @@ def _connected(scheduler: str, note: Callable[[str], None]) -> Iterator[Any]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep Dask's own remarks about workers and connections from the terminal: the runner says what matters."""
-    logging.disable(logging.CRITICAL)
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
-        logging.disable(logging.NOTSET)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

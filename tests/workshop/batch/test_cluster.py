@@ -2,6 +2,7 @@
 
 import gc
 import json
+import logging
 import os
 import queue
 import sys
@@ -66,6 +67,12 @@ def test_rows_that_have_run_are_forgotten(one_worker: Cluster) -> None:
     gc.collect()
     kept = sum(isinstance(each, RowTask) for each in gc.get_objects())
     assert kept <= 20
+
+
+@pytest.mark.usefixtures("one_worker")
+def test_of_all_remarks_only_dasks_own_are_kept_back() -> None:
+    told = {name: logging.getLogger(name).isEnabledFor(logging.ERROR) for name in ("distributed.client", "botocore")}
+    assert told == {"distributed.client": False, "botocore": True}
 
 
 class Broken(dict[str, Any]):
