@@ -134,9 +134,12 @@ def ask(session: requests.Session, method: str, path: str, **options: Any) -> re
 
 
 def at_metadata_service(adapter: HTTPAdapter) -> dict[str, HTTPAdapter]:
-    """Return the adapter by each address where clients look for the metadata service: also the environment's."""
-    named = os.environ.get("AZURE_POD_IDENTITY_AUTHORITY_HOST") or METADATA_SERVICE
-    return dict.fromkeys((METADATA_SERVICE, named.rstrip("/")), adapter)
+    """Return the adapter by each address where clients look for the metadata service: also the environment's.
+
+    With all that led to the machine, the environment need not be changed.
+    """
+    named = os.environ.get("AZURE_POD_IDENTITY_AUTHORITY_HOST", "").rstrip("/")
+    return dict.fromkeys((METADATA_SERVICE, named or METADATA_SERVICE), adapter)
 
 
 def check_machine(session: requests.Session, vm_id: str) -> None:

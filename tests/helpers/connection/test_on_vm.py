@@ -161,6 +161,12 @@ def test_on_azure_an_address_that_the_environment_names_leads_to_the_machine_too
     assert host["host"] == "169.254.169.254" and not host["port"]
 
 
+@pytest.mark.parametrize("named", ["", "/"])
+def test_an_address_that_names_nothing_leads_nowhere(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
+    monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", named)
+    assert list(at_metadata_service(FixedAddressAdapter(METADATA_SERVICE))) == [METADATA_SERVICE]
+
+
 def test_a_sandbox_that_runs_no_scripts_says_what_would_have_it_run_them(
     sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
