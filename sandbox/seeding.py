@@ -52,7 +52,7 @@ def make_group(cloud: Cloud, owner: Caller, name: str) -> None:
 
 
 def make_machine(cloud: Cloud, owner: Caller, group: str, name: str) -> None:
-    """Make a running Windows machine, with the network it is connected to, as ``owner``; in a transaction, too."""
+    """Make a running Windows machine and its network as ``owner``; to be called in a transaction."""
     password = f"{new_secret()}aA1-"  # kept nowhere; by chance alone it might not have three kinds of characters
     _make(cloud, owner, "machine", group=group, at=cloud.seed_data.group(group), name=name, password=password)
 

@@ -67,6 +67,12 @@ class ResourceManager:
         answer.headers.update(quota)
         return answer
 
+    def perform(self, caller: Caller, request: Request) -> Answer:
+        """Answer a request that the sandbox itself makes as ``caller``; raises AzureError where that is refused."""
+        operation, call = self._admit(caller, request)
+        self._count_for_provider(operation, call)
+        return operation.handler(call)
+
     def _authenticate(self, request: Request) -> Caller:
         tenant_id = self._cloud.seed_data.tenant_id
         header = request.headers.get("Authorization", "")
@@ -126,12 +132,6 @@ class ResourceManager:
         perform = partial(self.perform, caller)
         call = Call(self._cloud, caller, request, match.parameters, match.scope, operation.action, version, perform)
         return operation, call
-
-    def perform(self, caller: Caller, request: Request) -> Answer:
-        """Return the answer to a request of the sandbox's own, made as ``caller``; raises AzureError, too."""
-        operation, call = self._admit(caller, request)
-        self._count_for_provider(operation, call)
-        return operation.handler(call)
 
     def _unknown(self, path: str, version: str) -> AzureError:
         segments = path.strip("/").split("/")

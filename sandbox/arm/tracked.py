@@ -83,7 +83,8 @@ def find_or_make(
     call: Call, resource_type: str, location: str, make: Callable[[str], Resource]
 ) -> tuple[Resource, bool]:
     """Return the resource that a PUT is for, and whether it is new; ``make`` makes one in the group of this name."""
-    found, group = find(call, resource_type), existing_group(call).body["name"]
+    found = find(call, resource_type)
+    group = existing_group(call).body["name"]
     if found is None:
         return make(group), True
     name, there = found.body["name"], found.body["location"]

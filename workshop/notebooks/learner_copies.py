@@ -76,7 +76,7 @@ def copy_notebooks(folder: Path, parameters: Mapping[str, str]) -> list[Path]:
 
     Raises:
         UsageError: There are no notebooks, or one does not declare these parameters.
-        OSError: The folder cannot be written.
+        OSError, WorkshopError: The folder, or a notebook in it, cannot be written.
     """
     course = _course()
     make_private_folder(folder)
