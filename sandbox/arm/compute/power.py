@@ -4,6 +4,7 @@
 runs: running, stopped or deallocated, or on the way there: starting, stopping, deallocating.
 """
 
+from functools import partial
 from typing import Any
 
 from sandbox.arm.compute import provider
@@ -71,19 +72,16 @@ def _reapply(call: Call) -> Answer:
 def declare_effects(cloud: Cloud) -> None:
     """Say what completes each change of power."""
     for operation, (_, power) in _TRANSITIONS.items():
-        _declare_arrival(cloud, operation, power)
+        cloud.long_operations.on(f"vm.{operation}", partial(_arrive, cloud, operation, power))
 
 
-def _declare_arrival(cloud: Cloud, operation: str, power: str) -> None:
-    def arrived(machine_id: str) -> None:
-        machine = cloud.store.get(machine_id)
-        if machine is None or machine.internal.get("transition") != operation:
-            return  # another operation has come in between
-        del machine.internal["transition"]
-        set_power(cloud, machine, power)
-        succeed(cloud, machine)
-
-    cloud.long_operations.on(f"vm.{operation}", arrived)
+def _arrive(cloud: Cloud, operation: str, power: str, machine_id: str) -> None:
+    machine = cloud.store.get(machine_id)
+    if machine is None or machine.internal.get("transition") != operation:
+        return  # another operation has come in between
+    del machine.internal["transition"]
+    set_power(cloud, machine, power)
+    succeed(cloud, machine)
 
 
 def running_machines(cloud: Cloud) -> list[str]:

@@ -30,11 +30,6 @@ _KNOWN: dict[str, dict[str, Any]] = read_data(__file__, "run_commands.yaml")
 _KEPT_AS = "run_command"
 _EFFECT = "vm.runCommand"
 _EXTENSION = {"Linux": "RunCommandLinux", "Windows": "RunCommandWindows"}
-_PREEMPTED = ("OperationPreempted", "Operation execution has been preempted by a more recent operation.")
-_LOST = (
-    "InternalExecutionError",
-    "An internal execution error occurred: the sandbox was stopped while the script was running.",
-)
 
 _on_machines = Operations(VIRTUAL_MACHINE)
 _on_commands = Operations(_TYPE)
@@ -137,14 +132,14 @@ def _begin(call: Call, scripts: Scripts, machine: Resource, script: Script) -> s
 
 def preempt_script(cloud: Cloud, machine: Resource) -> None:
     """End the script that runs inside a machine which is about to stop; the caller keeps the machine."""
-    _abandon(cloud, machine, *_PREEMPTED)
+    _abandon(cloud, machine, errors.refusal("OperationPreempted"))
 
 
 def fail_lost_scripts(cloud: Cloud) -> None:
     """Fail the operations of an earlier process of the sandbox: their scripts ended with it."""
     for machine in cloud.store.list(cloud.seed_data.subscription, VIRTUAL_MACHINE):
         if _KEPT_AS in machine.internal:
-            _abandon(cloud, machine, *_LOST)
+            _abandon(cloud, machine, errors.refusal("InternalExecutionError"))
             cloud.store.put(machine)
 
 
@@ -154,21 +149,17 @@ def declare_effects(cloud: Cloud) -> None:
     def timed_out(machine_id: str) -> None:
         machine = cloud.store.get(machine_id)
         if machine is not None:
-            message = (
-                f"Provisioning of VM extension {_extension(machine)} has timed out. Extension provisioning has taken "
-                "too long to complete. The extension did not report a message."
-            )
-            _abandon(cloud, machine, "VMExtensionProvisioningTimeout", message)
+            _abandon(cloud, machine, errors.refusal("VMExtensionProvisioningTimeout", _extension(machine)))
             cloud.store.put(machine)
 
     cloud.long_operations.on(_EFFECT, timed_out)
 
 
-def _abandon(cloud: Cloud, machine: Resource, code: str, message: str) -> None:
+def _abandon(cloud: Cloud, machine: Resource, why: errors.AzureError) -> None:
     operation_id = machine.internal.get(_KEPT_AS)
     if operation_id is None:
         return
-    _finish(cloud, machine, {"error": {"code": code, "message": message}})
+    _finish(cloud, machine, why.body())
     scripts = cloud.scripts
     if scripts is not None:
         cloud.store.after_commit(lambda: scripts.stop(operation_id))
@@ -181,11 +172,7 @@ def _finish(cloud: Cloud, machine: Resource, outcome: dict[str, Any]) -> None:
 def _outcome(machine: Resource, ended: Ended) -> dict[str, Any]:
     """Return what an operation came to: a script's own failure is none of the operation's, as in Azure."""
     if not ended.begun:
-        message = (
-            f"VM has reported a failure when processing extension '{_extension(machine)}'. "
-            f'Error message: "{ended.stderr.strip()}".'
-        )
-        return {"error": {"code": "VMExtensionProvisioningError", "message": message}}
+        return errors.refusal("VMExtensionProvisioningError", _extension(machine), ended.stderr.strip()).body()
     if _os_type(machine) == "Windows":
         streams = (("StdOut", ended.stdout), ("StdErr", ended.stderr))
         value = [_succeeded(f"ComponentStatus/{name}/succeeded", text.rstrip()) for name, text in streams]

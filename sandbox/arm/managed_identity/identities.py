@@ -12,7 +12,7 @@ from sandbox.arm.routing import GROUP, Call, Operations
 from sandbox.arm.tracked import declare_reads, existing, find, find_or_make, location_of, remove
 from sandbox.cloud import Cloud
 from sandbox.core import errors, seed_data
-from sandbox.core.data_files import read_data
+from sandbox.core.data_files import filled, read_data
 from sandbox.core.http import Answer
 from sandbox.core.resource_ids import IDENTITY, VIRTUAL_MACHINE, parse_resource_id
 from sandbox.state.directory import Principal
@@ -21,7 +21,7 @@ from sandbox.state.store import Resource
 PATH = f"{GROUP}/providers/{IDENTITY}/{{name}}"
 _SYSTEM_ASSIGNED = "Microsoft.ManagedIdentity/identities"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,127}")
-_ACTIONS: dict[str, str] = read_data(__file__, "operations.yaml")
+_OPERATIONS = read_data(__file__, "operations.yaml")
 _ISOLATION_SCOPES = ("None", "Regional")
 
 operations = Operations(IDENTITY)
@@ -30,7 +30,8 @@ declare_reads(operations, IDENTITY)
 
 @operations.operation("GET", "/providers/Microsoft.ManagedIdentity/operations", action=None)
 def _list_actions(call: Call) -> Answer:
-    return Answer(200, {"value": [_action(name, what) for name, what in _ACTIONS.items()]})
+    actions, shown = _OPERATIONS["actions"].items(), _OPERATIONS["shown"]
+    return Answer(200, {"value": [filled(shown, action=action, what=what) for action, what in actions]})
 
 
 @operations.operation("PUT", PATH, action=IDENTITY + "/write")
@@ -141,18 +142,6 @@ def _new(call: Call, group: str, location: str) -> Resource:
     ids = _ids(call, principal)
     own = {"location": location, "tags": {}, "id": identity_id, "name": name, "type": IDENTITY}
     return Resource({**own, "properties": ids})
-
-
-def _action(name: str, what: str) -> dict[str, Any]:
-    return {
-        "name": f"Microsoft.ManagedIdentity/{name}",
-        "display": {
-            "provider": "Managed Service Identity",
-            "resource": "Identities",
-            "operation": what,
-            "description": what,
-        },
-    }
 
 
 def _ids(call: Call, principal: Principal) -> dict[str, Any]:

@@ -25,9 +25,11 @@ def _fill(call: Call, found: Resource, body: dict[str, Any]) -> None:
     _set_zones(found, body)
     sku = body.get("sku", {})
     found.body["sku"] = {"name": sku.get("name", "Standard"), "tier": sku.get("tier", "Regional")}
-    dns = _dns_settings(given["dnsSettings"], found.body["location"]) if "dnsSettings" in given else {}
+    label = given.get("dnsSettings", {}).get("domainNameLabel")
+    if label:
+        given["dnsSettings"]["fqdn"] = f"{label}.{found.body['location']}.cloudapp.azure.com"
     address = before.get("ipAddress") or _free_address(call.cloud, version)
-    set_properties(found, {**given, "ipAddress": address, **dns})
+    set_properties(found, {**given, "ipAddress": address})
 
 
 def _set_zones(found: Resource, body: dict[str, Any]) -> None:
@@ -37,12 +39,6 @@ def _set_zones(found: Resource, body: dict[str, Any]) -> None:
         raise errors.refusal("ResourceAvailabilityZonesCannotBeModified", found.id, ", ".join(had), ", ".join(wanted))
     if is_new and wanted:
         found.body["zones"] = wanted
-
-
-def _dns_settings(given: dict[str, Any], location: str) -> dict[str, Any]:
-    label = given.get("domainNameLabel")
-    name = {"fqdn": f"{label}.{location}.cloudapp.azure.com"} if label else {}
-    return {"dnsSettings": {**given, **name}}
 
 
 def _free_address(cloud: Cloud, version: str) -> str:
