@@ -171,6 +171,7 @@ def _add_address(control: socket.socket, label: str, address: str) -> None:
 
 def _listening(address: str, port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # to listen again beside connections that go on
     listener.bind((address, port))
     listener.listen(_WAITING)
     return listener
