@@ -4,7 +4,7 @@ The link's ``$skipToken`` is the id of the page's last element, so a list's cost
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from rbac.folding import fold
@@ -49,37 +49,36 @@ def list_resources(
     return Answer(200, body)
 
 
-def read_filter(text: str) -> dict[str, str]:
+def read_filter(text: str, names: Collection[str] | None = None) -> dict[str, str]:
     """Return the terms of a ``$filter``, names in lowercase: ``{"resourcetype": "…", "assignedto(…)": "…"}``.
 
-    Only comparisons by ``eq`` and calls, joined by ``and``, are understood; anything else is refused.
+    Only comparisons by ``eq`` and calls, joined by ``and``, are understood; anything else is refused, and with
+    ``names`` what is not among them.
     """
     terms: dict[str, str] = {}
     at = 0
     while at < len(text):
         found = _TERM.match(text, at)
         if found is None:
-            raise invalid_filter(text)
+            raise _invalid_filter(text)
         name = fold(found[1]) + ("" if not found[3] else "()" if found[4] is None else "(…)")
-        if name in terms:
-            raise invalid_filter(text)
+        if name in terms or (names is not None and name not in names):
+            raise _invalid_filter(text)
         terms[name] = (found[2] or found[4] or "").replace("''", "'")
         at = found.end()
     return terms
 
 
-def invalid_filter(text: str) -> errors.AzureError:
-    """Return the refusal of a ``$filter`` that is not understood."""
+def _invalid_filter(text: str) -> errors.AzureError:
     return errors.refusal("InvalidFilterInQueryString", text)
 
 
 def resource_condition(call: Call, names: tuple[str, ...]) -> Condition:
     """Return what ``$filter`` asks of a resource; refuses comparisons of other names than ``names``."""
     text = call.query("$filter") or ""
-    wanted = read_filter(text)
-    if not set(wanted) <= set(names) or ("tagvalue" in wanted and "tagname" not in wanted):
-        raise invalid_filter(text)
-
+    wanted = read_filter(text, names)
+    if "tagvalue" in wanted and "tagname" not in wanted:
+        raise _invalid_filter(text)
     tag = fold(wanted.get("tagname", ""))
 
     def fits(resource: Resource) -> bool:

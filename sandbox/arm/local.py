@@ -35,7 +35,9 @@ def _get_metadata_service(call: Call) -> Answer:
     endpoint = call.cloud.metadata_endpoints.get(canonical(machine.id))
     if endpoint is None:
         raise errors.refusal("VirtualMachineNotRunning", machine.body["name"])
-    return Answer(200, _metadata_service(machine.id, endpoint.disclose(call.request.user_id, call.caller.object_id)))
+    return Answer(
+        200, _metadata_service(machine.id, endpoint.disclose(call.request.find_user(), call.caller.object_id))
+    )
 
 
 @operations.operation(
@@ -45,7 +47,7 @@ def _list_metadata_services(call: Call) -> Answer:
     """Answer the metadata services of the running machines that the caller may enter, and have them serve the user."""
     machines = call.cloud.store.list(call.scope, VIRTUAL_MACHINE)
     entered = call.cloud.gate.visible(call.caller, RUN_COMMAND, call.scope, machines)
-    endpoints, user_id = call.cloud.metadata_endpoints, call.request.user_id
+    endpoints, user_id = call.cloud.metadata_endpoints, call.request.find_user()
     value = [
         _metadata_service(machine.id, endpoints[canonical(machine.id)].disclose(user_id, call.caller.object_id))
         for machine in entered

@@ -22,7 +22,7 @@ class Request:
 
     ``path`` is percent-decoded and keeps the caller's case; ``host`` is the ``Host`` header as sent, port and all;
     ``query`` holds the decoded pairs in their order; ``headers`` looks names up without regard to case. ``find_user``
-    looks up ``user_id``, which few requests need.
+    returns the user of this computer whose process sent it, or None where that cannot be known: few requests need it.
     """
 
     method: str
@@ -33,11 +33,6 @@ class Request:
     headers: Mapping[str, str]
     body: bytes = b""
     find_user: Callable[[], int | None] = lambda: None
-
-    @property
-    def user_id(self) -> int | None:
-        """The user of this computer whose process sent it; None where that cannot be known."""
-        return self.find_user()
 
     @property
     def hostname(self) -> str:

@@ -63,7 +63,8 @@ def ensure_signing_key(folder: Path) -> SigningKey:
     key = _load(path)
     if key is None:
         key = rsa.generate_private_key(public_exponent=65537, key_size=KEY_SIZE)
-        write_private(path, _pem(key))
+        pem, pkcs8, plain = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        write_private(path, key.private_bytes(pem, pkcs8, plain))
     return SigningKey(key)
 
 
@@ -90,12 +91,6 @@ def _signs(key: rsa.RSAPrivateKey) -> bool:
     except (InvalidSignature, ValueError):
         return False
     return True
-
-
-def _pem(key: rsa.RSAPrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
 
 
 def _certificate(key: rsa.RSAPrivateKey) -> x509.Certificate:

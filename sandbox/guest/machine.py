@@ -36,12 +36,8 @@ _SWITCHES = (
 )
 
 
-class NotPermittedError(Exception):
-    """The system does not permit what the inside of a machine is made of; the message says what and how to allow it."""
-
-
 def run_inside(inside: Inside, locate: Locate, *, insist: bool = False) -> int:
-    """Run a command inside a machine to its end; return its exit status. Raises NotPermittedError.
+    """Run a command inside a machine to its end; return its exit status. Raises PermissionError.
 
     The process must have no other thread yet: it forks, and its signals are held from here on.
     """
@@ -158,9 +154,9 @@ def _descendants(ancestor: int) -> list[int]:
 # --- permissions ------------------------------------------------------------------------------------------------------
 
 
-def not_permitted(number: int, step: str, settings: Path = _SETTINGS) -> NotPermittedError:
-    """Return the refusal for the error ``number`` at ``step``, by what the kernel's ``settings`` say."""
-    return NotPermittedError(
+def not_permitted(number: int, step: str, settings: Path = _SETTINGS) -> PermissionError:
+    """Return what says why ``step`` failed with the error ``number``, by what the kernel's ``settings`` say."""
+    return PermissionError(
         "The inside of a machine is made of Linux namespaces, which this system does not let "
         f"{'you' if os.geteuid() else 'root'} make: to {step} failed with '{os.strerror(number)}'"
         f"{_remedy(number, settings)} Everything else of the sandbox works without."
@@ -169,7 +165,8 @@ def not_permitted(number: int, step: str, settings: Path = _SETTINGS) -> NotPerm
 
 def _remedy(number: int, settings: Path) -> str:
     for name, refused, allowed in _SWITCHES:
-        if _read(settings / name) == refused:
+        file = settings / name
+        if file.exists() and file.read_text().strip() == refused:
             setting = name.replace("/", ".")
             return f", since {setting} is {refused}. An administrator allows it: sysctl -w {setting}={allowed}"
     if number in (errno.ENOSYS, errno.EINVAL):
@@ -180,7 +177,3 @@ def _remedy(number: int, settings: Path) -> str:
         ". In a container its security profile forbids it: start the container with "
         "--security-opt seccomp=unconfined --security-opt apparmor=unconfined"
     )
-
-
-def _read(setting: Path) -> str | None:
-    return setting.read_text().strip() if setting.exists() else None

@@ -63,7 +63,7 @@ class MetadataService:
             raise errors.refusal("wrong_host", request.hostname)
         endpoint = self._cloud.metadata_endpoints.get(canonical(self._machine_id))
         may_run_commands = partial(self._cloud.gate.allows, action=RUN_COMMAND, scope=self._machine_id)
-        if endpoint is not None and not endpoint.admits(request.user_id, may_run_commands):
+        if endpoint is not None and not endpoint.admits(request.find_user(), may_run_commands):
             raise errors.refusal("another_user")
         if "X-Forwarded-For" in request.headers:
             raise errors.refusal("forwarded")

@@ -6,6 +6,7 @@ from functools import partial
 
 from rbac.scopes import canonical
 from sandbox.core import seed_data
+from sandbox.core.resource_ids import VIRTUAL_MACHINE
 from sandbox.process.operator_client import OperatorClient, RefusedError
 
 _UNPROXIED = "127.0.0.1,localhost,169.254.169.254,management.azure.com,login.microsoftonline.com,graph.microsoft.com"
@@ -18,9 +19,11 @@ def environment(client: OperatorClient, vm: str | None) -> dict[str, str]:
     running, or several have that name.
     """
     variables = client_variables(client)
-    metadata = _metadata_service(client, vm)
-    if metadata is not None:
-        variables["AZURE_POD_IDENTITY_AUTHORITY_HOST"] = metadata
+    group = client.seed_data.group(seed_data.RESOURCE_GROUP)
+    seeded = canonical(f"{group}/providers/{VIRTUAL_MACHINE}/{seed_data.VM_NAME}")
+    found = _metadata_services(client).get(seeded) if vm is None else running_machine(client, vm)
+    if found is not None:
+        variables["AZURE_POD_IDENTITY_AUTHORITY_HOST"] = found[1]
     return variables
 
 
@@ -57,14 +60,6 @@ def running_machine(client: OperatorClient, vm: str) -> tuple[str, str]:
     if len(found) > 1:
         raise RefusedError(f"Several machines are named '{vm}'. Give one's id: {', '.join(sorted(found))}")
     return services[found[0]]
-
-
-def _metadata_service(client: OperatorClient, vm: str | None) -> str | None:
-    if vm is not None:
-        return running_machine(client, vm)[1]
-    group = client.seed_data.group(seed_data.RESOURCE_GROUP)
-    seeded = f"{group}/providers/Microsoft.Compute/virtualMachines/{seed_data.VM_NAME}"
-    return _metadata_services(client).get(canonical(seeded), (seeded, None))[1]
 
 
 def _metadata_services(client: OperatorClient) -> dict[str, tuple[str, str]]:

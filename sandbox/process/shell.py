@@ -79,14 +79,14 @@ def _limit(text: str) -> float:
 
 def _shell(state: StateDirectory, options: argparse.Namespace) -> int:
     if sys.platform != "linux":
-        return _say(
+        raise OSError(
             "The inside of a machine is made of Linux namespaces, which this system does not have. Point a program "
             f"at the machine's metadata service instead: python -m sandbox env --vm {options.vm}"
         )
     from sandbox.guest import syscalls
     from sandbox.guest.folder import machine_folder
     from sandbox.guest.inside import Inside, inside_environment
-    from sandbox.guest.machine import NotPermittedError, run_inside
+    from sandbox.guest.machine import run_inside
 
     if options.end_with_parent:
         syscalls.send_when_parent_ends(signal.SIGTERM)
@@ -98,14 +98,8 @@ def _shell(state: StateDirectory, options: argparse.Namespace) -> int:
         command = [os.environ.get("SHELL") or "/bin/sh"]
         if sys.stdin.isatty():
             print(f"You are inside {name}. 'exit' leaves it.", file=sys.stderr)
-    try:
-        return run_inside(
-            Inside(name, folder, state.path, command, inside_environment(os.environ, state.path, name)),
-            _locator(state, machine_id),
-            insist=options.end_with_parent,
-        )
-    except NotPermittedError as error:
-        return _say(str(error))
+    inside = Inside(name, folder, state.path, command, inside_environment(os.environ, state.path, name))
+    return run_inside(inside, _locator(state, machine_id), insist=options.end_with_parent)
 
 
 def _locator(state: StateDirectory, machine_id: str) -> Locate:
@@ -126,8 +120,3 @@ def _locator(state: StateDirectory, machine_id: str) -> Locate:
         return Ports(urlsplit(service["properties"]["endpoint"]).port, runtime.port)
 
     return locate
-
-
-def _say(problem: str) -> int:
-    print(f"sandbox: {problem}", file=sys.stderr)
-    return 1

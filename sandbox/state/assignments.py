@@ -62,16 +62,13 @@ class RoleAssignments:
             (json.dumps(assignment.body), canonical(assignment.id)),
         )
 
-    def delete(self, assignment_id: str, effective_until: datetime) -> None:
-        """Stop listing the assignment; it counts until ``effective_until``."""
+    def delete(self, assignment_id: str, now: datetime, effective_until: datetime) -> None:
+        """Stop listing the assignment, which counts until ``effective_until``; forget those that count no more."""
         self.version += 1
         self._connection.execute(
             "UPDATE role_assignments SET effective_until = ? WHERE key = ?",
             (effective_until.timestamp(), canonical(assignment_id)),
         )
-
-    def forget_ended(self, now: datetime) -> None:
-        """Delete what has ceased to count."""
         self._connection.execute("DELETE FROM role_assignments WHERE effective_until <= ?", (now.timestamp(),))
 
     def follow_clock(self, before: datetime, now: datetime, longest: float) -> None:

@@ -113,20 +113,20 @@ class Store:
             act()
 
     @contextmanager
-    def attempt(self) -> Iterator[None]:
-        """Undo what is written within if it raises; for a part of a transaction."""
+    def attempt(self, *, keep: bool = True) -> Iterator[None]:
+        """Undo what is written within if it raises, or is not to be kept; for a part of a transaction."""
         self.connection.execute("SAVEPOINT attempt")
-        kept = len(self._after_commit)
+        waiting, kept = len(self._after_commit), False
         try:
             yield
-        except BaseException:
-            self._forget_all()
-            del self._after_commit[kept:]
-            if self.connection.in_transaction:
-                self.connection.execute("ROLLBACK TO attempt")
-            raise
+            kept = keep
         finally:
+            if not kept:
+                self._forget_all()
+                del self._after_commit[waiting:]
             if self.connection.in_transaction:
+                if not kept:
+                    self.connection.execute("ROLLBACK TO attempt")
                 self.connection.execute("RELEASE attempt")
 
     def _forget_all(self) -> None:

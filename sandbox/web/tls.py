@@ -89,12 +89,8 @@ def _usable(certificates: Certificates, now: datetime) -> bool:
         private
         and server.public_key() == key.public_key()
         and set(names) == set(_names(ipaddress.ip_address))
-        and all(_in_time(certificate, now) for certificate in (authority, server))
+        and all(each.not_valid_before_utc <= now < each.not_valid_after_utc - RENEWAL for each in (authority, server))
     )
-
-
-def _in_time(certificate: x509.Certificate, now: datetime) -> bool:
-    return certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc - RENEWAL
 
 
 def _make(certificates: Certificates, now: datetime) -> None:

@@ -89,9 +89,8 @@ def _delete_assignment(call: Call) -> Answer:
     existing = call.cloud.assignments.get(call.scope)
     if existing is None:
         return Answer(204)
-    now = call.cloud.clock.now()
-    call.cloud.assignments.delete(existing.id, now + timedelta(seconds=call.cloud.timing.seconds("revoke.effect")))
-    call.cloud.assignments.forget_ended(now)
+    now, effect = call.cloud.clock.now(), timedelta(seconds=call.cloud.timing.seconds("revoke.effect"))
+    call.cloud.assignments.delete(existing.id, now, now + effect)
     return Answer(200, existing.body)
 
 

@@ -36,7 +36,8 @@ def _put_credential(call: Call) -> Answer:
             raise errors.refusal("BadRequest.credentialName", call["credential"])
         if len(siblings) >= MAXIMUM:
             raise errors.refusal("BadRequest.credentials", MAXIMUM)
-        resource = _new(identity, call["credential"])
+        own = {"id": f"{identity.id}/federatedIdentityCredentials/{call['credential']}", "name": call["credential"]}
+        resource = Resource({**own, "properties": {}, "type": TYPE})
     _check_unique(siblings, resource, properties)
     resource.body["properties"] = properties
     call.cloud.store.put(resource)
@@ -63,11 +64,6 @@ def _delete_credential(call: Call) -> Answer:
 @operations.operation("GET", _COLLECTION, action=TYPE + "/read")
 def _list_credentials(call: Call) -> Answer:
     return list_resources(call, existing_parent(call, IDENTITY, TYPE).id, TYPE)
-
-
-def _new(identity: Resource, name: str) -> Resource:
-    credential_id = f"{identity.id}/federatedIdentityCredentials/{name}"
-    return Resource({"id": credential_id, "name": name, "properties": {}, "type": TYPE})
 
 
 def _check_unique(siblings: list[Resource], resource: Resource, properties: dict[str, Any]) -> None:

@@ -29,10 +29,6 @@ _NAME = re.compile(r"[-\w._()]{1,64}")
 _TERMINAL = ("Succeeded", "Failed", "Canceled")
 
 
-class _Undo(Exception):
-    pass
-
-
 class Deployment:
     """A template that was read from a request, ready to be carried out."""
 
@@ -65,13 +61,8 @@ class Deployment:
 
     def carry_out(self, *, keep: bool) -> dict[str, Any]:
         """Make or change the resources, and undo that unless they are to be kept; return the outputs."""
-        try:
-            with self._call.cloud.store.attempt():
-                outputs = self._make()
-                if not keep:
-                    raise _Undo
-        except _Undo:
-            pass
+        with self._call.cloud.store.attempt(keep=keep):
+            outputs = self._make()
         return outputs
 
     def _make(self) -> dict[str, Any]:
