@@ -7,6 +7,7 @@ that was not written to its end, because the runner was killed or the disk was f
 import json
 import os
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Self
@@ -47,7 +48,7 @@ class Record:
         )
 
 
-class Manifest:
+class Manifest(AbstractContextManager["Manifest"]):
     """Writes a manifest, after what is there already; raises UsageError if it cannot. Used in a ``with``."""
 
     def __init__(self, path: Path) -> None:
@@ -57,9 +58,6 @@ class Manifest:
             self._file.seek(0)
             self._end = self._file.read().rfind(b"\n") + 1  # of the lines that are whole
             self._file.truncate(self._end)
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._file.close()

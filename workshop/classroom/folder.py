@@ -102,12 +102,10 @@ class LearnerFolder:
         lines = [f"export {name}='" + value.replace("'", "'\\''") + "'\n" for name, value in variables.items()]
         write_private(self.shell_environment, "".join(lines))
 
-    def forget_environment(self) -> bool:
-        """Delete what holds the learner's secret; the notebooks stay. Return whether there was anything."""
-        files = [file for file in (self.environment, self.shell_environment, self.authority) if file.exists()]
-        for file in files:
-            file.unlink()
-        return bool(files)
+    def forget_environment(self) -> None:
+        """Delete what holds the learner's secret; the notebooks stay."""
+        for file in (self.environment, self.shell_environment, self.authority):
+            file.unlink(missing_ok=True)
 
 
 def read_passwords(path: Path) -> dict[str, str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from workshop.notebooks.outcome import State
 from workshop.words import quantity
@@ -25,11 +26,8 @@ class ProgressEvent:
     error: str = ""  # a line about what was wrong; empty if nothing was
 
 
-class Reporter:
+class Reporter(AbstractContextManager["Reporter"]):
     """Is told how a run or a batch goes on; this one shows nothing. Used in a ``with``, to leave a display tidy."""
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         pass

@@ -211,8 +211,9 @@ def check(declarations: Sequence[Mapping[str, Parameter]], given: Mapping[str, o
     for declares, values in zip(declarations, checked, strict=True):
         for name, value in given.items():
             if name in declares and not _is_secret(name, value):
+                kind = declares[name].kind
                 try:
-                    values[name] = _value(declares[name], value)
+                    values[name] = kind.read(value) if isinstance(value, Text) else kind.check(value)
                     _check_name(name, values[name])
                 except NotOfKindError as error:
                     problems.append(f"The parameter '{name}' {error}")
@@ -247,7 +248,3 @@ def _check_name(name: str, value: Value) -> None:
     if isinstance(value, str) and (value or name != "subscription_id"):
         with contextlib.suppress(TypeError):  # there is none
             check_names(**{name: value})
-
-
-def _value(parameter: Parameter, given: object) -> Any:
-    return parameter.kind.read(given) if isinstance(given, Text) else parameter.kind.check(given)

@@ -60,12 +60,11 @@ def page_by(exporter: HTMLExporter, nb: NotebookNode, resources: dict[str, Any])
     scroll in what is too wide, and write it out again: two thirds of the time that a page takes. Here that is two
     substitutions, unless a tag is left open: a browser would take all that follows for a part of it.
     """
-    filters = {
-        "highlight_code": Highlight2HTML(pygments_lexer=_lexer(nb), parent=exporter),
-        "filter_data_type": WidgetsDataTypeFilter(_metadata(nb, resources), resources, parent=exporter),
-    }
-    for name, made in filters.items():
-        exporter.register_filter(name, made)
+    language, where = nb.metadata.get("language_info", {}), resources["metadata"]
+    lexer = language.get("pygments_lexer") or language.get("name")
+    metadata = {os.path.join(where["path"], where["name"]): nb.metadata}  # noqa: PTH118 - nbconvert looks for this text
+    exporter.register_filter("highlight_code", Highlight2HTML(pygments_lexer=lexer, parent=exporter))
+    exporter.register_filter("filter_data_type", WidgetsDataTypeFilter(metadata, resources, parent=exporter))
     html, _ = TemplateExporter.from_notebook_node(exporter, nb, resources)
     if not closes_its_tags(html):
         return exporter.from_notebook_node(nb, resources)[0]
@@ -86,18 +85,6 @@ def closes_its_tags(html: str) -> bool:
         elif not opened or opened.pop() != name.lower():
             return False
     return not opened
-
-
-def _metadata(nb: NotebookNode, resources: dict[str, Any]) -> dict[str, Any]:
-    """The notebook's, under the path by which the filter of widgets looks for it."""
-    where = resources["metadata"]
-    return {os.path.join(where["path"], where["name"]): nb.metadata}  # noqa: PTH118 - nbconvert looks for this very text
-
-
-def _lexer(nb: NotebookNode) -> str | None:
-    """What colours the code, as the kernel has said."""
-    language: dict[str, str] = nb.metadata.get("language_info", {})
-    return language.get("pygments_lexer") or language.get("name")
 
 
 @cache

@@ -8,7 +8,7 @@ import re
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from workshop.errors import UsageError, translate_os_errors
@@ -26,7 +26,7 @@ _PICTURE = re.compile(r'!\[[^\]]*\]\(<?([^)\s>]+)|<img\b[^>]*?\bsrc="([^"]+)"')
 _OURS = re.compile(r"(?:\d\d_\w+\.(?:ipynb|html)|results\.json)\Z", re.ASCII)
 
 
-class OutputFolder:
+class OutputFolder(contextlib.AbstractContextManager["OutputFolder"]):
     """Saves what a run brings about, as it comes. Used in a ``with``, at whose end all of it is written.
 
     Pages of notebooks are made in a process of their own, while the next notebook runs. It is started for the first of
@@ -47,9 +47,6 @@ class OutputFolder:
             for old in found:
                 old.unlink()
         self._pages: PageMaker | None = None
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         if self._pages is not None:

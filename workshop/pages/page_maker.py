@@ -31,11 +31,6 @@ class PageMaker:
         self._jobs = 0
         self._process = start_child("workshop.pages.page_maker")
 
-    @property
-    def pid(self) -> int:
-        """The process's id."""
-        return self._process.pid
-
     def make(self, notebook: Path, names: Sequence[str], folder: Path, failure: Failure | None) -> None:
         """Have a notebook's page made beside it, soon: the pictures in its text are in ``folder``.
 

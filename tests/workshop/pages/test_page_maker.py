@@ -30,7 +30,7 @@ def test_pages_are_there_when_it_has_finished(folder: Path) -> None:
     maker.close()
     for name in NAMES:
         assert f"Notebook {name}" in (folder / f"{name}.html").read_text("utf-8")
-    assert not psutil.pid_exists(maker.pid)
+    assert not psutil.pid_exists(maker._process.pid)
 
 
 def test_one_page_that_cannot_be_made_is_told_and_costs_no_other(folder: Path) -> None:
@@ -50,7 +50,7 @@ def test_one_page_that_cannot_be_made_is_told_and_costs_no_other(folder: Path) -
 
 def test_a_process_that_was_killed_is_told(folder: Path) -> None:
     maker = PageMaker()
-    psutil.Process(maker.pid).kill()
+    psutil.Process(maker._process.pid).kill()
     make(maker, folder, "00_a")
     with pytest.raises(WorkshopError, match="ended with -9" if os.name == "posix" else "ended with"):
         maker.finish()
@@ -61,4 +61,4 @@ def test_it_ends_in_the_middle_if_need_be(folder: Path) -> None:
     maker = PageMaker()
     make(maker, folder, "00_a")
     maker.close()
-    assert not psutil.pid_exists(maker.pid)
+    assert not psutil.pid_exists(maker._process.pid)
