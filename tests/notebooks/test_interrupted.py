@@ -80,7 +80,7 @@ def end_at(
     return ended
 
 
-@pytest.mark.parametrize("name", ["02_assign_identity", "05_read_properties", "06_clean_up"])
+@pytest.mark.parametrize("name", ["05_read_properties", "06_clean_up"])  # which makes, and which deletes, most
 def test_at_some_writes(name: str, realistic: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     ending = Ending(monkeypatch)
     for number in (3, 7):  # while things are made or deleted, and when most has been

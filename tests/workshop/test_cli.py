@@ -317,7 +317,7 @@ def test_every_option_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
             assert option[1].strip() or option[2].startswith("    "), option
 
 
-_FIRST = ("--to", "00", "--sandbox", "running")  # which it needs not
+_FIRST = ("--to", "00", "--sandbox", "running")  # which notebooks that need none do not look for
 
 
 def test_it_works_from_any_folder(folder: Path, tmp_path: Path) -> None:
