@@ -103,9 +103,10 @@ class Listener:
     async def _serve(self, raw: web.BaseRequest) -> web.StreamResponse:
         began = time.perf_counter()
         url = raw.rel_url
+        # A target with a host of its own goes before the header. Without any, aiohttp looks up this computer's name.
+        host = raw.host if "Host" in raw.headers else ""
         query = parse_query(url.raw_query_string)
         find_user = partial(user_behind, raw.transport)
-        host = raw.headers.get("Host", "")
         request = Request(raw.method, self._scheme, host, url.path, query, raw.headers, b"", find_user)
         try:
             if raw.body_exists:
