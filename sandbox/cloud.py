@@ -60,9 +60,8 @@ class Cloud:
 
     ``metadata_endpoints`` maps the canonical id of each running virtual machine to where its metadata service is;
     the server keeps it. ``scripts`` runs those of Run Command, and is None where that is not allowed.
-    ``machines_changed`` is set by operations that start, stop or remove a machine, and
-    tells the server to look. ``on_removal`` has, by resource type, what a provider does about a resource that is
-    removed with its group.
+    ``machines_changed`` is set by operations that start, stop or remove a machine, and tells the server to look.
+    ``on_removal`` has, by resource type, what a provider does about a resource that is removed with its group.
     """
 
     def __init__(

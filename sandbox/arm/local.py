@@ -35,9 +35,8 @@ def _get_metadata_service(call: Call) -> Answer:
     endpoint = call.cloud.metadata_endpoints.get(canonical(machine.id))
     if endpoint is None:
         raise errors.refusal("VirtualMachineNotRunning", machine.body["name"])
-    return Answer(
-        200, _metadata_service(machine.id, endpoint.disclose(call.request.find_user(), call.caller.object_id))
-    )
+    address = endpoint.disclose(call.request.find_user(), call.caller.object_id)
+    return Answer(200, _metadata_service(machine.id, address))
 
 
 @operations.operation(

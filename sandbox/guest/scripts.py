@@ -165,10 +165,7 @@ def _write(folder: Path, inside: Path, script: Script) -> list[str]:
 
 def _run_shell(inside: Path, parameters: Mapping[str, str]) -> str:
     """Return a program that runs the script with its parameters, each by position and as a variable of its name."""
-    named = [f"export {name}={shlex.quote(value)}\n" for name, value in parameters.items() if _is_variable(name)]
+    variables = {name: value for name, value in parameters.items() if name.isascii() and name.isidentifier()}
+    named = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
     call = shlex.join([str(inside / "script.sh"), *parameters.values()])
     return f"cd {shlex.quote(str(inside))} && : > {_BEGUN}\n{''.join(named)}{call}\n"
-
-
-def _is_variable(name: str) -> bool:
-    return name.isascii() and name.isidentifier()

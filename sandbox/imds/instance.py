@@ -124,10 +124,7 @@ def _interface(cloud: Cloud, interface: Resource) -> dict[str, Any]:
     return {
         "ipv4": {
             "ipAddress": [
-                {
-                    "privateIpAddress": entry["privateIPAddress"],
-                    "publicIpAddress": _public_address(cloud, entry),
-                }
+                {"privateIpAddress": entry["privateIPAddress"], "publicIpAddress": _public_address(cloud, entry)}
                 for entry in version_4
             ],
             "subnet": _subnets(cloud, version_4),

@@ -134,10 +134,7 @@ def _authors(call: Call, role_id: str) -> dict[str, str | None]:
 def _show_permission(permission: Permission, *, with_data: bool = True) -> dict[str, Any]:
     shown: dict[str, Any] = {"actions": list(permission.actions), "notActions": list(permission.not_actions)}
     if with_data:
-        shown |= {
-            "dataActions": list(permission.data_actions),
-            "notDataActions": list(permission.not_data_actions),
-        }
+        shown |= {"dataActions": list(permission.data_actions), "notDataActions": list(permission.not_data_actions)}
     if permission.condition is not None:
         shown |= {"condition": permission.condition, "conditionVersion": "2.0"}
     return shown

@@ -115,9 +115,8 @@ class Deployment:
         return self._call.perform(replace(outer, method=method, path=path, query=query, body=content)).body
 
     def _refused(self, inner: AzureError) -> AzureError:
-        tracking_id = self._call.cloud.ids.guid(
-            "tracking", self.name, self._call.cloud.store.next_number("deployments")
-        )
+        number = self._call.cloud.store.next_number("deployments")
+        tracking_id = self._call.cloud.ids.guid("tracking", self.name, number)
         details = [inner.body()["error"]]
         return errors.refusal("InvalidTemplateDeployment.resource", self.name, tracking_id, details=details)
 

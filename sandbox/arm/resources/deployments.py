@@ -36,9 +36,8 @@ def _put_deployment(call: Call) -> Answer:
     shown["properties"] |= {"provisioningState": "Accepted"}
     for later in ("outputs", "outputResources"):
         del shown["properties"][later]
-    path = resource.id.removeprefix(f"{call.cloud.seed_data.subscription}/").replace(
-        "resourceGroups/", "resourcegroups/", 1
-    )
+    path = resource.id.removeprefix(f"{call.cloud.seed_data.subscription}/")
+    path = path.replace("resourceGroups/", "resourcegroups/", 1)
     status = operation_url(call, f"{path}/operationStatuses/{resource.internal['operation']}")
     headers = {"Azure-AsyncOperation": status, **pace(call)}
     return Answer(201 if before is None else 200, shown, headers)
@@ -136,10 +135,7 @@ def _providers(types: list[str]) -> list[dict[str, Any]]:
         namespace, _, kind = type_.partition("/")
         kinds.setdefault(namespace, []).append(kind)
     return [
-        {
-            "namespace": namespace,
-            "resourceTypes": [{"resourceType": kind, "locations": [LOCATION]} for kind in found],
-        }
+        {"namespace": namespace, "resourceTypes": [{"resourceType": kind, "locations": [LOCATION]} for kind in found]}
         for namespace, found in kinds.items()
     ]
 
