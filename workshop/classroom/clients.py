@@ -52,12 +52,15 @@ class Clients:
 
         return self.connection.client(ResourceManagementClient)
 
-    def make(self, resource_id: str, version: str, **content: Any) -> None:
-        """Make a group, a resource or a role assignment, of what it holds, and wait until it is there."""
+    def make(self, resource_id: str, version: str, *, polling: bool = True, **content: Any) -> None:
+        """Make a group, a resource or a role assignment, of what it holds, and wait until it is there.
+
+        The last is there at once, but does not say so: without ``polling`` the SDK does not ask for it again.
+        """
         from azure.mgmt.resource.resources.models import GenericResource
 
-        wanted = GenericResource(**content)
-        self.resources.resources.begin_create_or_update_by_id(resource_id, wanted, api_version=version).result()
+        make = self.resources.resources.begin_create_or_update_by_id
+        make(resource_id, GenericResource(**content), api_version=version, polling=polling).result()
 
     def local(self, method: str, path: str) -> Any:
         """Ask the sandbox's own provider; ``path`` is what follows its name."""

@@ -152,7 +152,7 @@ class Provisioning:
             "description": grant_note(self.classroom),
         }
         assignment = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}"
-        self.clients.make(assignment, AUTHORIZATION_VERSION, properties=properties)
+        self.clients.make(assignment, AUTHORIZATION_VERSION, polling=False, properties=properties)
 
     def _make_machine(self, learner: Learner, tags: Mapping[str, str]) -> None:
         """Make network, interface and machine; parts that are there stay as they are.

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 
 import pytest
 from azure.core.exceptions import HttpResponseError
 
+from sandbox.arm.envelope import ResourceManager
+from sandbox.core.http import Answer, Request
+from tests.workshop.classroom.lesson import Lesson
 from workshop.classroom.provision import TaskOutcome, for_each
 from workshop.errors import WorkshopError
 
@@ -84,3 +88,16 @@ def test_after_an_interrupt_nothing_more_is_begun() -> None:
 
 def test_nobody_is_no_trouble() -> None:
     assert for_each([], lambda subject, done: None, 8, ignore) == []
+
+
+def test_what_is_made_at_once_is_not_asked_for_again(lesson: Lesson, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: Counter[str] = Counter()
+    handle = ResourceManager.handle
+
+    def count(manager: ResourceManager, request: Request) -> Answer:
+        asked[request.method] += "/roleassignments/" in request.path.casefold()
+        return handle(manager, request)
+
+    monkeypatch.setattr(ResourceManager, "handle", count)
+    assert lesson.run("provision", "--yes") == 0
+    assert +asked == {"PUT": 3}
