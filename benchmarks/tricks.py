@@ -59,7 +59,7 @@ TRICKS: Mapping[str, Sequence[Edit]] = {
         Edit("workshop/kernels/manager.py", "    client_factory = Type(klass=Client)", "    #")
     ],
     "pages written without BeautifulSoup": [
-        Edit("workshop/pages/html.py", "    filters = {\n", f"    {_WITH_SOUP}\n    filters = {{\n"),
+        Edit("workshop/pages/html.py", "    language, where =", f"    {_WITH_SOUP}\n    language, where ="),
     ],
     "sandbox starts with the collector off": [
         Edit("sandbox/process/serving.py", "    gc.disable()", "    #"),
