@@ -24,6 +24,7 @@ settings.register_profile("any computer", deadline=None, derandomize="SANDBOX_FU
 settings.load_profile("any computer")
 
 _NUMBERS = count()
+_LONGEST = ("tests/packaging/test_install", "tests/workshop/test_course_in_jupyterlab", "tests/workshop/batch/")
 _AZURE_VARIABLES = ("AZURE_", "MSI_", "IDENTITY_", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 
 
@@ -31,6 +32,11 @@ _AZURE_VARIABLES = ("AZURE_", "MSI_", "IDENTITY_", "HTTP_PROXY", "HTTPS_PROXY", 
 def pytest_xdist_auto_num_workers() -> int:
     """Return how many processes ``-n auto`` starts: two for a processor, for half of the time each waits for others."""
     return 2 * (os.cpu_count() or 1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what waits longest: at the end, no process is to wait for another that has just begun with it."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONGEST))
 
 
 @pytest.hookimpl(wrapper=True)

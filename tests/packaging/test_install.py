@@ -123,7 +123,7 @@ class TestSentences:
         assert "Traceback" not in printed
         assert not checkout.installer().is_complete()
 
-    @pytest.mark.parametrize("state", ["the user's", "complete"])
+    @pytest.mark.parametrize("state", [pytest.param("the user's", marks=pytest.mark.long), "complete"])
     def test_no_package_index_for_an_environment_that_works(self, checkout: Checkout, state: str) -> None:
         """It lacks packages then, but it stays."""
         make_environment(checkout, state)
