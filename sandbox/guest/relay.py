@@ -74,6 +74,7 @@ class _Door:
         self._listener = listener  # the kernel takes connections; they wait until they are led somewhere
         self._port: int | None = None
         self._server: asyncio.Server | None = None
+        self._carrying: set[asyncio.Task[None]] = set()
 
     async def lead_to(self, port: int | None) -> None:
         """Carry connections to ``port`` from now on; refuse them if it is None."""
@@ -81,7 +82,7 @@ class _Door:
         if port is None:
             self.refuse()
         elif self._server is None:
-            self._server = await asyncio.start_server(self._carry, sock=self._listener.dup())
+            self._server = await asyncio.start_server(self._take, sock=self._listener.dup())
 
     def refuse(self) -> None:
         """Refuse connections, until they are led somewhere again: a socket that was shut down can listen anew."""
@@ -90,6 +91,12 @@ class _Door:
             self._server = None
         with contextlib.suppress(OSError):  # it does not listen
             self._listener.shutdown(socket.SHUT_RD)
+
+    def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Carry a connection in a task of its own: Python 3.11 prints a traceback if it cancels one of the server's."""
+        task = asyncio.create_task(self._carry(reader, writer))
+        self._carrying.add(task)
+        task.add_done_callback(self._carrying.discard)
 
     async def _carry(self, here_reader: asyncio.StreamReader, here: asyncio.StreamWriter) -> None:
         try:
