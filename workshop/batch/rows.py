@@ -77,7 +77,7 @@ class _Checker:
     def __init__(self, sources: Sequence[Source]) -> None:
         self._declares = [source.declares for source in sources]
         self.known = {name: parameter for declares in reversed(self._declares) for name, parameter in declares.items()}
-        self._notebooks = hashlib.sha256("".join(source.text for source in sources).encode()).hexdigest()
+        self._notebooks_digest = hashlib.sha256("".join(source.text for source in sources).encode()).hexdigest()
 
     def given(self, raw: RawRow) -> dict[str, object]:
         """The values that are parameters."""
@@ -101,7 +101,7 @@ class _Checker:
 
     def row(self, raw: RawRow, name: str) -> Row:
         parameters = check(self._declares, self.given(raw))
-        inputs = f"{self._notebooks}{json.dumps(parameters, sort_keys=True)}"
+        inputs = f"{self._notebooks_digest}{json.dumps(parameters, sort_keys=True)}"
         scope = " ".join(str(self.value(raw, part)) for part in _SCOPE).casefold()
         return Row(
             number=raw.number,
