@@ -3,8 +3,6 @@
 The sandbox is reached by its command line and over HTTP; nothing of it is imported.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess
@@ -57,8 +55,7 @@ def start_child(*command: str) -> subprocess.Popen[str]:
 def sandbox_command(*arguments: str, directory: str | None = None) -> str:
     """Run ``python -m sandbox``, for the state directory of another sandbox than the user's own; return what it prints.
 
-    Raises:
-        SandboxError: It failed; the message is what it said.
+    SandboxError has what it said where it failed.
     """
     where = ("--data", directory) if directory else ()
     done = subprocess.run(
@@ -104,11 +101,7 @@ class FreshSandbox:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables that point Azure's clients to the sandbox, as soon as it is ready.
-
-        Raises:
-            SandboxError: It did not start.
-        """
+        """The variables that point Azure's clients to the sandbox, as soon as it is ready; SandboxError if not."""
         if self._environment is None:
             assert self._process is not None
             assert self._process.stdout is not None
@@ -141,20 +134,12 @@ class IssuedTokens:
 
 
 def start_users_sandbox() -> str:
-    """Start the user's own sandbox unless it runs; return what that command says.
-
-    Raises:
-        SandboxError: It does not start.
-    """
+    """Start the user's own sandbox unless it runs; return what that command says. SandboxError if it does not start."""
     return sandbox_command("start", directory=users_directory()).strip()
 
 
 def users_environment() -> dict[str, str]:
-    """Return the variables of the user's own sandbox, which must be running.
-
-    Raises:
-        SandboxError: It is not running.
-    """
+    """Return the variables of the user's own sandbox; SandboxError if it does not run."""
     directory = users_directory()
     environment: dict[str, str] = json.loads(sandbox_command("env", "--format", "json", directory=directory))
     return environment | ({DIRECTORY: directory} if directory else {})
@@ -189,10 +174,9 @@ class WatchedSandbox:
         self.restarts = 0
 
     def check(self) -> int:
-        """See whether it still runs, and have it back if it does not; return how often it was restarted.
+        """See that it runs, and have it back if it does not; return how often it was restarted.
 
-        Raises:
-            SandboxError: It is gone for good.
+        SandboxError says that it is gone for good.
         """
         process = self._look()
         if process is None:

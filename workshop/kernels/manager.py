@@ -1,7 +1,5 @@
 """The kernel manager and client that notebooks are run with: no waiting for the clock, and no ports to race for."""
 
-from __future__ import annotations
-
 import os
 import sys
 import time
@@ -72,11 +70,7 @@ class Manager(AsyncKernelManager):
         return client
 
     async def start_connected(self, **kwargs: Any) -> None:
-        """Start the kernel, wait until it answers, and have its first client ready.
-
-        Raises:
-            RuntimeError: The kernel died, or did not answer in time.
-        """
+        """Start the kernel, wait until it answers, and have its first client ready; RuntimeError if it does not."""
         await self.start_kernel(**kwargs)
         await self.connect().wait_for_ready(_START_LIMIT)
 

@@ -1,7 +1,5 @@
 """The zygotes of this process as it sees them, and the kernels forked from them."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os
@@ -57,11 +55,7 @@ class WarmProcess:
         return self._look(0)
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait for the end and return the exit status.
-
-        Raises:
-            TimeoutError: The kernel still runs after so many seconds.
-        """
+        """Wait for the end and return the exit status; TimeoutError if it still runs after so many seconds."""
         status = self._look(timeout)
         if status is None:
             raise TimeoutError(f"kernel {self.pid} still runs after {timeout} s")
@@ -137,12 +131,7 @@ class Zygote:
         return self.runs() and not self._is_retired
 
     def fork(self, request: ForkRequest, stdio: list[int]) -> WarmProcess:
-        """Fork a kernel and wait until it listens.
-
-        Raises:
-            ZygoteGoneError: The zygote has ended or is out of date.
-            WarmStartError: The fork failed, or the kernel did not come to listen.
-        """
+        """Fork a kernel and wait until it listens; WarmStartError if that fails, ZygoteGoneError if another may do."""
         ours, theirs = Pipe()
         what, value = self._ask(ours, theirs, request, stdio)
         if what == "ready":
@@ -209,18 +198,13 @@ class Pool:
         self._leaving: list[Zygote] = []  # kept until they can be reaped
 
     def warm_up(self, recipe: Recipe, env: Mapping[str, str]) -> None:
-        """Start a zygote unless there is one, without waiting for its imports.
-
-        Raises:
-            WarmStartError: It cannot be started here.
-        """
+        """Start a zygote unless there is one, without waiting for its imports; WarmStartError where none can be."""
         self._fitting(recipe, env)
 
     def fork(self, recipe: Recipe, request: ForkRequest, stdio: list[int]) -> WarmProcess:
         """Fork a kernel from a zygote that fits, started if need be; the caller still closes the ``stdio``.
 
-        Raises:
-            WarmStartError: Start a normal kernel instead.
+        WarmStartError says why a normal kernel is to be started instead.
         """
         try:
             return self._fitting(recipe, request["env"]).fork(request, stdio)

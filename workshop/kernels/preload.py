@@ -1,7 +1,5 @@
 """What kernels are forked with: modules imported beforehand, and what tells whether they still fit a kernel."""
 
-from __future__ import annotations
-
 import importlib
 import importlib.machinery
 import os

@@ -8,8 +8,6 @@ The kernel reads its request from the connection itself, so that nothing of it (
 stays behind for the next kernel to inherit. Over the same connection the owner learns the exit status.
 """
 
-from __future__ import annotations
-
 import atexit
 import contextlib
 import ctypes
@@ -52,8 +50,7 @@ class ForkServer:
     def serve(self) -> Fork | None:
         """Fork on request until the owner needs no more.
 
-        Returns:
-            In a forked kernel, what it is forked with; in the zygote, ``None`` when its work is over.
+        It returns in a forked kernel, too: what that is forked with. In the zygote, None says that its work is over.
         """
         signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)  # its byte ends the wait
