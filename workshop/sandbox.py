@@ -55,7 +55,7 @@ def start_child(*command: str) -> subprocess.Popen[str]:
 def sandbox_command(*arguments: str, directory: str | None = None) -> str:
     """Run ``python -m sandbox``, for the state directory of another sandbox than the user's own; return what it prints.
 
-    SandboxError has what it said where it failed.
+    Raises SandboxError, with what it said, if it fails.
     """
     where = ("--data", directory) if directory else ()
     done = subprocess.run(
@@ -101,7 +101,7 @@ class FreshSandbox:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables that point Azure's clients to the sandbox, as soon as it is ready; SandboxError if not."""
+        """The variables that point Azure's clients to the sandbox, once it is ready; raises SandboxError if not."""
         if self._environment is None:
             assert self._process is not None
             assert self._process.stdout is not None
@@ -134,12 +134,12 @@ class IssuedTokens:
 
 
 def start_users_sandbox() -> str:
-    """Start the user's own sandbox unless it runs; return what that command says. SandboxError if it does not start."""
+    """Start the user's own sandbox unless it runs; return what that says. Raises SandboxError if it does not start."""
     return sandbox_command("start", directory=users_directory()).strip()
 
 
 def users_environment() -> dict[str, str]:
-    """Return the variables of the user's own sandbox; SandboxError if it does not run."""
+    """Return the variables of the user's own sandbox; raises SandboxError if it does not run."""
     directory = users_directory()
     environment: dict[str, str] = json.loads(sandbox_command("env", "--format", "json", directory=directory))
     return environment | ({DIRECTORY: directory} if directory else {})
@@ -176,7 +176,7 @@ class WatchedSandbox:
     def check(self) -> int:
         """See that it runs, and have it back if it does not; return how often it was restarted.
 
-        SandboxError says that it is gone for good.
+        Raises SandboxError when it is gone for good.
         """
         process = self._look()
         if process is None:

@@ -70,7 +70,7 @@ class Manager(AsyncKernelManager):
         return client
 
     async def start_connected(self, **kwargs: Any) -> None:
-        """Start the kernel, wait until it answers, and have its first client ready; RuntimeError if it does not."""
+        """Start the kernel, wait until it answers, and have a client ready; raises RuntimeError if it does not."""
         await self.start_kernel(**kwargs)
         await self.connect().wait_for_ready(_START_LIMIT)
 

@@ -55,7 +55,7 @@ class WarmProcess:
         return self._look(0)
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait for the end and return the exit status; TimeoutError if it still runs after so many seconds."""
+        """Wait for the end and return the exit status; raises TimeoutError if it runs for longer."""
         status = self._look(timeout)
         if status is None:
             raise TimeoutError(f"kernel {self.pid} still runs after {timeout} s")
@@ -131,7 +131,10 @@ class Zygote:
         return self.runs() and not self._is_retired
 
     def fork(self, request: ForkRequest, stdio: list[int]) -> WarmProcess:
-        """Fork a kernel and wait until it listens; WarmStartError if that fails, ZygoteGoneError if another may do."""
+        """Fork a kernel and wait until it listens.
+
+        Raises ZygoteGoneError if the zygote has ended or is out of date, and WarmStartError if the fork fails.
+        """
         ours, theirs = Pipe()
         what, value = self._ask(ours, theirs, request, stdio)
         if what == "ready":
@@ -198,13 +201,13 @@ class Pool:
         self._leaving: list[Zygote] = []  # kept until they can be reaped
 
     def warm_up(self, recipe: Recipe, env: Mapping[str, str]) -> None:
-        """Start a zygote unless there is one, without waiting for its imports; WarmStartError where none can be."""
+        """Start a zygote unless there is one, without waiting for its imports; raises WarmStartError if it cannot."""
         self._fitting(recipe, env)
 
     def fork(self, recipe: Recipe, request: ForkRequest, stdio: list[int]) -> WarmProcess:
         """Fork a kernel from a zygote that fits, started if need be; the caller still closes the ``stdio``.
 
-        WarmStartError says why a normal kernel is to be started instead.
+        Raises WarmStartError where a normal kernel is to be started instead.
         """
         try:
             return self._fitting(recipe, request["env"]).fork(request, stdio)

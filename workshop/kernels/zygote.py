@@ -50,7 +50,8 @@ class ForkServer:
     def serve(self) -> Fork | None:
         """Fork on request until the owner needs no more.
 
-        It returns in a forked kernel, too: what that is forked with. In the zygote, None says that its work is over.
+        It returns in each forked kernel, with what that is forked with; and in the zygote, with None, when its work is
+        over.
         """
         signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)  # its byte ends the wait
