@@ -63,8 +63,7 @@ def ensure_signing_key(folder: Path) -> SigningKey:
     key = _load(path)
     if key is None:
         key = rsa.generate_private_key(public_exponent=65537, key_size=KEY_SIZE)
-        pem, pkcs8, plain = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        write_private(path, key.private_bytes(pem, pkcs8, plain))
+        write_private(path, _pem(key))
     return SigningKey(key)
 
 
@@ -91,6 +90,12 @@ def _signs(key: rsa.RSAPrivateKey) -> bool:
     except (InvalidSignature, ValueError):
         return False
     return True
+
+
+def _pem(key: rsa.RSAPrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
 
 
 def _certificate(key: rsa.RSAPrivateKey) -> x509.Certificate:

@@ -62,9 +62,7 @@ def inside_environment(host: Mapping[str, str], folder: Path, name: str) -> dict
     for the programs that bring a list of authorities of their own, and a folder of the machine's for the Azure CLI, so
     that the user's own sign-in is neither seen nor touched.
     """
-    kept = {
-        key: value for key, value in host.items() if not key.startswith(_OF_THE_HOST) and key.upper() not in _PROXIES
-    }
+    kept = {key: value for key, value in host.items() if not _belongs_to_host(key)}
     bundle = str(folder / "ca-bundle.pem")
     return {
         **kept,
@@ -75,6 +73,10 @@ def inside_environment(host: Mapping[str, str], folder: Path, name: str) -> dict
         "CURL_CA_BUNDLE": bundle,
         "NODE_EXTRA_CA_CERTS": str(folder / "ca.pem"),
     }
+
+
+def _belongs_to_host(name: str) -> bool:
+    return name.startswith(_OF_THE_HOST) or name.upper() in _PROXIES
 
 
 def become(inside: Inside, outside: socket.socket, parent: int) -> NoReturn:

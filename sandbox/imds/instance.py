@@ -146,7 +146,11 @@ def _public_address(cloud: Cloud, configuration: dict[str, Any]) -> str:
 
 def _subnets(cloud: Cloud, configurations: list[dict[str, Any]]) -> list[dict[str, str]]:
     found = {canonical(entry["subnet"]["id"]): cloud.store.get(entry["subnet"]["id"]) for entry in configurations}
-    subnets = [subnet.properties for subnet in found.values() if subnet]
-    prefixes = [prefix for each in subnets for prefix in each.get("addressPrefixes") or [each["addressPrefix"]]]
+    prefixes = [prefix for subnet in found.values() if subnet for prefix in _prefixes(subnet.properties)]
     ranges = (range_ for range_ in map(ipaddress.ip_network, prefixes) if range_.version == 4)
     return [{"address": str(range_.network_address), "prefix": str(range_.prefixlen)} for range_ in ranges]
+
+
+def _prefixes(subnet: dict[str, Any]) -> list[str]:
+    found: list[str] = subnet.get("addressPrefixes") or [subnet["addressPrefix"]]
+    return found

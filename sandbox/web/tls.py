@@ -89,8 +89,12 @@ def _usable(certificates: Certificates, now: datetime) -> bool:
         private
         and server.public_key() == key.public_key()
         and set(names) == set(_names(ipaddress.ip_address))
-        and all(each.not_valid_before_utc <= now < each.not_valid_after_utc - RENEWAL for each in (authority, server))
+        and all(_in_time(certificate, now) for certificate in (authority, server))
     )
+
+
+def _in_time(certificate: x509.Certificate, now: datetime) -> bool:
+    return certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc - RENEWAL
 
 
 def _make(certificates: Certificates, now: datetime) -> None:
@@ -167,6 +171,7 @@ def _key_usage(*, certificate_signing: bool) -> x509.KeyUsage:
     )
 
 
-def _names(address: Callable[[str], Any]) -> list[x509.GeneralName]:
-    """Return what the sandbox goes by; ``address`` reads an address as the extension has it: alone, or as a range."""
-    return [*(x509.DNSName(name) for name in HOST_NAMES), *(x509.IPAddress(address(each)) for each in ADDRESSES)]
+def _names(read_address: Callable[[str], Any]) -> list[x509.GeneralName]:
+    """Return what the sandbox goes by, with its addresses as an extension has them: alone, or as ranges."""
+    addresses = (x509.IPAddress(read_address(address)) for address in ADDRESSES)
+    return [*(x509.DNSName(name) for name in HOST_NAMES), *addresses]
