@@ -19,10 +19,7 @@ Endpoint = Callable[[Tenant, Request], Answer]
 
 _DATA = read_data(__file__, "published.yaml")
 PUBLIC_HOSTS: list[str] = _DATA["clouds"][0]["aliases"]
-_ALWAYS = {
-    "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
-    "X-Content-Type-Options": "nosniff",
-}
+_ALWAYS = {"Strict-Transport-Security": "max-age=31536000; includeSubDomains", "X-Content-Type-Options": "nosniff"}
 _UNCACHED = {"Cache-Control": "no-store, no-cache", "Pragma": "no-cache", "Expires": "-1"}
 _PUBLISHED = {"Access-Control-Allow-Origin": "*", "Cache-Control": "max-age=86400, private"}
 _ANY_TENANT = frozenset({"common", "organizations"})

@@ -7,6 +7,7 @@ import logging
 import shlex
 import shutil
 import sys
+from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,16 +123,9 @@ class Scripts:
             when_ended(operation_id, ended)
 
     async def _execute(self, run: _Run, machine_id: str, command: list[str]) -> tuple[str, str]:
-        shell = [sys.executable, "-m", "sandbox", "--data", str(self.state.path), "shell", "--end-with-parent"]
-        process = await asyncio.create_subprocess_exec(
-            *shell,
-            machine_id,
-            "--",
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
+        sandbox = [sys.executable, "-m", "sandbox", "--data", str(self.state.path)]
+        shell = ["shell", "--end-with-parent", machine_id, "--", *command]
+        process = await asyncio.create_subprocess_exec(*sandbox, *shell, stdin=DEVNULL, stdout=PIPE, stderr=PIPE)
         assert process.stdout is not None and process.stderr is not None
         run.process = process
         if run.stopped:
