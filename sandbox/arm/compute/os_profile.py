@@ -12,12 +12,7 @@ _SECRETS = ("adminPassword", "customData")
 _FORBIDDEN = re.compile(r"[`~!@#$%^&*()=+_\[\]{}\\|;:.'\",<>/?\s]")
 _FORBIDDEN_SHOWN = "` ~ ! @ # $ % ^ & * ( ) = + _ [ ] { } \\ | ; : . ' \" , < > / ?"
 _FORBIDDEN_LINUX = re.compile(r"[^A-Za-z0-9.-]|^[.-]|[.-]$")
-_FORBIDDEN_USERS = re.compile(
-    r"a|actuser|adm|admin[12]?|administrator|aspnet|backup|console|david|guest|john|owner|root|server|sql|support"
-    r"|support_388945a0|sys|test[123]?|user[1-5]?|1|123",
-    re.IGNORECASE,
-)
-_DEFAULTS = read_data(__file__, "os_profile.yaml")
+_DATA = read_data(__file__, "os_profile.yaml")
 _CLASSES = (r"[a-z]", r"[A-Z]", r"[0-9]", r"[^A-Za-z0-9]")
 _PASSWORD_CLASSES = 3  # of these four, at least
 
@@ -40,7 +35,7 @@ def fill(given: dict[str, Any], name: str, os_type: str) -> dict[str, Any]:
     if os_of(given) not in (None, os_type):
         raise errors.refusal("InvalidParameter.otherSystem", os_type)
     names = {"computerName": computer_name, "adminUsername": username}
-    filled = merged({**names, **_DEFAULTS[os_type]}, {**given, **names})
+    filled = merged({**names, **_DATA["defaults"][os_type]}, {**given, **names})
     for entry in filled.get("windowsConfiguration", {}).get("additionalUnattendContent", ()):
         entry.pop("content", None)  # it may hold a password
     return {member: value for member, value in filled.items() if member not in _SECRETS}
@@ -76,5 +71,5 @@ def _check_computer_name(name: str, os_type: str) -> None:
 
 def _check_username(name: str, os_type: str) -> None:
     longest = 20 if os_type == "Windows" else 64
-    if len(name) > longest or _FORBIDDEN_USERS.fullmatch(name):
+    if len(name) > longest or name.lower() in _DATA["forbidden_users"]:
         raise errors.refusal("InvalidParameter.username", longest)

@@ -27,12 +27,6 @@ GET = Quota(NAMESPACE + "/LowCostGet", Limit(24000, 400, seconds=3), Limit(36, 1
 LIST = Quota(NAMESPACE + "/HighCostGet", Limit(900, 5, seconds=1))
 POLL = Quota(NAMESPACE + "/GetOperation", Limit(15000, 250, seconds=3), Limit(45, 1, seconds=4))
 
-_BUSY = {
-    "Creating": "being created. Please try again later.",
-    "Deleting": "marked for deletion. You can only retry the Delete operation (or wait for an ongoing one to "
-    "complete).",
-}
-
 operations = Operations(NAMESPACE + "/locations/operations")
 
 
@@ -87,10 +81,11 @@ def follow(call: Call, machine: Resource, operation_id: str) -> dict[str, str]:
 
 def check_allowed(machine: Resource, operation: str) -> None:
     """Refuse an operation on a machine that is being made or deleted."""
-    why = _BUSY.get(machine.properties["provisioningState"])
-    if why is not None:
-        name = machine.body["name"]
-        raise errors.refusal("OperationNotAllowed.busy", operation, name, why)
+    state, name = machine.properties["provisioningState"], machine.body["name"]
+    if state == "Creating":
+        raise errors.refusal("OperationNotAllowed.beingMade", operation, name)
+    if state == "Deleting":
+        raise errors.refusal("OperationNotAllowed.beingDeleted", operation, name)
 
 
 def missing(name: str) -> errors.AzureError:
