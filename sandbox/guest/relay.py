@@ -82,7 +82,9 @@ class _Door:
         if port is None:
             self.refuse()
         elif self._server is None:
-            self._server = await asyncio.start_server(self._take, sock=self._listener.dup())
+            # Known before it begins, so that it is closed though this is cancelled as it does.
+            self._server = await asyncio.start_server(self._take, sock=self._listener.dup(), start_serving=False)
+            await self._server.start_serving()
 
     def refuse(self) -> None:
         """Refuse connections, until they are led somewhere again: a socket that was shut down can listen anew."""

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from sandbox.guest.relay import Ports, Relay
+from sandbox.guest.relay import Ports, Relay, _Door
 
 
 def listening() -> socket.socket:
@@ -27,4 +27,22 @@ async def end_while_connections_are_open(number: int) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="machines have an inside on Linux only")
 def test_it_ends_without_a_word_while_connections_are_open(caplog: pytest.LogCaptureFixture) -> None:
     asyncio.run(end_while_connections_are_open(20))
+    assert caplog.messages == []
+
+
+async def end_as_it_begins() -> None:
+    with listening() as inside:
+        door = _Door(inside)
+        beginning = asyncio.create_task(door.lead_to(9))
+        await asyncio.sleep(0)
+        beginning.cancel()
+        await asyncio.wait([beginning])
+        door.refuse()
+        for _ in range(3):
+            await asyncio.sleep(0)  # in which the loop would see that the socket was shut down
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="machines have an inside on Linux only")
+def test_it_ends_without_a_word_as_it_begins_to_listen(caplog: pytest.LogCaptureFixture) -> None:
+    asyncio.run(end_as_it_begins())
     assert caplog.messages == []
