@@ -92,6 +92,7 @@ def only_what_is_put_there_is_noticed(learner: Learner) -> None:
 
 
 def what_is_hard_to_use_is_noticed(learner: Learner) -> None:
+    learner.choose(THEMES[0])  # in the other, pale is clear
     unclear = '<p style="color: #888">pale</p><button></button>'
     learner.run("how-far", f"from IPython.display import HTML\nHTML({unclear!r})")
     assert sorted(learner.hard_to_use()) == [
