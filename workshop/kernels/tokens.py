@@ -20,7 +20,7 @@ _COLLECTED = {
     "sign_ins": f"{_MODULE} and __import__('json').dumps({_MODULE}.obtained)",
     "issued": f"{_MODULE} and __import__('json').dumps(__import__('sys').modules['helpers.transport'].issued)",
 }
-_LIMIT = 10  # seconds; a kernel that is busy until its end has nothing more to tell
+_LIMIT = 60  # seconds; one that was interrupted answers late on a busy computer, and what it has got is not to be saved
 _Answers = dict[str, tuple[str, int]]  # by the way to sign in: a token, and when it expires
 
 
