@@ -1,7 +1,6 @@
 """Make `.venv` and install the locked packages into it, as `make install` does, by the standard library alone."""
-# Pythons from 3.7 on must be able to read this file, to say that they are too old.
 
-from __future__ import annotations
+from __future__ import annotations  # Pythons from 3.7 on must be able to read this file, to say that they are too old
 
 import hashlib
 import os
@@ -34,7 +33,10 @@ def inputs() -> list[str]:
 
 def stamped() -> list[str]:
     """What the stamp says; where there is none, only that the environment is in its place."""
-    return STAMP.read_text(encoding="utf-8").splitlines() if STAMP.exists() else [str(VENV)]
+    try:
+        return STAMP.read_text(encoding="utf-8").splitlines()
+    except (FileNotFoundError, NotADirectoryError):  # also where another run removes it at this moment
+        return [str(VENV)]
 
 
 def is_usable() -> bool:
@@ -65,8 +67,7 @@ def run_uv(command: str, *words: Path | str) -> None:
     """Run uv. Its progress is for a terminal; its cache is in the home folder, which in a container may be nobody's."""
     cache = Path(run(UV, "cache", "dir").strip())
     nearest = next(folder for folder in (cache, *cache.parents) if folder.exists())
-    no_cache = not os.access(str(nearest), os.W_OK | os.X_OK)
-    options = ["--quiet"] * (not sys.stderr.isatty()) + ["--no-cache"] * no_cache
+    options = ["--quiet"] * (not sys.stderr.isatty()) + ["--no-cache"] * (not os.access(nearest, os.W_OK | os.X_OK))
     run(UV, "pip", command, *options, "--python", PYTHON, *words, error=FAILED)
 
 

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import venv
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +82,24 @@ class TestJudgement:
         installer = make_environment(checkout, "complete")
         installer.STAMP.write_text(installer.STAMP.read_text()[:-10])
         assert not installer.is_complete()
+
+    def test_another_run_removes_it_while_this_one_looks(self, checkout: Checkout) -> None:
+        installer = checkout.installer()
+        ended = threading.Event()
+
+        def make_and_remove() -> None:
+            while not ended.is_set():
+                installer.VENV.mkdir()
+                installer.STAMP.write_text("")
+                shutil.rmtree(installer.VENV)
+
+        other = threading.Thread(target=make_and_remove)
+        other.start()
+        try:
+            assert not any(installer.is_complete() for _ in range(3000))
+        finally:
+            ended.set()
+            other.join()
 
 
 class TestSentences:
