@@ -51,7 +51,7 @@ def landing_page(handler: Any) -> str:
     return str(handler.hub.base_url) + "admin" if user is not None and user.admin else ""
 
 
-class LearnerSpawner(LocalProcessSpawner):  # type: ignore[misc]  # as above
+class LearnerSpawner(LocalProcessSpawner):  # type: ignore[misc]  # Any to mypy, as Authenticator is
     """Starts the server of whoever has signed in; the trainer has none."""
 
     class_folder = Unicode(help="The class's folder.").tag(config=True)

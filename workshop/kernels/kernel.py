@@ -30,7 +30,7 @@ class WarmKernelApp(IPKernelApp):
 
     def start(self) -> None:
         """Serve until told to shut down."""
-        super().start()  # type: ignore[no-untyped-call]  # as init_kernel
+        super().start()  # type: ignore[no-untyped-call]  # inherited from ipykernel, untyped there
         # At exit the IOPub thread is stopped first. The control thread, not yet done with the request to shut
         # down, then waits 10 s for a flush that never comes (ipykernel 7.4: about one exit in ten).
         self.control_thread.stop()
