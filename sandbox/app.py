@@ -75,7 +75,7 @@ class App:
             _log.exception("%s %s failed", request.method, request.path)
             answer = errors.refusal("InternalServerError").answer()
         if service is Service.RESOURCE_MANAGER:
-            add_response_headers(answer, request, _REGION, self._cloud.clock.now())
+            add_response_headers(answer, request, _REGION, self._cloud.clock.seconds())
         return answer
 
     def body_limit(self, request: Request) -> int:

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 from rbac.roles import RoleDefinition
@@ -77,7 +76,7 @@ class Cloud:
         self.clock, self.timing = clock, timing
         self.ids = Ids(seed)
         self.seed_data = SeedData(self.ids)
-        self.store = Store(database, clock.now)
+        self.store = Store(database, clock.seconds)
         self.directory = Directory(self.store)
         self.assignments = RoleAssignments(self.store)
         self.roles = Roles(self.store, roles)
@@ -93,26 +92,25 @@ class Cloud:
         self.machines_changed = True
         self.on_removal: dict[str, Callable[[Resource], None]] = {}
 
-    def follow_clock(self, before: datetime | None = None) -> None:
+    def follow_clock(self, before: float | None = None) -> None:
         """Make up for a clock that was set back, which would put off what is planned; to be called in a transaction.
 
         ``before`` is the time that it was set back at, if that is known better than by what was noted.
         """
-        now = self.clock.now()
-        noted = datetime.fromtimestamp(float(self.store.setting(_LATEST) or 0), UTC)
+        now, noted = self.clock.seconds(), float(self.store.setting(_LATEST) or 0)
         self.assignments.follow_clock(before or noted, now, max(self.timing.durations.values(), default=0))
         self.long_operations.restart_begun_after(now)
 
     def is_time_to_note(self) -> bool:
         """Return whether ``note_time`` was last called long enough ago, but not too long for the tokens' backdating."""
-        return self.clock.now().timestamp() > self.validator.latest + BACKDATING / 5
+        return self.clock.seconds() > self.validator.latest + BACKDATING / 5
 
     def note_time(self) -> None:
         """Keep the latest time there was, up to which tokens may be dated; to be called in a transaction.
 
         So those from before a clock was set back are good after a restart, too.
         """
-        latest = max(self.clock.now().timestamp(), float(self.store.setting(_LATEST) or 0))
+        latest = max(self.clock.seconds(), float(self.store.setting(_LATEST) or 0))
         self.store.set_setting(_LATEST, str(latest))
         self.validator.latest = self.graph_validator.latest = latest
 

@@ -98,5 +98,5 @@ def _add_operator(cloud: Cloud, secret: str) -> Caller:
     given = {"roleDefinitionId": role_id, "principalId": seeded.operator_object_id, "principalType": "ServicePrincipal"}
     name = cloud.ids.guid("world", "operator is owner")
     made = new_assignment(cloud, name, seeded.subscription, {**given, "createdBy": "", "updatedBy": ""})
-    cloud.assignments.put(made, cloud.clock.now())
+    cloud.assignments.put(made, cloud.clock.seconds())
     return Caller(operator.object_id, operator.client_id)

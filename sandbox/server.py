@@ -6,7 +6,6 @@ import logging
 import sqlite3
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 
 from rbac.roles import RoleDefinition, builtin_roles, load_roles
@@ -157,10 +156,10 @@ class SandboxServer:
 
     async def _tick(self) -> None:
         failed = False
-        latest = self.clock.now()
+        latest = self.clock.seconds()
         while True:
             await asyncio.sleep(_TICK)
-            now = self.clock.now()
+            now = self.clock.seconds()
             try:
                 if now < latest:
                     self._follow_clock(latest)
@@ -178,7 +177,7 @@ class SandboxServer:
                     _log.exception("What has come due could not be carried out; it is tried again.")
                 failed = True
 
-    def _follow_clock(self, before: datetime) -> None:
+    def _follow_clock(self, before: float) -> None:
         """Make up for the clock's having been set back: for the certificate, too, if it is one of the future now."""
         with self.cloud.store.transaction():
             self.cloud.follow_clock(before)

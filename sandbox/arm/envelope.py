@@ -97,7 +97,7 @@ class ResourceManager:
 
     def _count(self, caller: Caller, request: Request) -> dict[str, str]:
         kind = _COUNTED_AS.get(request.method, _WRITES)
-        left, wait = self._buckets.take((caller.object_id, kind), _LIMITS[kind], self._cloud.clock.now())
+        left, wait = self._buckets.take((caller.object_id, kind), _LIMITS[kind], self._cloud.clock.seconds())
         if wait and self._cloud.timing.enforces_quotas:
             raise errors.refusal("SubscriptionRequestsThrottled", wait)
         return {f"x-ms-ratelimit-remaining-subscription-{kind}": str(left)}
@@ -106,7 +106,7 @@ class ResourceManager:
         """Count a request against the quota that its operation was declared with; return the header that tells it."""
         if operation.quota is None:
             return {}
-        left, wait = self._buckets.take_quota(operation.quota, canonical(call.scope), self._cloud.clock.now())
+        left, wait = self._buckets.take_quota(operation.quota, canonical(call.scope), self._cloud.clock.seconds())
         headers = {"x-ms-ratelimit-remaining-resource": left}
         if wait and self._cloud.timing.enforces_quotas:
             error = errors.refusal("TooManyRequests", wait)
@@ -190,14 +190,14 @@ def _normalized(request: Request) -> Request:
     return replace(request, path=_SLASHES.sub("/", path)) if "//" in path else request
 
 
-def add_response_headers(answer: Answer, request: Request, region: str, now: datetime) -> None:
+def add_response_headers(answer: Answer, request: Request, region: str, now: float) -> None:
     """Add the headers that every answer of Resource Manager has."""
     request_id = new_request_id()
     correlation = request.headers.get("x-ms-correlation-request-id", request_id)
     answer.headers.update(_ALWAYS)
     answer.headers["x-ms-request-id"] = request_id
     answer.headers["x-ms-correlation-request-id"] = correlation
-    answer.headers["x-ms-routing-request-id"] = f"{region}:{_compact(int(now.timestamp()))}:{request_id}"
+    answer.headers["x-ms-routing-request-id"] = f"{region}:{_compact(int(now))}:{request_id}"
     if fold(request.headers.get("x-ms-return-client-request-id", "")) == "true":
         answer.headers["x-ms-client-request-id"] = request.headers.get("x-ms-client-request-id", "")
 

@@ -1,5 +1,6 @@
 """The one source of time: every timestamp, expiry and delay in the sandbox asks a ``Clock``."""
 
+import time
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -11,6 +12,10 @@ class Clock(Protocol):
         """Return the current time, aware, in UTC."""
         ...
 
+    def seconds(self) -> float:
+        """Return the current time in seconds since 1970: for what compares times, and is asked often."""
+        ...
+
 
 class SystemClock:
     """The machine's own time."""
@@ -18,6 +23,10 @@ class SystemClock:
     def now(self) -> datetime:
         """Return the current time, aware, in UTC."""
         return datetime.now(UTC)
+
+    def seconds(self) -> float:
+        """Return the current time in seconds since 1970."""
+        return time.time()
 
 
 def timestamp(moment: datetime) -> str:

@@ -6,7 +6,6 @@ They are kept in memory: a restart fills every bucket.
 from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass
-from datetime import datetime
 
 from cachetools import LRUCache
 
@@ -41,13 +40,14 @@ class TokenBuckets:
         # For each bucket when the tokens that were taken come back, in milliseconds.
         self._returns: LRUCache[Hashable, deque[int]] = LRUCache(maxsize=_REMEMBERED)
 
-    def take(self, key: Hashable, limit: Limit, now: datetime) -> tuple[int, int]:
+    def take(self, key: Hashable, limit: Limit, now: float) -> tuple[int, int]:
         """Count one request; return how many more may come at once, and the seconds to wait if it is too many, else 0.
 
-        A key's ``limit`` is always the same. A token comes back no sooner than ``limit.seconds`` after it was taken, so
-        where all of them can, no time of that length ever has more than ``limit.size`` requests.
+        ``now`` is in seconds since 1970. A key's ``limit`` is always the same. A token comes back no sooner than
+        ``limit.seconds`` after it was taken, so where all of them can, no time of that length ever has more than
+        ``limit.size`` requests.
         """
-        moment, period = round(now.timestamp() * 1000), limit.seconds * 1000
+        moment, period = round(now * 1000), limit.seconds * 1000
         returns = self._returns.setdefault(key, deque())
         if returns and returns[0] > moment + period:  # the clock was set back
             later = returns[0] - moment - period
@@ -60,7 +60,7 @@ class TokenBuckets:
         returns.append(max(moment, before) + period)
         return limit.size - len(returns), 0
 
-    def take_quota(self, quota: Quota, resource_id: str, now: datetime) -> tuple[str, int]:
+    def take_quota(self, quota: Quota, resource_id: str, now: float) -> tuple[str, int]:
         """Count one request against a provider's quota; return what is left, as its header says it, and the wait."""
         limits = [("SubscriptionMaximum", "", quota.subscription)]
         if quota.resource is not None:

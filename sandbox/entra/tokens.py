@@ -71,7 +71,7 @@ class TokenIssuer:
         identity's has its resource id in ``xms_mirid``, and in ``xms_az_rid`` that of the machine where it was got.
         ``appidacr`` says how the application proved itself; ``roles`` are permissions on the resource, not of RBAC.
         """
-        now = int(self._clock.now().timestamp())
+        now = int(self._clock.seconds())
         begin, end = now - BACKDATING, now + int(lifetime.total_seconds())
         issuer = issuer_of(self._tenant_id)
         claims: dict[str, object] = {

@@ -135,10 +135,9 @@ class TokenValidator:
             raise InvalidToken("malformed or forged") from error
 
     def _check_times(self, claims: Claims) -> None:
-        now = self._clock.now()
-        seconds = now.timestamp()
+        seconds = self._clock.seconds()
         if seconds >= claims.expires_on:
-            raise ExpiredToken(datetime.fromtimestamp(claims.expires_on, UTC), now)
+            raise ExpiredToken(datetime.fromtimestamp(claims.expires_on, UTC), self._clock.now())
         if max(seconds, self.latest) < claims.not_before:
             raise NotYetValid("not valid yet")
 

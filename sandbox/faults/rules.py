@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
 from fnmatch import fnmatchcase
 
 from rbac.folding import fold
@@ -70,18 +69,18 @@ class Faults:
         def answer(request: Request) -> Answer:
             if request.headers.get("User-Agent") == COMMAND_LINE:
                 return handle(request)
-            now = self._clock.now()
-            due = [rule for rule in self._rules if rule.is_due(service, request, now.timestamp())]
+            now = self._clock.seconds()
+            due = [rule for rule in self._rules if rule.is_due(service, request, now)]
             if not due:
                 return handle(request)
             _log.info("%s %s meets the fault %s", request.method, request.path, due[0].fault)
-            return self._meet(due[0], request, now, handle)
+            return self._meet(due[0], request, handle)
 
         return answer
 
-    def _meet(self, rule: Rule, request: Request, now: datetime, handle: Handle) -> Answer:
+    def _meet(self, rule: Rule, request: Request, handle: Handle) -> Answer:
         if isinstance(rule.fault, int):
-            return answer_status(rule.fault, rule.service, request, now, rule.retry_after)
+            return answer_status(rule.fault, rule.service, request, self._clock.now(), rule.retry_after)
         refuse = NAMED[rule.fault].refuse
         if refuse is not None:
             return refuse(request, self._seed_data)

@@ -70,7 +70,7 @@ class MetadataService:
         if request.headers.get("Metadata", "").casefold() != "true":
             raise errors.refusal("no_metadata_header")
         if self._cloud.timing.enforces_quotas:
-            _, wait = self._buckets.take(self._machine_id, _LIMIT, self._cloud.clock.now())
+            _, wait = self._buckets.take(self._machine_id, _LIMIT, self._cloud.clock.seconds())
             if wait:
                 raise errors.refusal("too_many_requests")
 

@@ -35,7 +35,7 @@ def _identities_of(cloud: Cloud, machine: Resource) -> list[Principal]:
     An entry whose principal is gone, since the identity was deleted, leads nowhere; one that was just attached takes
     its time to arrive.
     """
-    wait = machine.internal.get("identity_effective_at", 0.0) - cloud.clock.now().timestamp()
+    wait = machine.internal.get("identity_effective_at", 0.0) - cloud.clock.seconds()
     if 0 < wait <= cloud.timing.seconds("identity.reaches.vm"):  # more is left if the clock was set back meanwhile
         return []
     block = machine.body.get("identity", {})
@@ -72,7 +72,7 @@ class Tokens:
             raise errors.refusal("no_resource")
         identity = _selected(self._cloud, machine, request)
         token = self._token(identity, resource, machine, fresh=_bypasses_cache(request))
-        now = int(self._cloud.clock.now().timestamp())
+        now = int(self._cloud.clock.seconds())
         body = {
             "access_token": token.token,
             "client_id": identity.client_id,
@@ -88,7 +88,7 @@ class Tokens:
     def _token(self, identity: Principal, resource: str, machine: Resource, *, fresh: bool) -> IssuedToken:
         key = (identity.object_id, resource)
         kept = self._kept.get(key)
-        now = self._cloud.clock.now().timestamp()
+        now = self._cloud.clock.seconds()
         if kept is None or fresh or kept.expires_on - now < NEARLY_EXPIRED:
             kept = self._issue(identity, resource, machine)
             self._kept[key] = kept

@@ -1,4 +1,4 @@
-"""Role assignments as the sandbox keeps them, with the times between which each is in force.
+"""Role assignments as the sandbox keeps them, with the times between which each is in force: seconds since 1970.
 
 In Azure a grant takes a while to work, and so does taking it away. An assignment is listed from when it is made to
 when it is deleted; it counts from ``effective_from`` to ``effective_until``.
@@ -7,7 +7,6 @@ when it is deleted; it counts from ``effective_from`` to ``effective_until``.
 import json
 import math
 from collections.abc import Sequence
-from datetime import datetime
 
 from rbac.decisions import Assignment
 from rbac.scopes import canonical
@@ -25,13 +24,12 @@ class RoleAssignments:
         self.version = 0
         """Grows with each write."""
 
-    def next_change(self, now: datetime) -> float:
-        """Return the time, in seconds since 1970, at which an assignment next begins or ceases to count."""
-        moment = now.timestamp()
+    def next_change(self, now: float) -> float:
+        """Return the time at which an assignment next begins or ceases to count."""
         row = self._connection.execute(
             "SELECT min(at) FROM (SELECT effective_from AS at FROM role_assignments UNION ALL"
             " SELECT effective_until FROM role_assignments) WHERE at > ?",
-            (moment,),
+            (now,),
         ).fetchone()
         return math.inf if row[0] is None else float(row[0])
 
@@ -39,7 +37,7 @@ class RoleAssignments:
         """Return the assignment with this id, or None."""
         return next(iter(self._listed("key = ?", canonical(assignment_id))), None)
 
-    def put(self, assignment: Resource, effective_from: datetime) -> None:
+    def put(self, assignment: Resource, effective_from: float) -> None:
         """Keep ``assignment`` under its id; it counts from ``effective_from``."""
         properties = assignment.properties
         self.version += 1
@@ -51,7 +49,7 @@ class RoleAssignments:
                 properties["principalId"].lower(),
                 properties["roleDefinitionId"].rpartition("/")[2].lower(),
                 json.dumps(assignment.body),
-                effective_from.timestamp(),
+                effective_from,
             ),
         )
 
@@ -62,28 +60,27 @@ class RoleAssignments:
             (json.dumps(assignment.body), canonical(assignment.id)),
         )
 
-    def delete(self, assignment_id: str, now: datetime, effective_until: datetime) -> None:
+    def delete(self, assignment_id: str, now: float, effective_until: float) -> None:
         """Stop listing the assignment, which counts until ``effective_until``; forget those that count no more."""
         self.version += 1
         self._connection.execute(
             "UPDATE role_assignments SET effective_until = ? WHERE key = ?",
-            (effective_until.timestamp(), canonical(assignment_id)),
+            (effective_until, canonical(assignment_id)),
         )
-        self._connection.execute("DELETE FROM role_assignments WHERE effective_until <= ?", (now.timestamp(),))
+        self._connection.execute("DELETE FROM role_assignments WHERE effective_until <= ?", (now,))
 
-    def follow_clock(self, before: datetime, now: datetime, longest: float) -> None:
+    def follow_clock(self, before: float, now: float, longest: float) -> None:
         """Have the same count ``now`` that did ``before`` the clock was set back, and the rest take as long as then.
 
         What would take more than ``longest`` seconds is from a clock that was wrong, and counts now.
         """
         self.version += 1
-        moment = now.timestamp()
-        back = max(before.timestamp() - moment, 0)
+        back = max(before - now, 0)
         for column in ("effective_from", "effective_until"):
             self._connection.execute(
                 f"UPDATE role_assignments SET {column} ="
                 f" CASE WHEN {column} - ?2 BETWEEN ?1 AND ?1 + ?3 THEN {column} - ?2 ELSE ?1 END WHERE {column} > ?1",
-                (moment, back, longest),
+                (now, back, longest),
             )
 
     def delete_under(self, scope: str) -> None:
@@ -117,11 +114,11 @@ class RoleAssignments:
         """Return what is assigned at scopes below this one."""
         return self._listed(_BELOW, *keys_below(canonical(scope)))
 
-    def in_force(self, principal_id: str, scopes: Sequence[str], now: datetime) -> list[Assignment]:
+    def in_force(self, principal_id: str, scopes: Sequence[str], now: float) -> list[Assignment]:
         """Return what counts now for this principal at just these (canonical) scopes."""
         return self._counting(principal_id, now, _one_of(scopes), *scopes)
 
-    def in_force_below(self, principal_id: str, scope: str, now: datetime) -> list[Assignment]:
+    def in_force_below(self, principal_id: str, scope: str, now: float) -> list[Assignment]:
         """Return what counts now for this principal below ``scope``."""
         return self._counting(principal_id, now, _BELOW, *keys_below(canonical(scope)))
 
@@ -132,12 +129,11 @@ class RoleAssignments:
         )
         return [Resource(json.loads(row[0])) for row in rows]
 
-    def _counting(self, principal_id: str, now: datetime, condition: str, *values: str) -> list[Assignment]:
-        moment = now.timestamp()
+    def _counting(self, principal_id: str, now: float, condition: str, *values: str) -> list[Assignment]:
         rows = self._connection.execute(
             "SELECT key, scope, principal_id, role_id FROM role_assignments WHERE principal_id = ?"
             f" AND effective_from <= ? AND (effective_until IS NULL OR effective_until > ?) AND {condition}",
-            (principal_id.lower(), moment, moment, *values),
+            (principal_id.lower(), now, now, *values),
         )
         return [Assignment(*row) for row in rows]
 

@@ -1,7 +1,5 @@
 """The one authorization gate: every request passes it, and it can say why it opened or stayed shut."""
 
-from datetime import datetime
-
 from rbac import decisions, scopes
 from rbac.folding import fold
 from sandbox.core import errors
@@ -31,7 +29,7 @@ class Gate:
 
     def allows(self, principal_id: str, action: str, scope: str) -> bool:
         """Return whether ``principal_id`` may do ``action`` on ``scope``."""
-        now = self._clock.now()
+        now = self._clock.seconds()
         self._forget_what_changed(now)
         key = (principal_id, action, scope)
         allowed = self._decided.get(key)
@@ -45,15 +43,15 @@ class Gate:
             )
         return allowed
 
-    def _forget_what_changed(self, now: datetime) -> None:
+    def _forget_what_changed(self, now: float) -> None:
         # Of a change that is undone nothing is left either: the roles are read anew after a rollback.
-        basis, moment = (self._assignments.version, self._roles.by_id), now.timestamp()
-        if basis[0] == self._basis[0] and basis[1] is self._basis[1] and self._since <= moment < self._until:
+        basis = self._assignments.version, self._roles.by_id
+        if basis[0] == self._basis[0] and basis[1] is self._basis[1] and self._since <= now < self._until:
             if len(self._decided) >= _REMEMBERED:
                 self._decided.clear()
             return
         self._decided.clear()
-        self._basis, self._since, self._until = basis, moment, self._assignments.next_change(now)
+        self._basis, self._since, self._until = basis, now, self._assignments.next_change(now)
 
     def decide(
         self, principal_id: str, action: str, scope: str, *, reader: Caller, data: bool = False
@@ -63,7 +61,7 @@ class Gate:
         The principal's assignments elsewhere are included as far as ``reader`` may see them, who may always see their
         own. They decide nothing.
         """
-        now = self._clock.now()
+        now = self._clock.seconds()
         at_or_above = self._assignments.in_force(principal_id, scopes.ancestors(scope), now)
         elsewhere = [
             assignment
@@ -105,7 +103,7 @@ class Gate:
 
     def reaches_into(self, caller: Caller, scope: str) -> bool:
         """Return whether ``caller`` has any role at, above or below ``scope``: enough to see that it exists."""
-        now = self._clock.now()
+        now = self._clock.seconds()
         return bool(
             self._assignments.in_force(caller.object_id, scopes.ancestors(scope), now)
             or self._assignments.in_force_below(caller.object_id, scope, now)

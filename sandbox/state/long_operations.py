@@ -56,7 +56,7 @@ class LongOperations:
         One that takes no time is complete on return. Only ``begun_by``, and whoever may do ``action`` on the target,
         may follow it.
         """
-        now = self._clock.now().timestamp()
+        now = self._clock.seconds()
         operation_id = str(uuid.uuid4())
         self._store.connection.execute(
             "INSERT INTO long_operations VALUES (?, ?, ?, ?, ?, 0)",
@@ -78,7 +78,7 @@ class LongOperations:
         """
         ended = self._store.connection.execute(
             "UPDATE long_operations SET done = 1, due = ? WHERE id = ? AND done = 0",
-            (self._clock.now().timestamp(), operation_id),
+            (self._clock.seconds(), operation_id),
         )
         if ended.rowcount:
             self._store.connection.execute(
@@ -88,11 +88,11 @@ class LongOperations:
 
     def is_due(self) -> bool:
         """Return whether ``complete_due`` has anything to do."""
-        return self._next_due is not None and self._next_due <= self._clock.now().timestamp()
+        return self._next_due is not None and self._next_due <= self._clock.seconds()
 
     def complete_due(self) -> None:
         """Carry out what is due, in the order it was due; to be called in a transaction."""
-        now = self._clock.now().timestamp()
+        now = self._clock.seconds()
         due = self._store.connection.execute(
             "SELECT id, effect, target FROM long_operations WHERE done = 0 AND due <= ? ORDER BY due", (now,)
         ).fetchall()
@@ -100,11 +100,11 @@ class LongOperations:
             self._complete(*row)
         self._next_due = self._earliest()
 
-    def restart_begun_after(self, now: datetime) -> None:
+    def restart_begun_after(self, now: float) -> None:
         """Have everything that was begun after ``now``, before the clock was set back, begin now."""
         self._store.connection.execute(
             "UPDATE long_operations SET started = ?1, due = ?1 + due - started WHERE done = 0 AND started > ?1",
-            (now.timestamp(),),
+            (now,),
         )
         self._next_due = self._earliest()
 

@@ -7,10 +7,10 @@ settings and counters, and the resources.
 
 import json
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -53,11 +53,11 @@ class Resource:
 class Store:
     """The SQLite file at ``path`` (``":memory:"`` for none); used from one thread, and by nobody else meanwhile.
 
-    ``now`` tells the time at which a resource is made or changed. Raises sqlite3.Error at a file that cannot be opened,
-    is damaged, or is not the sandbox's.
+    ``now`` tells the time, in seconds since 1970, at which a resource is made or changed. Raises sqlite3.Error at a
+    file that cannot be opened, is damaged, or is not the sandbox's.
     """
 
-    def __init__(self, path: Path | str, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, path: Path | str, now: Callable[[], float] = time.time) -> None:
         self._now = now
         self.connection = sqlite3.connect(path, _LOCK_LIMIT, isolation_level=None, check_same_thread=False)
         try:
@@ -159,7 +159,7 @@ class Store:
     def put(self, resource: Resource) -> None:
         """Keep ``resource`` under its id, in the place of what was there."""
         self._text.cache_clear()
-        resource.internal["changed"] = self._now().timestamp()
+        resource.internal["changed"] = self._now()
         resource.internal.setdefault("created", resource.internal["changed"])
         self.connection.execute(
             "INSERT OR REPLACE INTO resources VALUES (?, ?, ?, ?)",

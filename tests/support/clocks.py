@@ -15,6 +15,10 @@ class FrozenClock:
         """Return the time this clock was last set to."""
         return self._now
 
+    def seconds(self) -> float:
+        """Return that time in seconds since 1970."""
+        return self._now.timestamp()
+
     def advance(self, seconds: float) -> None:
         """Move forward by ``seconds``."""
         self._now += timedelta(seconds=seconds)
@@ -48,6 +52,10 @@ class ShiftedClock:
     def now(self) -> datetime:
         """Return the machine's time and what was added to it."""
         return (self._stopped or datetime.now(UTC)) + self.shift
+
+    def seconds(self) -> float:
+        """Return that time in seconds since 1970."""
+        return self.now().timestamp()
 
     def stop(self) -> None:
         """Stand still from now on, until told to move: for what would depend on how fast a machine is."""

@@ -55,7 +55,7 @@ class Desk:
                 "roleDefinitionId": f"/providers/Microsoft.Authorization/roleDefinitions/{role}",
             },
         }
-        self.do(lambda: self.cloud.assignments.put(Resource(body), self.clock.now()))
+        self.do(lambda: self.cloud.assignments.put(Resource(body), self.clock.seconds()))
 
     def do(self, change: Callable[[], Any]) -> None:
         """Make a change behind Resource Manager's back."""

@@ -1,6 +1,5 @@
 """Role assignments: who may do what where."""
 
-from datetime import timedelta
 from typing import Any
 
 from rbac import scopes
@@ -79,8 +78,7 @@ def _put_assignment(call: Call) -> Answer:
     _check_number(call)
     made = new_assignment(call.cloud, name, call["scope"].rstrip("/") or "/", properties)
     shown = {**made.body, "properties": {**made.properties, "createdBy": None}}  # until it is read
-    effect = timedelta(seconds=call.cloud.timing.seconds("grant.effect"))
-    call.cloud.assignments.put(made, call.cloud.clock.now() + effect)
+    call.cloud.assignments.put(made, call.cloud.clock.seconds() + call.cloud.timing.seconds("grant.effect"))
     return Answer(201, shown)
 
 
@@ -89,8 +87,8 @@ def _delete_assignment(call: Call) -> Answer:
     existing = call.cloud.assignments.get(call.scope)
     if existing is None:
         return Answer(204)
-    now, effect = call.cloud.clock.now(), timedelta(seconds=call.cloud.timing.seconds("revoke.effect"))
-    call.cloud.assignments.delete(existing.id, now, now + effect)
+    now = call.cloud.clock.seconds()
+    call.cloud.assignments.delete(existing.id, now, now + call.cloud.timing.seconds("revoke.effect"))
     return Answer(200, existing.body)
 
 

@@ -94,7 +94,7 @@ def _delete_definition(call: Call) -> Answer:
 def _list_permissions(call: Call) -> Answer:
     """Answer what the caller may do at the scope: an element for each effective permission."""
     cloud, scope = call.cloud, call["scope"]
-    held = cloud.assignments.in_force(call.caller.object_id, scopes.ancestors(scope), cloud.clock.now())
+    held = cloud.assignments.in_force(call.caller.object_id, scopes.ancestors(scope), cloud.clock.seconds())
     permissions = decisions.effective_permissions(held, cloud.roles.by_id, scope)
     with_data = call.api_version != _WITHOUT_DATA_ACTIONS
     return Answer(200, {"value": [_show_permission(each, with_data=with_data) for each in permissions]})

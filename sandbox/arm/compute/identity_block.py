@@ -113,7 +113,7 @@ def apply_identity(call: Call, machine: Resource, request: IdentityRequest, *, r
     _set_block(call.cloud, machine, _system_principal(call.cloud, machine, wanted=request.system), wanted)
     if new or (request.system and "principalId" not in block):
         seconds = call.cloud.timing.seconds("identity.reaches.vm")
-        machine.internal["identity_effective_at"] = call.cloud.clock.now().timestamp() + seconds
+        machine.internal["identity_effective_at"] = call.cloud.clock.seconds() + seconds
     return new
 
 

@@ -213,7 +213,7 @@ class TestGranting:
         kept_as = f"{sandbox.seed_data.subscription}/providers/Microsoft.Authorization/roleDefinitions"
         owner = {"principalId": sandbox.seed_data.operator_object_id, "roleDefinitionId": f"{kept_as}/{OWNER}"}
         body = {"id": "/providers/Microsoft.Authorization/roleAssignments/owner", "properties": owner | {"scope": "/"}}
-        sandbox.on_loop(lambda: sandbox.cloud.assignments.put(Resource(body), sandbox.clock.now()))
+        sandbox.on_loop(lambda: sandbox.cloud.assignments.put(Resource(body), sandbox.clock.seconds()))
         client = authorization(connection)
         [definition] = client.role_definitions.list("/", filter="roleName eq 'Reader'")
         there = RoleAssignmentCreateParameters(

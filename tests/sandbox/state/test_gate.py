@@ -78,7 +78,7 @@ def test_a_change_that_is_undone_leaves_no_trace(desk: Desk) -> None:
     }
 
     def change_and_fail() -> None:
-        desk.cloud.assignments.put(Resource(body), desk.clock.now())
+        desk.cloud.assignments.put(Resource(body), desk.clock.seconds())
         assert may_read(desk)
         raise LookupError
 

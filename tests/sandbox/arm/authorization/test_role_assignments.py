@@ -59,7 +59,7 @@ def test_a_subscription_holds_4000_assignments(desk: Desk) -> None:
                 "id": f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}",
                 "properties": {"scope": scope, "principalId": str(name), "roleDefinitionId": READER},
             }
-            desk.cloud.assignments.put(Resource(body), desk.clock.now())
+            desk.cloud.assignments.put(Resource(body), desk.clock.seconds())
 
     def ask(scope: str, number: int) -> Answer:
         definition = f"{desk.subscription}/providers/Microsoft.Authorization/roleDefinitions/{READER}"

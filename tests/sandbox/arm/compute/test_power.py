@@ -221,10 +221,10 @@ def test_realistic_timing_does_until_the_bucket_is_refilled(slow: Machines) -> N
 def test_buckets_refill_with_time_and_never_overflow() -> None:
     buckets, clock = TokenBuckets(), FrozenClock()
     for expected in (11, 10, 9):
-        assert buckets.take_quota(UPDATE, "vm", clock.now())[0].endswith(f"UpdateVMResource;{expected}")
+        assert buckets.take_quota(UPDATE, "vm", clock.seconds())[0].endswith(f"UpdateVMResource;{expected}")
     clock.advance(30)
-    assert buckets.take_quota(UPDATE, "vm", clock.now())[0].endswith("UpdateVMResource;10")
+    assert buckets.take_quota(UPDATE, "vm", clock.seconds())[0].endswith("UpdateVMResource;10")
     clock.advance(3600)
-    assert buckets.take_quota(UPDATE, "vm", clock.now())[0].endswith("UpdateVMResource;11")
-    assert buckets.take_quota(GET, "vm", clock.now())[0].endswith("LowCostGetResource;35")
-    assert buckets.take_quota(LIST, "", clock.now()) == ("Microsoft.Compute/HighCostGetSubscriptionMaximum;899", 0)
+    assert buckets.take_quota(UPDATE, "vm", clock.seconds())[0].endswith("UpdateVMResource;11")
+    assert buckets.take_quota(GET, "vm", clock.seconds())[0].endswith("LowCostGetResource;35")
+    assert buckets.take_quota(LIST, "", clock.seconds()) == ("Microsoft.Compute/HighCostGetSubscriptionMaximum;899", 0)
