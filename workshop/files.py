@@ -53,7 +53,7 @@ def notebook_text(notebook: NotebookNode) -> str:
     """Return what a notebook's file holds: the same text for the same notebook."""
     import nbformat
 
-    text: str = nbformat.writes(notebook)
+    text: str = nbformat.v4.writes(notebook)
     return text.rstrip("\n") + "\n"
 
 
