@@ -23,6 +23,7 @@ KERNEL = "python3"
 _ARGUMENTS = (
     "--IPKernelApp.log_level=CRITICAL",  # what matters to people is in the outputs
     "--HistoryManager.hist_file=:memory:",  # as nbclient has it: else all kernels would wait for one file
+    "--Kernel._execute_sleep=0",  # after each cell, for clients that do not wait until its outputs are complete
 )
 
 

@@ -53,6 +53,12 @@ def ended(process: psutil.Process) -> bool:
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
+def test_kernels_do_not_pause_after_a_cell(tmp_path: Path, kind: KernelKind) -> None:
+    with Kernels(kind, os.environ) as kernels:
+        execution = execute(tmp_path / "00_a.ipynb", notebook("get_ipython().kernel._execute_sleep"), {}, kernels)
+    assert execution.node.cells[-1].outputs[0].data["text/plain"] == "0.0"
+
+
 def test_the_next_kernel_is_started_while_a_notebook_runs(tmp_path: Path, kind: KernelKind) -> None:
     first, second = (tmp_path / name / f"{name}.ipynb" for name in ("00_a", "01_b"))
     for each in (first, second):
