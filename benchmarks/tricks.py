@@ -55,6 +55,10 @@ TRICKS: Mapping[str, Sequence[Edit]] = {
     "kernels end before modules are cleared": [
         Edit("workshop/kernels/zygote.py", "        atexit.register(self._end)", "        #")
     ],
+    "first uses before kernels are forked": [
+        Edit("workshop/kernels/preload.py", '    "workshop.kernels.first_use",', "    #")
+    ],
+    "no pause after a cell": [Edit("workshop/kernels/start.py", '    "--Kernel._execute_sleep=0",', "    #")],
     "ready as soon as the kernel says so": [
         Edit("workshop/kernels/manager.py", "    client_factory = Type(klass=Client)", "    #")
     ],

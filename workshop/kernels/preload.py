@@ -50,6 +50,7 @@ NOTEBOOK_MODULES = (
     "helpers.lesson.checks",
     "helpers.lesson.world",
     "helpers.wait",
+    "workshop.kernels.first_use",
 )
 
 # The variables that a starting interpreter and these imports read, and what the names of others begin with: a test
