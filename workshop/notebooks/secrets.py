@@ -13,6 +13,7 @@ from helpers.tables import SECRET_NAME
 REDACTED = "[redacted]"
 
 _PART = 12  # characters: as much of a long secret counts as a leak
+_HALF = _PART // 2
 _SHORTEST = 8  # characters: a shorter value is no secret worth the name
 _RANDOM = 40  # characters: as long a text that looks random counts as a part of a token, such as its signature
 _CHANGES = 0.35  # of neighbours that are of another kind of letter: 0.62 in random text, 0.2 in InWordsLikeThis1
@@ -91,6 +92,7 @@ class Secrets:
     def __init__(self, values: Iterable[str] = ()) -> None:
         self._short: set[str] = set()
         self._parts: set[str] = set()  # of long ones
+        self._halves: set[str] = set()  # of those parts
         self.add(values)
 
     @classmethod
@@ -103,7 +105,8 @@ class Secrets:
         """Know more secrets."""
         for value in values:
             if len(value) >= 2 * _PART:
-                self._parts.update(value[start : start + _PART] for start in range(len(value) - _PART + 1))
+                self._parts.update(_slices(value, _PART))
+                self._halves.update(_slices(value, _HALF))
             elif len(value) >= _SHORTEST:
                 self._short.add(value)
 
@@ -128,16 +131,20 @@ class Secrets:
 
     def _known_in(self, text: str) -> Iterator[Span]:
         joined = _LINE_BREAK.sub("", text)
-        parts = [joined[at : at + _PART] for at in range(len(joined) - _PART + 1)]
-        if self._parts.isdisjoint(parts) and not any(value in joined for value in self._short):
+        # Of a part, wherever it is, a half is at a multiple of its length: most texts need no closer look.
+        if self._halves.isdisjoint(_slices(joined, _HALF, _HALF)) and not any(each in joined for each in self._short):
             return
         positions = _positions_without_line_breaks(text)
         for value in self._short:
             for match in re.finditer(re.escape(value), joined):
                 yield positions[match.start()], positions[match.end() - 1] + 1
-        for at, part in enumerate(parts):
+        for at, part in enumerate(_slices(joined, _PART)):
             if part in self._parts:
                 yield positions[at], positions[at + _PART - 1] + 1
+
+
+def _slices(text: str, length: int, step: int = 1) -> Iterator[str]:
+    return (text[at : at + length] for at in range(0, len(text) - length + 1, step))
 
 
 def _forms(value: str) -> set[str]:
