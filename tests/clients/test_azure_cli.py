@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -36,7 +37,7 @@ def test_one_eval_is_all_it_takes_before_az_login(tmp_path: Path, installed_az: 
     subprocess.run([*sandbox, "start"], check=True, capture_output=True)
     try:
         done = subprocess.run(
-            ["bash", "-ec", TYPED.format(python=sys.executable, data=data)],
+            ["bash", "-ec", TYPED.format(python=shlex.quote(sys.executable), data=data)],
             env={**kept, "HOME": str(home), "PATH": path},
             capture_output=True,
             text=True,

@@ -6,6 +6,7 @@ The kernel is on one machine of the sandbox, which stands for somebody's desk, a
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,7 +34,7 @@ def test_the_course_from_afar_signed_in_with_the_azure_cli(lab: Lab, installed_a
         f"az login --service-principal --username {who.operator_client_id} --password {secret} "
         f"--tenant {who.tenant_id} --output none"
     )
-    course = f"{sys.executable} -m tests.clients.course_from_afar web from-afar"
+    course = f"{shlex.quote(sys.executable)} -m tests.clients.course_from_afar web from-afar"
     path = f'PATH="{installed_az.parent}:$PATH"'
     done = lab.inside(DESK, "sh", "-ec", f"{path}\nexport PATH\n{sign_in}\nexec {course}")
     assert done.returncode == 0, done.stderr[-3000:]

@@ -33,7 +33,7 @@ def run(command: str) -> str:
 
 
 def test_the_workflow_has_the_services_schema() -> None:
-    run(f"python -m check_jsonschema --builtin-schema vendor.github-workflows {WORKFLOW.as_posix()}")
+    run(f"python -m check_jsonschema --builtin-schema vendor.github-workflows {WORKFLOW.relative_to(ROOT).as_posix()}")
 
 
 @pytest.mark.parametrize("job", JOBS)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import sys
 from pathlib import Path
 from urllib.error import HTTPError
@@ -21,10 +22,8 @@ def install(folder: Path) -> None:
     """Make a program ``pwsh`` in ``folder``."""
     folder.mkdir()
     program = folder / "pwsh"
-    program.write_text(
-        f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(ROOT)!r})\n"
-        f"from {__name__} import main\nmain(sys.argv[-1])\n"
-    )
+    start = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from {__name__} import main; main(sys.argv[-1])"
+    program.write_text(f'#!/bin/sh\nexec {shlex.join([sys.executable, "-c", start])} "$@"\n')
     program.chmod(0o755)
 
 

@@ -1,6 +1,7 @@
 """A law: whatever the parameters of a script are, it gets just them, and nothing of them is run."""
 
 import json
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -27,7 +28,7 @@ def test_a_script_gets_its_parameters_as_they_are(named: dict[str, str], others:
     variables = [name for name in parameters if name.isascii() and name.isidentifier()]
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "with space & 'quote'"
-        script = f"{sys.executable} -c '{PROGRAM}' '{' '.join(variables)}' \"$@\""
+        script = f"{shlex.quote(sys.executable)} -c '{PROGRAM}' '{' '.join(variables)}' \"$@\""
         command = _write(place, place, Script(script, parameters, powershell=False))
         done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stderr) == (0, "")
