@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -117,7 +115,7 @@ def kill_sandbox(folder: Path) -> None:
     mine = [each for each in psutil.process_iter(["cmdline"]) if str(folder) in (each.info["cmdline"] or [])]
     assert mine
     for process in mine:
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()
     psutil.wait_procs(mine, 10)
 
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import re
 import select
 import signal
@@ -16,6 +15,11 @@ import pytest
 
 from tests.sandbox.guest.lab import Lab
 from tests.sandbox.guest.processes import PATIENCE, processes_named, wait_until
+
+if sys.platform != "linux":
+    pytest.skip("the inside of a machine needs Linux", allow_module_level=True)
+
+import pty
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 

@@ -82,7 +82,7 @@ def test_a_class_knows_its_own_after_a_kill(lesson: Lesson, tmp_path: Path, caps
     assert process.stdout is not None
     while "1 of 3" not in process.stdout.readline():
         time.sleep(0)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.wait()
     assert other.run("clean-up", "--yes") == 0
     assert any(name.startswith("friday-") for name in groups(lesson))

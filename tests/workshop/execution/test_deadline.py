@@ -17,6 +17,7 @@ from workshop.execution.deadline import Deadline
 from workshop.execution.executor import execute
 from workshop.kernels.start import KernelKind, Kernels, default_kind
 
+KILLED = 1 if sys.platform == "win32" else -signal.SIGKILL  # the exit status
 HANGS = """
 import pathlib, subprocess, sys, time
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
@@ -60,7 +61,7 @@ def test_a_kernel_is_killed_when_its_time_is_up(manager: Any) -> None:
     deadline = Deadline(0.2)
     with deadline.notebook():
         deadline.watch(manager)
-        assert manager.provisioner.process.wait(60) == -signal.SIGKILL
+        assert manager.provisioner.process.wait(60) == KILLED
     assert deadline.reason == "It took longer than 0.2 seconds."
     assert not deadline.cancelled
 
@@ -83,7 +84,7 @@ def test_a_kernel_that_comes_too_late_is_killed_at_once(manager: Any) -> None:
     deadline.cancel("Called off.")
     with deadline.notebook():
         deadline.watch(manager)
-    assert manager.provisioner.process.wait(60) == -signal.SIGKILL
+    assert manager.provisioner.process.wait(60) == KILLED
 
 
 def test_a_notebook_that_hangs_is_ended_with_all_it_started(tmp_path: Path, kind: KernelKind) -> None:

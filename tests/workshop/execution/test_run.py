@@ -245,10 +245,8 @@ def test_no_sandbox_is_started_for_azure_itself(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends Unix signals")
-@pytest.mark.parametrize(
-    "number", [pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGTERM, signal.SIGKILL]
-)
-def test_a_stopped_run_leaves_no_sandbox_and_no_kernel(tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize("name", [pytest.param("SIGINT", marks=pytest.mark.long), "SIGTERM", "SIGKILL"])
+def test_a_stopped_run_leaves_no_sandbox_and_no_kernel(tmp_path: Path, name: str) -> None:
     marker = tmp_path / "marker"
     waiting = f"""\
 import os, pathlib, time
@@ -266,12 +264,12 @@ pathlib.Path({str(marker)!r}).write_text(f"{{os.getpid()}} {{os.environ['AZURE_R
     wait_until(lambda: marker.exists() and " " in marker.read_text())
     kernel, endpoint = marker.read_text().split()
     time.sleep(0.3)
-    runner.send_signal(number)
+    runner.send_signal(signal.Signals[name])
     said, _ = runner.communicate(timeout=300)
     wait_until(lambda: not alive(int(kernel)))
     wait_until(lambda: not listens(endpoint))
     assert "00_wait" in (tmp_path / "o" / "index.html").read_text("utf-8")
-    if number is not signal.SIGKILL:
+    if name != "SIGKILL":
         assert runner.returncode == 130
         assert "00_wait was stopped in cell In [2]" in said
         assert "Traceback" not in said
