@@ -43,7 +43,7 @@ class WarmProvisioner(LocalProvisioner):
         A forked one listens already.
         """
         try:
-            process = await asyncio.to_thread(self._fork, cmd, self._scrub_kwargs(kwargs))
+            process = await asyncio.to_thread(self._fork, cmd, kwargs)
         except WarmStartError as reason:
             self.log.info("Starting a normal kernel, for no warm one is to be had: %s", reason)
             return await super().launch_kernel(cmd, **kwargs)

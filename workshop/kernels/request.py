@@ -7,6 +7,7 @@ from typing import Any, TypedDict
 
 _LAUNCHER = ("-m", "ipykernel_launcher")
 _HONOURED = {"env", "cwd"}
+_NO_CONCERN = {"extra_arguments", "kernel_id"}  # of the process: its command line has the first, nothing the second
 
 
 class WarmStartError(RuntimeError):
@@ -35,7 +36,7 @@ def request_of(command: Sequence[str], options: Mapping[str, Any]) -> ForkReques
 
     If an option has no equivalent in a fork, or the folder is missing, it raises WarmStartError.
     """
-    others = sorted(name for name, value in options.items() if name not in _HONOURED and value)
+    others = sorted(name for name, value in options.items() if name not in _HONOURED | _NO_CONCERN and value)
     if others:
         raise WarmStartError(f"a fork knows no {', '.join(others)}")
     cwd = Path(options.get("cwd") or Path.cwd()).absolute()

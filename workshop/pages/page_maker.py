@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from workshop.errors import WorkshopError
-from workshop.files import read_text, write_whole
+from workshop.files import read_notebook, write_whole
 from workshop.notebooks.outcome import Failure
 from workshop.sandbox import start_child
 
@@ -63,15 +63,12 @@ class PageMaker:
 
 
 def _make(notebook: str, names: Sequence[str], folder: str, failure: dict[str, Any] | None) -> str:
-    import nbformat
-
     from workshop.pages.html import notebook_page  # and nbconvert, which the runner need not import
 
     path = Path(notebook)
     stopped_by = Failure(**failure) if failure else None
     try:
-        node = nbformat.v4.reads(read_text(path))  # as the runner has just written it
-        page = notebook_page(node, names, path.stem, Path(folder), stopped_by)
+        page = notebook_page(read_notebook(path), names, path.stem, Path(folder), stopped_by)
         write_whole(path.with_suffix(".html"), page)
     except WorkshopError as error:
         return str(error)
