@@ -97,8 +97,10 @@ class Cloud:
 
         ``before`` is the time that it was set back at, if that is known better than by what was noted.
         """
-        now, noted = self.clock.seconds(), float(self.store.setting(_LATEST) or 0)
-        self.assignments.follow_clock(before or noted, now, max(self.timing.durations.values(), default=0))
+        now = self.clock.seconds()
+        if before is None:
+            before = float(self.store.setting(_LATEST) or 0)
+        self.assignments.follow_clock(before, now, max(self.timing.durations.values(), default=0))
         self.long_operations.restart_begun_after(now)
 
     def is_time_to_note(self) -> bool:

@@ -7,7 +7,6 @@ settings and counters, and the resources.
 
 import json
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,9 +16,11 @@ from typing import Any
 
 from rbac.folding import fold
 from rbac.scopes import canonical
+from sandbox.core.clock import SystemClock
 
 _CACHED = 4096  # rows
 _SCHEMA = Path(__file__).with_name("schema.sql").read_text("utf-8")
+_CLOCK = SystemClock()
 _LOCK_LIMIT = 1.0  # seconds that the file of a process that was killed may take to be free
 
 _RESOURCE = "'[' || body || ',' || internal || ']'"  # one text, so that one reading will do
@@ -57,7 +58,7 @@ class Store:
     file that cannot be opened, is damaged, or is not the sandbox's.
     """
 
-    def __init__(self, path: Path | str, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, path: Path | str, now: Callable[[], float] = _CLOCK.seconds) -> None:
         self._now = now
         self.connection = sqlite3.connect(path, _LOCK_LIMIT, isolation_level=None, check_same_thread=False)
         try:
