@@ -139,6 +139,6 @@ def _described(said: object) -> str:
 
 
 def _retry_after(said: object) -> float:
-    """Return for how many seconds the service asks to be left alone."""
+    """Return for how many seconds the service asks to be left alone: Azure gives a number, never a date."""
     named = header_of(said, "Retry-After")
     return float(named) if named.isdecimal() else 0

@@ -73,7 +73,7 @@ def _metadata_services(client: OperatorClient) -> dict[str, tuple[str, str]]:
 
 
 def _commands(command: str, quote: str, variables: Mapping[str, str]) -> str:
-    """Return a line for each variable; ``quote`` is how a shell writes one within quotes. shlex knows no PowerShell."""
+    """Return a line for each variable; ``quote`` is how its shell writes one within quotes: shlex knows sh alone."""
     return "\n".join(command.format(name, value.replace("'", quote)) for name, value in variables.items())
 
 

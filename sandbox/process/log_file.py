@@ -14,7 +14,8 @@ _DATE = "%Y-%m-%d %H:%M:%S"
 class LogFile(logging.Handler):
     """Lines go out once a turn of the loop: for all the requests it has answered, and after their answers.
 
-    Once the file is long, it is set aside as ``.log.1`` and begun anew.
+    Once the file is long, it is set aside as ``.log.1`` and begun anew. (The handler of ``logging`` that does so writes
+    out each line by itself.)
     """
 
     def __init__(self, path: Path) -> None:

@@ -23,6 +23,7 @@ class Gate:
         self._assignments = assignments
         self._roles = roles
         self._clock = clock
+        # No LRU cache: every request looks in here, and all of it goes at each change.
         self._decided: dict[tuple[str, str, str], bool] = {}
         self._basis: tuple[int, object] = (-1, None)
         self._since = self._until = 0.0

@@ -1,4 +1,7 @@
-"""Whose process opened a connection: Linux knows the user of each socket on this computer."""
+"""Whose process opened a connection: Linux knows the user of each socket on this computer.
+
+It is asked for the one socket; psutil would list all, and look through the files of all processes.
+"""
 
 import socket
 import struct
