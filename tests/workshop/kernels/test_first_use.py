@@ -27,7 +27,7 @@ def models_in(value: object) -> Iterator[str]:
     """The classes of all models in a model."""
     if is_generated_model(value):
         yield type(value).__name__
-        names = [*attribute_list(value), "properties"]  # of which the list has those that are in it instead
+        names = [*attribute_list(value), "properties"]  # for which the list has what is in them
         values: Iterator[object] = (getattr(value, name, None) for name in names)
     elif isinstance(value, dict):
         values = iter(value.values())
