@@ -10,9 +10,10 @@ from xml.etree import ElementTree
 
 import distributed
 import nbformat
+import psutil
 import pytest
 
-from tests.workshop.batch.conftest import PATIENCE, BatchFolder, identities, shows, wait_for
+from tests.workshop.batch.conftest import PATIENCE, BatchFolder, all_gone, identities, shows, wait_for
 from workshop.cli import main
 
 TOKEN = "eyJ0eXAiOiJKV1QifQ.eyJhdWQiOiJ4In0.c2lnbmF0dXJl"
@@ -187,6 +188,20 @@ def test_two_runners_cannot_share_a_folder(
         assert main([*other.words("--scheduler", scheduler), "--output", str(desk.folder / "other")]) == 0
         (tmp_path / "open").touch()
         assert runner.wait(PATIENCE) == 0
+
+
+def test_a_row_ends_when_its_runner_is_killed_though_the_workers_stay(
+    desk: BatchFolder, scheduler: str, tmp_path: Path
+) -> None:
+    marker = tmp_path / "kernel"
+    mark = f"import os, pathlib, time\npathlib.Path({str(tmp_path / 'new')!r}).write_text(str(os.getpid()))"
+    made = f"pathlib.Path({str(tmp_path / 'new')!r}).rename({str(marker)!r})"
+    desk.write({"00_a": shows(mark, made, "time.sleep(600)")}, identities(1))
+    with desk.start("--scheduler", scheduler) as runner:
+        wait_for(marker.exists)
+        kernel = psutil.Process(int(marker.read_text()))
+        runner.kill()
+        wait_for(lambda: all_gone([kernel]))
 
 
 class Shelf(BaseHTTPRequestHandler):
