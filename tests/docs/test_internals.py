@@ -25,13 +25,12 @@ def test_what_a_place_names_is_there(row: list[str]) -> None:
     assert all((ROOT / folder / name).is_file() for name in re.findall(r"(\w+\.py)`", places))
     package, number = version.rsplit(" ", 1)
     assert package == "Python" or LOCKED[package] == number
-    named = re.findall(r"`(tests/[\w/.]+)(?:::(\w+))?`", tests)
+    named = re.findall(r"`(tests/[^`]+)`", tests)
     assert named
-    for path, test in named:
-        assert (ROOT / path).exists()
-        if test:
-            functions = ast.walk(ast.parse((ROOT / path).read_text("utf-8")))
-            assert test in {each.name for each in functions if isinstance(each, ast.FunctionDef)}
+    for path, _, test in (name.partition("::") for name in named):
+        assert test.startswith("test_"), f"which function of {path}?"
+        functions = ast.walk(ast.parse((ROOT / path).read_text("utf-8")))
+        assert test in {each.name for each in functions if isinstance(each, ast.FunctionDef)}
 
 
 @pytest.mark.parametrize("name", TRICKS)
