@@ -23,11 +23,12 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIG
 class Writer(threading.Thread):
     """Makes and deletes groups and identities as fast as it can, and remembers what was answered."""
 
-    def __init__(self, sandbox: dict[str, str], number: int, round_: int) -> None:
+    def __init__(self, sandbox: dict[str, str], prefix: str, answers: threading.Semaphore) -> None:
         super().__init__(daemon=True)
         self._sandbox = sandbox
         self._session = signed_in(sandbox)
-        self._prefix = f"r{round_}w{number}"
+        self._prefix = prefix
+        self._answers = answers
         self.expected: dict[str, bool] = {}
 
     def run(self) -> None:
@@ -51,6 +52,7 @@ class Writer(threading.Thread):
                 self.expected[path] = there
                 if not there:
                     self.expected[identity] = False
+                self._answers.release()
 
 
 def subscription(sandbox: dict[str, str]) -> str:
@@ -80,10 +82,13 @@ def test_nothing_that_was_answered_is_lost(tmp_path: Path, rounds: int) -> None:
     for round_ in range(rounds):
         runtime, _ = background.start(state, Settings())
         sandbox = environment(OperatorClient(state, runtime), None)
-        writers = [Writer(sandbox, number, round_) for number in range(2)]
+        answers = threading.Semaphore(0)
+        writers = [Writer(sandbox, f"r{round_}w{number}", answers) for number in range(2)]
         for writer in writers:
             writer.start()
-        time.sleep(chance.uniform(0.05, 0.4))
+        for _ in range(chance.randint(12, 60)):
+            assert answers.acquire(timeout=300)
+        time.sleep(chance.uniform(0, 0.01))  # it is killed at any moment, not only when it has answered
         os.kill(runtime.pid, signal.SIGKILL)
         os.waitpid(runtime.pid, 0)
         for writer in writers:
