@@ -1,5 +1,7 @@
+import contextlib
 import os
-import time
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +9,10 @@ import psutil
 import pytest
 from jupyter_core.utils import ensure_event_loop
 
-from tests.workshop.kernels.kernels import zygotes
+from tests.workshop.kernels.kernels import DEADLINE, eventually, zygotes
 from tests.workshop.small_notebooks import notebook
 from workshop.execution.executor import execute
+from workshop.kernels.manager import Client
 from workshop.kernels.pool import Pool, pool
 from workshop.kernels.start import KernelKind, Kernels, default_kind, warm_up
 
@@ -53,6 +56,20 @@ def ended(process: psutil.Process) -> bool:
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
+def children_in(folder: Path) -> Iterator[int]:
+    """Processes started here that work in ``folder``."""
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # it may have ended meanwhile
+            if child.cwd() == str(folder):
+                yield child.pid
+
+
+def waits_for(path: Path) -> str:
+    """A cell that ends when there is such a file, and fails if there is none for long."""
+    looks = f"any(pathlib.Path({str(path)!r}).exists() or time.sleep(0.05) for _ in range({DEADLINE * 20:.0f}))"
+    return f"import pathlib, time\nassert {looks}"
+
+
 def test_kernels_do_not_pause_after_a_cell(tmp_path: Path, kind: KernelKind) -> None:
     with Kernels(kind, os.environ) as kernels:
         execution = execute(tmp_path / "00_a.ipynb", notebook("get_ipython().kernel._execute_sleep"), {}, kernels)
@@ -63,19 +80,29 @@ def test_the_next_kernel_is_started_while_a_notebook_runs(tmp_path: Path, kind: 
     first, second = (tmp_path / name / f"{name}.ipynb" for name in ("00_a", "01_b"))
     for each in (first, second):
         each.parent.mkdir()
+    seen, is_seen = set[int](), tmp_path / "seen"
+
+    def look() -> bool:
+        seen.update(children_in(second.parent))
+        return bool(seen)
+
+    def end_the_cell() -> None:
+        if eventually(look):
+            is_seen.touch()
+
     with Kernels(kind, os.environ) as kernels:
 
         def on_cell(done: int) -> None:
             if done == 0:
                 kernels.prepare(second.parent)
+                threading.Thread(target=end_the_cell).start()
 
-        slow = notebook("import time; time.sleep(3)" if kind is KernelKind.STOCK else "import time; time.sleep(1)")
-        assert execute(first, slow, {}, kernels, on_cell).failure is None
-        began = time.time()
+        assert execute(first, notebook(waits_for(is_seen)), {}, kernels, on_cell).failure is None
         manager = kernels.take(second.parent)
         process = process_of(manager)
-        assert process.create_time() < began - 0.5
+        assert process.pid in seen
         assert process.cwd() == str(second.parent)
+        assert [type(each) for each in manager.clients] == [Client]
         kernels.give_back(manager)
     assert ended(process)
 
