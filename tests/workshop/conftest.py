@@ -6,7 +6,17 @@ from collections.abc import Iterator
 
 import pytest
 
+from workshop.kernels import pool
 from workshop.sandbox import FreshSandbox
+
+
+@pytest.fixture(scope="session", autouse=True)
+def warm_kernels_may_take_minutes() -> Iterator[None]:
+    """Whether a kernel is warm does not depend on how fast the machine is."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(pool, "START_TIMEOUT", 300.0)
+        patched.setattr(pool, "FORK_TIMEOUT", 300.0)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -58,6 +58,14 @@ class Server:
             return False
 
 
+PATIENT = """
+from jupyter_server.serverapp import main
+from workshop.kernels import pool
+pool.START_TIMEOUT = pool.FORK_TIMEOUT = 300
+main()
+"""
+
+
 @contextmanager
 def started(folder: Path) -> Iterator[Server]:
     """A server with a password in its environment, and all its files in this folder."""
@@ -74,7 +82,7 @@ def started(folder: Path) -> Iterator[Server]:
         "ServerApp.jpserver_extensions": EXTENSION,
         "IdentityProvider.token": uuid.uuid4().hex,
     }
-    command = [sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root"]
+    command = [sys.executable, "-c", PATIENT, "--no-browser", "--allow-root"]
     command += [f"--{name}={value}" for name, value in options.items()]
     with (folder / "log").open("wb") as log, subprocess.Popen(command, stderr=log, env=environment) as process:
         found = Server(process, f"http://127.0.0.1:{port}", str(options["IdentityProvider.token"]), folder)

@@ -21,7 +21,7 @@ from jupyter_client.manager import KernelManager
 from workshop.kernels.pool import WarmProcess
 from workshop.kernels.provisioner import WarmProvisioner
 
-DEADLINE = 120.0
+DEADLINE = 300.0
 
 
 class CellFailedError(Exception):

@@ -23,7 +23,7 @@ def test_its_exit_status_is_reported(kernel: Start) -> None:
     exiting = kernel()
     process = exiting.process
     exiting.client.execute("import os; os._exit(7)")
-    assert process.wait(30) == 7
+    assert process.wait(300) == 7
     assert not exiting.manager.is_alive()
     assert not running(process.pid)
 
@@ -33,7 +33,7 @@ def test_the_signal_that_ended_it_is_reported(kernel: Start, number: signal.Sign
     killed = kernel()
     process = killed.process
     os.kill(process.pid, number)
-    assert process.wait(30) == -number
+    assert process.wait(300) == -number
     assert process.poll() == -number
     assert not killed.manager.is_alive()
 
@@ -55,7 +55,7 @@ def test_exit_in_a_cell_ends_it(kernel: Start) -> None:
     leaving = kernel()
     process = leaving.process
     leaving.client.execute("exit")
-    assert process.wait(30) == 0
+    assert process.wait(300) == 0
 
 
 @pytest.mark.parametrize("endless", ["import time; time.sleep(600)", "while True: pass"])
@@ -119,7 +119,7 @@ def test_waiting_has_a_limit(kernel: Start) -> None:
     with pytest.raises(TimeoutError):
         process.wait(0.01)
     process.terminate()
-    assert process.wait(30) == -signal.SIGTERM
+    assert process.wait(300) == -signal.SIGTERM
     process.kill()  # too late, and said to nobody
     assert process.returncode == -signal.SIGTERM
 

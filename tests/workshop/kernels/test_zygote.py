@@ -52,7 +52,7 @@ def test_its_death_is_its_kernels_death_and_the_next_launch_starts_another(kerne
     first = kernel(["json"])
     process, zygote = first.process, zygote_of(first.process)
     os.kill(zygote, signal.SIGKILL)
-    assert process.wait(30) == -signal.SIGKILL
+    assert process.wait(300) == -signal.SIGKILL
     assert not first.manager.is_alive()
     assert eventually(gone(process.pid))
     second = kernel(["json"])
@@ -108,7 +108,9 @@ LAUNCHER = ["-m", "ipykernel_launcher", "-f", "connection.json"]
 OWNER = """
 import os, sys, time
 from tests.workshop.kernels.kernels import start, zygotes
+from workshop.kernels import pool as limits
 from workshop.kernels.pool import pool
+limits.START_TIMEOUT = limits.FORK_TIMEOUT = 300
 kernel = start(["json"])
 child = kernel.run("import subprocess; print(subprocess.Popen(['sleep', '600']).pid)")
 print(*zygotes(), kernel.process.pid, child, flush=True)
@@ -121,7 +123,7 @@ if os.fork() == 0:  # has no use of an event loop that it shares
     mine = pool.fork(((sys.executable,), ("json",)), request_of(command, {}), [0, 1, 2])
     print(*zygotes(), mine.pid, mine.poll(), flush=True)
     mine.kill()
-    print(mine.wait(30), flush=True)
+    print(mine.wait(300), flush=True)
     os._exit(0)
 os.wait()
 print(kernel.run("6 * 7"), flush=True)
@@ -148,7 +150,7 @@ def test_all_end_with_their_owner_even_if_it_is_killed() -> None:
 def test_all_end_with_an_owner_that_leaves_without_a_word() -> None:
     process, pids = run_owner("sys.exit()")
     with process:
-        assert process.wait(30) == 0
+        assert process.wait(300) == 0
     for pid in pids:
         assert eventually(gone(pid))
 
