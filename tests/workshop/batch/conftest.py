@@ -26,7 +26,7 @@ from workshop.paths import ROOT
 _DASK = [sys.executable, "-m", "dask"]
 # Dask would look at all threads a hundred times a second; see workshop/batch/cluster.py for the fault in that.
 _DASK_SETTINGS = {"DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "false"}
-PATIENCE = 240.0  # seconds for anything that should happen
+PATIENCE = 300.0  # seconds for anything that should happen
 
 
 def wait_for(what: Callable[[], Any], seconds: float = PATIENCE) -> Any:
@@ -70,6 +70,10 @@ def dask_cluster(folder: Path, workers: int) -> Iterator[str]:
             worker = ["worker", address, "--host", "127.0.0.1", "--nthreads", "1", "--no-dashboard", "--no-nanny"]
             scratch = ["--local-directory", str(folder / f"scratch-{number}")]
             opened.enter_context(program([*_DASK, *worker, *scratch], folder, f"worker-{number}.log"))
+        if workers:
+            untyped: Any = distributed
+            with untyped.Client(address, timeout=PATIENCE, set_as_default=False) as client:
+                client.wait_for_workers(workers, timeout=PATIENCE)
         yield address
 
 

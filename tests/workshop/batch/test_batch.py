@@ -14,6 +14,8 @@ import psutil
 import pytest
 
 from tests.workshop.batch.conftest import PATIENCE, BatchFolder, all_gone, identities, shows, wait_for
+from workshop.batch import batch
+from workshop.batch.task import RowTask
 from workshop.cli import main
 
 TOKEN = "eyJ0eXAiOiJKV1QifQ.eyJhdWQiOiJ4In0.c2lnbmF0dXJl"
@@ -72,7 +74,7 @@ def test_workers_close_what_rows_ran_by_and_leave_nothing_to_the_collector(desk:
         client.run(gc.disable)
         try:
             assert desk.run("--scheduler", scheduler) == 0
-            wait_for(lambda: threads() <= before, 10)
+            wait_for(lambda: threads() <= before)
         finally:
             client.run(gc.enable)
 
@@ -158,14 +160,20 @@ def test_resume_runs_only_what_is_not_completed(desk: BatchFolder, scheduler: st
     assert sorted((tmp_path / "ran").read_text().split()[4:]) == ["ID001", "ID004"]
 
 
-def test_a_kernel_that_dies_and_one_that_hangs_fail_only_their_rows(desk: BatchFolder, scheduler: str) -> None:
+def test_a_kernel_that_dies_and_one_that_hangs_fail_only_their_rows(
+    desk: BatchFolder, scheduler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def only_one_is_in_a_hurry(*, row: str, timeout: float, **options: Any) -> RowTask:
+        return RowTask(row=row, timeout=timeout if row == "row-0002" else PATIENCE, **options)
+
+    monkeypatch.setattr(batch, "RowTask", only_one_is_in_a_hurry)  # the others have to start a kernel in that time
     cell = "import os, time\n{'ID001': lambda: os._exit(1), 'ID002': lambda: time.sleep(600)}.get(identity_name, id)"
     desk.write({"00_a": shows(cell + "(*[1] * (identity_name == 'ID003'))")}, identities(3))
-    assert desk.run("--scheduler", scheduler, "--timeout", "20") == 1
+    assert desk.run("--scheduler", scheduler, "--timeout", "5") == 1
     assert desk.states() == {"row-0001": "failed", "row-0002": "failed", "row-0003": "completed"}
     errors = {line["name"]: line["error"] for line in desk.lines()}
     assert errors["row-0001"] == "DeadKernelError: Kernel died"
-    assert errors["row-0002"] == "It took longer than 20 seconds."
+    assert errors["row-0002"] == "It took longer than 5 seconds."
     ran = [line["name"] for line in desk.lines() if line["state"] == "running"]
     assert ran.count("row-0001") == 3  # dead kernels are excused twice
     assert ran.count("row-0002") == 1

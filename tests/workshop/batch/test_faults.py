@@ -20,6 +20,7 @@ from tests.workshop.batch.conftest import (
     children,
     dask_cluster,
     identities,
+    program,
     shows,
     wait_for,
 )
@@ -152,18 +153,28 @@ def test_a_second_ctrl_c_ends_what_runs(desk: BatchFolder, tmp_path: Path) -> No
     assert (desk.output / "report.html").exists()
 
 
+NEVER_REPLACED = """
+import sys
+from workshop.batch import cluster
+from workshop.cli import main
+cluster._CONFIGURATION["distributed.scheduler.worker-ttl"] = "1d"
+sys.exit(main())
+"""
+
+
 @linux
 @pytest.mark.long
 def test_a_worker_that_is_stuck_does_not_keep_the_second_ctrl_c_waiting(desk: BatchFolder, tmp_path: Path) -> None:
     stop = "import signal; os.kill(psutil.Process().parents()[1].pid, signal.SIGSTOP); mark(identity_name)"
     desk.write({"00_a": shows(marks(tmp_path), stop, "time.sleep(600)")}, identities(1))
-    with desk.start("--jobs", "1") as runner:
+    command = [sys.executable, "-c", NEVER_REPLACED, *desk.words("--jobs", "1")]
+    with program(command, ROOT, str(desk.folder / "log")) as runner:
         wait_for(lambda: (tmp_path / "ID001").exists())
         below = children(runner.pid)
         runner.send_signal(signal.SIGINT)
         wait_for(lambda: "Ctrl-C again" in desk.said())
         runner.send_signal(signal.SIGINT)
-        assert runner.wait(45) == 130  # sooner than it would be replaced
+        assert runner.wait(PATIENCE) == 130
         wait_for(lambda: all_gone(below))
     assert set(desk.states().values()) == {"cancelled"}
     assert "Traceback" not in desk.said()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.workshop.batch.conftest import PATIENCE
 from workshop.batch.cluster import Cluster
 from workshop.batch.manifest import Manifest, Record
 from workshop.batch.output import LocalOutput
@@ -68,6 +69,8 @@ class PlayedCluster(Cluster):
                 outcome: RowResult | RowLostError = self.play(task)
             except RowLostError as error:
                 outcome = error
+            except Exception as error:  # of the test itself, or nobody would hear of it
+                outcome = RowLostError(repr(error))
             self.now.discard(task.row)
             on_end(outcome)
 
@@ -83,8 +86,8 @@ class PlayedCluster(Cluster):
         self.off.set()
 
 
-class BatchFolder:
-    """A batch of rows, and what is to be seen of it."""
+class PlayedBatch:
+    """A batch of rows that are played, and what is to be seen of it."""
 
     def __init__(self, folder: Path, keys: list[str]) -> None:
         rows = [Row(n, f"r{n}", [{}], "azure", key, f"in{n}") for n, key in enumerate(keys, 1)]
@@ -119,8 +122,8 @@ class BatchFolder:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> BatchFolder:
-    return BatchFolder(tmp_path, ["a", "b", "c", "d"])
+def desk(tmp_path: Path) -> PlayedBatch:
+    return PlayedBatch(tmp_path, ["a", "b", "c", "d"])
 
 
 def answers(*results: RowResult) -> Callable[[RowTask], RowResult]:
@@ -128,11 +131,11 @@ def answers(*results: RowResult) -> Callable[[RowTask], RowResult]:
     return lambda task: results[min(task.attempt, len(results)) - 1]
 
 
-def test_all_rows_run_as_many_at_a_time_as_the_workers_can_take(desk: BatchFolder) -> None:
+def test_all_rows_run_as_many_at_a_time_as_the_workers_can_take(desk: PlayedBatch) -> None:
     barrier = threading.Barrier(2)
 
     def together(task: RowTask) -> RowResult:
-        barrier.wait(10)
+        barrier.wait(PATIENCE)
         return COMPLETED
 
     cluster = PlayedCluster(together)
@@ -144,7 +147,7 @@ def test_all_rows_run_as_many_at_a_time_as_the_workers_can_take(desk: BatchFolde
 
 
 def test_rows_of_one_concurrency_key_never_run_together(tmp_path: Path) -> None:
-    desk = BatchFolder(tmp_path, ["a", "a", "b", "a", "b"])
+    desk = PlayedBatch(tmp_path, ["a", "a", "b", "a", "b"])
     keys = {status.row.name: status.row.concurrency_key for status in desk.rows}
     seen: list[list[str]] = []
 
@@ -159,7 +162,7 @@ def test_rows_of_one_concurrency_key_never_run_together(tmp_path: Path) -> None:
     assert cluster.begun[:2] == ["r1", "r3"]
 
 
-def test_a_failure_is_its_own_rows(desk: BatchFolder) -> None:
+def test_a_failure_is_its_own_rows(desk: PlayedBatch) -> None:
     desk.run(PlayedCluster(lambda task: FAILED if task.row == "r2" else COMPLETED))
     assert desk.states() == [State.COMPLETED, State.FAILED, State.COMPLETED, State.COMPLETED]
     record = Record.of(desk.rows[1])
@@ -168,7 +171,7 @@ def test_a_failure_is_its_own_rows(desk: BatchFolder) -> None:
 
 
 @pytest.mark.parametrize(("retries", "state"), [(0, State.FAILED), (1, State.FAILED), (2, State.COMPLETED)])
-def test_a_row_is_run_again_as_often_as_asked(desk: BatchFolder, retries: int, state: State) -> None:
+def test_a_row_is_run_again_as_often_as_asked(desk: PlayedBatch, retries: int, state: State) -> None:
     desk.run(PlayedCluster(answers(FAILED, FAILED, COMPLETED)), RetryPolicy(retries))
     assert desk.states() == [state] * 4
     assert [status.attempt for status in desk.rows] == [min(retries + 1, 3)] * 4
@@ -176,13 +179,13 @@ def test_a_row_is_run_again_as_often_as_asked(desk: BatchFolder, retries: int, s
     assert desk.lines("r1") == ["running", *again, str(state)]
 
 
-def test_a_dead_kernel_is_excused_twice(desk: BatchFolder) -> None:
+def test_a_dead_kernel_is_excused_twice(desk: PlayedBatch) -> None:
     desk.run(PlayedCluster(lambda task: DIED if task.row == "r1" else answers(DIED, COMPLETED)(task)))
     assert desk.states() == [State.FAILED] + [State.COMPLETED] * 3
     assert [status.attempt for status in desk.rows] == [3, 2, 2, 2]
 
 
-def test_fail_fast_begins_no_more_rows(desk: BatchFolder) -> None:
+def test_fail_fast_begins_no_more_rows(desk: PlayedBatch) -> None:
     desk.run(
         PlayedCluster(lambda task: FAILED if task.row == "r2" else COMPLETED, capacity=1), RetryPolicy(fail_fast=True)
     )
@@ -190,7 +193,7 @@ def test_fail_fast_begins_no_more_rows(desk: BatchFolder) -> None:
     assert desk.lines("r4") == ["skipped"]
 
 
-def test_an_interrupt_lets_what_runs_end(desk: BatchFolder) -> None:
+def test_an_interrupt_lets_what_runs_end(desk: PlayedBatch) -> None:
     runner: list[Runner] = []
 
     def play(task: RowTask) -> RowResult:
@@ -202,13 +205,13 @@ def test_an_interrupt_lets_what_runs_end(desk: BatchFolder) -> None:
     assert desk.states() == [State.COMPLETED] + [State.CANCELLED] * 3
 
 
-def test_a_second_interrupt_ends_what_runs(desk: BatchFolder) -> None:
+def test_a_second_interrupt_ends_what_runs(desk: PlayedBatch) -> None:
     runner: list[Runner] = []
 
     def play(task: RowTask) -> RowResult:
         runner[0].interrupt()
         runner[0].interrupt()
-        assert cluster.off.wait(10)
+        assert cluster.off.wait(PATIENCE)
         return CANCELLED
 
     cluster = PlayedCluster(play, capacity=1)
@@ -216,7 +219,7 @@ def test_a_second_interrupt_ends_what_runs(desk: BatchFolder) -> None:
     assert desk.states() == [State.CANCELLED] * 4
 
 
-def test_a_row_that_its_workers_did_not_survive_fails(desk: BatchFolder) -> None:
+def test_a_row_that_its_workers_did_not_survive_fails(desk: PlayedBatch) -> None:
     def play(task: RowTask) -> RowResult:
         if task.row == "r1":
             raise RowLostError("4 workers died while they ran this row.")
@@ -227,7 +230,7 @@ def test_a_row_that_its_workers_did_not_survive_fails(desk: BatchFolder) -> None
     assert Record.of(desk.rows[0]).error == "4 workers died while they ran this row."
 
 
-def test_without_the_scheduler_the_batch_ends(desk: BatchFolder) -> None:
+def test_without_the_scheduler_the_batch_ends(desk: PlayedBatch) -> None:
     def play(task: RowTask) -> RowResult:
         cluster.slots = -1
         raise RowLostError("lost")
@@ -238,7 +241,7 @@ def test_without_the_scheduler_the_batch_ends(desk: BatchFolder) -> None:
     assert runner.ended_early == "gone"
 
 
-def test_it_waits_for_workers(desk: BatchFolder) -> None:
+def test_it_waits_for_workers(desk: PlayedBatch) -> None:
     cluster = PlayedCluster(answers(COMPLETED), capacity=0)
     threading.Timer(0.5, setattr, [cluster, "slots", 1]).start()
     desk.run(cluster)
@@ -250,7 +253,7 @@ class FullDisk(LocalOutput):
         raise WorkshopError("x.ipynb cannot be written: No space left on device.")
 
 
-def test_a_full_disk_ends_the_batch_and_says_so(desk: BatchFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_ends_the_batch_and_says_so(desk: PlayedBatch, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LocalOutput, "save", FullDisk.save)
     runner = desk.run(PlayedCluster(answers(COMPLETED), capacity=1))
     assert "No space left" in runner.ended_early
@@ -259,7 +262,7 @@ def test_a_full_disk_ends_the_batch_and_says_so(desk: BatchFolder, monkeypatch: 
     assert "No space left" in str(Record.of(desk.rows[0]).error)
 
 
-def test_a_manifest_that_cannot_be_written_ends_the_batch(desk: BatchFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_manifest_that_cannot_be_written_ends_the_batch(desk: PlayedBatch, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = Manifest.append
 
     def full(self: Manifest, *records: Any) -> None:
@@ -268,13 +271,17 @@ def test_a_manifest_that_cannot_be_written_ends_the_batch(desk: BatchFolder, mon
         whole(self, *records)
 
     monkeypatch.setattr(Manifest, "append", full)
-    cluster = PlayedCluster(lambda task: COMPLETED if task.row == "r1" or not cluster.off.wait(10) else CANCELLED)
+
+    def play(task: RowTask) -> RowResult:
+        return COMPLETED if task.row == "r1" or not cluster.off.wait(PATIENCE) else CANCELLED
+
+    cluster = PlayedCluster(play)
     with pytest.raises(WorkshopError, match="No space left"):
         desk.run(cluster)
     assert cluster.off.is_set()
 
 
-def test_events_are_counted_and_stale_ones_are_not(desk: BatchFolder) -> None:
+def test_events_are_counted_and_stale_ones_are_not(desk: PlayedBatch) -> None:
     runner: list[Runner] = []
 
     def play(task: RowTask) -> RowResult:
@@ -289,7 +296,7 @@ def test_events_are_counted_and_stale_ones_are_not(desk: BatchFolder) -> None:
     assert seen == sorted(seen)
 
 
-def test_a_row_that_another_worker_begins_anew_is_written_down(desk: BatchFolder) -> None:
+def test_a_row_that_another_worker_begins_anew_is_written_down(desk: PlayedBatch) -> None:
     runner: list[Runner] = []
 
     def play(task: RowTask) -> RowResult:
