@@ -19,7 +19,7 @@ from tests.clients.environments import program, python_environment
 from tests.support.sandbox import RunningSandbox
 
 VERSION = "2.91.0"
-_LIMIT = 120  # seconds
+_LIMIT = 300  # seconds
 _OF_THE_USER = ("AZURE_", "MSI_", "IDENTITY_", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 
 

@@ -33,7 +33,7 @@ def main(vm_name: str, identity_name: str) -> None:
 def _status(token: str, group: str) -> int:
     url = f"https://management.azure.com{group}"
     headers = {"Authorization": f"Bearer {token}"}
-    return requests.get(url, params={"api-version": "2021-04-01"}, headers=headers, timeout=30).status_code
+    return requests.get(url, params={"api-version": "2021-04-01"}, headers=headers, timeout=300).status_code
 
 
 if __name__ == "__main__":

@@ -181,14 +181,14 @@ def test_any_request(az: AzureCli, sandbox: RunningSandbox) -> None:
 def test_a_program_signs_in_as_the_azure_cli_is(az: AzureCli, sandbox: RunningSandbox) -> None:
     program = (
         "from azure.identity import AzureCliCredential\n"
-        "print(AzureCliCredential(process_timeout=120).get_token('https://management.azure.com/.default').token)"
+        "print(AzureCliCredential(process_timeout=300).get_token('https://management.azure.com/.default').token)"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],
         env={**az.variables, "PATH": f"{az.az.parent}{os.pathsep}{os.environ['PATH']}"},
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     claims = sandbox.cloud.validator.validate(done.stdout.strip())

@@ -38,7 +38,7 @@ def run(sandbox: RunningSandbox, packages: Path, tmp_path: Path) -> Run:
             env=variables,
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=300,
         )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)

@@ -126,7 +126,7 @@ def wait_for(url: str, headers: dict[str, str]) -> None:
     end = time.monotonic() + 300
     while True:
         try:
-            if requests.get(url, headers=headers, timeout=5).ok:
+            if requests.get(url, headers=headers, timeout=300).ok:
                 return
         except requests.ConnectionError:
             pass

@@ -148,7 +148,7 @@ def test_the_identity_of_the_machine_is_refused(sandbox: RunningSandbox) -> None
         f"{sandbox.metadata_endpoint()}/metadata/identity/oauth2/token",
         params={"api-version": "2018-02-01", "resource": "https://management.azure.com/"},
         headers={"Metadata": "true"},
-        timeout=10,
+        timeout=300,
     )
     with pytest.raises(SignInError, match="managed identity of a machine"):
         who_has(answer.json()["access_token"])

@@ -44,7 +44,7 @@ def main(run: str) -> None:
 
 def _send(method: str, url: str, headers: dict[str, str], body: bytes | None = None) -> tuple[int, str, bytes]:
     try:
-        with urlopen(Request(url, body, headers, method=method), timeout=30) as answer:
+        with urlopen(Request(url, body, headers, method=method), timeout=300) as answer:
             return answer.status, answer.headers["Content-Type"], answer.read()
     except HTTPError as refusal:
         return refusal.code, refusal.headers["Content-Type"], refusal.read()

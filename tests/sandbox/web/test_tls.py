@@ -124,7 +124,11 @@ def test_node_accepts(certificates: Certificates, port: int, name: str) -> None:
     )
     environment = {**os.environ, "NODE_EXTRA_CA_CERTS": str(certificates.ca_pem)}
     node = subprocess.run(
-        [in_need_of("node"), "-e", script, name, str(port)], env=environment, capture_output=True, text=True, timeout=30
+        [in_need_of("node"), "-e", script, name, str(port)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert (node.stdout, node.returncode) == ("ok", 0), node.stderr
 

@@ -230,7 +230,7 @@ class Stories(Story):
         else:
             expected = live[0] if len(live) == 1 else None
         url = f"{self.metadata(machine)}/metadata/identity/oauth2/token?{urlencode(query)}"
-        response = self.sandbox.session.get(url, headers={"Metadata": "true"}, timeout=20)
+        response = self.sandbox.session.get(url, headers={"Metadata": "true"}, timeout=300)
         own = self.model.machines[machine].system and known is None
         assert response.status_code == (200 if own or expected else 400), response.status_code
         if expected and not own:

@@ -73,7 +73,7 @@ answer = requests.post(
     f"{os.environ['AZURE_AUTHORITY_HOST']}/{os.environ['AZURE_TENANT_ID']}/oauth2/v2.0/token",
     data={"grant_type": "client_credentials", "client_id": client, "client_secret": secret,
           "scope": "https://management.azure.com/.default"},
-    timeout=30,
+    timeout=300,
 )
 token = answer.json()["access_token"]
 pathlib.Path(os.environ["TOLD"]).write_text(token)
@@ -247,13 +247,14 @@ def test_no_sandbox_is_started_for_azure_itself(
 @pytest.mark.skipif(sys.platform == "win32", reason="sends Unix signals")
 @pytest.mark.parametrize("name", [pytest.param("SIGINT", marks=pytest.mark.long), "SIGTERM", "SIGKILL"])
 def test_a_stopped_run_leaves_no_sandbox_and_no_kernel(tmp_path: Path, name: str) -> None:
-    marker = tmp_path / "marker"
+    marker, second = tmp_path / "marker", tmp_path / "second"
     waiting = f"""\
 import os, pathlib, time
 print("kept")
 pathlib.Path({str(marker)!r}).write_text(f"{{os.getpid()}} {{os.environ['AZURE_RESOURCE_MANAGER_ENDPOINT']}}")
 """
-    write_series(tmp_path / "nb", {"00_wait": notebook(waiting, "time.sleep(600)", parameters="")})
+    hanging = f"pathlib.Path({str(second)!r}).touch()\ntime.sleep(600)"
+    write_series(tmp_path / "nb", {"00_wait": notebook(waiting, hanging, parameters="")})
     runner = subprocess.Popen(
         [sys.executable, "-m", "workshop", "run", "--notebooks", str(tmp_path / "nb"), "--output", str(tmp_path / "o")],
         cwd=ROOT,
@@ -261,9 +262,8 @@ pathlib.Path({str(marker)!r}).write_text(f"{{os.getpid()}} {{os.environ['AZURE_R
         stderr=subprocess.STDOUT,
         text=True,
     )
-    wait_until(lambda: marker.exists() and " " in marker.read_text())
+    wait_until(second.exists)
     kernel, endpoint = marker.read_text().split()
-    time.sleep(0.3)
     runner.send_signal(signal.Signals[name])
     said, _ = runner.communicate(timeout=300)
     wait_until(lambda: not alive(int(kernel)))
@@ -276,7 +276,7 @@ pathlib.Path({str(marker)!r}).write_text(f"{{os.getpid()}} {{os.environ['AZURE_R
         assert "kept" in (tmp_path / "o" / "00_wait.ipynb").read_text("utf-8")
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 120) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 300) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
@@ -294,7 +294,7 @@ def alive(process: int) -> bool:
 
 def listens(endpoint: str) -> bool:
     try:
-        requests.get(endpoint, timeout=5)
+        requests.get(endpoint, timeout=300)
     except requests.exceptions.SSLError:
         return True
     except requests.ConnectionError:

@@ -27,7 +27,7 @@ from workshop.classroom.folder import ClassFolder
 from workshop.paths import ROOT
 
 Result = TypeVar("Result")
-_PATIENCE = 120  # seconds until the hub answers
+_PATIENCE = 300  # seconds until the hub answers
 
 
 @dataclass
@@ -70,7 +70,7 @@ class Day:
     def end(self) -> int:
         """Ctrl-C in the trainer's terminal; the exit status."""
         os.killpg(self.hub.pid, signal.SIGINT)
-        return self.hub.wait(60)
+        return self.hub.wait(300)
 
 
 @contextmanager
@@ -145,7 +145,7 @@ def _wait_until_it_answers(day: Day) -> None:
         assert day.hub.poll() is None, day.log
         try:
             trusted = str(day.authority) if day.authority else True
-            if requests.get(f"{day.url}/hub/health", timeout=5, verify=trusted).ok:
+            if requests.get(f"{day.url}/hub/health", timeout=_PATIENCE, verify=trusted).ok:
                 return
         except requests.RequestException:
             time.sleep(0.2)

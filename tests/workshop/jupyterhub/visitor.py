@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from yarl import URL
 
-_PATIENCE = 150  # seconds for a server to start, or for a cell, while a whole class is at it
+_PATIENCE = 300  # seconds for a server to start, or for a cell, while a whole class is at it
 _PAUSE = 0.3
 _XSRF_FIELD = re.compile(r'name="_xsrf"[^>]*value="([^"]+)"')
 

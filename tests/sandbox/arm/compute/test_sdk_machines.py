@@ -77,7 +77,7 @@ def test_an_identity_is_assigned_and_taken_away(
     wanted = VirtualMachineIdentity(
         type="SystemAssigned, UserAssigned", user_assigned_identities={identity.id: UserAssignedIdentitiesValue()}
     )
-    machine = compute.virtual_machines.begin_update(GROUP, VM_NAME, VirtualMachineUpdate(identity=wanted)).result(10)
+    machine = compute.virtual_machines.begin_update(GROUP, VM_NAME, VirtualMachineUpdate(identity=wanted)).result(300)
     assert machine.provisioning_state == "Succeeded"
     assert machine.identity is not None
     assert machine.identity.user_assigned_identities is not None
@@ -86,7 +86,7 @@ def test_an_identity_is_assigned_and_taken_away(
     own = msi.system_assigned_identities.get_by_scope(str(machine.id).lstrip("/"))
     assert own.principal_id == machine.identity.principal_id
     nothing = VirtualMachineUpdate(identity=VirtualMachineIdentity(type="None"))
-    assert compute.virtual_machines.begin_update(GROUP, VM_NAME, nothing).result(10).identity is None
+    assert compute.virtual_machines.begin_update(GROUP, VM_NAME, nothing).result(300).identity is None
 
 
 def test_an_identity_that_is_not_there(compute: ComputeManagementClient, sandbox: RunningSandbox) -> None:
@@ -104,17 +104,17 @@ def test_an_identity_that_is_not_there(compute: ComputeManagementClient, sandbox
 def test_power(compute: ComputeManagementClient, sandbox: RunningSandbox) -> None:
     endpoint = sandbox.metadata_endpoint()
     instance = f"{endpoint}/metadata/instance?api-version=2021-02-01"
-    assert requests.get(instance, headers={"Metadata": "true"}, timeout=5).status_code == 200
-    compute.virtual_machines.begin_deallocate(GROUP, VM_NAME).result(10)
+    assert requests.get(instance, headers={"Metadata": "true"}, timeout=300).status_code == 200
+    compute.virtual_machines.begin_deallocate(GROUP, VM_NAME).result(300)
     view = compute.virtual_machines.instance_view(GROUP, VM_NAME)
     assert [status.code for status in view.statuses or ()] == ["ProvisioningState/succeeded", "PowerState/deallocated"]
     with pytest.raises(requests.ConnectionError):
-        requests.get(instance, headers={"Metadata": "true"}, timeout=5)
-    compute.virtual_machines.begin_start(GROUP, VM_NAME).result(10)
-    compute.virtual_machines.begin_restart(GROUP, VM_NAME).result(10)
+        requests.get(instance, headers={"Metadata": "true"}, timeout=300)
+    compute.virtual_machines.begin_start(GROUP, VM_NAME).result(300)
+    compute.virtual_machines.begin_restart(GROUP, VM_NAME).result(300)
     again = f"{sandbox.metadata_endpoint()}/metadata/instance?api-version=2021-02-01"
-    assert requests.get(again, headers={"Metadata": "true"}, timeout=5).status_code == 200
-    compute.virtual_machines.begin_power_off(GROUP, VM_NAME).result(10)
+    assert requests.get(again, headers={"Metadata": "true"}, timeout=300).status_code == 200
+    compute.virtual_machines.begin_power_off(GROUP, VM_NAME).result(300)
 
 
 def test_a_machine_is_made_and_deleted(compute: ComputeManagementClient, sandbox: RunningSandbox) -> None:
@@ -133,7 +133,7 @@ def test_a_machine_is_made_and_deleted(compute: ComputeManagementClient, sandbox
         network_profile=NetworkProfile(network_interfaces=[NetworkInterfaceReference(id=interface.json()["id"])]),
     )
     wanted = VirtualMachine(location="eastus", properties=properties)
-    machine = compute.virtual_machines.begin_create_or_update(GROUP, "vm2", wanted).result(10)
+    machine = compute.virtual_machines.begin_create_or_update(GROUP, "vm2", wanted).result(300)
     assert machine.provisioning_state == "Succeeded"
     assert machine.os_profile is not None
     assert machine.os_profile.admin_password is None
@@ -142,6 +142,6 @@ def test_a_machine_is_made_and_deleted(compute: ComputeManagementClient, sandbox
     assert sandbox.metadata_endpoint("vm2") != sandbox.metadata_endpoint()
     expanded = compute.virtual_machines.get(GROUP, "vm2", expand="instanceView")
     assert expanded.instance_view is not None
-    compute.virtual_machines.begin_delete(GROUP, "vm2").result(10)
+    compute.virtual_machines.begin_delete(GROUP, "vm2").result(300)
     with pytest.raises(ResourceNotFoundError):
         compute.virtual_machines.get(GROUP, "vm2")
