@@ -342,7 +342,7 @@ def test_a_running_sandbox_makes_its_file_good_again(run: Run, state: StateDirec
 @posix_only
 def test_a_process_that_is_stopped_is_ended(run: Run, state: StateDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
     """As any other: it is not killed, and so cleans up."""
-    monkeypatch.setattr(background, "_STOP_LIMIT", 60.0)
+    monkeypatch.setattr(background, "_STOP_LIMIT", 300.0)
     run("start")
     os.kill(status(run)["process"], signal.SIGSTOP)
     assert state.client.exists()
