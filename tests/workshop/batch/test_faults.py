@@ -157,7 +157,7 @@ NEVER_REPLACED = """
 import sys
 from workshop.batch import cluster
 from workshop.cli import main
-cluster._CONFIGURATION["distributed.scheduler.worker-ttl"] = "1d"
+cluster._CONFIGURATION |= {"distributed.scheduler.worker-ttl": "1d", "distributed.comm.timeouts.connect": "1d"}
 sys.exit(main())
 """
 
