@@ -67,7 +67,7 @@ class Kernels:
         self._tokens = tokens
         self._starting: tuple[Path, asyncio.Task[Manager]] | None = None
         self._ending: list[asyncio.Task[None]] = []
-        self._interrupted: set[asyncio.Task[object]] = set()
+        self._interrupted: set[asyncio.Task[object]] | None = None  # once it was: what waited for a kernel, if anything
         self._sockets: tempfile.TemporaryDirectory[str]
 
     def __enter__(self) -> Self:
@@ -110,7 +110,7 @@ class Kernels:
         """Begin to end a kernel that was taken."""
         try:
             if self._tokens is not None:
-                if self._interrupted:  # it may still be at its cell, and would not answer
+                if self._interrupted is not None:  # it may still be at its cell, and would not answer
                     self._complete(manager.interrupt_kernel())
                     manager.connect()  # what waited for the others' answers may still do so
                 self._complete(self._tokens.collect(manager))
@@ -146,7 +146,7 @@ class Kernels:
                 loop.run_forever()
             except KeyboardInterrupt:
                 raised += 1
-                if raised > len(self._interrupted):
+                if raised > len(self._interrupted or ()):
                     raise
         task.result()
 

@@ -91,6 +91,21 @@ def test_no_part_of_the_token_is_saved(starts: Path, tmp_path: Path) -> None:
     assert len(starts.read_text().splitlines()) == 1
 
 
+def test_a_kernel_is_interrupted_though_nothing_waits_for_it(starts: Path, tmp_path: Path) -> None:
+    """As where Ctrl-C comes when a cell has just been sent, and ends the only task there is yet."""
+    marker = tmp_path / "marker"
+    shared = KernelTokens()
+    with Kernels(default_kind(), os.environ, shared) as kernels:
+        manager = kernels.take(tmp_path)
+        cell = f"{ASK}\nimport pathlib, time\npathlib.Path({str(marker)!r}).touch()\ntime.sleep(600)"
+        manager.clients[0].execute(cell)
+        while not marker.exists():
+            time.sleep(0.05)
+        kernels.interrupted()
+        kernels.give_back(manager)
+    assert shared.all() == {TOKEN}
+
+
 def test_none_is_saved_of_a_notebook_that_was_interrupted(starts: Path, tmp_path: Path) -> None:
     """Its kernel, still at a cell, is asked all the same, and at once."""
     marker, output = tmp_path / "marker", tmp_path / "output"
