@@ -14,6 +14,7 @@ from workshop.command import exit_status_of, whole_number
 from workshop.errors import INTERRUPTED
 from workshop.jupyterhub.cli import add_hub
 from workshop.kernels.start import KernelKind, default_kind, warm_up
+from workshop.notebooks.parameters import from_file, from_options
 from workshop.notebooks.series import find_series, select
 from workshop.paths import COPY, NOTEBOOKS
 from workshop.sandbox import SandboxChoice, environments
@@ -94,10 +95,8 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     notebooks = select(find_series(options.notebooks), options.first, options.last)
-    warm_up(options.kernel)
-    from workshop.notebooks.parameters import from_file, from_options  # while that does its imports
-
     given = {**(from_file(options.params) if options.params else {}), **from_options(options.param)}
+    warm_up(options.kernel)
     with environments(SandboxChoice(options.sandbox), given.get("target")) as environment_for:
         import_module("nbclient")  # which takes long: now, while the sandbox starts
         from workshop.execution.progress import reporter_on
