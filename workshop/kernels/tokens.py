@@ -20,7 +20,7 @@ _COLLECTED = {
     "sign_ins": f"{_MODULE} and __import__('json').dumps({_MODULE}.obtained)",
     "issued": f"{_MODULE} and __import__('json').dumps(__import__('sys').modules['helpers.transport'].issued)",
 }
-_LIMIT = 60  # seconds; one that was interrupted answers late on a busy computer, and what it has got is not to be saved
+_LIMIT = 60  # seconds for an answer; without one, what the kernel has got may be saved in its notebook
 _Answers = dict[str, tuple[str, int]]  # by the way to sign in: a token, and when it expires
 
 
